@@ -1,0 +1,117 @@
+"""The event log as one process sees it: every event once, in the order of commit.
+
+A change and its event commit together (operations.event, position null). Then any process numbers it: after a hint (a request
+of its own has just committed something), and every TICK in any case, so that rows written by other programs, or by a process
+that was killed after its commit, are found as well. The numbering transaction holds the row lock of operations.event_head, so
+there is one relay at a time without a leader to elect or to lose. Positions have no gaps, which makes every other channel safe
+to lose: whoever sees position n + 2 after n knows what is missing and reads it from the log.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from core import sql
+from core.database import Database
+from core.problem import Problem
+
+TICK = 0.25  # seconds until a row that nobody hinted at is seen
+PAUSE = 0.003  # seconds between two passes under load: each numbers what has gathered, for one commit
+BATCH = 500
+
+query = sql.load("operations/event")
+log = logging.getLogger("tradepost.events")
+
+
+class Event(NamedTuple):
+    position: int
+    topic: str
+    frame: bytes  # as it goes over every stream (WHATWG HTML, 9.2): made once, shared by all
+
+
+def frame(position: int, payload: str) -> bytes:
+    return b"id: %d\ndata: %s\n\n" % (position, payload.encode())
+
+
+def from_rows(rows: Sequence[Any]) -> list[Event]:
+    return [Event(row["position"], row["topic"], frame(row["position"], row["payload"])) for row in rows]
+
+
+class EventLog:
+    """deliver: called with each run of events, in order, nothing twice. carry: hands what was numbered here to other processes."""
+
+    def __init__(self, db: Database, deliver: Callable[[list[Event]], None], carry: Callable[[list[Event]], None] = lambda events: None) -> None:
+        self._db = db
+        self._deliver = deliver
+        self._carry = carry
+        self._hinted = asyncio.Event()
+        self._catching_up = asyncio.Lock()
+        self.head = 0  # the last position delivered here
+
+    async def open(self) -> None:
+        """Begin at the log's present end. Raises Problem when the database is away."""
+        self.head = await query.get_head(self._db)
+
+    def hint(self) -> None:
+        """Something was committed; look now instead of at the next tick."""
+        self._hinted.set()
+
+    async def run(self) -> None:
+        """Relay until cancelled. The database being away only pauses it."""
+        while True:
+            try:
+                await asyncio.wait_for(self._hinted.wait(), TICK)
+            except TimeoutError:
+                pass
+            self._hinted.clear()
+            try:
+                await self.relay()
+            except Problem:
+                await asyncio.sleep(TICK)  # said once by core/database.py
+            except Exception:
+                log.exception("the relay failed, trying again")
+                await asyncio.sleep(1)
+            await asyncio.sleep(PAUSE)
+
+    async def relay(self) -> None:
+        """One pass: number, deliver, hand on, and read what other processes numbered."""
+        *rows, end = await query.relay_events(self._db, batch=BATCH)
+        if rows:
+            events = from_rows(rows)
+            self._carry(events)
+            await self.accept(events)
+        if len(rows) == BATCH:
+            self.hint()
+        head = end["position"]
+        if head < self.head:
+            log.warning("the event log went back from %d to %d (a restored database?); streams start anew there", self.head, head)
+            self.head = head
+        elif head > self.head:
+            await self.catch_up()
+
+    async def accept(self, events: list[Event]) -> None:
+        """Deliver events that came by any way: what is known is skipped, what is missing before them is read first."""
+        if events[-1].position <= self.head:
+            return
+        if events[0].position > self.head + 1:
+            await self.catch_up()
+        fresh = [event for event in events if event.position > self.head]
+        if fresh and fresh[0].position == self.head + 1:
+            self._advance(fresh)
+
+    async def catch_up(self) -> None:
+        """Read the log to its end."""
+        async with self._catching_up:
+            while True:
+                events = from_rows(await query.list_events_after(self._db, position=self.head, most=BATCH))
+                # While this waited for the database, others may have delivered the same.
+                fresh = [event for event in events if event.position > self.head]
+                if fresh:
+                    self._advance(fresh)
+                if len(events) < BATCH:
+                    return
+
+    def _advance(self, events: list[Event]) -> None:
+        self.head = events[-1].position
+        self._deliver(events)

@@ -1,0 +1,117 @@
+"""Events from the process that numbered them to all the others, through a Redis stream.
+
+Redis makes it quick; nothing depends on it. An entry that is lost, late or out of order shows as a gap in the positions, and the
+reader fills it from the log (core/events.py).
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import redis.asyncio
+import redis.exceptions
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+
+from core.events import Event
+
+STREAM = "events"
+KEPT = 1000  # batches; whoever is further behind reads the log
+WAITING = 100  # batches not sent yet while Redis is away; the newest are worth most
+BLOCK = 1000  # milliseconds
+
+log = logging.getLogger("tradepost.redis")
+
+
+def connect(url: str) -> Any:
+    """A client that tries a broken connection again once, quickly (redis-py's from_url never does), and then fails in time."""
+    return redis.asyncio.from_url(
+        url,
+        socket_timeout=0.3,
+        socket_connect_timeout=0.3,
+        retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), 1),
+        retry_on_error=[redis.exceptions.ConnectionError],
+        health_check_interval=0,
+    )
+
+
+class Fanout:
+    """prefix: what the keys of this installation begin with."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self._url, self._stream = url, prefix + STREAM
+        self._waiting: deque[list[Event]] = deque(maxlen=WAITING)
+        self._something = asyncio.Event()
+        self._up = True
+
+    def send(self, events: list[Event]) -> None:
+        """Hand on; never waits."""
+        self._waiting.append(events)
+        self._something.set()
+
+    async def run(self, accept: Callable[[list[Event]], Awaitable[None]]) -> None:
+        """Send and receive until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep(self._sending))
+            tasks.create_task(self._keep(lambda client: self._receiving(client, accept)))
+
+    async def _keep(self, work: Callable[[Any], Awaitable[None]]) -> None:
+        client = connect(self._url)
+        try:
+            while True:
+                try:
+                    await work(client)
+                except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+                    if self._up:
+                        self._up = False
+                        log.warning("redis is away, streams are fed from the event log until it is back: %s", error)
+                    await asyncio.sleep(0.5)
+                except Exception:
+                    log.exception("the fan-out failed, trying again")
+                    await asyncio.sleep(1)
+        finally:
+            await client.aclose()
+
+    def _is_up(self) -> None:
+        if not self._up:
+            self._up = True
+            log.warning("redis is back")
+
+    async def _sending(self, client: Any) -> None:
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            while self._waiting:
+                events = self._waiting.popleft()
+                # One entry a batch; its fields are the positions, their values the topic and the frame.
+                fields = {str(event.position): event.topic.encode() + b"\n" + event.frame for event in events}
+                await client.xadd(self._stream, fields, maxlen=KEPT, approximate=True)
+                self._is_up()
+
+    async def _receiving(self, client: Any, accept: Callable[[list[Event]], Awaitable[None]]) -> None:
+        last: Any = "$"
+        reader = redis.asyncio.from_url(self._url, socket_timeout=BLOCK / 1000 + 1, socket_connect_timeout=1)
+        try:
+            while True:
+                found = await reader.xread({self._stream: last}, count=100, block=BLOCK)
+                self._is_up()
+                for entry, fields in _entries(found):
+                    last = entry
+                    await accept([_event(position, value) for position, value in fields.items()])
+        finally:
+            await reader.aclose()
+
+
+def _entries(found: Any) -> list[Any]:
+    """redis-py 8 answers XREAD as a list of pairs (RESP2) or as a dict (RESP3)."""
+    if not found:
+        return []
+    (entries,) = [entries for _, entries in (found.items() if isinstance(found, dict) else found)]
+    return entries[0] if entries and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], tuple | list) else entries
+
+
+def _event(position: bytes, value: bytes) -> Event:
+    topic, _, frame = value.partition(b"\n")
+    return Event(int(position), topic.decode(), frame)

@@ -1,0 +1,37 @@
+"""Log lines: one a record, to standard error, each with the request it belongs to. Text for people, JSON for machines."""
+
+import json
+import logging
+import sys
+import time
+from contextvars import ContextVar
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+class _Format(logging.Formatter):
+    def __init__(self, as_json: bool) -> None:
+        super().__init__()
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03}Z"
+        message = record.getMessage()
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        request = request_id.get()
+        if self._as_json:
+            line = {"time": moment, "level": record.levelname, "logger": record.name, "message": message}
+            line |= {"request": request} if request else {}
+            return json.dumps(line | ({"trace": trace} if trace else {}), ensure_ascii=False)
+        # A stranger's line break must not make a second log line.
+        message = message.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n") if "\n" in message or "\r" in message else message
+        return f"{moment} {record.levelname:7} {record.name} {message}{f' request={request}' if request else ''}{chr(10) + trace if trace else ''}"
+
+
+def configure(*, debug: bool, as_json: bool) -> None:
+    """Set up the root logger of this process."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Format(as_json))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler], force=True)
+    for noisy in ("asyncio", "tornado.access", "tornado.general", "redis"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

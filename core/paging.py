@@ -1,0 +1,52 @@
+"""Pages of a list: `page` and `page_size` in, `{"count", "next", "previous", "results"}` out."""
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from core.handler import Handler
+from core.problem import not_found
+
+LARGEST_PAGE = 10**12  # a page number beyond any list
+
+
+class Page(NamedTuple):
+    """number: 1-based, None for the last one. size: items."""
+
+    number: int | None
+    size: int
+
+
+def requested(handler: Handler, *, default: int, most: int) -> Page:
+    """The page asked for. A size that is none gets the default, one too large the most; a page that is none: 404."""
+    size = handler.get_query_argument("page_size", "")
+    number = handler.get_query_argument("page", "1")
+    items = min(int(size), most) if _is_count(size) and int(size) > 0 else default
+    if number == "last":
+        return Page(None, items)
+    if not _is_count(number) or not 0 < int(number) <= LARGEST_PAGE:
+        raise not_found("Invalid page.")
+    return Page(int(number), items)
+
+
+def envelope(handler: Handler, count: int, number: int, size: int, results: str | None) -> str:
+    """The body around `results` (JSON text; None: there is no such page, 404). Links keep the other parameters, keys in order."""
+    if results is None:
+        raise not_found("Invalid page.")
+    following = _link(handler, number + 1) if number * size < count else "null"
+    previous = _link(handler, number - 1) if number > 1 else "null"
+    return f'{{"count":{count},"next":{following},"previous":{previous},"results":{results}}}'
+
+
+def _link(handler: Handler, number: int) -> str:
+    parameters: list[tuple[str, Any]] = [
+        (name, value) for name in handler.request.query_arguments for value in handler.get_query_arguments(name) if name not in ("page", "token")
+    ]
+    if number > 1:  # the first page is the one without a number
+        parameters.append(("page", number))
+    query = urlencode(sorted(parameters, key=lambda pair: pair[0]))
+    url = f"{handler.origin}{handler.request.path}{'?' + query if query else ''}"
+    return '"' + url.replace("\\", "%5C").replace('"', "%22") + '"'
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18

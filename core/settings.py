@@ -1,0 +1,145 @@
+"""Settings from the environment and `.env`, read once into one frozen object; every wrong or missing one is named in one run."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from dotenv import dotenv_values
+
+SECRET_KEY_BYTES = 32  # RFC 7518, 3.2: an HS256 key is at least as long as the hash
+
+
+class SettingsError(Exception):
+    """The settings can't be used; `lines` says, one line each, what is wrong and what to do."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def setting(name: str, read: Callable[[str], Any], says: str, *, default: Any = None, required: bool = False, secret: bool = False) -> Any:
+    """Declare a field: its environment name, how its text is read (ValueError explains a wrong one), and what it is for."""
+    return field(default=default, metadata={"name": name, "read": read, "says": says, "required": required, "secret": secret})
+
+
+def text(value: str) -> str:
+    return value
+
+
+def boolean(value: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if value.lower() not in known:
+        raise ValueError("must be true or false")
+    return known[value.lower()]
+
+
+def number(low: float, high: float, unit: str, kind: type = int) -> Callable[[str], Any]:
+    """A reader of numbers within bounds."""
+
+    def read(value: str) -> Any:
+        try:
+            result = kind(value)
+        except ValueError:
+            raise ValueError(f"must be a number of {unit}") from None
+        if not low <= result <= high:
+            raise ValueError(f"must be between {low} and {high} {unit}")
+        return result
+
+    return read
+
+
+def words(value: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def origins(value: str) -> tuple[str, ...]:
+    found = words(value)
+    for origin in found:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
+            raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
+    return found
+
+
+def networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(word, strict=False) for word in words(value))
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return value
+
+    return read
+
+
+def key(value: str) -> str:
+    if len(value.encode()) < SECRET_KEY_BYTES:
+        raise ValueError(f"must be at least {SECRET_KEY_BYTES} bytes long; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'")
+    return value
+
+
+@dataclass(frozen=True)
+class CoreSettings:
+    """What any server built on core needs. An application's own settings are fields of a subclass."""
+
+    secret_key: str = setting("SECRET_KEY", key, "signs tokens and links", required=True, secret=True)
+    database_url: str = setting("DATABASE_URL", text, "postgresql://user:password@host:port/name; or DB_NAME, DB_USER, DB_PASSWORD, DB_HOST, DB_PORT", secret=True)
+    redis_url: str = setting("REDIS_URL", text, "redis://…, rediss://… or unix://…; without it the processes read the event log themselves", default="", secret=True)
+    redis_prefix: str = setting("REDIS_PREFIX", text, "what the keys in Redis begin with; one per installation that shares it", default="tradepost:")
+    debug: bool = setting("DEBUG", boolean, "log at DEBUG level", default=False)
+    allowed_hosts: tuple[str, ...] = setting("ALLOWED_HOSTS", words, "host names this server answers to; .example.com includes subdomains, * is any", default=("localhost", "127.0.0.1", "[::1]"))
+    cors_allowed_origins: tuple[str, ...] = setting("CORS_ALLOWED_ORIGINS", origins, "origins whose pages may call the API", default=())
+    trusted_proxies: tuple[Any, ...] = setting("TRUSTED_PROXIES", networks, "addresses or networks whose X-Forwarded-For and -Proto are believed", default=())
+    access_token_hours: float = setting("ACCESS_TOKEN_LIFETIME_HOURS", number(0.01, 720, "hours", float), "life of an access token", default=1.0)
+    refresh_token_days: float = setting("REFRESH_TOKEN_LIFETIME_DAYS", number(0.01, 365, "days", float), "life of a session and its refresh token", default=7.0)
+    bcrypt_cost: int = setting("BCRYPT_COST", number(4, 16, "rounds (log2)"), "work per password check; 12 is about 0.2 s", default=12)
+    db_pool_size: int = setting("DB_POOL_SIZE", number(2, 100, "connections"), "database connections per worker", default=16)
+    db_statement_cache: int = setting("DB_STATEMENT_CACHE", number(0, 10000, "statements"), "prepared statements per connection; 0 behind PgBouncer in transaction mode", default=500)
+    sse_keepalive_seconds: float = setting("SSE_KEEPALIVE_SECONDS", number(0.1, 300, "seconds", float), "silence after which a stream gets a comment", default=1.0)
+    event_retention_hours: float = setting("EVENT_RETENTION_HOURS", number(0.01, 8760, "hours", float), "how long streams can be resumed", default=72.0)
+    log_format: str = setting("LOG_FORMAT", one_of("text", "json"), "one line a record, as text or JSON", default="text")
+
+
+Some = TypeVar("Some", bound=CoreSettings)
+
+
+def environment(dotenv: Path) -> dict[str, str]:
+    """The process environment over what `.env` says; empty values count as not set."""
+    found = {**dotenv_values(dotenv), **os.environ}
+    return {name: value.strip() for name, value in found.items() if value and value.strip()}
+
+
+def read(kind: type[Some], env: Mapping[str, str]) -> Some:
+    """Build `kind` from `env`; raises SettingsError naming every missing and every wrong setting."""
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    env = dict(env)
+    if "DATABASE_URL" not in env and "DB_NAME" in env:
+        env["DATABASE_URL"] = _database_url(env)
+    for f in fields(kind):
+        name, says = f.metadata["name"], f.metadata["says"]
+        if name in env:
+            try:
+                values[f.name] = f.metadata["read"](env[name])
+            except ValueError as error:
+                wrong.append(f"{name}: {error}")
+        elif f.metadata["required"] or f.name == "database_url":
+            wrong.append(f"{name} is missing: {says}")
+    if wrong:
+        raise SettingsError(wrong)
+    return kind(**values)
+
+
+def _database_url(env: Mapping[str, str]) -> str:
+    user = quote(env.get("DB_USER", "postgres"), safe="")
+    password = ":" + quote(env["DB_PASSWORD"], safe="") if "DB_PASSWORD" in env else ""
+    host, port, name = env.get("DB_HOST", "localhost"), env.get("DB_PORT", "5432"), quote(env["DB_NAME"], safe="")
+    if host.startswith("/"):  # a socket directory
+        return f"postgresql://{user}{password}@/{name}?host={quote(host)}&port={port}"
+    return f"postgresql://{user}{password}@{host}:{port}/{name}"

@@ -1,0 +1,328 @@
+"""Server-sent events (WHATWG HTML, 9.2): many silent connections, each event to all of them, nothing lost, nothing twice.
+
+A stream is a detached socket and a few numbers, not a Tornado connection: an event is one frame of bytes, sent straight to each
+socket. All sockets are watched by one selector, which itself is one file descriptor to the event loop; a watcher for each
+would cost more memory than the stream.
+"""
+
+import asyncio
+import logging
+import random
+import selectors
+import socket
+from bisect import bisect_right
+from collections import deque
+from time import monotonic
+from typing import Any
+
+from core import events
+from core.database import Database
+from core.events import Event
+from core.problem import Problem
+
+BUFFER_LIMIT = 256 * 1024  # bytes waiting for one slow reader; beyond it is closed, and its reconnect replays
+SEND_BUFFER = 64 * 1024  # bytes the kernel holds for one stream; it would grow to megabytes
+REPLAY_BYTES = 128 * 1024  # written at once to a stream that catches up
+REPLAY_SECONDS = 30  # for a reader to take such a piece
+YIELD_EVERY = 500  # writes between two turns of other requests
+RECENT_EVENTS, RECENT_BYTES = 2000, 4 * 1024 * 1024  # kept in memory, so that a thousand reconnects don't ask Postgres
+SPOKES = 10  # keep-alives are spread over so many ticks of the interval
+DEAD_MILLISECONDS = 30_000  # unacknowledged data that long: the peer is gone (RFC 5482)
+KEEP_ALIVE = b": keep-alive\n\n"
+
+query = events.query
+log = logging.getLogger("tradepost.streams")
+
+
+class Stream:
+    """One connected reader of one topic."""
+
+    __slots__ = ("buffer", "drained", "position", "socket", "spoke", "topic", "written")
+
+    def __init__(self, sock: socket.socket, topic: str, position: int) -> None:
+        self.socket: socket.socket | None = sock  # None: closed
+        self.topic = topic
+        self.position = position  # of the last event it was sent
+        self.buffer: bytearray | None = None  # what the socket did not take yet
+        self.drained: asyncio.Future[None] | None = None
+        self.written = monotonic()
+        self.spoke = 0
+
+
+class Streams:
+    """All streams of this process."""
+
+    def __init__(self, db: Database, keepalive: float) -> None:
+        self._db = db
+        self._keepalive = keepalive
+        self._topics: dict[str, dict[Stream, None]] = {}  # live: they have everything up to `head`
+        self._spokes: list[dict[Stream, None]] = [{} for _ in range(SPOKES)]
+        self._next_spoke = 0
+        self._recent: list[Event] = []
+        self._recent_bytes = 0
+        self._queue: deque[Event] = deque()
+        self._queued = asyncio.Event()
+        self._selector = selectors.DefaultSelector()
+        self._closed = False
+        self.head = 0
+        self.count = 0
+
+    def open(self, head: int) -> None:
+        """Begin after position `head`."""
+        self.head = head
+        asyncio.get_running_loop().add_reader(self._selector, self._on_ready)
+
+    def deliver(self, fresh: list[Event]) -> None:
+        """Take events from the log (in order, nothing twice); `run` sends them."""
+        if fresh[0].position != self.head + 1:  # the log was restored, or purged further than we had read
+            self._recent.clear()
+            self._recent_bytes = 0
+        self.head = fresh[-1].position
+        self._recent += fresh
+        self._recent_bytes += sum(len(event.frame) for event in fresh)
+        while len(self._recent) > RECENT_EVENTS or self._recent_bytes > RECENT_BYTES:
+            cut = max(1, len(self._recent) // 4)
+            self._recent_bytes -= sum(len(event.frame) for event in self._recent[:cut])
+            del self._recent[:cut]
+        self._queue.extend(fresh)
+        self._queued.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sending())
+            tasks.create_task(self._keeping_alive())
+
+    async def _sending(self) -> None:
+        writes = 0
+        while True:
+            await self._queued.wait()
+            self._queued.clear()
+            batch = list(self._queue)
+            self._queue.clear()
+            for topic, streams in list(self._topics.items()):
+                wanted = [event for event in batch if event.topic == topic]
+                if not wanted:
+                    continue
+                first, last = wanted[0].position, wanted[-1].position
+                whole = b"".join([event.frame for event in wanted])
+                for stream in list(streams):
+                    if stream.position < first:
+                        data = whole
+                    elif stream.position >= last:
+                        continue  # it joined after these were queued, and got them then
+                    else:
+                        data = b"".join([event.frame for event in wanted if event.position > stream.position])
+                    stream.position = last
+                    self._write(stream, data)
+                    writes += 1
+                    if writes % YIELD_EVERY == 0:
+                        await asyncio.sleep(0)
+
+    async def _keeping_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._keepalive / SPOKES)
+            self._next_spoke = (self._next_spoke + 1) % SPOKES
+            silent_since = monotonic() - self._keepalive * 0.95
+            for n, stream in enumerate(list(self._spokes[self._next_spoke])):
+                if stream.written <= silent_since:
+                    self._write(stream, KEEP_ALIVE)
+                if n % YIELD_EVERY == YIELD_EVERY - 1:
+                    await asyncio.sleep(0)
+
+    # One stream's life
+
+    async def serve(self, handler: Any, topic: str) -> None:
+        """Turn the handler's request into a stream of `topic`. `Last-Event-ID` or `?lastEventId=` resumes it.
+
+        An id that is too old, or none of ours, gets `event: reset` (the client should load its list anew), never an error.
+        Raises Problem 503 when what was missed can't be read now; after that the connection is the stream's.
+        """
+        if handler.request.method == "HEAD":
+            _set_headers(handler)
+            handler.finish()
+            return
+        last = handler.request.headers.get("Last-Event-ID") or handler.get_query_argument("lastEventId", "")
+        after, reset = await self._resume_at(last)
+        head = _response_head(handler)
+        stream = self._adopt(handler.detach(), topic, after)
+        handler.on_finish()
+        handler.log_line()
+        retry = random.randint(1000, 4000)  # milliseconds; jittered, so that a restart's reconnects don't come at once
+        # A block with an id and no data dispatches no event, but from now on the client knows where it is.
+        opening = f"retry: {retry}\nid: {after}\n\n" + ("event: reset\ndata: {}\n\n" if reset else "")
+        self._write(stream, head + opening.encode())
+        try:
+            await self._replay(stream)
+        except Problem:
+            self._close(stream)  # the database went away meanwhile; the client resumes where it is
+        if stream.socket is not None:
+            self._topics.setdefault(topic, {})[stream] = None
+
+    async def _resume_at(self, last: str) -> tuple[int, bool]:
+        """The position after which the stream continues, and whether the client must be told that something is missing."""
+        if not last:
+            return self.head, False
+        if not (last.isascii() and last.isdecimal() and len(last) <= 18):
+            return self.head, True
+        after = int(last)
+        if after > self.head:  # another process may be ahead of this one
+            return (after, False) if after <= await query.get_head(self._db) else (self.head, True)
+        if after < self.head and not self._is_recent(after):
+            oldest = await query.get_oldest(self._db)
+            if oldest is None or oldest > after + 1:
+                return self.head, True
+        return after, False
+
+    def _is_recent(self, after: int) -> bool:
+        return bool(self._recent) and self._recent[0].position <= after + 1
+
+    async def _replay(self, stream: Stream) -> None:
+        """Send what lies between the stream's position and the head, at the reader's pace."""
+        while stream.socket is not None and stream.position < self.head:
+            until = self.head
+            if self._is_recent(stream.position):
+                missed = self._recent[bisect_right(self._recent, stream.position, key=lambda event: event.position) :]
+                missed = [event for event in missed if event.topic == stream.topic]
+            else:
+                rows = await query.list_topic_after(self._db, topic=stream.topic, position=stream.position, until=until, most=100)
+                missed = events.from_rows(rows)
+                if len(missed) == 100:
+                    until = missed[-1].position
+            piece, size = [], 0
+            for event in missed:
+                if size > REPLAY_BYTES:
+                    until = event.position - 1
+                    break
+                piece.append(event.frame)
+                size += len(event.frame)
+            stream.position = until
+            if piece:
+                self._write(stream, b"".join(piece))
+            if stream.buffer is not None:
+                await self._drain(stream)
+
+    async def _drain(self, stream: Stream) -> None:
+        stream.drained = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait_for(stream.drained, REPLAY_SECONDS)
+        except TimeoutError:
+            self._close(stream)
+        finally:
+            stream.drained = None
+
+    def _adopt(self, connection: Any, topic: str, position: int) -> Stream:
+        # A duplicate of the descriptor outlives Tornado's stream object, which is many times the size of ours.
+        sock = connection.socket.dup()
+        connection.close()
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MILLISECONDS)
+        stream = Stream(sock, topic, position)
+        self._selector.register(sock, selectors.EVENT_READ, stream)
+        stream.spoke = self.count % SPOKES
+        self._spokes[stream.spoke][stream] = None
+        self.count += 1
+        return stream
+
+    def _write(self, stream: Stream, data: bytes) -> None:
+        sock = stream.socket
+        if sock is None:
+            return
+        stream.written = monotonic()
+        if stream.buffer is not None:
+            stream.buffer += data
+        else:
+            try:
+                sent = sock.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._close(stream)
+                return
+            if sent == len(data):
+                return
+            stream.buffer = bytearray(data[sent:])
+            self._selector.modify(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, stream)
+        if len(stream.buffer) > BUFFER_LIMIT:
+            log.info("closed a stream whose reader is %d KB behind; it can resume", len(stream.buffer) // 1024)
+            self._close(stream)
+
+    def _on_ready(self) -> None:
+        for key, mask in self._selector.select(0):
+            stream: Stream = key.data
+            if mask & selectors.EVENT_READ and not self._still_there(stream):
+                continue
+            if mask & selectors.EVENT_WRITE:
+                self._flush(stream)
+
+    def _still_there(self, stream: Stream) -> bool:
+        """A reader has nothing to say; reading finds out that it left."""
+        if stream.socket is None:
+            return False
+        try:
+            gone = not stream.socket.recv(4096)
+        except BlockingIOError:
+            return True
+        except OSError:
+            gone = True
+        if gone:
+            self._close(stream)
+        return not gone
+
+    def _flush(self, stream: Stream) -> None:
+        if stream.socket is None or stream.buffer is None:
+            return
+        try:
+            sent = stream.socket.send(stream.buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._close(stream)
+            return
+        del stream.buffer[:sent]
+        if not stream.buffer:
+            stream.buffer = None
+            self._selector.modify(stream.socket, selectors.EVENT_READ, stream)
+            if stream.drained is not None and not stream.drained.done():
+                stream.drained.set_result(None)
+
+    def _close(self, stream: Stream) -> None:
+        sock, stream.socket, stream.buffer = stream.socket, None, None
+        if sock is None:
+            return
+        self._topics.get(stream.topic, {}).pop(stream, None)
+        self._spokes[stream.spoke].pop(stream, None)
+        self.count -= 1
+        self._selector.unregister(sock)
+        sock.close()
+        if stream.drained is not None and not stream.drained.done():
+            stream.drained.set_result(None)
+
+    def close(self) -> None:
+        """Let every reader go; they come back by themselves, each at its own moment."""
+        for spoke in self._spokes:
+            for stream in list(spoke):
+                if stream.buffer is None:
+                    self._write(stream, f"retry: {random.randint(1000, 4000)}\n\n".encode())
+                self._close(stream)
+        if not self._closed:
+            self._closed = True
+            asyncio.get_running_loop().remove_reader(self._selector)
+            self._selector.close()
+
+
+def _set_headers(handler: Any) -> None:
+    handler.set_header("Content-Type", "text/event-stream")
+    handler.set_header("Cache-Control", "no-cache")
+    handler.set_header("X-Accel-Buffering", "no")
+    handler.set_header("Connection", "close")
+
+
+def _response_head(handler: Any) -> bytes:
+    """The response's head. No length and no chunks: the stream ends when the connection does (RFC 9112, 6.3)."""
+    _set_headers(handler)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in handler._headers.get_all())
+    return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")

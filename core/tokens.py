@@ -1,0 +1,42 @@
+"""Signed tokens (JWT, HS256): short-lived access, session-long refresh."""
+
+import secrets
+import time
+from typing import Any
+
+import jwt
+
+LEEWAY = 5  # seconds between the clocks of two machines
+_REQUIRED = ["exp", "iat", "jti", "token_type"]
+
+
+class TokenError(Exception):
+    """Not a token that we gave, or no longer good. `reason`: invalid, expired or wrong type."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Tokens:
+    """Signs and reads tokens with one key and one algorithm."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def sign(self, kind: str, expires_at: float, claims: dict[str, Any]) -> str:
+        """A token of `kind` (access, refresh) good until `expires_at` (epoch seconds)."""
+        whole = {"token_type": kind, "exp": int(expires_at), "iat": int(time.time()), "jti": secrets.token_hex(16), **claims}
+        return jwt.encode(whole, self._key, algorithm="HS256")
+
+    def read(self, kind: str, token: str) -> dict[str, Any]:
+        """Its claims. Raises TokenError."""
+        try:
+            claims = jwt.decode(token, self._key, algorithms=["HS256"], leeway=LEEWAY, options={"require": _REQUIRED})
+        except jwt.ExpiredSignatureError:
+            raise TokenError("expired") from None
+        except (jwt.InvalidTokenError, ValueError, TypeError):
+            raise TokenError("invalid") from None
+        if claims["token_type"] != kind:
+            raise TokenError("wrong type")
+        return claims

@@ -1,0 +1,44 @@
+"""The base of all API handlers: who calls."""
+
+from core.handler import Handler
+from core.problem import Problem
+from core.tokens import TokenError
+from handlers.accounts.caller import Caller, find_caller
+
+_TOLD = {"invalid": "Token is invalid", "expired": "Token is expired", "wrong type": "Token has wrong type"}
+
+
+def bad_token(reason: str) -> Problem:
+    """401 for an access token that isn't one. An invalid token is refused even where none is needed."""
+    messages = [{"token_class": "AccessToken", "token_type": "access", "message": _TOLD[reason]}]
+    return Problem(
+        401, "bad-token", "Given token not valid for any token type",
+        headers={"WWW-Authenticate": 'Bearer realm="api"'}, extra={"code": "token_not_valid", "messages": messages},
+    )  # fmt: skip
+
+
+class ApiHandler(Handler):
+    """Knows its caller from `Authorization: Bearer <access token>`; None when there is no such header."""
+
+    caller: Caller | None = None
+
+    @property
+    def bearer(self) -> str | None:
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
+    async def authenticate(self) -> None:
+        """Set self.caller. Raises Problem 401: token not valid, its session ended, its account inactive or gone."""
+        token = self.bearer
+        if token is None:
+            return
+        try:
+            claims = self.application.tokens.read("access", token)
+        except TokenError as error:
+            raise bad_token(error.reason) from None
+        caller = await find_caller(self.db, claims.get("sid"))
+        if caller is None:
+            raise bad_token("invalid")
+        if not caller.is_active:
+            raise Problem(401, "inactive", "User is inactive", extra={"code": "user_inactive"}, headers={"WWW-Authenticate": 'Bearer realm="api"'})
+        self.caller = caller

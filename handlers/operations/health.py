@@ -1,0 +1,73 @@
+"""Health for load balancers and apps: GET /health/ as seed 002 shows it, GET /api/health/ as seed 004 does."""
+
+import platform
+import time
+from datetime import UTC, datetime
+
+from core import sql
+from core.handler import public
+from core.problem import Problem
+from handlers.operations import OperationsHandler
+
+VERSION = "1.0.0"  # of the API, in seeds 002 and 004
+COUNTS_SECONDS = 30  # counts may be that old: monitors call every second
+
+query = sql.load("operations/health")
+
+
+class Health(OperationsHandler):
+    access = public
+    authenticates = False
+
+    async def get(self) -> None:
+        """200 healthy, 503 when the database does not answer. A cache that is away makes nobody unhealthy."""
+        cache = await self._cache()
+        whole = {
+            "status": "healthy",
+            "timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "version": VERSION,
+            "services": {"database": {"status": "healthy", "message": "Database connection successful"}, "cache": cache},
+            # Seed 002's keys: its app's type declares them. Which versions run here is nobody's business.
+            "system": {"django_version": "none", "python_version": platform.python_version_tuple()[0], "debug_mode": self.config.debug},
+        }
+        try:
+            whole["stats"] = await self._counts()
+        except Problem:
+            whole["status"] = "unhealthy"
+            whole["services"]["database"] = {"status": "unhealthy", "message": "Database connection failed: not available"}
+        self.reply(whole, 200 if whole["status"] == "healthy" else 503, {"Cache-Control": "no-store"})
+
+    async def _cache(self) -> dict[str, str]:
+        if self.application.redis is not None:
+            try:
+                await self.application.redis.ping()
+            except Exception:  # whatever Redis has, the answer is the same
+                return {"status": "unhealthy", "message": "Cache failed: not available"}
+        return {"status": "healthy", "message": "Cache is working"}
+
+    async def _counts(self) -> dict[str, int]:
+        shared = self.application.shared
+        until, counts = shared.get("health", (0.0, {}))
+        if until > time.monotonic():
+            await query.ping(self.db)
+            return counts
+        counts = dict(await query.count_all(self.db))
+        shared["health"] = (time.monotonic() + COUNTS_SECONDS, counts)
+        return counts
+
+
+class ApiHealth(OperationsHandler):
+    access = public
+    authenticates = False
+
+    async def get(self) -> None:
+        """200 {status, database}; 503 when the database does not answer."""
+        try:
+            await query.ping(self.db)
+        except Problem as problem:
+            self.reply({"status": "unhealthy", "database": "disconnected", "error": problem.message}, 503, {"Retry-After": "2"})
+            return
+        self.reply({"status": "healthy", "database": "connected", "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z")})
+
+
+routes = [("/health/", Health), ("/api/health/", ApiHealth)]

@@ -1,0 +1,12 @@
+"""The invoice board: the page that people watch invoices on."""
+
+from core.handler import public
+from handlers.pages import Page
+
+
+class Board(Page):
+    access = public  # what it shows comes from the API, which knows who may read
+    template = "live.html"
+
+
+routes = [("/live/", Board)]

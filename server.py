@@ -1,0 +1,294 @@
+"""Tradepost: boot order, top to bottom, and the command line."""
+
+import argparse
+import asyncio
+import dataclasses
+import getpass
+import os
+import sys
+from pathlib import Path
+
+import asyncpg
+
+from core import logs, migrations, settings, workers
+from core.embedded_postgres import EmbeddedPostgres, start_postgres
+from core.embedded_redis import EmbeddedRedis, start_redis
+from core.fanout import connect
+from core.home import Home, HomeError, open_home
+from core.process import Process, listener, serve
+from core.unprivileged import EmbeddedError
+from handlers import routes
+from handlers.accounts import commands as accounts
+from handlers.settings import Settings
+
+VERSION = "0.1.0"
+ROOT = Path(__file__).resolve().parent
+DEMO_IMPORT_KEY = "demo-import-key"
+
+
+class Refused(Exception):
+    """The command can't go on; the lines say why and what to do."""
+
+
+class Installation:
+    """Settings, and in demo mode the Postgres, Redis and secrets that are not given: embedded, under the home directory."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.demo: bool = args.demo
+        self.home: Home | None = None
+        self.postgres: EmbeddedPostgres | None = None
+        self.redis: EmbeddedRedis | None = None
+        self.notes: list[str] = []
+        env = settings.environment(ROOT / ".env")
+        try:
+            if self.demo:
+                self._provide(env, Path(args.home))
+            self.config: Settings = settings.read(Settings, env)
+        except BaseException:
+            self.close()
+            raise
+
+    def _provide(self, env: dict[str, str], home: Path) -> None:
+        self.home = open_home(home.absolute())
+        env.setdefault("SECRET_KEY", self.home.secret("secret_key"))
+        env.setdefault("SALES_IMPORT_API_KEY", DEMO_IMPORT_KEY)
+        if "DATABASE_URL" not in env and "DB_NAME" not in env:
+            self.postgres = start_postgres(self.home)
+            env["DATABASE_URL"] = self.postgres.dsn
+        if "REDIS_URL" not in env:
+            self.redis = start_redis(self.home)
+            if self.redis:
+                env["REDIS_URL"] = self.redis.url
+            else:
+                self.notes.append("No Redis here (no wheel for this Python, none on PATH): going on without; everything works.")
+
+    def close(self) -> None:
+        for service in (self.redis, self.postgres):
+            if service is not None:
+                service.stop()
+        if self.home is not None:
+            self.home.close()
+
+
+def command_serve(args: argparse.Namespace) -> int:
+    port_is_free(args.host, args.port)
+    installation = Installation(args)
+    config = installation.config
+    logs.configure(debug=config.debug, as_json=config.log_format == "json")
+    try:
+        migrate(config)
+        if installation.demo:
+            asyncio.run(accounts.create_demo(config))
+
+        def process() -> Process:
+            return Process(config, routes.router(), routes.refusals(), routes.duties())
+
+        if args.workers == 1:
+            return serve(process, bind(args), None, lambda: greet(args, installation))
+        held = bind(args)  # so that the port is ours even while every worker is being replaced
+
+        def work(number: int, parent: int) -> int:
+            return serve(process, bind(args), parent, lambda: greet(args, installation) if number == 1 else None)
+
+        status = workers.supervise(args.workers, work)
+        held.close()
+        return status
+    finally:
+        installation.close()
+
+
+def port_is_free(host: str, port: int) -> None:
+    """Without SO_REUSEPORT, which would let two servers share the port unnoticed."""
+    try:
+        listener(host, port, shared=False).close()
+    except OSError as error:
+        raise Refused(f"Can't listen on {host}:{port}: {error.strerror}. Choose another with --port.") from None
+
+
+def bind(args: argparse.Namespace):
+    return listener(args.host, args.port, shared=args.workers > 1)
+
+
+def greet(args: argparse.Namespace, installation: Installation) -> None:
+    host = "127.0.0.1" if args.host in ("0.0.0.0", "::") else args.host
+    address = f"http://{f'[{host}]' if ':' in host else host}:{args.port}"
+    if not installation.demo:
+        print(f"Tradepost {VERSION} serves {address}", flush=True)
+        return
+    lines = [f"Tradepost {VERSION} serves {address}  (demo: data in {args.home})", *installation.notes]
+    lines += [f"  sign in   {a.email} or {a.username}, password {a.password}  ({a.role})" for a in accounts.DEMO]
+    lines += [
+        f"  import    X-API-KEY: {installation.config.sales_import_api_key}",
+        f"  live page {address}/live/",
+        "Import an invoice:",
+        f"  curl -s {address}/api/sales/import/invoice/ -H 'X-API-KEY: {installation.config.sales_import_api_key}' -H 'Content-Type: application/json' "
+        """-d '{"invoice_no":"INV-'$(date +%s)'","invoice_date":"2025-01-18","salesman":"Ajay","customer":{"code":"CUST-889","name":"LifeCare Pharmacy"},"""
+        """"items":[{"name":"Paracetamol 650mg","item_code":"PR650","quantity":20,"mrp":3.50,"shelf_location":"R-12"}]}'""",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def migrate(config: Settings) -> None:
+    for name in asyncio.run(migrations.apply(config.database_url)):
+        print(f"migrated {name}", flush=True)
+
+
+def command_migrate(args: argparse.Namespace) -> int:
+    installation = Installation(args)
+    try:
+        if args.dry_run:
+            for name in asyncio.run(migrations.outstanding(installation.config.database_url)):
+                print(f"would migrate {name}")
+        else:
+            migrate(installation.config)
+        print("done")
+        return 0
+    finally:
+        installation.close()
+
+
+def command_createsuperuser(args: argparse.Namespace) -> int:
+    installation = Installation(args)
+    try:
+        email = args.email or input("E-mail: ").strip()
+        password = os.environ.get("SUPERUSER_PASSWORD") or getpass.getpass("Password: ")
+        refusal = asyncio.run(accounts.create_superuser(installation.config, email, args.name, password))
+        if refusal:
+            raise Refused(refusal)
+        print(f"created {email}")
+        return 0
+    finally:
+        installation.close()
+
+
+def command_demo(args: argparse.Namespace) -> int:
+    args.demo = True
+    installation = Installation(args)
+    try:
+        migrate(installation.config)
+        created = asyncio.run(accounts.create_demo(installation.config))
+        print(f"demo accounts: {created} created, {len(accounts.DEMO) - created} there already")
+        return 0
+    finally:
+        installation.close()
+
+
+def command_check(args: argparse.Namespace) -> int:
+    """Each setting, Postgres, Redis, migrations: ok, or what to do."""
+    try:
+        installation = Installation(args)
+    except settings.SettingsError as error:
+        print("\n".join(f"wrong  {line}" for line in error.lines))
+        return 1
+    config, failed = installation.config, 0
+    try:
+        for f in dataclasses.fields(config):
+            value = getattr(config, f.name)
+            shown = ("(set)" if value else "(not set)") if f.metadata["secret"] else value
+            print(f"ok     {f.metadata['name']} = {shown}")
+        for name, test in {"Postgres": _check_postgres, "migrations": _check_migrations, "Redis": _check_redis}.items():
+            try:
+                print(f"ok     {name}: {asyncio.run(test(config))}")
+            except Exception as error:  # whatever is wrong with a service, the command is here to say it
+                failed = 1
+                print(f"wrong  {name}: {error or type(error).__name__}")
+        return failed
+    finally:
+        installation.close()
+
+
+async def _check_postgres(config: Settings) -> str:
+    connection = await asyncpg.connect(config.database_url, timeout=5, statement_cache_size=0)
+    try:
+        version = await connection.fetchval("SHOW server_version_num")
+        if int(version) < 140000:
+            raise RuntimeError("Postgres 14 or later is needed")
+        return f"version {int(version) // 10000}.{int(version) % 10000}"
+    finally:
+        await connection.close()
+
+
+async def _check_migrations(config: Settings) -> str:
+    names = await migrations.outstanding(config.database_url)
+    if names:
+        raise RuntimeError(f"{len(names)} to apply (server.py migrate): {', '.join(names)}")
+    return "all applied"
+
+
+async def _check_redis(config: Settings) -> str:
+    if not config.redis_url:
+        return "none configured; the processes read the event log themselves"
+    client = connect(config.redis_url)
+    try:
+        await client.ping()
+        return "answers"
+    finally:
+        await client.aclose()
+
+
+def command_routes(args: argparse.Namespace) -> int:
+    for path, handler in sorted(routes.router().routes):
+        print(f"{path:42} {', '.join(handler.methods()):28} {handler.access.says}")
+    return 0
+
+
+def command_version(args: argparse.Namespace) -> int:
+    print(f"Tradepost {VERSION}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="server.py", description="Tradepost: a trading business's back office on one address.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+
+    def add(name: str, run, says: str, *, installed: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=says, description=says)
+        command.set_defaults(run=run)
+        if installed:
+            command.add_argument("--home", default=str(ROOT / ".tradepost"), help="where the embedded Postgres, Redis and demo secrets live (default: .tradepost)")
+            command.add_argument("--demo", action="store_true", help="provide what is not configured: embedded Postgres and Redis, secrets, accounts")
+        return command
+
+    def port(text: str) -> int:
+        if not 0 < int(text) < 65536:
+            raise ValueError
+        return int(text)
+
+    def count(text: str) -> int:
+        if not 0 < int(text) <= 64:
+            raise ValueError
+        return int(text)
+
+    command = add("serve", command_serve, "migrate and serve until SIGTERM")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    command.add_argument("--port", type=port, default=8000, help="port to listen on (default: 8000)")
+    command.add_argument("--workers", type=count, default=1, metavar="N", help="processes on that port (default: 1)")
+    command = add("migrate", command_migrate, "apply the migrations that are pending")
+    command.add_argument("--dry-run", action="store_true", help="only say which")
+    command = add("createsuperuser", command_createsuperuser, "create an account with role SUPERADMIN (password: asked for, or SUPERUSER_PASSWORD)")
+    command.add_argument("--email")
+    command.add_argument("--name", default="")
+    add("demo", command_demo, "create the demo accounts; what is there stays")
+    add("check", command_check, "say of each setting, Postgres, Redis and the migrations whether it is ok")
+    add("routes", command_routes, "list paths, methods, and who may call", installed=False)
+    add("version", command_version, "print the version", installed=False)
+    return top
+
+
+def main() -> int:
+    args = parser().parse_args()
+    try:
+        return args.run(args)
+    except settings.SettingsError as error:
+        print("\n".join(["Tradepost can't start:", *(f"  {line}" for line in error.lines)]), file=sys.stderr)
+    except (Refused, HomeError, EmbeddedError, migrations.MigrationError) as error:
+        print(f"Tradepost: {error}", file=sys.stderr)
+    except (OSError, asyncpg.PostgresError) as error:
+        print(f"Tradepost: the database can't be reached: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        pass
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+-- The event log, as the relay and the streams of core use it. Positions: 1, 2, 3, … in the order of commit, without gaps.
+
+-- name: relay_events(batch) -> rows
+-- Numbers what was committed and returns it; the last row is the head, with null topic.
+SELECT position, topic, payload FROM operations.relay_events($1);
+
+-- name: get_head() -> value
+SELECT position FROM operations.event_head;
+
+-- name: list_events_after(position, most) -> rows
+SELECT position, topic, payload FROM operations.event WHERE position > $1 ORDER BY position LIMIT $2;
+
+-- name: list_topic_after(topic, position, until, most) -> rows
+-- What a stream missed: one topic's events after the one it has, up to what it will be sent live.
+SELECT position, topic, payload
+  FROM operations.event WHERE position > $2 AND position <= $3 AND topic = $1 ORDER BY position LIMIT $4;
+
+-- name: get_oldest() -> value
+-- Where the log begins; null when it is empty.
+SELECT min(position) FROM operations.event WHERE position IS NOT NULL;
+
+-- name: purge_events(hours, most) -> value
+-- Looks only at the oldest, so it costs the same however long the log is. Returns how many it removed.
+WITH gone AS (
+    DELETE FROM operations.event
+     WHERE position IN (
+           SELECT position
+             FROM (SELECT position, created_at FROM operations.event
+                    WHERE position IS NOT NULL ORDER BY position LIMIT $2) oldest
+            WHERE created_at < now() - make_interval(secs => $1::double precision * 3600))
+    RETURNING 1
+)
+SELECT count(*) FROM gone;

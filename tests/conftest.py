@@ -1,0 +1,299 @@
+"""What the tests run on: a real Postgres and a real Redis of their own, a fresh database a module, the real application."""
+
+import asyncio
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import tornado.httpclient
+
+from core import migrations
+from core.application import Application
+from core.embedded_postgres import EmbeddedPostgres, start_postgres
+from core.embedded_redis import EmbeddedRedis, start_redis
+from core.home import open_home
+from core.process import Process
+from handlers import routes
+from handlers.accounts import commands
+from handlers.settings import Settings
+
+IMPORT_KEY = "test-import-key"
+PASSWORD = "password123"
+TEMPLATE = "template_of_tests"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Services:
+    postgres: EmbeddedPostgres
+    redis: EmbeddedRedis | None
+
+    def dsn(self, database: str) -> str:
+        return self.postgres.dsn.replace("@/tradepost", f"@/{database}")
+
+    def run(self, *statements: str) -> None:
+        """Run statements that can't be in a transaction, such as CREATE DATABASE."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self.postgres.dsn)
+            try:
+                for statement in statements:
+                    await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        run_apart(run())
+
+
+def run_apart(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a thread's own event loop: asyncio.run would take the test's current one away."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture(scope="session")
+def home_folder() -> Iterator[Path]:
+    """A folder that the account which Postgres runs as (when we are root) can pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="tradepost-tests-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _migrate(dsn: str) -> None:
+    await migrations.apply(dsn)
+
+
+@pytest.fixture(scope="session")
+def services(home_folder: Path) -> Iterator[Services]:
+    """One Postgres and one Redis for the whole run (for each xdist worker), with a migrated template database."""
+    home = open_home(home_folder / "home")
+    found = Services(start_postgres(home, durable=False), start_redis(home))
+    found.run(f"CREATE DATABASE {TEMPLATE}")
+    run_apart(_migrate(found.dsn(TEMPLATE)))
+    yield found
+    if found.redis:
+        found.redis.stop()
+    found.postgres.stop()
+    home.close()
+
+
+@pytest.fixture(scope="module")
+def database_url(services: Services) -> Iterator[str]:
+    """A database of this module's own."""
+    name = f"test_{next(_numbers)}"
+    services.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield services.dsn(name)
+    services.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, services: Services) -> Settings:
+    """The module's settings. A test that needs others overrides `changed_settings`."""
+    return Settings(
+        secret_key="test-secret-key-of-at-least-32-bytes!",
+        database_url=database_url,
+        redis_url=services.redis.url if services.redis else "",
+        redis_prefix=f"test-{os.getpid()}-{next(_numbers)}:",
+        sales_import_api_key=IMPORT_KEY,
+        bcrypt_cost=4,
+        db_pool_size=10,
+        sse_keepalive_seconds=0.2,
+    )
+
+
+@pytest.fixture
+def changed_settings() -> dict[str, Any]:
+    """Fields of Settings that this module or test wants otherwise; override it."""
+    return {}
+
+
+@pytest.fixture
+def process(io_loop: Any, settings: Settings, changed_settings: dict[str, Any]) -> Iterator[Process]:
+    """One server process, open, in the test's event loop."""
+    started = Process(replace(settings, **changed_settings), routes.router(), routes.refusals(), routes.duties())
+    io_loop.run_sync(started.open)
+    yield started
+    io_loop.run_sync(started.close)
+
+
+@pytest.fixture
+def app(process: Process) -> Application:
+    """What pytest-tornado serves."""
+    return process.app
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class Api:
+    """A client of the server under test. `token` and `key` go along as credentials where given."""
+
+    def __init__(self, client: Any, base_url: str) -> None:
+        self._client, self.base_url = client, base_url
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None, key: str | None = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """body: bytes are sent as they are, anything else as JSON."""
+        sent = {} if body is None else {"Content-Type": "application/json"}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        if key is not None:
+            sent["X-API-KEY"] = key
+        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        request = tornado.httpclient.HTTPRequest(
+            path if "://" in path else self.base_url + path, method=method, headers={**sent, **(headers or {})}, body=data,
+            allow_nonstandard_methods=True, follow_redirects=False, request_timeout=20,
+        )  # fmt: skip
+        response = await self._client.fetch(request, raise_error=False)
+        if response.code == 599:
+            raise response.error
+        return Answer(response.code, response.headers, response.body.decode())
+
+    async def get(self, path: str, **more: Any) -> Answer:
+        return await self.call("GET", path, **more)
+
+    async def post(self, path: str, body: Any = None, **more: Any) -> Answer:
+        return await self.call("POST", path, body if body is not None else {}, **more)
+
+    async def import_invoice(self, invoice: Any) -> Answer:
+        return await self.post("/api/sales/import/invoice/", invoice, key=IMPORT_KEY)
+
+
+@pytest.fixture
+def api(http_client: Any, base_url: str) -> Api:
+    return Api(http_client, base_url)
+
+
+@pytest.fixture
+def db(io_loop: Any, settings: Settings) -> Iterator[Any]:
+    """A connection to the module's database, as another program would have it."""
+    connection = io_loop.run_sync(lambda: asyncpg.connect(settings.database_url))
+    yield connection
+    io_loop.run_sync(connection.close)
+
+
+@pytest.fixture
+def sign_in(api: Api, settings: Settings, io_loop: Any) -> Callable[..., Any]:
+    """`await sign_in("PICKER")`: the sign-in answer (JSON) of an account with that role, made when first asked for."""
+
+    async def sign_in(role: str = "USER", email: str | None = None) -> Any:
+        email = email or f"{role.lower()}@example.com"
+        await commands._create(settings, email, "", role.title(), role, PASSWORD, role in ("SUPERADMIN", "ADMIN"))
+        answer = await api.post("/api/auth/login/", {"email": email, "password": PASSWORD})
+        assert answer.status == 200, answer.text
+        return answer.json
+
+    return sign_in
+
+
+_invoice_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def invoice() -> Callable[..., dict[str, Any]]:
+    """`invoice(remarks="…")`: an import body as seed 000 shows it, with a number of its own."""
+
+    def invoice(**changes: Any) -> dict[str, Any]:
+        return {
+            "invoice_no": f"INV-{next(_invoice_numbers):05}",
+            "invoice_date": "2025-01-18",
+            "salesman": "Ajay",
+            "created_by": "admin",
+            "customer": {
+                "code": "CUST-889", "name": "LifeCare Pharmacy", "area": "Kozhikode", "address1": "Near Railway Station",
+                "address2": "", "phone1": "9876543210", "phone2": "", "email": "lifecare@shop.com",
+            },
+            "items": [
+                {"name": "Paracetamol 650mg", "item_code": "PR650", "quantity": 20, "mrp": 3.50, "shelf_location": "R-12", "remarks": ""},
+                {"name": "Otrivin Nasal Spray", "item_code": "OTN10", "quantity": 10, "mrp": 85.00, "shelf_location": "G-04", "remarks": ""},
+            ],
+            **changes,
+        }  # fmt: skip
+
+    return invoice
+
+
+class EventStream:
+    """A reader of a live stream, on a plain socket. `await stream.event()` is the next block, as a dict of its fields."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.last_id: str | None = None
+
+    @classmethod
+    async def open(cls, base_url: str, path: str = "/api/sales/sse/invoices/", headers: dict[str, str] | None = None) -> "EventStream":
+        host, port = base_url.removeprefix("http://").split(":")
+        stream = cls(*await asyncio.open_connection(host, int(port)))
+        lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        stream._writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n{lines}\r\n".encode())
+        head = (await stream._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        stream.status = int(head[0].split()[1])
+        stream.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+        return stream
+
+    async def block(self, seconds: float = 5) -> str:
+        """The next block as it came: fields, or a comment. '' when the server closed the stream."""
+        try:
+            raw = await asyncio.wait_for(self._reader.readuntil(b"\n\n"), seconds)
+        except asyncio.IncompleteReadError:
+            return ""
+        text = raw.decode()[:-2]
+        for line in text.split("\n"):
+            if line.startswith("id: "):
+                self.last_id = line[4:]
+        return text
+
+    async def event(self, seconds: float = 5) -> dict[str, str]:
+        """The next block that dispatches an event (has data)."""
+
+        async def next_event() -> dict[str, str]:
+            while True:
+                fields = dict(line.split(": ", 1) for line in (await self.block(seconds)).split("\n") if not line.startswith(":") and line)
+                if "data" in fields:
+                    return fields
+
+        return await asyncio.wait_for(next_event(), seconds)
+
+    async def invoice(self, seconds: float = 5) -> Any:
+        return json.loads((await self.event(seconds))["data"])
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+@pytest.fixture
+def stream(base_url: str, http_server: Any) -> Iterator[Callable[..., Any]]:
+    """`await stream(headers={"Last-Event-ID": "7"})`: an open reader of the invoice stream, past its opening block."""
+    opened: list[EventStream] = []
+
+    async def stream(path: str = "/api/sales/sse/invoices/", **more: Any) -> EventStream:
+        found = await EventStream.open(base_url, path, **more)
+        opened.append(found)
+        if found.status == 200:
+            assert (await found.block()).startswith("retry: ")
+        return found
+
+    yield stream
+    for one in opened:
+        one.close()
