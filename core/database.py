@@ -50,12 +50,12 @@ class Database:
         self.up = True
 
     async def open(self) -> "Database":
-        """Connect once. Raises OSError or asyncpg.PostgresError when it can't."""
+        """Make the pool; connections are made when first needed."""
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._dsn,
-                    min_size=1,
+                    min_size=0,  # with more, asyncpg tries to keep them by itself, with a traceback a try while Postgres is away
                     max_size=self._size,
                     timeout=ACQUIRE_SECONDS,
                     reset=_no_reset,

@@ -19,14 +19,8 @@ class Duty(NamedTuple):
     work: Callable[[Database, object], Awaitable[None]]  # with the database and the settings
 
 
-async def run(duties: list[Duty], db: Database, config: object) -> None:
-    """Do them until cancelled."""
-    async with asyncio.TaskGroup() as tasks:
-        for duty in duties:
-            tasks.create_task(_every(duty, db, config))
-
-
-async def _every(duty: Duty, db: Database, config: object) -> None:
+async def every(duty: Duty, db: Database, config: object) -> None:
+    """Do it until cancelled."""
     while True:
         await asyncio.sleep(duty.seconds * random.uniform(0.9, 1.1))  # several processes don't do it in step
         try:

@@ -7,7 +7,7 @@ reader fills it from the log (core/events.py).
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import redis.asyncio
@@ -51,11 +51,9 @@ class Fanout:
         self._waiting.append(events)
         self._something.set()
 
-    async def run(self, accept: Callable[[list[Event]], Awaitable[None]]) -> None:
-        """Send and receive until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep(self._sending))
-            tasks.create_task(self._keep(lambda client: self._receiving(client, accept)))
+    def work(self, accept: Callable[[list[Event]], Awaitable[None]]) -> list[Coroutine[Any, Any, None]]:
+        """What sends and what receives, each until cancelled."""
+        return [self._keep(self._sending), self._keep(lambda client: self._receiving(client, accept))]
 
     async def _keep(self, work: Callable[[Any], Awaitable[None]]) -> None:
         client = connect(self._url)

@@ -13,8 +13,7 @@ import tornado.iostream
 
 from core.application import BODY_SECONDS, HEADER_LIMIT, HEADER_SECONDS, READ_LIMIT, Application, Refusal, finish_requests
 from core.database import Database
-from core.duties import Duty
-from core.duties import run as run_duties
+from core.duties import Duty, every
 from core.events import EventLog
 from core.fanout import Fanout, connect
 from core.passwords import Passwords
@@ -58,15 +57,18 @@ class Process:
             except Problem:
                 await asyncio.sleep(0.5)
         self._streams.open(self._events.head)
-        work = [self._events.run(), self._streams.run(), run_duties(self._duties, self._db, self.config)]
+        work = [self._events.run(), *self._streams.work(), *(every(duty, self._db, self.config) for duty in self._duties)]
         if self._fanout:
-            work.append(self._fanout.run(self._events.accept))
+            work += self._fanout.work(self._events.accept)
         self._tasks = [asyncio.create_task(task) for task in work]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Again and again: asyncio.wait_for (until Python 3.12) and redis-py can lose a cancellation that meets a result.
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            _, pending = await asyncio.wait(self._tasks, timeout=0.2)
+            self._tasks = list(pending)
         self._streams.close()
         self._passwords.close()
         await self._db.close()

@@ -12,6 +12,7 @@ import selectors
 import socket
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Coroutine
 from time import monotonic
 from typing import Any
 
@@ -73,7 +74,7 @@ class Streams:
         asyncio.get_running_loop().add_reader(self._selector, self._on_ready)
 
     def deliver(self, fresh: list[Event]) -> None:
-        """Take events from the log (in order, nothing twice); `run` sends them."""
+        """Take events from the log (in order, nothing twice), to be sent in turn."""
         if fresh[0].position != self.head + 1:  # the log was restored, or purged further than we had read
             self._recent.clear()
             self._recent_bytes = 0
@@ -87,11 +88,9 @@ class Streams:
         self._queue.extend(fresh)
         self._queued.set()
 
-    async def run(self) -> None:
-        """Send until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._sending())
-            tasks.create_task(self._keeping_alive())
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """What sends the events and what keeps silent streams alive, each until cancelled."""
+        return [self._sending(), self._keeping_alive()]
 
     async def _sending(self) -> None:
         writes = 0

@@ -244,7 +244,7 @@ class EventStream:
     @classmethod
     async def open(cls, base_url: str, path: str = "/api/sales/sse/invoices/", headers: dict[str, str] | None = None) -> "EventStream":
         host, port = base_url.removeprefix("http://").split(":")
-        stream = cls(*await asyncio.open_connection(host, int(port)))
+        stream = cls(*await asyncio.open_connection(host, int(port), limit=4 * 1024 * 1024))
         lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         stream._writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n{lines}\r\n".encode())
         head = (await stream._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -269,7 +269,10 @@ class EventStream:
 
         async def next_event() -> dict[str, str]:
             while True:
-                fields = dict(line.split(": ", 1) for line in (await self.block(seconds)).split("\n") if not line.startswith(":") and line)
+                block = await self.block(seconds)
+                if not block:
+                    raise ConnectionResetError("the server closed the stream")
+                fields = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
                 if "data" in fields:
                     return fields
 

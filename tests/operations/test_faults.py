@@ -1,0 +1,348 @@
+"""What the server survives: its own death, Redis and Postgres going away, readers that don't read, a stop under load.
+
+These run the real program, `server.py serve`, over a Postgres and a Redis of this module's own, which they stop and start.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import tornado.httpclient
+
+from core import migrations
+from core.embedded_postgres import EmbeddedPostgres, start_postgres
+from core.embedded_redis import EmbeddedRedis, start_redis
+from core.home import Home, open_home
+from tests.conftest import IMPORT_KEY, Api, EventStream, run_apart
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Ground:
+    """A Postgres and a Redis that a test may stop."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.postgres: EmbeddedPostgres = start_postgres(home, durable=False)
+        self.redis: EmbeddedRedis | None = start_redis(home)
+
+
+@pytest.fixture(scope="module")
+def ground(home_folder: Path) -> Iterator[Ground]:
+    home = open_home(home_folder / "faults")
+    ground = Ground(home)
+
+    async def migrate() -> None:
+        await migrations.apply(ground.postgres.dsn)
+
+    run_apart(migrate())
+    yield ground
+    if ground.redis:
+        ground.redis.stop()
+    ground.postgres.stop()
+    home.close()
+
+
+class Server:
+    """The program, as an administrator runs it."""
+
+    def __init__(self, ground: Ground, log: Path, *arguments: str, **env: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = log
+        self._command = [sys.executable, str(ROOT / "server.py"), "serve", "--port", str(self.port), *arguments]
+        self._env = {
+            **os.environ,
+            "SECRET_KEY": "test-secret-key-of-at-least-32-bytes!",
+            "DATABASE_URL": ground.postgres.dsn,
+            "REDIS_URL": ground.redis.url if ground.redis else "",
+            "REDIS_PREFIX": f"faults-{os.getpid()}:",
+            "SALES_IMPORT_API_KEY": IMPORT_KEY,
+            **env,
+        }
+
+    def start(self) -> "Server":
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.02)
+        raise AssertionError(f"did not start: {self.log.read_text()}")
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def server(ground: Ground, tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """`server("--workers", "2")`: a running server that is ended with the test; its log holds no traceback."""
+    started: list[Server] = []
+
+    def server(*arguments: str, **env: str) -> Server:
+        started.append(Server(ground, tmp_path / f"server-{len(started)}.log", *arguments, **env).start())
+        return started[-1]
+
+    yield server
+    for one in started:
+        one.end()
+        assert "Traceback" not in one.log.read_text(), one.log.read_text()
+
+
+@pytest.fixture
+def client(io_loop: Any) -> Iterator[Any]:
+    """An HTTP client that opens as many connections as it is asked to."""
+    found = tornado.httpclient.AsyncHTTPClient(force_instance=True, max_clients=200)
+    yield found
+    found.close()
+
+
+async def reader(server: Server, last: str | None = None) -> EventStream:
+    found = await EventStream.open(server.url, headers={"Last-Event-ID": last} if last else None)
+    assert (await found.block()).startswith("retry: ")
+    return found
+
+
+async def numbers(stream: EventStream, count: int, seconds: float = 15) -> list[str]:
+    return [(await stream.invoice(seconds))["invoice_no"] for _ in range(count)]
+
+
+@pytest.mark.gen_test(timeout=40)
+async def test_an_event_whose_server_was_killed_after_the_201_arrives_once_after_the_restart(ground, server, client, invoice):
+    program = server()
+    stream = await reader(program)
+    before = stream.last_id
+    holder = await asyncpg.connect(ground.postgres.dsn)
+    hold = holder.transaction()
+    await hold.start()
+    await holder.execute("SELECT position FROM operations.event_head FOR UPDATE")  # no relay gets past this
+    assert (await Api(client, program.url).import_invoice(invoice(invoice_no="KILLED-1"))).status == 201
+    program.end(signal.SIGKILL)
+    stream.close()
+    await hold.rollback()
+    await holder.close()
+    program.start()
+    again = await reader(program, before)
+    assert (await Api(client, program.url).import_invoice(invoice(invoice_no="KILLED-2"))).status == 201
+    assert await numbers(again, 2) == ["KILLED-1", "KILLED-2"]
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+async def test_no_event_is_lost_and_the_api_is_unaffected_while_redis_is_away(ground, server, client, invoice, how):
+    if ground.redis is None:
+        pytest.skip("no Redis on this machine (no wheel for this Python, none on PATH)")
+    program = server("--workers", "2")
+    api = Api(client, program.url)
+    streams = [await reader(program) for _ in range(8)]  # on either worker
+    sent = []
+
+    async def import_some(count: int) -> None:
+        for _ in range(count):
+            began = time.monotonic()
+            body = invoice(invoice_no=f"REDIS-{how}-{len(sent)}")
+            assert (await api.import_invoice(body)).status == 201
+            assert time.monotonic() - began < 1
+            sent.append(body["invoice_no"])
+            await asyncio.sleep(0.1)
+
+    await import_some(5)
+    if how == "frozen":
+        os.kill(ground.redis.pid, signal.SIGSTOP)
+    else:
+        await asyncio.to_thread(ground.redis.stop)
+    try:
+        await import_some(25)
+        assert (await api.get("/health/")).status == 200
+        await asyncio.sleep(2)
+    finally:
+        if how == "frozen":
+            os.kill(ground.redis.pid, signal.SIGCONT)
+        else:
+            ground.redis = await asyncio.to_thread(start_redis, ground.home)
+    await import_some(10)
+    for stream in streams:
+        assert await numbers(stream, len(sent)) == sent
+        stream.close()
+    log = program.log.read_text()
+    assert 1 <= log.count("redis is away") <= 4, log  # said once by each process that noticed, not once a request
+    assert "redis is back" in log
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+async def test_without_postgres_it_answers_503_in_time_and_recovers_by_itself(ground, server, client, invoice, how):
+    program = server()
+    api = Api(client, program.url)
+    stream = await reader(program)
+    assert (await api.get("/api/sales/invoices/")).status == 200
+    postmaster = ground.postgres.pid
+    if how == "frozen":
+        for pid in _family(postmaster):
+            os.kill(pid, signal.SIGSTOP)
+    else:
+        await asyncio.to_thread(ground.postgres.stop)
+    try:
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            began = time.monotonic()
+            answers = await asyncio.gather(
+                api.import_invoice(invoice(invoice_no="AWAY")), api.get("/api/sales/invoices/"), api.get("/api/sales/invoices/1/"), api.get("/health/")
+            )
+            assert time.monotonic() - began < 2
+            assert {answer.status for answer in answers} == {503}
+            assert all("Retry-After" in answer.headers for answer in answers[:3])
+            assert answers[0].json["success"] is False
+    finally:
+        if how == "frozen":
+            for pid in _family(postmaster):
+                os.kill(pid, signal.SIGCONT)
+        else:
+            ground.postgres = await asyncio.to_thread(start_postgres, ground.home, durable=False)
+    began = time.monotonic()
+    body = invoice(invoice_no=f"BACK-{how}")
+    while (await api.import_invoice(body)).status != 201:
+        assert time.monotonic() - began < 3
+        await asyncio.sleep(0.1)
+    assert await _until(stream, body["invoice_no"])
+    log = program.log.read_text()
+    assert "database is away" in log
+    assert "database is back" in log
+
+
+async def _until(stream: EventStream, number: str) -> bool:
+    # A frozen Postgres may have committed an import that was answered 503; its event comes first.
+    while (await stream.invoice())["invoice_no"] != number:
+        pass
+    return True
+
+
+def _family(parent: int) -> list[int]:
+    """Its children first: a postmaster that is still awake would notice them stopping."""
+    found = [parent]
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+@pytest.mark.gen_test(timeout=40)
+async def test_a_reader_that_never_reads_is_let_go_and_the_others_miss_nothing(server, client, invoice):
+    program = server()
+    api = Api(client, program.url)
+    stuck = socket.create_connection(("127.0.0.1", program.port))
+    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stuck.sendall(b"GET /api/sales/sse/invoices/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    streams = [await reader(program) for _ in range(200)]
+    heavy = invoice()["items"][:1] * 400
+    sent = []
+    for n in range(14):  # about 80 KB each
+        sent.append(f"HEAVY-{n}")
+        assert (await api.import_invoice(invoice(invoice_no=sent[-1], items=heavy))).status == 201
+    assert [await numbers(stream, len(sent)) for stream in streams] == [sent] * len(streams)
+    assert "closed a stream whose reader is" in program.log.read_text()
+    stuck.close()
+    for stream in streams:
+        stream.close()
+
+
+@pytest.mark.gen_test(timeout=40)
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_stop_under_load_answers_every_request_that_it_took(server, invoice, workers):
+    program = server("--workers", workers)
+    answered: list[int] = []
+    broken: list[str] = []
+
+    async def importing(number: int) -> None:
+        while True:
+            try:
+                streams = await asyncio.open_connection("127.0.0.1", program.port)
+            except OSError:
+                return  # nobody listens any more: not a request that was taken
+            while True:
+                body = json.dumps(invoice(invoice_no=f"LOAD-{workers}-{number}-{len(answered)}-{time.monotonic_ns()}")).encode()
+                head = f"POST /api/sales/import/invoice/ HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {IMPORT_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
+                try:
+                    streams[1].write(head.encode() + body)
+                    lines = (await streams[0].readuntil(b"\r\n\r\n")).decode().split("\r\n")
+                    headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines[1:] if line}
+                    await streams[0].readexactly(int(headers["content-length"]))
+                except (OSError, asyncio.IncompleteReadError) as error:
+                    broken.append(repr(error))
+                    return
+                answered.append(int(lines[0].split()[1]))
+                if headers.get("connection") == "close":
+                    streams[1].close()
+                    break
+
+    work = [asyncio.create_task(importing(n)) for n in range(16)]
+    stream = await reader(program)
+    while len(answered) < 200:
+        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(program.end) == 0
+    await asyncio.wait_for(asyncio.gather(*work), 10)
+    assert broken == []
+    assert set(answered) == {201}
+    while block := await stream.block():
+        last = block
+    assert last.startswith("retry: ")  # readers are told to come back, each at its own moment
+
+
+@pytest.mark.gen_test(timeout=40)
+async def test_a_killed_worker_is_replaced_and_its_readers_resume(server, client, invoice):
+    program = server("--workers", "2")
+    api = Api(client, program.url)
+    streams = [await reader(program) for _ in range(8)]
+    victim = next(pid for pid in _family(program.process.pid) if pid != program.process.pid)
+    os.kill(victim, signal.SIGKILL)
+    await asyncio.sleep(0.1)
+    sent = [f"WORKER-{n}" for n in range(5)]
+    for number in sent:
+        assert (await api.import_invoice(invoice(invoice_no=number))).status == 201
+    resumed = 0
+    for stream in streams:
+        try:
+            assert await numbers(stream, len(sent)) == sent
+        except ConnectionError:
+            again = await reader(program, stream.last_id)
+            assert await numbers(again, len(sent)) == sent
+            resumed += 1
+    assert resumed < len(streams)
+    await asyncio.sleep(1.2)
+    assert len(_family(program.process.pid)) == 3
+    assert "signal 9, starting it anew" in program.log.read_text()
+
+
+@pytest.mark.gen_test(timeout=40)
+async def test_workers_end_when_their_parent_is_killed_and_the_port_is_free_again(server, client):
+    program = server("--workers", "2")
+    workers = [pid for pid in _family(program.process.pid) if pid != program.process.pid]
+    program.end(signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in workers):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    program.start()
+    assert (await Api(client, program.url).get("/health/")).status == 200
