@@ -5,12 +5,14 @@ import asyncio
 import dataclasses
 import getpass
 import os
+import signal
 import sys
 from pathlib import Path
 
 import asyncpg
 
 from core import logs, migrations, settings, workers
+from core.duties import Duty
 from core.embedded_postgres import EmbeddedPostgres, start_postgres
 from core.embedded_redis import EmbeddedRedis, start_redis
 from core.fanout import connect
@@ -19,9 +21,9 @@ from core.process import Process, listener, serve
 from core.unprivileged import EmbeddedError
 from handlers import routes
 from handlers.accounts import commands as accounts
+from handlers.operations.health import VERSION
 from handlers.settings import Settings
 
-VERSION = "0.1.0"
 ROOT = Path(__file__).resolve().parent
 DEMO_IMPORT_KEY = "demo-import-key"
 
@@ -62,6 +64,12 @@ class Installation:
             else:
                 self.notes.append("No Redis here (no wheel for this Python, none on PATH): going on without; everything works.")
 
+    def trim_logs(self) -> None:
+        """The logs of the embedded services stay bounded however long we run."""
+        for service in (self.redis, self.postgres):
+            if service is not None:
+                service.trim_log()
+
     def close(self) -> None:
         for service in (self.redis, self.postgres):
             if service is not None:
@@ -80,8 +88,11 @@ def command_serve(args: argparse.Namespace) -> int:
         if installation.demo:
             asyncio.run(accounts.create_demo(config))
 
+        async def trim_logs(db: object, config: object) -> None:
+            installation.trim_logs()
+
         def process() -> Process:
-            return Process(config, routes.router(), routes.refusals(), routes.duties())
+            return Process(config, routes.router(), routes.refusals(), [*routes.duties(), Duty(600, trim_logs)])
 
         if args.workers == 1:
             return serve(process, bind(args), None, lambda: greet(args, installation))
@@ -276,6 +287,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that what was started is stopped again
     args = parser().parse_args()
     try:
         return args.run(args)

@@ -19,6 +19,7 @@ from core.problem import Problem
 TICK = 0.25  # seconds until a row that nobody hinted at is seen
 PAUSE = 0.003  # seconds between two passes under load: each numbers what has gathered, for one commit
 BATCH = 500
+PURGE_SECONDS, PURGE_BATCH = 60, 5000
 
 query = sql.load("operations/event")
 log = logging.getLogger("tradepost.events")
@@ -115,3 +116,9 @@ class EventLog:
     def _advance(self, events: list[Event]) -> None:
         self.head = events[-1].position
         self._deliver(events)
+
+
+async def purge(db: Database, config: Any) -> None:
+    """Forget what is older than the retention: no stream can be resumed from there any more."""
+    while await query.purge_events(db, hours=config.event_retention_hours, most=PURGE_BATCH) == PURGE_BATCH:
+        pass

@@ -14,7 +14,7 @@ import tornado.iostream
 from core.application import BODY_SECONDS, HEADER_LIMIT, HEADER_SECONDS, READ_LIMIT, Application, Refusal, finish_requests
 from core.database import Database
 from core.duties import Duty, every
-from core.events import EventLog
+from core.events import PURGE_SECONDS, EventLog, purge
 from core.fanout import Fanout, connect
 from core.passwords import Passwords
 from core.problem import Problem
@@ -35,7 +35,7 @@ class Process:
 
     def __init__(self, config: CoreSettings, router: Router, refusals: dict[str, Refusal], duties: list[Duty]) -> None:
         self.config = config
-        self._duties = duties
+        self._duties = [Duty(PURGE_SECONDS, purge), *duties]
         self._db = Database(config.database_url, size=config.db_pool_size, statement_cache=config.db_statement_cache)
         self._redis = connect(config.redis_url) if config.redis_url else None
         self._streams = Streams(self._db, config.sse_keepalive_seconds)

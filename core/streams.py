@@ -38,13 +38,14 @@ log = logging.getLogger("tradepost.streams")
 class Stream:
     """One connected reader of one topic."""
 
-    __slots__ = ("buffer", "drained", "position", "socket", "spoke", "topic", "written")
+    __slots__ = ("drained", "position", "socket", "spoke", "topic", "waiting", "waiting_bytes", "written")
 
     def __init__(self, sock: socket.socket, topic: str, position: int) -> None:
         self.socket: socket.socket | None = sock  # None: closed
         self.topic = topic
         self.position = position  # of the last event it was sent
-        self.buffer: bytearray | None = None  # what the socket did not take yet
+        self.waiting: deque[memoryview] | None = None  # what the socket did not take yet: views of frames that all share
+        self.waiting_bytes = 0
         self.drained: asyncio.Future[None] | None = None
         self.written = monotonic()
         self.spoke = 0
@@ -198,7 +199,7 @@ class Streams:
             stream.position = until
             if piece:
                 self._write(stream, b"".join(piece))
-            if stream.buffer is not None:
+            if stream.waiting is not None:
                 await self._drain(stream)
 
     async def _drain(self, stream: Stream) -> None:
@@ -231,23 +232,26 @@ class Streams:
         if sock is None:
             return
         stream.written = monotonic()
-        if stream.buffer is not None:
-            stream.buffer += data
-        else:
-            try:
-                sent = sock.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
+        if stream.waiting is not None:
+            # Only what comes on top of something that waits counts: one event may be larger than the limit.
+            if stream.waiting_bytes + len(data) > BUFFER_LIMIT:
+                log.info("closed a stream whose reader is %d KB behind; it can resume", stream.waiting_bytes // 1024)
                 self._close(stream)
                 return
-            if sent == len(data):
-                return
-            stream.buffer = bytearray(data[sent:])
-            self._selector.modify(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, stream)
-        if len(stream.buffer) > BUFFER_LIMIT:
-            log.info("closed a stream whose reader is %d KB behind; it can resume", len(stream.buffer) // 1024)
+            stream.waiting.append(memoryview(data))
+            stream.waiting_bytes += len(data)
+            return
+        try:
+            sent = sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
             self._close(stream)
+            return
+        if sent < len(data):
+            stream.waiting = deque([memoryview(data)[sent:]])
+            stream.waiting_bytes = len(data) - sent
+            self._selector.modify(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, stream)
 
     def _on_ready(self) -> None:
         for key, mask in self._selector.select(0):
@@ -272,24 +276,28 @@ class Streams:
         return not gone
 
     def _flush(self, stream: Stream) -> None:
-        if stream.socket is None or stream.buffer is None:
+        if stream.socket is None or stream.waiting is None:
             return
         try:
-            sent = stream.socket.send(stream.buffer)
+            while stream.waiting:
+                sent = stream.socket.send(stream.waiting[0])
+                stream.waiting_bytes -= sent
+                if sent < len(stream.waiting[0]):
+                    stream.waiting[0] = stream.waiting[0][sent:]
+                    return
+                stream.waiting.popleft()
         except BlockingIOError:
             return
         except OSError:
             self._close(stream)
             return
-        del stream.buffer[:sent]
-        if not stream.buffer:
-            stream.buffer = None
-            self._selector.modify(stream.socket, selectors.EVENT_READ, stream)
-            if stream.drained is not None and not stream.drained.done():
-                stream.drained.set_result(None)
+        stream.waiting = None
+        self._selector.modify(stream.socket, selectors.EVENT_READ, stream)
+        if stream.drained is not None and not stream.drained.done():
+            stream.drained.set_result(None)
 
     def _close(self, stream: Stream) -> None:
-        sock, stream.socket, stream.buffer = stream.socket, None, None
+        sock, stream.socket, stream.waiting = stream.socket, None, None
         if sock is None:
             return
         self._topics.get(stream.topic, {}).pop(stream, None)
@@ -304,7 +312,7 @@ class Streams:
         """Let every reader go; they come back by themselves, each at its own moment."""
         for spoke in self._spokes:
             for stream in list(spoke):
-                if stream.buffer is None:
+                if stream.waiting is None:
                     self._write(stream, f"retry: {random.randint(1000, 4000)}\n\n".encode())
                 self._close(stream)
         if not self._closed:

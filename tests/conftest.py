@@ -98,7 +98,7 @@ def database_url(services: Services) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def settings(database_url: str, services: Services) -> Settings:
-    """The module's settings. A test that needs others overrides `changed_settings`."""
+    """The module's settings."""
     return Settings(
         secret_key="test-secret-key-of-at-least-32-bytes!",
         database_url=database_url,
@@ -113,7 +113,7 @@ def settings(database_url: str, services: Services) -> Settings:
 
 @pytest.fixture
 def changed_settings() -> dict[str, Any]:
-    """Fields of Settings that this module or test wants otherwise; override it."""
+    """Fields of Settings that a test wants otherwise: @pytest.mark.parametrize("changed_settings", [{…}])."""
     return {}
 
 

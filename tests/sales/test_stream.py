@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.gen_test
+from core import events, streams
+
+pytestmark = pytest.mark.gen_test(timeout=20)
 
 
 async def test_an_imported_invoice_arrives_whole_on_one_line_as_the_list_shows_it(api, stream, invoice):
@@ -64,3 +66,103 @@ async def test_an_id_that_is_none_of_ours_gets_a_reset_and_never_an_error(stream
     reader = await stream(headers={"Last-Event-ID": last.encode("utf-8").decode("latin-1")})
     assert reader.status == 200
     assert (await reader.event())["event"] == "reset"
+
+
+async def test_an_invoice_of_10_000_items_reaches_every_reader_live_and_replayed(api, stream, invoice):
+    body = invoice(items=invoice()["items"][:1] * 10_000)
+    readers = [await stream() for _ in range(5)]
+    before = readers[0].last_id
+    assert (await api.import_invoice(body)).status == 201
+    for reader in [*readers, await stream(headers={"Last-Event-ID": before})]:
+        assert len((await reader.invoice(10))["items"]) == 10_000
+
+
+async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then_follows(api, db, stream, invoice, process, monkeypatch):
+    reader = await stream()
+    before = reader.last_id
+    for _ in range(3):
+        await api.import_invoice(invoice())
+        await reader.event()
+    await db.execute("UPDATE operations.event SET created_at = now() - interval '100 hours'")
+    await events.purge(process.app.db, process.config)
+    assert await db.fetchval("SELECT count(*) FROM operations.event") == 0
+    process.app.streams._recent.clear()  # what this process remembers would still do
+    again = await stream(headers={"Last-Event-ID": before})
+    assert (await again.event())["event"] == "reset"
+    imported = (await api.import_invoice(invoice())).json["data"]["id"]
+    assert (await again.invoice())["id"] == imported
+
+
+async def test_a_long_absence_is_replayed_from_the_log_page_by_page(api, db, stream, invoice, process):
+    reader = await stream()
+    before = reader.last_id
+    customer = await db.fetchval("INSERT INTO sales.customer (code, name) VALUES ('MANY', 'Many') RETURNING id")
+    await db.execute(
+        "INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id) SELECT 'MANY-' || n, '2025-01-18', $1 FROM generate_series(1, 3000) n",
+        customer,
+    )
+    expected = [f"MANY-{n}" for n in range(1, 3001)]
+    assert [(await reader.invoice())["invoice_no"] for _ in expected] == expected
+    assert len(process.app.streams._recent) <= streams.RECENT_EVENTS
+    again = await stream(headers={"Last-Event-ID": before})
+    assert [(await again.invoice())["invoice_no"] for _ in expected] == expected
+
+
+async def test_the_id_may_also_come_in_the_query(api, stream, invoice):
+    reader = await stream()
+    before = reader.last_id
+    imported = (await api.import_invoice(invoice())).json["data"]["id"]
+    assert (await (await stream(f"/api/sales/sse/invoices/?lastEventId={before}")).invoice())["id"] == imported
+
+
+async def test_readers_that_come_and_go_during_imports_miss_nothing_and_get_nothing_twice(api, stream, invoice):
+    stop = asyncio.Event()
+    seen: list[int] = []
+    first = await stream()
+
+    async def come_and_go() -> None:
+        last = first.last_id
+        while not (stop.is_set() and len(seen) >= 60):
+            reader = await stream(headers={"Last-Event-ID": last})
+            for _ in range(7):
+                try:
+                    seen.append((await reader.invoice(1))["id"])
+                except TimeoutError:
+                    break
+            last = reader.last_id
+            reader.close()
+
+    reading = asyncio.create_task(come_and_go())
+    sent = [answer.json["data"]["id"] for _ in range(12) for answer in await asyncio.gather(*[api.import_invoice(invoice()) for _ in range(5)])]
+    stop.set()
+    await asyncio.wait_for(reading, 15)
+    assert sorted(seen) == sorted(sent)
+    assert [(await first.invoice())["id"] for _ in sent] == seen  # one order for all
+
+
+@pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
+async def test_a_closed_stream_opens_to_a_token_in_the_header_or_the_query(stream, sign_in):
+    token = (await sign_in("PICKER"))["access"]
+    outsider = (await sign_in("VENDOR"))["access"]
+    assert (await stream()).status == 401
+    assert (await stream("/api/sales/sse/invoices/?token=nonsense")).status == 401
+    assert (await stream(f"/api/sales/sse/invoices/?token={outsider}")).status == 403
+    assert (await stream(f"/api/sales/sse/invoices/?token={token}")).status == 200
+    assert (await stream(headers={"Authorization": f"Bearer {token}"})).status == 200
+
+
+async def test_a_head_request_is_answered_and_opens_no_stream(api, process):
+    answer = await api.call("HEAD", "/api/sales/sse/invoices/")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/event-stream")
+    assert process.app.streams.count == 0
+
+
+async def test_a_reader_that_leaves_is_forgotten(stream, process):
+    reader = await stream()
+    assert process.app.streams.count == 1
+    reader.close()
+    for _ in range(100):
+        if process.app.streams.count == 0:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("still there")
