@@ -141,7 +141,7 @@ async def test_readers_that_come_and_go_during_imports_miss_nothing_and_get_noth
 
 
 @pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
-async def test_a_closed_stream_opens_to_a_token_in_the_header_or_the_query(stream, sign_in):
+async def test_a_closed_stream_opens_to_a_token_in_the_header_or_the_query(stream, sign_in, changed_settings):
     token = (await sign_in("PICKER"))["access"]
     outsider = (await sign_in("VENDOR"))["access"]
     assert (await stream()).status == 401
