@@ -187,6 +187,21 @@ async def test_no_event_is_lost_and_the_api_is_unaffected_while_redis_is_away(gr
     assert "redis is back" in log
 
 
+@pytest.mark.gen_test(timeout=40)
+async def test_without_redis_the_events_of_each_worker_reach_the_readers_of_all(server, client, invoice):
+    program = server("--workers", "2", REDIS_URL="")
+    api = Api(client, program.url)
+    streams = [await reader(program) for _ in range(8)]
+    numbered = [f"NO-REDIS-{n}" for n in range(20)]
+    answers = await asyncio.gather(*[api.import_invoice(invoice(invoice_no=number)) for number in numbered])
+    assert {answer.status for answer in answers} == {201}
+    received = [await numbers(stream, len(numbered)) for stream in streams]
+    assert sorted(received[0]) == sorted(numbered)
+    assert all(one == received[0] for one in received)  # one order for all
+    for stream in streams:
+        stream.close()
+
+
 @pytest.mark.gen_test(timeout=60)
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 async def test_without_postgres_it_answers_503_in_time_and_recovers_by_itself(ground, server, client, invoice, how):

@@ -10,6 +10,12 @@ from core import events, streams
 pytestmark = pytest.mark.gen_test(timeout=20)
 
 
+@pytest.fixture(autouse=True, params=["with Redis", "without Redis"])
+def changed_settings(request):
+    """Everything here holds either way."""
+    return {} if request.param == "with Redis" else {"redis_url": ""}
+
+
 async def test_an_imported_invoice_arrives_whole_on_one_line_as_the_list_shows_it(api, stream, invoice):
     reader = await stream()
     imported = await api.import_invoice(invoice())
