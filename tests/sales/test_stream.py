@@ -51,19 +51,24 @@ async def test_a_reconnecting_reader_gets_what_it_missed_once_and_in_order(api, 
     assert (await again.invoice())["id"] == live
 
 
-async def test_an_invoice_that_another_programs_sql_inserts_is_streamed_with_its_items(db, stream):
+async def test_an_invoice_that_another_programs_sql_inserts_is_streamed_with_its_items(db, stream, invoice):
     reader = await stream()
+    number = invoice()["invoice_no"]
     async with db.transaction():
-        customer = await db.fetchval("INSERT INTO sales.customer (code, name) VALUES ('SQL', 'By SQL') RETURNING id")
-        number = await db.fetchval(
-            "INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id) VALUES ('SQL-1', '2025-01-18', $1) RETURNING id", customer
+        id = await db.fetchval(
+            """WITH customer AS (INSERT INTO sales.customer (code, name) VALUES ($1, 'By SQL') RETURNING id)
+               INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id) SELECT $1, '2025-01-18', id FROM customer
+               RETURNING id""",
+            number,
         )
         for name in ("one", "two"):
             await db.execute(
-                "INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp) VALUES ($1, $2, 'X', 1, 2.5)", number, name
+                "INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp) VALUES ($1, $2, 'X', 1, 2.5)",
+                id,
+                name,
             )
     streamed = await reader.invoice()
-    assert streamed["invoice_no"] == "SQL-1"
+    assert streamed["invoice_no"] == number
     assert [item["name"] for item in streamed["items"]] == ["one", "two"]
 
 
@@ -99,15 +104,17 @@ async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then
     assert (await again.invoice())["id"] == imported
 
 
-async def test_a_long_absence_is_replayed_from_the_log_page_by_page(api, db, stream, invoice, process):
+async def test_a_long_absence_is_replayed_from_the_log_page_by_page(db, stream, invoice, process):
     reader = await stream()
     before = reader.last_id
-    customer = await db.fetchval("INSERT INTO sales.customer (code, name) VALUES ('MANY', 'Many') RETURNING id")
+    number = invoice()["invoice_no"]
     await db.execute(
-        "INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id) SELECT 'MANY-' || n, '2025-01-18', $1 FROM generate_series(1, 3000) n",
-        customer,
+        """WITH customer AS (INSERT INTO sales.customer (code, name) VALUES ($1, 'Many') RETURNING id)
+           INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id)
+           SELECT $1 || '-' || n, '2025-01-18', id FROM customer, generate_series(1, 3000) n""",
+        number,
     )
-    expected = [f"MANY-{n}" for n in range(1, 3001)]
+    expected = [f"{number}-{n}" for n in range(1, 3001)]
     assert [(await reader.invoice())["invoice_no"] for _ in expected] == expected
     assert len(process.app.streams._recent) <= streams.RECENT_EVENTS
     again = await stream(headers={"Last-Event-ID": before})
