@@ -142,7 +142,8 @@ class Database:
     def _away(self, error: BaseException) -> Exception:
         if self.up:
             self.up = False
-            log.warning("database is away, answering 503 until it is back: %s", str(error) or type(error).__name__)
+            why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+            log.warning("database is away, answering 503 until it is back: %s", why)
         return unavailable("The database is not available at the moment. Please try again.")
 
 
