@@ -1,5 +1,8 @@
 """The pool, and the one way statements and transactions run: bounded in time, retried when Postgres says so, 503 when it is away.
 
+A statement may take long; a Postgres that does not answer at all must be noticed in less than two seconds. `watch` tells the two
+apart: while a statement is slow it asks Postgres for a sign of life, and only without one it breaks off what is under way.
+
 No connection carries state from one request to the next (so PgBouncer in transaction mode fits), hence no reset between them:
 asyncpg's own costs a round trip.
 """
@@ -8,15 +11,21 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, TypeVar
 
 import asyncpg
 
 from core.problem import unavailable
 
-ACQUIRE_SECONDS = 0.8  # a free connection, or 503: the two together stay under 2 s
-STATEMENT_SECONDS = 1.0
+ACQUIRE_SECONDS = 0.8  # for a free connection, or a new one; then 503
+STATEMENT_SECONDS = 30.0  # for one statement, then it is cancelled, with 503
+CANCEL_SECONDS = 2.0  # for Postgres to confirm that; then the connection is dropped
+SLOW_SECONDS, WATCH_SECONDS, SIGN_SECONDS = 0.7, 0.2, 0.5  # slow from when; looked at how often; how long for a sign of life
 ATTEMPTS = 5  # at a transaction that Postgres asks to repeat
+
+AWAY = "The database is not available at the moment. Please try again."
+BUSY = "The database is too busy at the moment. Please try again."
 
 log = logging.getLogger("tradepost.database")
 Result = TypeVar("Result")
@@ -28,7 +37,6 @@ _REPEATABLE = (
 )
 _AWAY = (
     OSError,
-    TimeoutError,
     asyncpg.PostgresConnectionError,  # 08
     asyncpg.OperatorInterventionError,  # 57: shutdown, crash, starting up, cancelled
     asyncpg.InsufficientResourcesError,  # 53: disk full, too many connections
@@ -47,6 +55,7 @@ class Database:
         self._dsn, self._size, self._statement_cache = dsn, size, statement_cache
         self._pool: Any = None
         self._opening = asyncio.Lock()
+        self._under_way: dict[Any, float] = {}  # connection: since when (monotonic); the oldest first
         self.up = True
 
     async def open(self) -> "Database":
@@ -104,6 +113,7 @@ class Database:
     async def _attempt(self, once: Callable[[Any], Awaitable[Result]]) -> Result:
         for attempt in range(1, ATTEMPTS + 1):
             connection = await self._acquire()
+            self._under_way[connection] = monotonic()
             try:
                 result = await once(connection)
                 if not self.up:
@@ -113,38 +123,62 @@ class Database:
             except _REPEATABLE:
                 if attempt == ATTEMPTS:
                     raise
+            except TimeoutError as error:
+                log.warning("a statement was given up after %s s", STATEMENT_SECONDS)
+                raise unavailable(BUSY) from error
             except _AWAY as error:
-                connection.terminate()  # what it is doing is unknown; a polite close would wait for an answer
+                _drop(connection)
                 raise self._away(error) from error
             except asyncpg.InterfaceError as error:
-                if connection.is_closed():
+                if _is_lost(connection):
                     raise self._away(error) from error
                 raise
             except asyncio.CancelledError:
-                connection.terminate()
+                _drop(connection)
                 raise
             finally:
-                await self._pool.release(connection)
+                del self._under_way[connection]
+                await self._pool.release(connection, timeout=CANCEL_SECONDS)
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
 
     async def _acquire(self) -> Any:
+        if self._pool is None:
+            await self.open()
+        # wait_for costs a task on Python 3.11, so it is kept for when there is something to wait for; connecting anew is
+        # bounded by the pool's own timeout.
+        idle = self._pool.get_idle_size()
+        waiting = self._pool.get_size() >= self._size and not idle
         try:
-            if self._pool is None:
-                await self.open()
-            # wait_for costs a task on Python 3.11, so it is kept for when there is something to wait for; connecting
-            # anew is bounded by the pool's own timeout.
-            idle = self._pool.get_idle_size()
             return await self._pool.acquire(timeout=None if idle else ACQUIRE_SECONDS)
-        except (*_AWAY, asyncpg.InterfaceError) as error:
+        except TimeoutError as error:
+            if waiting:
+                raise unavailable(BUSY) from error
             raise self._away(error) from error
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # whatever it is that refuses us
+            raise self._away(error) from error
+
+    async def watch(self) -> None:
+        """Break off what waits for a Postgres that shows no sign of life; until cancelled."""
+        sign = _SignOfLife(self._dsn)
+        try:
+            while True:
+                await asyncio.sleep(WATCH_SECONDS)
+                oldest = next(iter(self._under_way.values()), None)
+                if oldest is None or monotonic() - oldest < SLOW_SECONDS or await sign.given():
+                    continue
+                for connection, since in list(self._under_way.items()):
+                    if monotonic() - since >= SLOW_SECONDS:
+                        _drop(connection)
+        finally:
+            sign.end()
 
     def _away(self, error: BaseException) -> Exception:
         if self.up:
             self.up = False
-            why = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+            why = "it does not answer" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
             log.warning("database is away, answering 503 until it is back: %s", why)
-        return unavailable("The database is not available at the moment. Please try again.")
+        return unavailable(AWAY)
 
 
 class Transaction:
@@ -164,3 +198,44 @@ class Transaction:
 
     async def none(self, sql: str, *args: Any) -> None:
         await self._connection.execute(sql, *args, timeout=self._seconds)
+
+
+class _SignOfLife:
+    """A connection beside the pool, for one question."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: Any = None
+
+    async def given(self) -> bool:
+        """Whether Postgres says anything at all, be it a refusal."""
+        try:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await asyncpg.connect(self._dsn, timeout=SIGN_SECONDS, statement_cache_size=0)
+            await self._connection.fetchval("SELECT 1", timeout=SIGN_SECONDS)
+        except (OSError, TimeoutError, asyncpg.InterfaceError):
+            self.end()
+            return False
+        except asyncpg.PostgresError:
+            self.end()
+        return True
+
+    def end(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+def _drop(connection: Any) -> None:
+    """Close at once: what the connection is doing is unknown, and a polite close would wait for an answer."""
+    try:
+        connection.terminate()
+    except asyncpg.InterfaceError:
+        pass  # asyncpg noticed first, and has taken the connection out of the pool's proxy
+
+
+def _is_lost(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True  # see _drop

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import signal
 import socket
@@ -57,7 +58,7 @@ class Process:
             except Problem:
                 await asyncio.sleep(0.5)
         self._streams.open(self._events.head)
-        work = [self._events.run(), *self._streams.work(), *(every(duty, self._db, self.config) for duty in self._duties)]
+        work = [self._db.watch(), self._events.run(), *self._streams.work(), *(every(duty, self._db, self.config) for duty in self._duties)]
         if self._fanout:
             work += self._fanout.work(self._events.accept)
         self._tasks = [asyncio.create_task(task) for task in work]
@@ -108,6 +109,7 @@ async def _serve(make: Callable[[], Process], listener: socket.socket, parent: i
     server = http_server(process.app)
     listener.listen(BACKLOG)
     server.add_sockets([listener])
+    log.info("pid %d is ready", os.getpid())
     ready()
     await stopping
     if parent is not None:
