@@ -62,7 +62,9 @@ class Installation:
             if self.redis:
                 env["REDIS_URL"] = self.redis.url
             else:
-                self.notes.append("No Redis here (no wheel for this Python, none on PATH): going on without; everything works.")
+                self.notes.append(
+                    "No Redis here (no wheel for this Python, none on PATH): going on without; everything works."
+                )
 
     def trim_logs(self) -> None:
         """The logs of the embedded services stay bounded however long we run."""
@@ -161,8 +163,11 @@ def command_migrate(args: argparse.Namespace) -> int:
 def command_createsuperuser(args: argparse.Namespace) -> int:
     installation = Installation(args)
     try:
-        email = args.email or input("E-mail: ").strip()
-        password = os.environ.get("SUPERUSER_PASSWORD") or getpass.getpass("Password: ")
+        try:
+            email = args.email or input("E-mail: ").strip()
+            password = os.environ.get("SUPERUSER_PASSWORD") or getpass.getpass("Password: ")
+        except EOFError:
+            raise Refused("Nobody is here to be asked; give --email and SUPERUSER_PASSWORD.") from None
         refusal = asyncio.run(accounts.create_superuser(installation.config, email, args.name, password))
         if refusal:
             raise Refused(refusal)
@@ -249,15 +254,25 @@ def command_version(args: argparse.Namespace) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="server.py", description="Tradepost: a trading business's back office on one address.")
+    top = argparse.ArgumentParser(
+        prog="server.py", description="Tradepost: a trading business's back office on one address."
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
 
     def add(name: str, run, says: str, *, installed: bool = True) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=says, description=says)
         command.set_defaults(run=run)
         if installed:
-            command.add_argument("--home", default=str(ROOT / ".tradepost"), help="where the embedded Postgres, Redis and demo secrets live (default: .tradepost)")
-            command.add_argument("--demo", action="store_true", help="provide what is not configured: embedded Postgres and Redis, secrets, accounts")
+            command.add_argument(
+                "--home",
+                default=str(ROOT / ".tradepost"),
+                help="where the embedded Postgres, Redis and demo secrets live (default: .tradepost)",
+            )
+            command.add_argument(
+                "--demo",
+                action="store_true",
+                help="provide what is not configured: embedded Postgres and Redis, secrets, accounts",
+            )
         return command
 
     def port(text: str) -> int:
@@ -276,7 +291,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--workers", type=count, default=1, metavar="N", help="processes on that port (default: 1)")
     command = add("migrate", command_migrate, "apply the migrations that are pending")
     command.add_argument("--dry-run", action="store_true", help="only say which")
-    command = add("createsuperuser", command_createsuperuser, "create an account with role SUPERADMIN (password: asked for, or SUPERUSER_PASSWORD)")
+    command = add(
+        "createsuperuser",
+        command_createsuperuser,
+        "create an account with role SUPERADMIN (password: asked for, or SUPERUSER_PASSWORD)",
+    )
     command.add_argument("--email")
     command.add_argument("--name", default="")
     add("demo", command_demo, "create the demo accounts; what is there stays")
@@ -287,7 +306,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that what was started is stopped again
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
+    )  # so that what was started is stopped again
     args = parser().parse_args()
     try:
         return args.run(args)
@@ -295,7 +316,7 @@ def main() -> int:
         print("\n".join(["Tradepost can't start:", *(f"  {line}" for line in error.lines)]), file=sys.stderr)
     except (Refused, HomeError, EmbeddedError, migrations.MigrationError) as error:
         print(f"Tradepost: {error}", file=sys.stderr)
-    except (OSError, asyncpg.PostgresError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # the last: a connection lost half-way
         print(f"Tradepost: the database can't be reached: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         pass

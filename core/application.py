@@ -61,9 +61,11 @@ class Application(tornado.web.Application):
         self.shared: dict[str, Any] = {}  # what an area keeps for the life of the process (its throttles, caches)
         self.log_requests = access_log.isEnabledFor(logging.INFO)
 
-    def find_handler(self, request: tornado.httputil.HTTPServerRequest, **kwargs: Any) -> tornado.httputil.HTTPMessageDelegate:
+    def find_handler(self, request: tornado.httputil.HTTPServerRequest, **kwargs: Any) -> Any:
         handler, parameters = self.router.find(request.path)
-        delegate = self.get_handler_delegate(request, handler, path_kwargs={k: v.encode() for k, v in parameters.items()})
+        delegate = self.get_handler_delegate(
+            request, handler, path_kwargs={k: v.encode() for k, v in parameters.items()}
+        )
         if "Content-Length" not in request.headers and "Transfer-Encoding" not in request.headers:
             return delegate
         return _LimitedBody(delegate, request)
@@ -76,7 +78,9 @@ class Application(tornado.web.Application):
 class _LimitedBody(tornado.httputil.HTTPMessageDelegate):
     """Passes on a body up to BODY_LIMIT and drops the rest; the handler then answers 413 (Handler.enter)."""
 
-    def __init__(self, inner: tornado.httputil.HTTPMessageDelegate, request: tornado.httputil.HTTPServerRequest) -> None:
+    def __init__(
+        self, inner: tornado.httputil.HTTPMessageDelegate, request: tornado.httputil.HTTPServerRequest
+    ) -> None:
         self._inner, self._request = inner, request
         length = request.headers.get("Content-Length", "0")
         self._left = BODY_LIMIT if len(length) < 12 and length.isdecimal() and int(length) <= BODY_LIMIT else 0

@@ -21,7 +21,11 @@ from core.problem import unavailable
 ACQUIRE_SECONDS = 0.8  # for a free connection, or a new one; then 503
 STATEMENT_SECONDS = 30.0  # for one statement, then it is cancelled, with 503
 CANCEL_SECONDS = 2.0  # for Postgres to confirm that; then the connection is dropped
-SLOW_SECONDS, WATCH_SECONDS, SIGN_SECONDS = 0.7, 0.2, 0.5  # slow from when; looked at how often; how long for a sign of life
+SLOW_SECONDS, WATCH_SECONDS, SIGN_SECONDS = (
+    0.7,
+    0.2,
+    0.5,
+)  # slow from when; looked at how often; how long for a sign of life
 ATTEMPTS = 5  # at a transaction that Postgres asks to repeat
 
 AWAY = "The database is not available at the moment. Please try again."
@@ -98,7 +102,9 @@ class Database:
 
         return await self._attempt(once)
 
-    async def transaction(self, work: Callable[["Transaction"], Awaitable[Result]], *, seconds: float = STATEMENT_SECONDS) -> Result:
+    async def transaction(
+        self, work: Callable[["Transaction"], Awaitable[Result]], *, seconds: float = STATEMENT_SECONDS
+    ) -> Result:
         """Run `work` in one transaction, from the start again when Postgres asks for it (so it must be idempotent).
 
         Inside it only the database: no HTTP, Redis, storage or bcrypt. seconds: the limit of each statement.

@@ -42,7 +42,12 @@ def from_rows(rows: Sequence[Any]) -> list[Event]:
 class EventLog:
     """deliver: called with each run of events, in order, nothing twice. carry: hands what was numbered here to other processes."""
 
-    def __init__(self, db: Database, deliver: Callable[[list[Event]], None], carry: Callable[[list[Event]], None] = lambda events: None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        deliver: Callable[[list[Event]], None],
+        carry: Callable[[list[Event]], None] = lambda events: None,
+    ) -> None:
         self._db = db
         self._deliver = deliver
         self._carry = carry
@@ -86,7 +91,11 @@ class EventLog:
             self.hint()
         head = end["position"]
         if head < self.head:
-            log.warning("the event log went back from %d to %d (a restored database?); streams start anew there", self.head, head)
+            log.warning(
+                "the event log went back from %d to %d (a restored database?); streams start anew there",
+                self.head,
+                head,
+            )
             self.head = head
         elif head > self.head:
             await self.catch_up()

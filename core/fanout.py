@@ -107,7 +107,11 @@ def _entries(found: Any) -> list[Any]:
     if not found:
         return []
     (entries,) = [entries for _, entries in (found.items() if isinstance(found, dict) else found)]
-    return entries[0] if entries and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], tuple | list) else entries
+    return (
+        entries[0]
+        if entries and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], tuple | list)
+        else entries
+    )
 
 
 def _event(position: bytes, value: bytes) -> Event:

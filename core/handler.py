@@ -5,6 +5,7 @@ Method functions only do the use case; what they raise becomes a response here, 
 
 import asyncio
 import functools
+import http.client
 import json
 import logging
 import re
@@ -19,7 +20,7 @@ import tornado.web
 
 from core import json_text, logs, schema
 from core.dialect import Dialect
-from core.problem import Problem, invalid
+from core.problem import Problem, invalid, unavailable
 
 if TYPE_CHECKING:
     from core.application import Application
@@ -61,7 +62,7 @@ class Handler(tornado.web.RequestHandler):
             if own is not None:
                 setattr(cls, method.lower(), _guarded(own))
                 if method == "GET" and "head" not in cls.__dict__:
-                    cls.head = cls.get  # type: ignore[method-assign]
+                    cls.head = cls.get
 
     def initialize(self) -> None:
         self.application.active += 1
@@ -76,6 +77,12 @@ class Handler(tornado.web.RequestHandler):
     @classmethod
     def methods(cls) -> list[str]:
         return [method for method in METHODS if getattr(cls, method.lower()) is not getattr(Handler, method.lower())]
+
+    @classmethod
+    def allowed(cls) -> str:
+        """What the Allow header says (RFC 9110, 10.2.1)."""
+        methods = cls.methods()
+        return ", ".join([*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
 
     # What the use case needs
 
@@ -140,12 +147,16 @@ class Handler(tornado.web.RequestHandler):
 
     # The ways out
 
-    def reply(self, body: str | bytes | dict[str, Any] | list[Any], status: int = 200, headers: dict[str, str] | None = None) -> None:
+    def reply(
+        self, body: str | bytes | dict[str, Any] | list[Any], status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
         """Answer with JSON: text as Postgres composed it, or a value."""
         self.set_status(status)
         for name, value in (headers or {}).items():
             self.set_header(name, value)
-        self.finish(json.dumps(body, ensure_ascii=False, separators=(",", ":")) if isinstance(body, dict | list) else body)
+        self.finish(
+            json.dumps(body, ensure_ascii=False, separators=(",", ":")) if isinstance(body, dict | list) else body
+        )
 
     def reply_nothing(self) -> None:
         self.set_status(204)
@@ -169,11 +180,22 @@ class Handler(tornado.web.RequestHandler):
             refusal = self.application.refusals.get(error.constraint_name or "")
             if refusal is not None:
                 return refusal if isinstance(refusal, Problem) else await refusal(self)
-        if isinstance(error, asyncpg.DataError | asyncpg.StatementTooComplexError):  # a backstop: the schemas name the field before
+        if isinstance(error, tornado.web.HTTPError) and error.status_code < 500:
+            # Tornado's own: an argument that is no UTF-8, a static file that isn't there.
+            told = error.reason or http.client.responses.get(error.status_code, "Refused")
+            return Problem(error.status_code, "refused", told)
+        if isinstance(error, asyncpg.TransactionRollbackError):
+            # 40: still in each other's way after all of core/database.py's attempts.
+            log.warning("%s %s gave up: %s", self.request.method, self.request.path, error)
+            return unavailable("The server is too busy at the moment. Please try again.")
+        if isinstance(error, asyncpg.DataError | asyncpg.StatementTooComplexError):
+            # A backstop: the schemas name the field before it gets here.
             log.warning("a value passed validation that Postgres refuses: %s", error)
             return Problem(400, "unstorable", "A value in the request can't be stored.")
         log.error("%s %s failed", self.request.method, self.request.path, exc_info=error)
-        return Problem(500, "failed", "Something went wrong on the server. The request id is in the X-Request-ID header.")
+        return Problem(
+            500, "failed", "Something went wrong on the server. The request id is in the X-Request-ID header."
+        )
 
     def set_default_headers(self) -> None:
         headers = self._headers
@@ -217,22 +239,26 @@ class Handler(tornado.web.RequestHandler):
 
     async def options(self, **parameters: str) -> None:
         """A CORS preflight, or a plain question for the methods."""
-        allowed = ", ".join([*self.methods(), "HEAD", "OPTIONS"])
-        self.set_header("Allow", allowed)
+        self.set_header("Allow", self.allowed())
         if "Access-Control-Request-Method" in self.request.headers and "Access-Control-Allow-Origin" in self._headers:
             self.set_header("Access-Control-Allow-Methods", "DELETE, GET, OPTIONS, PATCH, POST, PUT")
-            self.set_header("Access-Control-Allow-Headers", "authorization, content-type, x-api-key, x-request-id, last-event-id, if-match")
+            self.set_header(
+                "Access-Control-Allow-Headers",
+                "authorization, content-type, x-api-key, x-request-id, last-event-id, if-match",
+            )
             self.set_header("Access-Control-Max-Age", "86400")
         self.reply_nothing()
 
     async def _refuse_method(self, **parameters: str) -> None:
         try:
             await self.enter()
-            raise Problem(405, "wrong-method", f'Method "{self.request.method}" not allowed.', headers={"Allow": ", ".join(self.methods())})
+            raise Problem(
+                405, "wrong-method", f'Method "{self.request.method}" not allowed.', headers={"Allow": self.allowed()}
+            )
         except Exception as error:
             self.refuse(await self.resolve(error))
 
-    head = get = post = put = patch = delete = _refuse_method  # type: ignore[assignment]
+    head = get = post = put = patch = delete = _refuse_method
 
 
 def body(schema_name: str) -> Callable[[Any], Any]:
@@ -258,7 +284,7 @@ def _guarded(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[
             await self.enter()
             await method(self, **parameters)
         except tornado.iostream.StreamClosedError:
-            pass  # the client left; nobody is there to be told
+            self.on_finish()  # the client left; nobody is there to be told
         except Exception as error:
             try:
                 problem = await self.resolve(error)
@@ -283,7 +309,10 @@ def _host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
     if host in allowed or "*" in allowed:
         return True
     host = host.lower().rstrip(".")
-    return any(host == name or (name.startswith(".") and (host.endswith(name) or host == name[1:])) for name in map(str.lower, allowed))
+    return any(
+        host == name or (name.startswith(".") and (host.endswith(name) or host == name[1:]))
+        for name in map(str.lower, allowed)
+    )
 
 
 def _is_address(text: str) -> bool:

@@ -5,12 +5,15 @@ What json.loads lets through and must not: NaN and Infinity, numbers beyond a fl
 """
 
 import json
+import re
 from typing import Any
 
 from core.problem import Problem, invalid
 
 LONGEST_INTEGER = 18  # digits; a longer one is beyond every column, and slow to read
+DEEPEST = 100  # levels; the documented bodies have five. json stops near 1000, but what walks the value after it would not get there
 INFINITY = float("inf")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Repeated:
@@ -51,7 +54,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant).decode
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
+).decode
 
 
 def parse_error(reason: object) -> Problem:
@@ -67,19 +72,26 @@ def read(body: bytes) -> tuple[Any, str]:
         raise parse_error("nested too deeply") from None
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
         raise parse_error(error) from None
-    if b"\\u" in body or _repeats(value):
+    repeats = _repeats(value)
+    if b"\\u" in body or repeats:
         wrong = _refused(value)
         if wrong is not None:
             raise invalid(wrong if isinstance(wrong, dict) else {"non_field_errors": wrong})
     return value, text
 
 
-def _repeats(value: Any) -> bool:
+def _repeats(value: Any, level: int = 1) -> bool:
+    """Whether a key came twice anywhere. Raises Problem when `value` is nested too deeply."""
+    if level > DEEPEST:
+        raise parse_error("nested too deeply")
+    found = False
     if isinstance(value, dict):
-        return any(v is _REPEATED or (type(v) in (dict, list) and _repeats(v)) for v in value.values())
-    if isinstance(value, list):
-        return any(type(v) in (dict, list) and _repeats(v) for v in value)
-    return False
+        for v in value.values():
+            found |= v is _REPEATED or (type(v) in (dict, list) and _repeats(v, level + 1))
+    elif isinstance(value, list):
+        for v in value:
+            found |= type(v) in (dict, list) and _repeats(v, level + 1)
+    return found
 
 
 def _refused(value: Any) -> Any:
@@ -89,7 +101,11 @@ def _refused(value: Any) -> Any:
     if isinstance(value, str):
         return _refused_text(value)
     if isinstance(value, dict):
-        found = {_printable(name): wrong for name, v in value.items() if (wrong := _refused_text(name) or _refused(v)) is not None}
+        found = {
+            _printable(name): wrong
+            for name, v in value.items()
+            if (wrong := _refused_text(name) or _refused(v)) is not None
+        }
         return found or None
     if isinstance(value, list):
         each = [_refused(v) for v in value]
@@ -101,10 +117,8 @@ def _refused(value: Any) -> Any:
 def _refused_text(value: str) -> list[str] | None:
     if "\0" in value:
         return ["Null characters are not allowed."]
-    for character in value:
-        if "\ud800" <= character <= "\udfff":
-            return [f"Surrogate characters are not allowed: U+{ord(character):X}."]
-    return None
+    surrogate = _SURROGATE.search(value)
+    return [f"Surrogate characters are not allowed: U+{ord(surrogate[0]):X}."] if surrogate else None
 
 
 def _printable(name: str) -> str:

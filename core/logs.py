@@ -23,8 +23,11 @@ class _Format(logging.Formatter):
             line = {"time": moment, "level": record.levelname, "logger": record.name, "message": message}
             line |= {"request": request} if request else {}
             return json.dumps(line | ({"trace": trace} if trace else {}), ensure_ascii=False)
-        # A stranger's line break must not make a second log line.
-        message = message.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n") if "\n" in message or "\r" in message else message
+        # A stranger's line break must not make a second line, nor an escape sequence reach the reader's terminal.
+        if "\\" in message or not message.isprintable():
+            message = "".join(
+                c if c.isprintable() and c != "\\" else c.encode("unicode_escape").decode() for c in message
+            )
         return f"{moment} {record.levelname:7} {record.name} {message}{f' request={request}' if request else ''}{chr(10) + trace if trace else ''}"
 
 

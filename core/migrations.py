@@ -38,7 +38,7 @@ class Migration:
 
 def files(folder: Path = FOLDER) -> list[Migration]:
     """The migrations in order. Raises MigrationError when the numbers are not 1, 2, 3, …"""
-    found = []
+    found: list[Migration] = []
     for path in sorted(folder.glob("*.sql")):
         name = re.fullmatch(r"([0-9]{4})_[a-z0-9_]+", path.stem)
         if name is None or int(name[1]) != len(found) + 1:
@@ -51,14 +51,20 @@ async def pending(connection: Any, migrations: list[Migration]) -> list[Migratio
     """Those not applied yet. Raises MigrationError when an applied one was changed, or the database is ahead of this code."""
     if await connection.fetchval("SELECT to_regclass('operations.migration') IS NULL"):
         return migrations
-    applied = {row["number"]: row for row in await connection.fetch("SELECT number, name, sha256 FROM operations.migration")}
+    applied = {
+        row["number"]: row for row in await connection.fetch("SELECT number, name, sha256 FROM operations.migration")
+    }
     for migration in migrations:
         row = applied.get(migration.number)
         if row is not None and row["sha256"] != migration.sha256:
-            raise MigrationError(f"{migration.name}.sql was changed after it was applied; restore it and write a new migration")
+            raise MigrationError(
+                f"{migration.name}.sql was changed after it was applied; restore it and write a new migration"
+            )
     ahead = max(applied, default=0)
     if ahead > len(migrations):
-        raise MigrationError(f"the database has migration {ahead}, this release ends at {len(migrations)}; start a newer release")
+        raise MigrationError(
+            f"the database has migration {ahead}, this release ends at {len(migrations)}; start a newer release"
+        )
     return [migration for migration in migrations if migration.number not in applied]
 
 

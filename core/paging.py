@@ -20,7 +20,9 @@ def requested(handler: Handler, *, default: int, most: int) -> Page:
     """The page asked for. A size that is none gets the default, one too large the most; a page that is none: 404."""
     size = handler.get_query_argument("page_size", "")
     number = handler.get_query_argument("page", "1")
-    items = min(int(size), most) if _is_count(size) and int(size) > 0 else default
+    items = default
+    if size.isascii() and size.isdecimal() and (digits := size.lstrip("0")):
+        items = min(int(digits), most) if _is_count(digits) else most
     if number == "last":
         return Page(None, items)
     if not _is_count(number) or not 0 < int(number) <= LARGEST_PAGE:
@@ -39,7 +41,10 @@ def envelope(handler: Handler, count: int, number: int, size: int, results: str 
 
 def _link(handler: Handler, number: int) -> str:
     parameters: list[tuple[str, Any]] = [
-        (name, value) for name in handler.request.query_arguments for value in handler.get_query_arguments(name) if name not in ("page", "token")
+        (name.encode("latin-1").decode("utf-8", "replace"), value)  # Tornado leaves names in latin-1
+        for name in handler.request.query_arguments
+        for value in handler.get_query_arguments(name)
+        if name not in ("page", "token")
     ]
     if number > 1:  # the first page is the one without a number
         parameters.append(("page", number))

@@ -23,7 +23,9 @@ class Passwords:
 
     async def matches(self, password: str, stored: str | None) -> bool:
         """Whether `password` is the one of `stored`. With no stored hash it does the same work and says no."""
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _check, password, stored or self._nobody)
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads, _check, password, stored or self._nobody
+        )
         return found and stored is not None
 
     def close(self) -> None:

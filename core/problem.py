@@ -12,7 +12,14 @@ class Problem(Exception):
     """
 
     def __init__(
-        self, status: int, slug: str, message: str, fields: Any = None, *, headers: dict[str, str] | None = None, extra: dict[str, Any] | None = None
+        self,
+        status: int,
+        slug: str,
+        message: str,
+        fields: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        extra: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status

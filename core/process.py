@@ -12,7 +12,15 @@ from collections.abc import Callable
 import tornado.httpserver
 import tornado.iostream
 
-from core.application import BODY_SECONDS, HEADER_LIMIT, HEADER_SECONDS, READ_LIMIT, Application, Refusal, finish_requests
+from core.application import (
+    BODY_SECONDS,
+    HEADER_LIMIT,
+    HEADER_SECONDS,
+    READ_LIMIT,
+    Application,
+    Refusal,
+    finish_requests,
+)
 from core.database import Database
 from core.duties import Duty, every
 from core.events import PURGE_SECONDS, EventLog, purge
@@ -41,7 +49,9 @@ class Process:
         self._redis = connect(config.redis_url) if config.redis_url else None
         self._streams = Streams(self._db, config.sse_keepalive_seconds)
         self._fanout = Fanout(config.redis_url, config.redis_prefix) if config.redis_url else None
-        self._events = EventLog(self._db, self._streams.deliver, self._fanout.send if self._fanout else lambda events: None)
+        self._events = EventLog(
+            self._db, self._streams.deliver, self._fanout.send if self._fanout else lambda events: None
+        )
         self._passwords = Passwords(config.bcrypt_cost)
         self._tasks: list[asyncio.Task[None]] = []
         self.app = Application(
@@ -58,7 +68,12 @@ class Process:
             except Problem:
                 await asyncio.sleep(0.5)
         self._streams.open(self._events.head)
-        work = [self._db.watch(), self._events.run(), *self._streams.work(), *(every(duty, self._db, self.config) for duty in self._duties)]
+        work = [
+            self._db.watch(),
+            self._events.run(),
+            *self._streams.work(),
+            *(every(duty, self._db, self.config) for duty in self._duties),
+        ]
         if self._fanout:
             work += self._fanout.work(self._events.accept)
         self._tasks = [asyncio.create_task(task) for task in work]
@@ -80,7 +95,9 @@ class Process:
         self._streams.close()
 
 
-def serve(process: Callable[[], Process], listener: socket.socket, parent: int | None, ready: Callable[[], None]) -> int:
+def serve(
+    process: Callable[[], Process], listener: socket.socket, parent: int | None, ready: Callable[[], None]
+) -> int:
     """Serve on `listener` until SIGTERM, SIGINT or the end of `parent` (a pipe); returns the exit status."""
     _raise_file_limit()
     try:
@@ -92,7 +109,9 @@ def serve(process: Callable[[], Process], listener: socket.socket, parent: int |
     return 0
 
 
-async def _serve(make: Callable[[], Process], listener: socket.socket, parent: int | None, ready: Callable[[], None]) -> None:
+async def _serve(
+    make: Callable[[], Process], listener: socket.socket, parent: int | None, ready: Callable[[], None]
+) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -122,7 +141,11 @@ async def _serve(make: Callable[[], Process], listener: socket.socket, parent: i
 def http_server(app: Application) -> tornado.httpserver.HTTPServer:
     """Tornado's server with our limits."""
     return tornado.httpserver.HTTPServer(
-        app, max_body_size=READ_LIMIT, max_header_size=HEADER_LIMIT, idle_connection_timeout=HEADER_SECONDS, body_timeout=BODY_SECONDS
+        app,
+        max_body_size=READ_LIMIT,
+        max_header_size=HEADER_LIMIT,
+        idle_connection_timeout=HEADER_SECONDS,
+        body_timeout=BODY_SECONDS,
     )
 
 

@@ -7,6 +7,7 @@ the handler, without a redirect (which would lose a POST's body).
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from core.handler import Handler
 
@@ -23,34 +24,49 @@ class Route(NamedTuple):
 class Router:
     """routes: (path, handler) pairs. fallbacks: (path prefix, handler) for paths that no route has, longest prefix first."""
 
-    def __init__(self, routes: Iterable[tuple[str, type[Handler]]], fallbacks: Iterable[tuple[str, type[Handler]]]) -> None:
+    def __init__(
+        self, routes: Iterable[tuple[str, type[Handler]]], fallbacks: Iterable[tuple[str, type[Handler]]]
+    ) -> None:
         self.routes = [Route(*route) for route in routes]
         self._fallbacks = sorted(fallbacks, key=lambda pair: -len(pair[0]))
         self._literal: dict[str, type[Handler]] = {}
         self._grouped: dict[str, list[tuple[re.Pattern[str], type[Handler]]]] = {}
+        taken: set[str] = set()
         for path, handler in self.routes:
-            key = path.rstrip("/")
+            key = path.removesuffix("/")
+            shape = _PARAMETER.sub(r"{\2}", key)  # what a parameter is called makes no other path
+            if shape in taken:
+                raise ValueError(f"two routes for {path}")
+            taken.add(shape)
             if "{" not in path:
-                if key in self._literal:
-                    raise ValueError(f"two routes for {path}")
                 self._literal[key] = handler
             else:
                 prefix = key[: key.index("{")]
                 self._grouped.setdefault(prefix, []).append((re.compile(_expression(key)), handler))
 
     def find(self, path: str) -> tuple[type[Handler], dict[str, str]]:
-        """The handler of `path` and its parameters (percent-decoding is left to Tornado)."""
-        key = path.rstrip("/") if len(path) > 1 and path[-1] == "/" else path
-        handler = self._literal.get("" if key == "/" else key)
+        """The handler of `path` and its parameters, percent-decoded."""
+        key = path.removesuffix("/")
+        handler = self._literal.get(key)
         if handler is not None:
             return handler, {}
         cut = len(key)
         while (cut := key.rfind("/", 0, cut)) >= 0:
             for pattern, candidate in self._grouped.get(key[: cut + 1], ()):
                 match = pattern.fullmatch(key)
-                if match is not None:
-                    return candidate, match.groupdict()
+                parameters = _decoded(match.groupdict()) if match is not None else None
+                if parameters is not None:
+                    return candidate, parameters
         return next(handler for prefix, handler in self._fallbacks if path.startswith(prefix)), {}
+
+
+def _decoded(parameters: dict[str, str]) -> dict[str, str] | None:
+    """None when they are no text that anything could be named by: not UTF-8, or with NUL."""
+    try:
+        found = {name: unquote(value, errors="strict") if "%" in value else value for name, value in parameters.items()}
+    except UnicodeDecodeError:
+        return None
+    return None if any("\0" in value for value in found.values()) else found
 
 
 def _expression(path: str) -> str:

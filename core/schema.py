@@ -7,6 +7,7 @@ checks the schema files at start and names what is wrong in a refused body. test
 import datetime
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent / "schemas"
 MOST_ERRORS = 100  # named in one answer; a body of 10,000 wrong items needs no more
 
 # One local part and a domain with a dot, no blanks: what the documents' "valid e-mail" tells apart. Delivery is the real test.
-_EMAIL = re.compile(r"[^@\s\"(),:;<>\[\\\]]{1,64}@(?=.{1,253}\Z)(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[0-9A-Za-z-]{2,63}")
+_EMAIL = re.compile(
+    r"[^@\s\"(),:;<>\[\\\]]{1,64}@(?=.{1,253}\Z)(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[0-9A-Za-z-]{2,63}"
+)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -54,12 +57,31 @@ def is_amount(value: str) -> bool:
 
 
 # Formats are ours in both validators: the libraries' own ones differ in the corners.
-FORMATS = {"date": is_date, "email": is_email, "uuid": is_uuid, "positive-integer": is_positive_integer, "amount": is_amount}
+FORMATS = {
+    "date": is_date,
+    "email": is_email,
+    "uuid": is_uuid,
+    "positive-integer": is_positive_integer,
+    "amount": is_amount,
+}
 _format_checker = jsonschema.FormatChecker(formats=())
 for _name, _test in FORMATS.items():
     _format_checker.checks(_name)(lambda value, test=_test: not isinstance(value, str) or test(value))
 
 REQUIRED = "This field is required."
+_items = jsonschema.Draft202012Validator.VALIDATORS["items"]
+
+
+def _items_unless_too_many(
+    validator: Any, items: Any, instance: Any, schema: Any
+) -> Iterator[jsonschema.ValidationError]:
+    """A list that is too long is refused as a whole: looking into 100,000 items, to name none, took 6 s."""
+    if not isinstance(instance, list) or len(instance) <= schema.get("maxItems", len(instance)):
+        yield from _items(validator, items, instance, schema) or ()
+
+
+_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"items": _items_unless_too_many})
+
 _TYPES = {
     "string": "Not a valid string.",
     "integer": "A valid integer is required.",
@@ -81,7 +103,7 @@ class Schema:
     def __init__(self, document: dict[str, Any]) -> None:
         jsonschema.Draft202012Validator.check_schema(document)
         self.document = document
-        self.of_record = jsonschema.Draft202012Validator(document, format_checker=_format_checker)
+        self.of_record = _Validator(document, format_checker=_format_checker)
         self._compiled = jsonschema_rs.Draft202012Validator(document, formats=FORMATS, validate_formats=True)
 
     def accepts(self, value: Any) -> bool:
@@ -162,7 +184,7 @@ def _is_collection(error: jsonschema.ValidationError) -> bool:
     return error.validator == "type" and error.instance is not None and ("array" in types or "object" in types)
 
 
-def _put(tree: dict[Any, Any], path: list[Any], text: str) -> None:
+def _put(tree: Any, path: list[Any], text: str) -> None:
     for step in path[:-1]:
         tree = tree.setdefault(step, {})
         if isinstance(tree, list):  # the whole was refused already

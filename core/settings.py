@@ -21,9 +21,22 @@ class SettingsError(Exception):
         self.lines = lines
 
 
-def setting(name: str, read: Callable[[str], Any], says: str, *, default: Any = None, required: bool = False, secret: bool = False) -> Any:
+def setting(
+    name: str,
+    read: Callable[[str], Any],
+    says: str,
+    *,
+    default: Any = None,
+    required: bool = False,
+    secret: bool = False,
+) -> Any:
     """Declare a field: its environment name, how its text is read (ValueError explains a wrong one), and what it is for."""
-    return field(default=default, metadata={"name": name, "read": read, "says": says, "required": required, "secret": secret})
+    # repr=False: settings are shown in tracebacks and by tools, and secrets must not be.
+    return field(
+        default=default,
+        repr=not secret,
+        metadata={"name": name, "read": read, "says": says, "required": required, "secret": secret},
+    )
 
 
 def text(value: str) -> str:
@@ -60,13 +73,31 @@ def origins(value: str) -> tuple[str, ...]:
     found = words(value)
     for origin in found:
         parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.fragment:
             raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
     return found
 
 
 def networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(word, strict=False) for word in words(value))
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    """A reader of addresses with one of `schemes`. What it says of a wrong one holds nothing of it: a password may be in it."""
+
+    def read(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            _ = parts.port  # raises when it is no number
+        except ValueError:
+            raise ValueError(
+                "is not a URL: check the host, the port, and that the password is percent-encoded"
+            ) from None
+        if parts.scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value
+
+    return read
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -80,7 +111,9 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 def key(value: str) -> str:
     if len(value.encode()) < SECRET_KEY_BYTES:
-        raise ValueError(f"must be at least {SECRET_KEY_BYTES} bytes long; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'")
+        raise ValueError(
+            f"must be at least {SECRET_KEY_BYTES} bytes long; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
     return value
 
 
@@ -89,21 +122,71 @@ class CoreSettings:
     """What any server built on core needs. An application's own settings are fields of a subclass."""
 
     secret_key: str = setting("SECRET_KEY", key, "signs tokens and links", required=True, secret=True)
-    database_url: str = setting("DATABASE_URL", text, "postgresql://user:password@host:port/name; or DB_NAME, DB_USER, DB_PASSWORD, DB_HOST, DB_PORT", secret=True)
-    redis_url: str = setting("REDIS_URL", text, "redis://…, rediss://… or unix://…; without it the processes read the event log themselves", default="", secret=True)
-    redis_prefix: str = setting("REDIS_PREFIX", text, "what the keys in Redis begin with; one per installation that shares it", default="tradepost:")
+    database_url: str = setting(
+        "DATABASE_URL",
+        url("postgresql", "postgres"),
+        "postgresql://user:password@host:port/name; or DB_NAME, DB_USER, DB_PASSWORD, DB_HOST, DB_PORT",
+        secret=True,
+    )
+    redis_url: str = setting(
+        "REDIS_URL",
+        url("redis", "rediss", "unix"),
+        "redis://…, rediss://… or unix://…; without it the processes read the event log themselves",
+        default="",
+        secret=True,
+    )
+    redis_prefix: str = setting(
+        "REDIS_PREFIX",
+        text,
+        "what the keys in Redis begin with; one per installation that shares it",
+        default="tradepost:",
+    )
     debug: bool = setting("DEBUG", boolean, "log at DEBUG level", default=False)
-    allowed_hosts: tuple[str, ...] = setting("ALLOWED_HOSTS", words, "host names this server answers to; .example.com includes subdomains, * is any", default=("localhost", "127.0.0.1", "[::1]"))
-    cors_allowed_origins: tuple[str, ...] = setting("CORS_ALLOWED_ORIGINS", origins, "origins whose pages may call the API", default=())
-    trusted_proxies: tuple[Any, ...] = setting("TRUSTED_PROXIES", networks, "addresses or networks whose X-Forwarded-For and -Proto are believed", default=())
-    access_token_hours: float = setting("ACCESS_TOKEN_LIFETIME_HOURS", number(0.01, 720, "hours", float), "life of an access token", default=1.0)
-    refresh_token_days: float = setting("REFRESH_TOKEN_LIFETIME_DAYS", number(0.01, 365, "days", float), "life of a session and its refresh token", default=7.0)
-    bcrypt_cost: int = setting("BCRYPT_COST", number(4, 16, "rounds (log2)"), "work per password check; 12 is about 0.2 s", default=12)
-    db_pool_size: int = setting("DB_POOL_SIZE", number(2, 100, "connections"), "database connections per worker", default=16)
-    db_statement_cache: int = setting("DB_STATEMENT_CACHE", number(0, 10000, "statements"), "prepared statements per connection; 0 behind PgBouncer in transaction mode", default=500)
-    sse_keepalive_seconds: float = setting("SSE_KEEPALIVE_SECONDS", number(0.1, 300, "seconds", float), "silence after which a stream gets a comment", default=1.0)
-    event_retention_hours: float = setting("EVENT_RETENTION_HOURS", number(0.01, 8760, "hours", float), "how long streams can be resumed", default=72.0)
-    log_format: str = setting("LOG_FORMAT", one_of("text", "json"), "one line a record, as text or JSON", default="text")
+    allowed_hosts: tuple[str, ...] = setting(
+        "ALLOWED_HOSTS",
+        words,
+        "host names this server answers to; .example.com includes subdomains, * is any",
+        default=("localhost", "127.0.0.1", "[::1]"),
+    )
+    cors_allowed_origins: tuple[str, ...] = setting(
+        "CORS_ALLOWED_ORIGINS", origins, "origins whose pages may call the API", default=()
+    )
+    trusted_proxies: tuple[Any, ...] = setting(
+        "TRUSTED_PROXIES", networks, "addresses or networks whose X-Forwarded-For and -Proto are believed", default=()
+    )
+    access_token_hours: float = setting(
+        "ACCESS_TOKEN_LIFETIME_HOURS", number(0.01, 720, "hours", float), "life of an access token", default=1.0
+    )
+    refresh_token_days: float = setting(
+        "REFRESH_TOKEN_LIFETIME_DAYS",
+        number(0.01, 365, "days", float),
+        "life of a session and its refresh token",
+        default=7.0,
+    )
+    bcrypt_cost: int = setting(
+        "BCRYPT_COST", number(4, 16, "rounds (log2)"), "work per password check; 12 is about 0.2 s", default=12
+    )
+    db_pool_size: int = setting(
+        "DB_POOL_SIZE", number(2, 100, "connections"), "database connections per worker", default=16
+    )
+    db_statement_cache: int = setting(
+        "DB_STATEMENT_CACHE",
+        number(0, 10000, "statements"),
+        "prepared statements per connection; 0 behind PgBouncer in transaction mode",
+        default=500,
+    )
+    sse_keepalive_seconds: float = setting(
+        "SSE_KEEPALIVE_SECONDS",
+        number(0.1, 300, "seconds", float),
+        "silence after which a stream gets a comment",
+        default=1.0,
+    )
+    event_retention_hours: float = setting(
+        "EVENT_RETENTION_HOURS", number(0.01, 8760, "hours", float), "how long streams can be resumed", default=72.0
+    )
+    log_format: str = setting(
+        "LOG_FORMAT", one_of("text", "json"), "one line a record, as text or JSON", default="text"
+    )
 
 
 Some = TypeVar("Some", bound=CoreSettings)

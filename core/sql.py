@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 ROOT = Path(__file__).resolve().parent.parent / "sql"
-_HEAD = re.compile(r"^-- name: (?P<name>[a-z][a-z0-9_]*)\((?P<parameters>[a-z0-9_, ]*)\) -> (?P<kind>value|rows|row|none)$", re.M)
+_HEAD = re.compile(
+    r"^-- name: (?P<name>[a-z][a-z0-9_]*)\((?P<parameters>[a-z0-9_, ]*)\) -> (?P<kind>value|rows|row|none)$", re.M
+)
+_LIKE_A_HEAD = re.compile(
+    r"^\s*--\s*name\s*:", re.M | re.I
+)  # else one misspelt would be a comment in the query before it
 
 
 class Runner(Protocol):
@@ -32,9 +37,10 @@ class Query:
 
     def __init__(self, name: str, parameters: tuple[str, ...], kind: str, text: str) -> None:
         self.name, self.parameters, self.kind, self.text = name, parameters, kind, text
+        self._names = set(parameters)
 
     def __call__(self, db: Runner, **given: Any) -> Awaitable[Any]:
-        if len(given) != len(self.parameters):
+        if given.keys() != self._names:
             raise TypeError(f"{self.name} takes {self.parameters}, not {tuple(given)}")
         run = getattr(db, self.kind)
         return run(self.text, *[given[parameter] for parameter in self.parameters])
@@ -45,7 +51,7 @@ class Queries:
 
     def __init__(self, source: str, text: str) -> None:
         heads = list(_HEAD.finditer(text))
-        if text.count("-- name:") != len(heads):
+        if len(_LIKE_A_HEAD.findall(text)) != len(heads):
             raise ValueError(f"{source}: a `-- name:` line is malformed")
         self.all: list[Query] = []
         for head, following in zip(heads, [*heads[1:], None], strict=True):
@@ -53,12 +59,18 @@ class Queries:
             parameters = tuple(p for p in re.split(r", *", head["parameters"]) if p)
             used = {int(n) for n in re.findall(r"\$([0-9]+)", re.sub(r"--.*", "", body))}
             if used != set(range(1, len(parameters) + 1)):
-                raise ValueError(f"{source}: {head['name']} declares {len(parameters)} parameters and uses {sorted(used)}")
+                raise ValueError(
+                    f"{source}: {head['name']} declares {len(parameters)} parameters and uses {sorted(used)}"
+                )
+            if hasattr(self, head["name"]):
+                raise ValueError(f"{source}: two queries are named {head['name']}")
             query = Query(head["name"], parameters, head["kind"], body)
             self.all.append(query)
             setattr(self, query.name, query)
 
-    def __getattr__(self, name: str) -> Query:  # reached only for a name that isn't there; tells mypy the rest are queries
+    def __getattr__(
+        self, name: str
+    ) -> Query:  # reached only for a name that isn't there; tells mypy the rest are queries
         raise AttributeError(f"no query named {name}")
 
 

@@ -44,7 +44,9 @@ class Stream:
         self.socket: socket.socket | None = sock  # None: closed
         self.topic = topic
         self.position = position  # of the last event it was sent
-        self.waiting: deque[memoryview] | None = None  # what the socket did not take yet: views of frames that all share
+        self.waiting: deque[memoryview] | None = (
+            None  # what the socket did not take yet: views of frames that all share
+        )
         self.waiting_bytes = 0
         self.drained: asyncio.Future[None] | None = None
         self.written = monotonic()
@@ -185,7 +187,9 @@ class Streams:
                 missed = self._recent[bisect_right(self._recent, stream.position, key=lambda event: event.position) :]
                 missed = [event for event in missed if event.topic == stream.topic]
             else:
-                rows = await query.list_topic_after(self._db, topic=stream.topic, position=stream.position, until=until, most=100)
+                rows = await query.list_topic_after(
+                    self._db, topic=stream.topic, position=stream.position, until=until, most=100
+                )
                 missed = events.from_rows(rows)
                 if len(missed) == 100:
                     until = missed[-1].position

@@ -1,12 +1,15 @@
 """Counting failures within a window: in Redis where there is one, else in this process."""
 
 import logging
+import math
 import time
+from collections.abc import Awaitable
 from typing import Any
 
 import redis.exceptions
 
 MOST_KEYS = 100_000  # kept in process; strangers must not be able to fill the memory
+AWAY_SECONDS = 5  # without asking a Redis that did not answer: each sign-in would wait for it again
 
 log = logging.getLogger("tradepost.throttle")
 
@@ -24,25 +27,25 @@ class Throttle:
     def __init__(self, redis_client: Any, prefix: str, limit: int, seconds: int) -> None:
         self._redis, self._prefix, self.limit, self.seconds = redis_client, prefix, limit, seconds
         self._own: dict[str, tuple[int, float]] = {}  # key: failures, end of the window (monotonic)
+        self._away_until = 0.0
 
     async def wait(self, key: str) -> int:
         """Seconds until another try is allowed; 0 when it is now."""
-        if self._redis is not None:
-            try:
-                count, left = await self._redis.pipeline(transaction=False).get(self._prefix + key).ttl(self._prefix + key).execute()
-                return max(1, left) if int(count or 0) >= self.limit else 0
-            except (redis.exceptions.RedisError, OSError):
-                pass  # counted here meanwhile
+        if self._asks_redis:
+            name = self._prefix + key
+            found = await self._asked(self._redis.pipeline(transaction=False).get(name).ttl(name).execute())
+            if found is not None:
+                return max(1, found[1]) if int(found[0] or 0) >= self.limit else 0
         count, end = self._own.get(key, (0, 0.0))
-        return max(1, int(end - time.monotonic())) if count >= self.limit and end > time.monotonic() else 0
+        left = end - time.monotonic()
+        return math.ceil(left) if count >= self.limit and left > 0 else 0
 
     async def fail(self, key: str) -> int:
         """Count one failure; returns how many there are in this window."""
-        if self._redis is not None:
-            try:
-                return int(await self._redis.eval(_COUNT, 1, self._prefix + key, self.seconds))
-            except (redis.exceptions.RedisError, OSError):
-                log.debug("redis is away, counting here")
+        if self._asks_redis:
+            count = await self._asked(self._redis.eval(_COUNT, 1, self._prefix + key, self.seconds))
+            if count is not None:
+                return int(count)
         now = time.monotonic()
         count, end = self._own.get(key, (0, 0.0))
         if end <= now:
@@ -55,8 +58,18 @@ class Throttle:
     async def clear(self, key: str) -> None:
         """Forget the failures of `key`."""
         self._own.pop(key, None)
-        if self._redis is not None:
-            try:
-                await self._redis.delete(self._prefix + key)
-            except (redis.exceptions.RedisError, OSError):
-                log.debug("redis is away, the count ends with its window")
+        if self._asks_redis:
+            await self._asked(self._redis.delete(self._prefix + key))
+
+    @property
+    def _asks_redis(self) -> bool:
+        return self._redis is not None and time.monotonic() >= self._away_until
+
+    async def _asked(self, answer: Awaitable[Any]) -> Any:
+        """What Redis says; None when it is away, and then this process counts for a while."""
+        try:
+            return await answer
+        except (redis.exceptions.RedisError, OSError):
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            log.warning("redis is away, failed sign-ins are counted in this process")
+            return None

@@ -26,7 +26,13 @@ class Tokens:
 
     def sign(self, kind: str, expires_at: float, claims: dict[str, Any]) -> str:
         """A token of `kind` (access, refresh) good until `expires_at` (epoch seconds)."""
-        whole = {"token_type": kind, "exp": int(expires_at), "iat": int(time.time()), "jti": secrets.token_hex(16), **claims}
+        whole = {
+            "token_type": kind,
+            "exp": int(expires_at),
+            "iat": int(time.time()),
+            "jti": secrets.token_hex(16),
+            **claims,
+        }
         return jwt.encode(whole, self._key, algorithm="HS256")
 
     def read(self, kind: str, token: str) -> dict[str, Any]:

@@ -40,5 +40,11 @@ class ApiHandler(Handler):
         if caller is None:
             raise bad_token("invalid")
         if not caller.is_active:
-            raise Problem(401, "inactive", "User is inactive", extra={"code": "user_inactive"}, headers={"WWW-Authenticate": 'Bearer realm="api"'})
+            raise Problem(
+                401,
+                "inactive",
+                "User is inactive",
+                extra={"code": "user_inactive"},
+                headers={"WWW-Authenticate": 'Bearer realm="api"'},
+            )
         self.caller = caller

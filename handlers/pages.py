@@ -8,7 +8,9 @@ import tornado.web
 from core.handler import Handler, public
 
 WEB = Path(__file__).resolve().parent.parent / "web"
-CONTENT_SECURITY_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+)
 
 
 class Page(Handler):

@@ -16,7 +16,9 @@ class NowhereInSales(Nowhere):
 
 
 def router() -> Router:
-    return Router([route for module in MODULES for route in module.routes], [("/api/sales/", NowhereInSales), ("", Nowhere)])
+    return Router(
+        [route for module in MODULES for route in module.routes], [("/api/sales/", NowhereInSales), ("", Nowhere)]
+    )
 
 
 def refusals() -> dict[str, Refusal]:

@@ -22,6 +22,7 @@ from core.embedded_postgres import EmbeddedPostgres, start_postgres
 from core.embedded_redis import EmbeddedRedis, start_redis
 from core.home import open_home
 from core.process import Process
+from core.process import http_server as make_http_server
 from handlers import routes
 from handlers.accounts import commands
 from handlers.settings import Settings
@@ -132,6 +133,16 @@ def app(process: Process) -> Application:
     return process.app
 
 
+@pytest.fixture
+def http_server(app: Application, io_loop: Any, _unused_port: Any) -> Iterator[Any]:
+    """pytest-tornado's, but with our limits."""
+    server = make_http_server(app)
+    server.add_socket(_unused_port[0])
+    yield server
+    server.stop()
+    io_loop.run_sync(server.close_all_connections)
+
+
 @dataclass
 class Answer:
     status: int
@@ -150,7 +161,14 @@ class Api:
         self._client, self.base_url = client, base_url
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, token: str | None = None, key: str | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """body: bytes are sent as they are, anything else as JSON."""
         sent = {} if body is None else {"Content-Type": "application/json"}
@@ -242,7 +260,9 @@ class EventStream:
         self.last_id: str | None = None
 
     @classmethod
-    async def open(cls, base_url: str, path: str = "/api/sales/sse/invoices/", headers: dict[str, str] | None = None) -> "EventStream":
+    async def open(
+        cls, base_url: str, path: str = "/api/sales/sse/invoices/", headers: dict[str, str] | None = None
+    ) -> "EventStream":
         host, port = base_url.removeprefix("http://").split(":")
         stream = cls(*await asyncio.open_connection(host, int(port), limit=4 * 1024 * 1024))
         lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())

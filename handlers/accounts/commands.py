@@ -9,6 +9,7 @@ from core.database import Database
 from handlers.settings import Settings
 
 SHORTEST_PASSWORD = 8
+LONGEST_NAME = 150  # as the column
 
 query = sql.load("accounts/account")
 
@@ -29,7 +30,9 @@ async def create_demo(config: Settings) -> int:
     created = 0
     for account in DEMO:
         staff = account.role == "SUPERADMIN"
-        made = await _create(config, account.email, account.username, account.name, account.role, account.password, staff)
+        made = await _create(
+            config, account.email, account.username, account.name, account.role, account.password, staff
+        )
         created += made is not None
     return created
 
@@ -38,6 +41,8 @@ async def create_superuser(config: Settings, email: str, name: str, password: st
     """Create a SUPERADMIN; returns what is wrong when it can't be."""
     if not schema.is_email(email) or len(email) > 255:
         return f"{email!r} is not an e-mail address."
+    if len(name) > LONGEST_NAME:
+        return f"The name must have at most {LONGEST_NAME} characters."
     if len(password) < SHORTEST_PASSWORD or passwords.too_long(password):
         return f"The password must have at least {SHORTEST_PASSWORD} characters and at most {passwords.LONGEST} bytes."
     if await _create(config, email, "", name, "SUPERADMIN", password, True) is None:
@@ -45,12 +50,21 @@ async def create_superuser(config: Settings, email: str, name: str, password: st
     return None
 
 
-async def _create(config: Settings, email: str, username: str, name: str, role: str, password: str, staff: bool) -> int | None:
+async def _create(
+    config: Settings, email: str, username: str, name: str, role: str, password: str, staff: bool
+) -> int | None:
     hashed = passwords.hash_now(password, config.bcrypt_cost)
     db = await Database(config.database_url, size=1, statement_cache=0).open()
     try:
         return await query.create_account(
-            db, email=email, username=username, name=name, role=role, password_hash=hashed, is_staff=staff, is_superuser=staff
+            db,
+            email=email,
+            username=username,
+            name=name,
+            role=role,
+            password_hash=hashed,
+            is_staff=staff,
+            is_superuser=staff,
         )
     except asyncpg.UndefinedTableError:
         raise SystemExit("Tradepost: the database is not migrated yet; run: server.py migrate") from None

@@ -10,6 +10,7 @@ from core.problem import Problem
 from core.throttle import Throttle
 from core.tokens import TokenError
 from handlers.accounts import AccountsDialect
+from handlers.accounts.caller import is_session_id
 from handlers.api import ApiHandler
 
 FAILURES, WINDOW = 10, 300  # sign-ins that may fail for one account from one address, within so many seconds
@@ -66,13 +67,20 @@ class SignIn(ApiHandler):
     def _throttle(self) -> Throttle:
         shared = self.application.shared
         if "sign-in" not in shared:
-            shared["sign-in"] = Throttle(self.application.redis, f"{self.config.redis_prefix}sign-in:", FAILURES, WINDOW)
+            shared["sign-in"] = Throttle(
+                self.application.redis, f"{self.config.redis_prefix}sign-in:", FAILURES, WINDOW
+            )
         return shared["sign-in"]
 
     async def _not_throttled(self, throttle: Throttle, key: str) -> None:
         seconds = await throttle.wait(key)
         if seconds:
-            raise Problem(429, "throttled", f"Too many failed sign-ins. Try again in {seconds} seconds.", headers={"Retry-After": str(seconds)})
+            raise Problem(
+                429,
+                "throttled",
+                f"Too many failed sign-ins. Try again in {seconds} seconds.",
+                headers={"Retry-After": str(seconds)},
+            )
 
 
 class StaffRefresh(SignIn):
@@ -87,9 +95,13 @@ class StaffRefresh(SignIn):
         try:
             claims = self.application.tokens.read("refresh", self.body["refresh"])
         except TokenError as error:
-            raise bad_refresh({"expired": "Token is expired", "wrong type": "Token has wrong type"}.get(error.reason, "Token is invalid")) from None
+            raise bad_refresh(
+                {"expired": "Token is expired", "wrong type": "Token has wrong type"}.get(
+                    error.reason, "Token is invalid"
+                )
+            ) from None
         sid = claims.get("sid")
-        session = await query.get_refreshable(self.db, session_id=sid) if isinstance(sid, int) else None
+        session = await query.get_refreshable(self.db, session_id=sid) if is_session_id(sid) else None
         if session is None:
             raise bad_refresh("Token is invalid")
         if not session["is_active"]:
@@ -108,7 +120,12 @@ class ShopRefresh(StaffRefresh):
 
 def refused() -> Problem:
     """One answer for a wrong password, an unknown and an inactive account: nobody learns which addresses have one."""
-    return Problem(401, "wrong-sign-in", "Invalid email or password", extra={"detail": "No active account found with the given credentials"})
+    return Problem(
+        401,
+        "wrong-sign-in",
+        "Invalid email or password",
+        extra={"detail": "No active account found with the given credentials"},
+    )
 
 
 def bad_refresh(told: str) -> Problem:

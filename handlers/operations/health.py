@@ -26,15 +26,25 @@ class Health(OperationsHandler):
             "status": "healthy",
             "timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),
             "version": VERSION,
-            "services": {"database": {"status": "healthy", "message": "Database connection successful"}, "cache": cache},
+            "services": {
+                "database": {"status": "healthy", "message": "Database connection successful"},
+                "cache": cache,
+            },
             # Seed 002's keys: its app's type declares them. Which versions run here is nobody's business.
-            "system": {"django_version": "none", "python_version": platform.python_version_tuple()[0], "debug_mode": self.config.debug},
+            "system": {
+                "django_version": "none",
+                "python_version": platform.python_version_tuple()[0],
+                "debug_mode": self.config.debug,
+            },
         }
         try:
             whole["stats"] = await self._counts()
         except Problem:
             whole["status"] = "unhealthy"
-            whole["services"]["database"] = {"status": "unhealthy", "message": "Database connection failed: not available"}
+            whole["services"]["database"] = {
+                "status": "unhealthy",
+                "message": "Database connection failed: not available",
+            }
         self.reply(whole, 200 if whole["status"] == "healthy" else 503, {"Cache-Control": "no-store"})
 
     async def _cache(self) -> dict[str, str]:
@@ -65,9 +75,17 @@ class ApiHealth(OperationsHandler):
         try:
             await query.ping(self.db)
         except Problem as problem:
-            self.reply({"status": "unhealthy", "database": "disconnected", "error": problem.message}, 503, {"Retry-After": "2"})
+            self.reply(
+                {"status": "unhealthy", "database": "disconnected", "error": problem.message}, 503, {"Retry-After": "2"}
+            )
             return
-        self.reply({"status": "healthy", "database": "connected", "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z")})
+        self.reply(
+            {
+                "status": "healthy",
+                "database": "connected",
+                "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            }
+        )
 
 
 routes = [("/health/", Health), ("/api/health/", ApiHealth)]

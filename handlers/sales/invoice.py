@@ -21,7 +21,9 @@ class Invoices(SalesHandler):
     async def get(self) -> None:
         """200, newest first. page, page_size (20, at most 100), status (repeatable: any of them). 404 Invalid page."""
         page = paging.requested(self, default=20, most=100)
-        statuses = sorted({status.replace("\0", "") for status in self.get_query_arguments("status")[:MOST_STATUSES]}) or None
+        statuses = (
+            sorted({status.replace("\0", "") for status in self.get_query_arguments("status")})[:MOST_STATUSES] or None
+        )
         found = await query.list_invoices(self.db, statuses=statuses, page=page.number, page_size=page.size)
         self.reply(paging.envelope(self, found["count"], found["page"], page.size, found["results"]))
 
@@ -46,13 +48,21 @@ class InvoiceImport(SalesHandler):
         account_id = self.caller.account_id if self.caller else None
         # One statement is its own transaction: BEGIN and COMMIT around it would be two more round trips.
         imported = await query.import_invoice(self.db, account_id=account_id, body=self.body_text)
-        self.reply(f'{{"success":true,"status_code":201,"message":"Invoice imported successfully","data":{imported}}}', status=201)
+        self.reply(
+            f'{{"success":true,"status_code":201,"message":"Invoice imported successfully","data":{imported}}}',
+            status=201,
+        )
 
 
 async def invoice_no_taken(handler: Any) -> Problem:
     """409 that names the invoice which has the number; nothing was touched."""
     data = await query.find_invoice_no(handler.db, invoice_no=handler.body["invoice_no"])
-    return Problem(409, "invoice-exists", "Invoice with this invoice_no already exists.", extra={"data": json.loads(data or "null")})
+    return Problem(
+        409,
+        "invoice-exists",
+        "Invoice with this invoice_no already exists.",
+        extra={"data": json.loads(data or "null")},
+    )
 
 
 async def fold_changes(db: Database, config: object) -> None:

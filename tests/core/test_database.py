@@ -32,7 +32,9 @@ def table(io_loop, db):
 
 
 async def terminate_all(db):
-    await db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    await db.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
 
 
 def refused(caught):
@@ -59,7 +61,9 @@ async def test_a_transaction_is_undone_when_its_work_raises(pool, table, db):
 
 
 async def test_two_that_deadlock_both_succeed_in_the_end(pool, table, db, settings):
-    await db.execute(f"ALTER DATABASE {settings.database_url.split('@/')[1].split('?')[0]} SET deadlock_timeout = '50ms'")
+    await db.execute(
+        f"ALTER DATABASE {settings.database_url.split('@/')[1].split('?')[0]} SET deadlock_timeout = '50ms'"
+    )
     await terminate_all(db)  # so that the pool's connections come up with it
     tries = 0
 
@@ -199,7 +203,10 @@ async def test_a_database_that_is_not_there_is_503_and_named_only_in_the_log(cap
 
 async def test_a_database_that_lets_nobody_in_is_503_until_it_does(services, settings, pool):
     name = settings.database_url.split("@/")[1].split("?")[0]
-    services.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    services.run(
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
     try:
         await asyncio.sleep(0.1)
         with pytest.raises(Problem) as caught:
@@ -223,7 +230,9 @@ async def test_what_was_refused_for_its_time_is_not_done_afterwards(pool, table,
 
 async def test_a_request_whose_connection_is_terminated_is_503_and_the_next_is_served(api, db, invoice):
     body = invoice()
-    answer = await with_trigger(db, "sales.invoice", "PERFORM pg_terminate_backend(pg_backend_pid())", lambda: api.import_invoice(body))
+    answer = await with_trigger(
+        db, "sales.invoice", "PERFORM pg_terminate_backend(pg_backend_pid())", lambda: api.import_invoice(body)
+    )
     assert (answer.status, answer.json["status_code"]) == (503, 503)
     assert int(answer.headers["Retry-After"]) > 0
     assert "terminat" not in answer.text

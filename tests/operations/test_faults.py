@@ -124,7 +124,9 @@ async def numbers(stream: EventStream, count: int, seconds: float = 15) -> list[
 
 
 @pytest.mark.gen_test(timeout=40)
-async def test_an_event_whose_server_was_killed_after_the_201_arrives_once_after_the_restart(ground, server, client, invoice):
+async def test_an_event_whose_server_was_killed_after_the_201_arrives_once_after_the_restart(
+    ground, server, client, invoice
+):
     program = server()
     stream = await reader(program)
     before = stream.last_id
@@ -218,7 +220,10 @@ async def test_without_postgres_it_answers_503_in_time_and_recovers_by_itself(gr
         while time.monotonic() < end:
             began = time.monotonic()
             answers = await asyncio.gather(
-                api.import_invoice(invoice(invoice_no="AWAY")), api.get("/api/sales/invoices/"), api.get("/api/sales/invoices/1/"), api.get("/health/")
+                api.import_invoice(invoice(invoice_no="AWAY")),
+                api.get("/api/sales/invoices/"),
+                api.get("/api/sales/invoices/1/"),
+                api.get("/health/"),
             )
             assert time.monotonic() - began < 2
             assert {answer.status for answer in answers} == {503}
@@ -295,12 +300,16 @@ async def test_a_stop_under_load_answers_every_request_that_it_took(server, invo
             except OSError:
                 return  # nobody listens any more: not a request that was taken
             while True:
-                body = json.dumps(invoice(invoice_no=f"LOAD-{workers}-{number}-{len(answered)}-{time.monotonic_ns()}")).encode()
+                body = json.dumps(
+                    invoice(invoice_no=f"LOAD-{workers}-{number}-{len(answered)}-{time.monotonic_ns()}")
+                ).encode()
                 head = f"POST /api/sales/import/invoice/ HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {IMPORT_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
                 try:
                     streams[1].write(head.encode() + body)
                     lines = (await streams[0].readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                    headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines[1:] if line}
+                    headers = {
+                        line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines[1:] if line
+                    }
                     await streams[0].readexactly(int(headers["content-length"]))
                 except (OSError, asyncio.IncompleteReadError) as error:
                     broken.append(repr(error))
@@ -354,7 +363,10 @@ async def test_workers_end_when_their_parent_is_killed_and_the_port_is_free_agai
     workers = [pid for pid in _family(program.process.pid) if pid != program.process.pid]
     program.end(signal.SIGKILL)
     deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in workers):
+    while any(
+        Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        for pid in workers
+    ):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
     program.start()

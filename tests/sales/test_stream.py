@@ -88,7 +88,9 @@ async def test_an_invoice_of_10_000_items_reaches_every_reader_live_and_replayed
         assert len((await reader.invoice(10))["items"]) == 10_000
 
 
-async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then_follows(api, db, stream, invoice, process, monkeypatch):
+async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then_follows(
+    api, db, stream, invoice, process, monkeypatch
+):
     reader = await stream()
     before = reader.last_id
     for _ in range(3):
@@ -146,7 +148,11 @@ async def test_readers_that_come_and_go_during_imports_miss_nothing_and_get_noth
             reader.close()
 
     reading = asyncio.create_task(come_and_go())
-    sent = [answer.json["data"]["id"] for _ in range(12) for answer in await asyncio.gather(*[api.import_invoice(invoice()) for _ in range(5)])]
+    sent = [
+        answer.json["data"]["id"]
+        for _ in range(12)
+        for answer in await asyncio.gather(*[api.import_invoice(invoice()) for _ in range(5)])
+    ]
     stop.set()
     await asyncio.wait_for(reading, 15)
     assert sorted(seen) == sorted(sent)

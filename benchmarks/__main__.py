@@ -1,0 +1,82 @@
+"""`./run bench [name]`: measure, and print one table. Without a name everything, in three to four minutes."""
+
+import argparse
+import gc
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from benchmarks import sales, start, streams, table
+from benchmarks.installation import BenchmarkError, Installation, installed
+from benchmarks.plan import Plan
+from core.embedded_postgres import EmbeddedError
+
+BENCHMARKS: dict[str, Callable[[Installation, Plan], list[table.Row]]] = {
+    "import": sales.imports,
+    "list": sales.lists,
+    "streams": streams.streams,
+    "start": start.start,
+}
+
+
+def main() -> int:
+    args = _parser().parse_args()
+    seconds = args.seconds or (0.7 if args.quick else 3.0)
+    plan = Plan(seconds, args.quick, args.rows)
+    for number in (signal.SIGINT, signal.SIGTERM):  # both end with everything stopped, also in a shell's background
+        signal.signal(number, signal.default_int_handler)
+    _raise_file_limit()
+    gc.disable()  # short runs without cycles to speak of; a collection in a client would count as the server's latency
+    rows: list[table.Row | table.Failure] = []
+    began = time.monotonic()
+    try:
+        with installed() as installation:
+            if installation.redis is None:
+                print("No Redis here: the server runs without.", flush=True)
+            for name in [args.name] if args.name else BENCHMARKS:
+                print(f"measuring {name} …", file=sys.stderr, flush=True)
+                try:
+                    rows += BENCHMARKS[name](installation, plan)
+                except BenchmarkError as error:
+                    rows.append(table.Failure(name, str(error)))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except EmbeddedError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    print(table.text(rows))
+    print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}, {time.monotonic() - began:.0f} s")
+    return 1 if any(isinstance(row, table.Failure) for row in rows) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=BENCHMARKS, help="measure only this")
+    parser.add_argument(
+        "--seconds", type=_positive, help="of one round of imports (default 3); the rest is scaled with it"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round of each, under a minute: no more than a hint"
+    )
+    parser.add_argument("--rows", type=int, default=100_000, help="invoices in the long list (default 100000)")
+    return parser
+
+
+def _positive(text: str) -> float:
+    if not 0.1 <= float(text) <= 600:
+        raise argparse.ArgumentTypeError("must be between 0.1 and 600")
+    return float(text)
+
+
+def _raise_file_limit() -> None:
+    """Thousands of readers are thousands of sockets; the server raises its own likewise."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""A whole installation for one run: a durable Postgres, a Redis, servers as processes of their own; all gone at its end."""
+
+import asyncio
+import contextlib
+import dataclasses
+import http.client
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import asyncpg
+
+from core import migrations
+from core.embedded_postgres import EmbeddedPostgres, start_postgres
+from core.embedded_redis import EmbeddedRedis, start_redis
+from core.home import open_home
+from handlers.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+IMPORT_KEY = "benchmark-import-key"
+TEMPLATE = "template_of_benchmarks"
+START_LIMIT = 60  # seconds
+_numbers = itertools.count(1)
+
+
+class BenchmarkError(Exception):
+    """Something can't be measured; the message is one line that says why."""
+
+
+class Server:
+    """A running server process: its port, and what /proc tells of it."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+        self.port = free_port()
+        self.log = log
+        self._file: IO[bytes] = log.open("ab")
+        argv = [sys.executable, str(ROOT / "server.py"), "serve", "--port", str(self.port), *arguments]
+        self.began = time.perf_counter()
+        # A session of its own: Ctrl-C reaches the benchmark only, which then stops the server before its Postgres.
+        self._process = subprocess.Popen(
+            argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=self._file, stderr=self._file,
+            start_new_session=True,
+        )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self) -> float:
+        """Seconds from the start to the first answered request."""
+        while time.perf_counter() - self.began < START_LIMIT:
+            if self._process.poll() is not None:
+                raise BenchmarkError(f"the server does not start: {self.last_line()}")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                try:
+                    connection.request("GET", "/api/sales/invoices/")
+                    if connection.getresponse().status == 200:
+                        return time.perf_counter() - self.began
+                finally:
+                    connection.close()
+            time.sleep(0.005)
+        raise BenchmarkError(f"the server does not answer within {START_LIMIT} s: {self.last_line()}")
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all its threads so far: from the scheduler (ns), else from stat (10 ms ticks)."""
+        try:
+            tasks = Path(f"/proc/{self.pid}/task").iterdir()
+            return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+        except OSError:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss_bytes(self) -> int:
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def last_line(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1][:200] if lines else "it said nothing"
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._file.close()
+
+
+class Installation:
+    """Postgres, Redis and a folder. Made by `installed`."""
+
+    def __init__(self, folder: Path, postgres: EmbeddedPostgres, redis: EmbeddedRedis | None) -> None:
+        self.folder, self.postgres, self.redis = folder, postgres, redis
+
+    def dsn(self, database: str) -> str:
+        return self.postgres.dsn.replace("@/tradepost", f"@/{database}")
+
+    def create_database(self, name: str) -> str:
+        """A migrated database without rows; returns its DSN."""
+        # Copied file by file, the template's WAL is a checkpoint's; the default writes all of it into the log.
+        self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+        return self.dsn(name)
+
+    def run(self, *statements: str, dsn: str = "") -> Any:
+        """Run the statements one by one, each a transaction of its own; returns the first value of the last."""
+
+        async def work() -> Any:
+            connection = await asyncpg.connect(dsn or self.postgres.dsn)
+            try:
+                for statement in statements[:-1]:
+                    await connection.execute(statement)
+                return await connection.fetchval(statements[-1])
+            finally:
+                await connection.close()
+
+        return run_coroutine(work())
+
+    @contextlib.contextmanager
+    def server(self, dsn: str) -> Iterator[Server]:
+        """One worker over that database, answering. Its log lines, the access log among them, go to a file."""
+        number = next(_numbers)
+        given = {
+            "DATABASE_URL": dsn,
+            "REDIS_URL": self.redis.url if self.redis else "",
+            "REDIS_PREFIX": f"benchmark-{number}:",  # two servers over two databases are two installations
+            "SECRET_KEY": "benchmark-secret-key-of-at-least-32-bytes",
+            "ALLOWED_HOSTS": "127.0.0.1,localhost",
+            "SALES_IMPORT_API_KEY": IMPORT_KEY,
+        }
+        server = Server(["--workers", "1"], environment(given), self.folder / f"server-{number}.log")
+        try:
+            server.wait()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def installed() -> Iterator[Installation]:
+    """Start Postgres (durable, as in production) and Redis in a temporary folder; stop and remove everything after."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="tradepost-benchmark-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o711)  # when we are root, Postgres runs as another account, which must be able to pass
+        home = open_home(folder / "home")
+        stack.callback(home.close)
+        postgres = start_postgres(home)
+        stack.callback(postgres.stop)
+        redis = start_redis(home)
+        if redis:
+            stack.callback(redis.stop)
+        found = Installation(folder, postgres, redis)
+        found.run(f"CREATE DATABASE {TEMPLATE}")
+        run_coroutine(migrations.apply(found.dsn(TEMPLATE)))
+        stack.callback(_uninterrupted)  # runs first: a second Ctrl-C must not leave a Postgres behind
+        yield found
+
+
+def environment(given: dict[str, str]) -> dict[str, str]:
+    """For server processes: an empty value hides what .env or our own environment says."""
+    names = [*(field.metadata["name"] for field in dataclasses.fields(Settings)), "DB_NAME"]
+    return {**os.environ, **dict.fromkeys(names, ""), **given}
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def run_coroutine(work: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+def _uninterrupted() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

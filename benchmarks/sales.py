@@ -1,0 +1,196 @@
+"""The sales rows: importing invoices, listing them, reading one. Seed 000, sections 1 and 2."""
+
+import itertools
+import json
+import random
+from collections.abc import Iterator
+from statistics import median
+from time import monotonic, sleep
+from typing import NamedTuple
+
+from benchmarks import load, pgbench
+from benchmarks.installation import IMPORT_KEY, BenchmarkError, Installation, Server
+from benchmarks.plan import Plan
+from benchmarks.table import Row
+from core import sql
+
+CUSTOMERS, SALESMEN = 200, 20
+FEW, PAGE_SIZE = 200, 20
+IMPORT_RATIO, IMPORT_RATE, LIST_RATE, FLAT = 0.30, 2500, 1200, 0.80  # the aims
+IMPORT_PATH = "/api/sales/import/invoice/"
+
+query = sql.load("sales/invoice")
+_numbers = itertools.count(1)
+
+
+def import_body(number: str, customer: str, salesman: str) -> str:
+    """A body as seed 000 shows it. The parameters may be placeholders: of a bytes template, or of Postgres' format()."""
+    body = {
+        "invoice_no": f"INV-{number}", "invoice_date": "2025-01-18", "salesman": f"Ajay {salesman}", "created_by": "admin",
+        "customer": {
+            "code": f"CUST-{customer}", "name": f"LifeCare Pharmacy {customer}", "area": "Kozhikode",
+            "address1": "Near Railway Station", "address2": "", "phone1": "9876543210", "phone2": "", "email": "lifecare@shop.com",
+        },
+        "items": [
+            {"name": "Paracetamol 650mg", "item_code": "PR650", "quantity": 20, "mrp": 3.50, "shelf_location": "R-12", "remarks": ""},
+            {"name": "Otrivin Nasal Spray", "item_code": "OTN10", "quantity": 10, "mrp": 85.00, "shelf_location": "G-04", "remarks": ""},
+        ],
+    }  # fmt: skip
+    return json.dumps(body)
+
+
+def import_requests(port: int) -> Iterator[bytes]:
+    """Imports without end, each with a new number; all that differs is filled into a prebuilt request."""
+    template = import_body("0123456789", "{customer}", "{salesman}")
+    prebuilt = []
+    for customer in range(CUSTOMERS):
+        body = template.replace("{customer}", str(customer)).replace("{salesman}", str(customer % SALESMEN)).encode()
+        whole = load.request("POST", IMPORT_PATH, port, f"X-API-KEY: {IMPORT_KEY}\r\n", body)
+        prebuilt.append(whole.replace(b"%", b"%%").replace(b"0123456789", b"%010d", 1))
+    while True:
+        number = next(_numbers)
+        yield prebuilt[number % CUSTOMERS] % number
+
+
+def seed_people(installation: Installation, dsn: str) -> None:
+    """The customers and salesmen that import_body names."""
+    installation.run(
+        f"""INSERT INTO sales.customer (code, name, area, address1, phone1, email)
+            SELECT 'CUST-' || n, 'LifeCare Pharmacy ' || n, 'Kozhikode', 'Near Railway Station', '9876543210', 'lifecare@shop.com'
+              FROM generate_series(0, {CUSTOMERS - 1}) n""",
+        f"INSERT INTO sales.salesman (name) SELECT 'Ajay ' || n FROM generate_series(0, {SALESMEN - 1}) n",
+        # Not the other tables: known to be empty, they would get plans for empty tables, which backends keep.
+        "ANALYZE sales.customer, sales.salesman",
+        dsn=dsn,
+    )
+
+
+def seed_invoices(installation: Installation, dsn: str, rows: int) -> None:
+    """Invoices 1 to `rows` of two items, a fifth of them PENDING, and the tally as migration 0004 fills it."""
+    seed_people(installation, dsn)
+    installation.run(
+        "ALTER TABLE sales.invoice DISABLE TRIGGER USER",  # a million events and changes would be another benchmark
+        f"""INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, status, created_by)
+            SELECT 'SEED-' || n, date '2025-01-18', 1 + n % {CUSTOMERS}, 1 + n % {SALESMEN},
+                   CASE WHEN n % 5 = 0 THEN 'PENDING' WHEN n % 5 = 1 THEN 'PICKED' ELSE 'DELIVERED' END, 'admin'
+              FROM generate_series(1, {rows}) n ORDER BY n""",
+        f"""INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp, shelf_location, remarks)
+            SELECT n, name, code, quantity, mrp, shelf, ''
+              FROM generate_series(1, {rows}) n,
+                   (VALUES ('Paracetamol 650mg', 'PR650', 20, 3.50, 'R-12'), ('Otrivin Nasal Spray', 'OTN10', 10, 85.00, 'G-04'))
+                   AS item (name, code, quantity, mrp, shelf) ORDER BY n""",
+        "ALTER TABLE sales.invoice ENABLE TRIGGER USER",
+        """INSERT INTO sales.invoice_tally (level, bucket, status, n)
+           SELECT level, id >> shift, status, count(*)
+             FROM sales.invoice CROSS JOIN (VALUES (0, 62), (1, 8), (2, 16)) AS levels (level, shift)
+            GROUP BY 1, 2, 3""",
+        "VACUUM ANALYZE",
+        "CHECKPOINT",
+        dsn=dsn,
+    )
+
+
+def imports(installation: Installation, plan: Plan) -> list[Row]:
+    """Imports a second of one worker, beside pgbench on a database of its own, whose events no server relays."""
+    ours, theirs = installation.create_database("imports"), installation.create_database("imports_reference")
+    seed_people(installation, ours)
+    seed_people(installation, theirs)
+    body = import_body("%1$s-%2$s", "%3$s", "%4$s")
+    text = pgbench.script(
+        query.import_invoice,
+        ["null::bigint", f"format('{body}', :client_id::int, :r::bigint, :c::int, :s::int)"],
+        {"r": "random(1, 9000000000000000)", "c": f"random(0, {CUSTOMERS - 1})", "s": f"random(0, {SALESMEN - 1})"},
+    )
+    has_reference = pgbench.is_there(installation)
+    results, references, behind = [], [], 0.0
+    with installation.server(ours) as server:
+        requests = import_requests(server.port)
+        load.run(server, requests, 201, plan.warm)
+        for _ in range(plan.rounds(5)):
+            results.append(load.run(server, requests, 201, plan.seconds))
+            behind = max(behind, _wait_for_relay(installation, ours))
+            if has_reference:
+                references.append(pgbench.rate(installation, theirs, text, plan.seconds))
+    rate = median(result.rate for result in results)
+    reference = median(references) if references else None
+    notes = load.notes(results) + (f", relay {behind:.1f} s behind" if behind > 0.5 else "")
+    met = rate >= IMPORT_RATE and (reference is None or rate / reference >= IMPORT_RATIO)
+    return [
+        Row("import", rate, "/s", reference, "/s pgbench", f"≥ {IMPORT_RATIO:.2f} ×, ≥ {IMPORT_RATE:,}/s", met,
+            notes if has_reference else f"{notes}; {pgbench.MISSING}"),
+    ]  # fmt: skip
+
+
+def _wait_for_relay(installation: Installation, dsn: str) -> float:
+    """Seconds until every event has its position: a server that answers faster than it relays would only run up a debt."""
+    began = monotonic()
+    while installation.run("SELECT count(*) FROM operations.event WHERE position IS NULL", dsn=dsn):
+        if monotonic() - began > 30:
+            raise BenchmarkError("the relay is more than 30 s behind the imports")
+        sleep(0.05)
+    return monotonic() - began
+
+
+class Case(NamedTuple):
+    """One kind of read: the request paths to choose from, and the pgbench script of the same."""
+
+    name: str
+    paths: list[str]
+    script: str
+
+
+def _cases(rows: int) -> list[Case]:
+    middle = max(1, rows // PAGE_SIZE // 2)
+    chosen = random.Random(1)
+    ids = [chosen.randint(1, rows) for _ in range(2000)]
+    page = query.list_invoices
+
+    def listed(statuses: str, number: int) -> str:
+        return pgbench.script(page, [statuses, str(number), str(PAGE_SIZE)], {})
+
+    return [
+        Case("list page 1", ["/api/sales/invoices/"], listed("null::text[]", 1)),
+        Case("list middle page", [f"/api/sales/invoices/?page={middle}"], listed("null::text[]", middle)),
+        Case("list ?status=PENDING", ["/api/sales/invoices/?status=PENDING"], listed("'{PENDING}'::text[]", 1)),
+        Case("detail", [f"/api/sales/invoices/{id}/" for id in ids],
+             pgbench.script(query.get_invoice, [":id"], {"id": f"random(1, {rows})"})),
+    ]  # fmt: skip
+
+
+def lists(installation: Installation, plan: Plan) -> list[Row]:
+    """Reads a second with few invoices and with many: two servers over two databases, measured in turns."""
+    dsns = {rows: installation.create_database(f"rows_{rows}") for rows in (FEW, plan.rows)}
+    for rows, dsn in dsns.items():
+        seed_invoices(installation, dsn, rows)
+    found = []
+    with installation.server(dsns[FEW]) as few, installation.server(dsns[plan.rows]) as many:
+        servers = {FEW: few, plan.rows: many}
+        for cases in zip(*(_cases(rows) for rows in dsns), strict=True):
+            found += _case_rows(installation, plan, dsns, servers, dict(zip(dsns, cases, strict=True)))
+    return found
+
+
+def _case_rows(
+    installation: Installation, plan: Plan, dsns: dict[int, str], servers: dict[int, Server], cases: dict[int, Case]
+) -> list[Row]:
+    results: dict[int, list[load.Result]] = {rows: [] for rows in dsns}
+    references: dict[int, list[float]] = {rows: [] for rows in dsns}
+    for _ in range(plan.rounds(3)):
+        for rows, case in cases.items():
+            requests = itertools.cycle([load.request("GET", path, servers[rows].port) for path in case.paths])
+            results[rows].append(load.run(servers[rows], requests, 200, plan.seconds / 2))
+            if pgbench.is_there(installation):
+                references[rows].append(pgbench.rate(installation, dsns[rows], case.script, plan.seconds / 2))
+    found = []
+    rates = {rows: median(result.rate for result in results[rows]) for rows in dsns}
+    for rows, case in cases.items():
+        rate, flat = rates[rows], rates[rows] / rates[FEW]
+        notes = load.notes(results[rows])
+        aim, met = f"≥ {LIST_RATE:,}/s", rate >= LIST_RATE
+        if rows != FEW:
+            aim, met = f"{aim}, ≥ {FLAT:.2f} × at {FEW}", met and flat >= FLAT
+            notes = f"{flat:.2f} × the rate at {FEW}; {notes}"
+        reference = median(references[rows]) if references[rows] else None
+        notes += "" if references[rows] else f"; {pgbench.MISSING}"
+        found.append(Row(f"{case.name}, {rows:,} invoices", rate, "/s", reference, "/s pgbench", aim, met, notes))
+    return found

@@ -1,0 +1,190 @@
+"""Who may enter: every route with every method, without a token, with a bad one, and with every role."""
+
+import asyncio
+import json
+import re
+
+import pytest
+
+from core.handler import METHODS, Access, Handler
+from handlers import routes
+from handlers.accounts.roles import ROLES
+from handlers.api import ApiHandler
+from tests.conftest import EventStream
+
+pytestmark = pytest.mark.gen_test(timeout=60)
+
+# The table of the design, section 3.
+AREAS = {
+    "sales": {
+        "SUPERADMIN",
+        "ADMIN",
+        "OWNER",
+        "EMPLOYEE",
+        "USER",
+        "PICKER",
+        "PACKER",
+        "DRIVER",
+        "DELIVERY",
+        "BILLING",
+        "STORE",
+    },
+    "pos": {"SUPERADMIN", "ADMIN", "OWNER", "EMPLOYEE"},
+    "books": {
+        "SUPERADMIN",
+        "ADMIN",
+        "OWNER",
+        "EMPLOYEE",
+        "USER",
+        "PICKER",
+        "PACKER",
+        "DRIVER",
+        "DELIVERY",
+        "BILLING",
+        "STORE",
+        "MEMBER",
+    },
+    "vendor": {"SUPERADMIN", "VENDOR"},
+    "sales-rep": {"SUPERADMIN", "SALESREP"},
+    "administration": {"SUPERADMIN", "ADMIN", "OWNER"},
+    "developer": {"SUPERADMIN"},
+}
+ROUTES = routes.router().routes
+SAMPLES = {"": "nothing", "int": "999999999", "path": "nothing.css"}
+DENIED = (401, 403)
+
+
+def sample(path):
+    return re.sub(r"\{[a-z_]+(?::([a-z]+))?\}", lambda found: SAMPLES[found[1] or ""], path)
+
+
+def admits(says, role):
+    """Whether an access, by what it says of itself, admits this role (None: nobody signed in)."""
+    if says.startswith("anyone"):
+        return True
+    if role is None:
+        return False
+    area = re.search(r"area ([a-z-]+)", says)
+    return area is None or role in AREAS[area[1]]
+
+
+async def ask(api, method, path, token):
+    """Status, content type and body. A stream never ends, so of it only the head."""
+    if method == "GET" and "/sse/" in path:
+        found = await EventStream.open(
+            api.base_url, path, headers={"Authorization": f"Bearer {token}"} if token else {}
+        )
+        found.close()
+        return found.status, found.headers["content-type"], ""
+    answer = await api.call(method, path, None if method == "GET" else b"{}", token=token)
+    return answer.status, answer.headers["Content-Type"], answer.text
+
+
+async def walk(api, methods_of, token, check):
+    """Every route with these methods; `check(route, method, status)` returns what is wrong, or nothing."""
+    wrong = []
+    for route in ROUTES:
+        for method in methods_of(route):
+            status, kind, text = await ask(api, method, sample(route.path), token)
+            where = f"{method} {route.path} {status}"
+            if status >= 500 or check(route, method, status):
+                wrong.append(where)
+            if kind == "application/json":
+                json.loads(text or "{}")
+            elif status >= 400 or route.path.startswith("/api/") and "/sse/" not in route.path:
+                wrong.append(f"{where} is {kind}")
+    assert not wrong, "\n".join(wrong)
+
+
+def declared(route):
+    return route.handler.methods()
+
+
+async def test_every_route_declares_who_may_call_it():
+    for path, handler in ROUTES:
+        assert issubclass(handler, Handler) and isinstance(handler.access, Access) and handler.access.says, path
+        assert handler.methods(), path
+
+
+async def test_the_roles_are_those_of_the_design():
+    assert {area: {role for role, areas in ROLES.items() if area in areas} for area in AREAS} == AREAS
+    assert set().union(*ROLES.values()) == set(AREAS)
+
+
+async def test_the_database_knows_the_same_roles(db):
+    constraint = await db.fetchval(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'account_role_known'"
+    )
+    assert set(re.findall(r"'([A-Z]+)'", constraint)) == set(ROLES)
+
+
+async def test_without_a_token_only_what_is_for_anyone_is_entered(api):
+    await walk(
+        api, declared, None, lambda route, method, status: (status in DENIED) is admits(route.handler.access.says, None)
+    )
+
+
+async def test_without_a_token_what_is_refused_is_401(api):
+    await walk(api, declared, None, lambda route, method, status: status == 403)
+
+
+async def test_a_method_that_a_route_lacks_is_405_to_whom_it_admits_and_401_to_others(api):
+    def lacking(route):
+        return [method for method in METHODS if method not in declared(route)]
+
+    await walk(
+        api,
+        lacking,
+        None,
+        lambda route, method, status: status != (405 if admits(route.handler.access.says, None) else 401),
+    )
+
+
+async def test_a_bad_token_is_401_wherever_tokens_are_looked_at(api):
+    def looks(handler):
+        return issubclass(handler, ApiHandler) and handler.authenticates
+
+    await walk(api, declared, "bad", lambda route, method, status: (status == 401) is not looks(route.handler))
+
+
+async def test_each_role_enters_what_its_routes_say_and_nothing_else(api, sign_in):
+    signed = await asyncio.gather(*(sign_in(role) for role in ROLES))
+    for role, tokens in zip(ROLES, signed, strict=True):
+        await walk(
+            api, declared, tokens["access"],
+            lambda route, method, status, role=role: status != 403 if not admits(route.handler.access.says, role) else status in DENIED,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
+async def test_reading_invoices_can_be_kept_to_those_who_may_enter_sales(app, api, sign_in):
+    paths = ("/api/sales/invoices/", "/api/sales/invoices/1/", "/api/sales/sse/invoices/")
+    for role, statuses in {None: {401}, "MEMBER": {403}, "VENDOR": {403}, "PICKER": {200, 404}}.items():
+        token = (await sign_in(role))["access"] if role else None
+        for path in paths:
+            assert (await ask(api, "GET", path, token))[0] in statuses, (role, path)
+    token = (await sign_in("PICKER"))["access"]
+    assert (await ask(api, "GET", f"/api/sales/sse/invoices/?token={token}", None))[0] == 200
+    assert (await api.get("/api/sales/sse/invoices/?token=bad")).status == 401
+    assert (await api.get(f"/api/sales/invoices/?token={token}")).status == 401
+
+
+async def test_the_import_key_admits_to_the_import_and_to_nothing_else(api, sign_in, invoice):
+    importing = "/api/sales/import/invoice/"
+    assert (await api.post(importing, invoice(), key="test-import-key")).status == 201
+    for key in ("", "test-import-key ".rstrip() + "x", "TEST-IMPORT-KEY", "é"):
+        assert (await api.post(importing, invoice(), key=key)).status == 401, key
+    assert (await api.get("/api/auth/users/me/", key="test-import-key")).status == 401
+    member = (await sign_in("MEMBER"))["access"]
+    assert (await api.post(importing, invoice(), token=member, key="test-import-key")).status == 403
+
+
+@pytest.mark.parametrize("changed_settings", [{"sales_import_api_key": ""}])
+async def test_without_a_configured_key_no_key_is_the_right_one(app, api, invoice):
+    for key in ("", "test-import-key"):
+        assert (await api.post("/api/sales/import/invoice/", invoice(), key=key)).status == 401
+
+
+async def test_an_access_that_admits_nobody_would_be_noticed():
+    assert not admits("signed in", None) and admits("signed in", "MEMBER")
+    assert not admits("signed in, area pos", "MEMBER") and admits("anyone", None)

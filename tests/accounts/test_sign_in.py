@@ -1,0 +1,456 @@
+"""Sign-in and refresh as seeds 001 and 003 document them; tokens, sessions and what ends them; the limit of failures."""
+
+import asyncio
+import json
+import time
+
+import jwt
+import pytest
+
+from handlers.accounts import commands
+from handlers.accounts.sign_in import FAILURES, WINDOW
+
+pytestmark = pytest.mark.gen_test(timeout=20)
+
+LOGIN, STAFF_REFRESH, SHOP_REFRESH, ME = (
+    "/api/auth/login/",
+    "/api/auth/token/refresh/",
+    "/api/auth/refresh/",
+    "/api/auth/users/me/",
+)
+PASSWORD = "password123"
+KEY = "test-secret-key-of-at-least-32-bytes!"
+AWAY = "redis://127.0.0.1:1"
+REQUIRED = ["This field is required."]
+
+
+@pytest.fixture(autouse=True)
+def clean(io_loop, db, process):
+    """No accounts and no failures left of the test before."""
+
+    async def clean():
+        await db.execute("DELETE FROM accounts.account")
+        if process.app.redis is not None and process.config.redis_url != AWAY:
+            keys = await process.app.redis.keys(process.config.redis_prefix + "sign-in:*")
+            if keys:
+                await process.app.redis.delete(*keys)
+
+    io_loop.run_sync(clean)
+
+
+@pytest.fixture
+def account(settings):
+    """`await account("a@b.example")`: an account that can sign in."""
+
+    async def account(email="ann@example.com", username="", role="USER", password=PASSWORD):
+        return await commands._create(settings, email, username, "Ann", role, password, False)
+
+    return account
+
+
+async def login(api, email="ann@example.com", password=PASSWORD, **more):
+    return await api.post(LOGIN, {"email": email, "password": password}, **more)
+
+
+def claims_of(token):
+    return jwt.decode(token, KEY, algorithms=["HS256"])
+
+
+def forged(claims, key=KEY, algorithm="HS256"):
+    return jwt.encode(claims, key, algorithm=algorithm)
+
+
+# Sign-in
+
+
+async def test_the_answer_satisfies_both_documents(api, account, db):
+    id = await account(username="ann", role="PICKER")
+    answer = await login(api)
+    whole = answer.json
+    assert answer.status == 200
+    assert whole.keys() == {
+        "success",
+        "status_code",
+        "message",
+        "data",
+        "access",
+        "refresh",
+        "username",
+        "role",
+        "user_id",
+    }
+    assert (whole["success"], whole["status_code"], whole["message"]) == (True, 200, "Login successful")
+    assert whole["data"].keys() == {"access", "refresh", "user", "menus"} and whole["data"]["menus"] == []
+    assert (whole["data"]["access"], whole["data"]["refresh"]) == (whole["access"], whole["refresh"])
+    assert (whole["username"], whole["role"], whole["user_id"]) == ("ann", "PICKER", id)
+    public_id = await db.fetchval("SELECT public_id FROM accounts.account WHERE id = $1", id)
+    assert whole["data"]["user"] == {
+        "id": str(public_id), "email": "ann@example.com", "name": "Ann", "avatar": None, "role": "PICKER", "department": None,
+        "department_id": None, "job_title": None, "is_staff": False, "is_superuser": False, "groups": [],
+    }  # fmt: skip
+
+
+async def test_the_tokens_carry_the_documents_claims_and_live_as_long_as_documented(api, account):
+    id = await account()
+    tokens = (await login(api)).json
+    for kind, seconds in {"access": 3600, "refresh": 7 * 86400}.items():
+        claims = claims_of(tokens[kind])
+        assert claims.keys() == {"token_type", "exp", "iat", "jti", "user_id", "username", "role", "email", "sid"}
+        assert claims["token_type"] == kind and abs(claims["exp"] - time.time() - seconds) < 10
+        assert (claims["user_id"], claims["role"], claims["email"], claims["username"]) == (
+            str(id),
+            "USER",
+            "ann@example.com",
+            "ann@example.com",
+        )
+
+
+async def test_the_email_is_matched_ignoring_case_and_blanks_around_it(api, account):
+    await account("Ann@Example.com")
+    for email in ("Ann@Example.com", "ann@example.com", "ANN@EXAMPLE.COM", " ann@example.com "):
+        assert (await login(api, email)).status == 200, email
+
+
+async def test_a_username_will_do_in_either_field_unless_two_people_have_it(api, account):
+    await account("ann@example.com", username="Ann")
+    assert (await api.post(LOGIN, {"username": "ann", "password": PASSWORD})).status == 200
+    assert (await api.post(LOGIN, {"username": "ann@example.com", "password": PASSWORD})).status == 200
+    assert (await login(api, "ANN")).status == 200
+    await account("other@example.com", username="ann")
+    assert (await login(api, "ann")).status == 401
+    assert (await login(api, "ann@example.com")).status == 200
+
+
+async def test_an_address_goes_before_a_username_that_looks_like_it(api, account):
+    mine = await account("ann@example.com")
+    await account("thief@example.com", username="ann@example.com", password="password-of-thief")
+    assert (await login(api)).json["user_id"] == mine
+    assert (await login(api, password="password-of-thief")).status == 401
+
+
+async def test_no_username_signs_nobody_in(api, account):
+    await account()
+    for name in (" ", "\t"):
+        assert (await login(api, name)).status == 401
+
+
+async def test_wrong_unknown_inactive_and_passwordless_are_refused_in_the_same_words(api, account, db):
+    await account()
+    await account("gone@example.com")
+    await account("none@example.com")
+    await db.execute("UPDATE accounts.account SET is_active = false WHERE email = 'gone@example.com'")
+    await db.execute("UPDATE accounts.account SET password_hash = NULL WHERE email = 'none@example.com'")
+    answers = [
+        await login(api, password="wrong"), await login(api, "nobody@example.com"), await login(api, "gone@example.com"),
+        await login(api, "none@example.com"), await login(api, "'; --"), await login(api, password=PASSWORD.upper()),
+        await login(api, password=PASSWORD + " "),
+    ]  # fmt: skip
+    assert {answer.status for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+    assert answers[0].json == {
+        "success": False, "status_code": 401, "message": "Invalid email or password",
+        "detail": "No active account found with the given credentials",
+    }  # fmt: skip
+
+
+async def test_fields_that_are_missing_or_no_text_are_named(api):
+    for body, fields in [
+        ({}, {"email": REQUIRED, "password": REQUIRED}),
+        ({"email": "a"}, {"password": REQUIRED}),
+        ({"password": "a"}, {"email": REQUIRED}),
+        ({"email": 5, "password": ["x"]}, {"email": ["Not a valid string."], "password": ["Not a valid string."]}),
+        (
+            {"username": {}, "password": True},
+            {"username": ["Not a valid string."], "password": ["Not a valid string."]},
+        ),
+        (
+            {"email": None, "password": None},
+            {"email": ["This field may not be null."], "password": ["This field may not be null."]},
+        ),
+        (
+            {"email": "", "password": ""},
+            {"email": ["This field may not be blank."], "password": ["This field may not be blank."]},
+        ),
+        ({"email": "x" * 256, "password": "y"}, {"email": ["Ensure this field has no more than 255 characters."]}),
+        ([], {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}),
+    ]:
+        answer = await api.post(LOGIN, json.dumps(body).encode())
+        assert answer.status == 400
+        assert answer.json["errors"] == fields, body
+        assert {name: answer.json[name] for name in fields} == fields  # seed 003 reads them bare
+        assert (answer.json["success"], answer.json["status_code"]) == (False, 400)
+
+
+async def test_a_nul_or_half_a_letter_is_refused_by_field(api):
+    for bad in ("\\u0000", "\\ud800"):
+        for field in ("email", "password"):
+            body = {"email": "ann@example.com", "password": PASSWORD, field: "PLACE"}
+            answer = await api.post(LOGIN, json.dumps(body).replace("PLACE", f"a{bad}b").encode())
+            assert answer.status == 400 and list(answer.json["errors"]) == [field]
+
+
+async def test_a_password_is_never_cut_to_what_bcrypt_reads(api, account):
+    longest = "é" * 36
+    await account(password=longest)
+    assert (await login(api, password=longest)).status == 200
+    for longer in (longest + "x", longest + "é", longest * 10):
+        assert (await login(api, password=longer)).status == 401
+
+
+async def test_a_sign_in_is_written_with_where_it_came_from(api, account, db):
+    id = await account()
+    assert (await login(api, headers={"User-Agent": "Tablet " + "x" * 300})).status == 200
+    row = await db.fetchrow("SELECT *, expires_at - created_at AS life FROM accounts.session")
+    assert (row["account_id"], row["address"], row["revoked_at"]) == (id, "127.0.0.1", None)
+    assert row["user_agent"] == ("Tablet " + "x" * 300)[:255]
+    assert row["life"].days == 7
+    assert await db.fetchval("SELECT last_login > now() - interval '10 s' FROM accounts.account")
+    assert (await login(api, headers={"User-Agent": ""})).status == 200
+    assert await db.fetchval("SELECT user_agent FROM accounts.session ORDER BY id DESC LIMIT 1") == ""
+
+
+async def test_a_refused_sign_in_writes_nothing(api, account, db):
+    await account()
+    await login(api, password="wrong")
+    assert await db.fetchrow(
+        "SELECT (SELECT count(*) FROM accounts.session) AS n, last_login FROM accounts.account"
+    ) == (0, None)
+
+
+async def test_an_old_token_sent_along_does_not_hinder_a_sign_in(api, account):
+    await account()
+    assert (await login(api, token="expired-long-ago")).status == 200
+
+
+# Access tokens
+
+
+async def test_a_revoked_or_expired_session_ends_both_its_tokens_at_once(api, account, db):
+    await account()
+    for change in ("revoked_at = now()", "expires_at = now() - interval '1 s'"):
+        tokens = (await login(api)).json
+        assert (await api.get(ME, token=tokens["access"])).status == 200
+        await db.execute(f"UPDATE accounts.session SET {change} WHERE id = $1", claims_of(tokens["access"])["sid"])
+        refused = await api.get(ME, token=tokens["access"])
+        assert (refused.status, refused.json["code"]) == (401, "token_not_valid")
+        for path in (STAFF_REFRESH, SHOP_REFRESH):
+            refused = await api.post(path, {"refresh": tokens["refresh"]})
+            assert (refused.status, refused.json["detail"], refused.json["code"]) == (
+                401,
+                "Token is invalid",
+                "token_not_valid",
+            )
+
+
+async def test_ending_one_session_leaves_the_others(api, account, db):
+    await account()
+    one, other = (await login(api)).json, (await login(api)).json
+    await db.execute("UPDATE accounts.session SET revoked_at = now() WHERE id = $1", claims_of(one["access"])["sid"])
+    assert (await api.get(ME, token=other["access"])).status == 200
+
+
+async def test_a_deactivated_account_is_out_on_its_next_request(api, account, db):
+    await account()
+    tokens = (await login(api)).json
+    await db.execute("UPDATE accounts.account SET is_active = false")
+    answer = await api.get(ME, token=tokens["access"])
+    assert (answer.status, answer.json["detail"], answer.json["code"]) == (401, "User is inactive", "user_inactive")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+async def test_a_deleted_accounts_tokens_are_refused_and_never_a_500(api, account, db):
+    await account()
+    tokens = (await login(api)).json
+    await db.execute("DELETE FROM accounts.account")
+    assert (await api.get(ME, token=tokens["access"])).status == 401
+    for path in (STAFF_REFRESH, SHOP_REFRESH):
+        assert (await api.post(path, {"refresh": tokens["refresh"]})).status == 401
+
+
+async def test_a_token_that_is_not_ours_is_refused_in_the_documents_words(api, account):
+    await account()
+    tokens = (await login(api)).json
+    good = claims_of(tokens["access"])
+    without = {
+        name: {k: v for k, v in good.items() if k != name} for name in ("exp", "iat", "jti", "token_type", "sid")
+    }
+    cases = {
+        "Token is invalid": [
+            "", "nonsense", "a.b.c", tokens["access"] + "x", forged(good, "another-key-of-at-least-32-bytes!!!!"), forged(good, None, "none"),
+            forged(good, KEY * 2, "HS512"), *map(forged, without.values()), forged({**good, "sid": str(good["sid"])}), forged({**good, "sid": 10**12}),
+            forged({**good, "sid": True}), forged({**good, "sid": None}), forged({**good, "sid": 10**30}), forged({**good, "sid": -1}),
+        ],
+        "Token is expired": [forged({**good, "exp": int(time.time()) - 60})],
+        "Token has wrong type": [tokens["refresh"], forged({**good, "token_type": "other"})],
+    }  # fmt: skip
+    for told, bad in cases.items():
+        for token in bad:
+            answer = await api.get(ME, token=token)
+            assert answer.status == 401, token
+            assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+            assert answer.json == {
+                "success": False, "status_code": 401, "message": "Given token not valid for any token type",
+                "detail": "Given token not valid for any token type", "code": "token_not_valid",
+                "messages": [{"token_class": "AccessToken", "token_type": "access", "message": told}],
+            }, token  # fmt: skip
+
+
+async def test_a_bad_token_is_refused_even_where_none_is_needed_and_where_the_key_would_do(api, invoice):
+    assert (await api.get("/api/sales/invoices/", token="bad")).status == 401
+    assert (await api.post("/api/sales/import/invoice/", invoice(), token="bad", key="test-import-key")).status == 401
+
+
+async def test_other_schemes_are_no_token_and_bearer_is_known_in_any_case(api, account):
+    await account()
+    access = (await login(api)).json["access"]
+    for value, status in {
+        f"bearer {access}": 200,
+        f"BEARER  {access}": 200,
+        f"Token {access}": 401,
+        f"Basic {access}": 401,
+        access: 401,
+        "Bearer": 401,
+    }.items():
+        assert (await api.get(ME, headers={"Authorization": value})).status == status, value[:10]
+    assert (await api.get(ME)).json["detail"] == "Authentication credentials were not provided."
+
+
+async def test_the_role_is_that_of_the_account_now_and_not_of_the_token(api, account, db):
+    await account(role="MEMBER")
+    tokens = (await login(api)).json
+    importing = "/api/sales/import/invoice/"
+    assert (await api.post(importing, token=tokens["access"])).status == 403
+    await db.execute("UPDATE accounts.account SET role = 'ADMIN'")
+    assert (await api.post(importing, token=tokens["access"])).status == 400
+    assert claims_of((await api.post(SHOP_REFRESH, {"refresh": tokens["refresh"]})).json["access"])["role"] == "ADMIN"
+
+
+# Refresh
+
+
+async def test_each_document_gets_its_refresh_answer_and_the_new_tokens_work(api, account):
+    await account()
+    first = (await login(api)).json
+    staff = await api.post(STAFF_REFRESH, {"refresh": first["refresh"]})
+    shop = await api.post(SHOP_REFRESH, {"refresh": first["refresh"]})
+    assert (staff.status, staff.json.keys()) == (200, {"access", "refresh"})
+    assert (shop.status, shop.json.keys()) == (200, {"access"})
+    for access in (staff.json["access"], shop.json["access"]):
+        assert access != first["access"] and (await api.get(ME, token=access)).status == 200
+
+
+async def test_the_first_refresh_token_stays_good_and_no_refresh_outlives_its_session(api, account):
+    await account()
+    first = (await login(api)).json["refresh"]
+    for _ in range(3):
+        again = (await api.post(STAFF_REFRESH, {"refresh": first})).json["refresh"]
+        assert claims_of(again)["exp"] == claims_of(first)["exp"]
+        assert (await api.post(STAFF_REFRESH, {"refresh": again})).status == 200
+
+
+async def test_an_access_token_does_not_outlive_its_session(api, account, db):
+    await account()
+    tokens = (await login(api)).json
+    end = await db.fetchval(
+        "UPDATE accounts.session SET expires_at = now() + interval '5 min' RETURNING extract(epoch FROM expires_at)::bigint"
+    )
+    assert claims_of((await api.post(SHOP_REFRESH, {"refresh": tokens["refresh"]})).json["access"])["exp"] == end
+
+
+async def test_a_refresh_is_refused_by_the_kind_of_what_is_wrong(api, account, db):
+    await account()
+    tokens = (await login(api)).json
+    good = claims_of(tokens["refresh"])
+    expired = forged({**good, "exp": int(time.time()) - 60})
+    without_session = forged({k: v for k, v in good.items() if k != "sid"})
+    for path in (STAFF_REFRESH, SHOP_REFRESH):
+        for token, told in {
+            "nonsense": "Token is invalid", expired: "Token is expired", tokens["access"]: "Token has wrong type",
+            forged(good, "another-key-of-at-least-32-bytes!!!!"): "Token is invalid", forged(good, None, "none"): "Token is invalid",
+            without_session: "Token is invalid", forged({**good, "sid": 10**30}): "Token is invalid", forged({**good, "sid": True}): "Token is invalid",
+        }.items():  # fmt: skip
+            answer = await api.post(path, {"refresh": token})
+            assert (answer.status, answer.json["detail"], answer.json["code"]) == (401, told, "token_not_valid"), told
+        for body, told in (
+            ({}, REQUIRED),
+            ({"refresh": None}, ["This field may not be null."]),
+            ({"refresh": 5}, ["Not a valid string."]),
+            ({"refresh": ""}, ["This field may not be blank."]),
+        ):
+            answer = await api.post(path, body)
+            assert (answer.status, answer.json["refresh"]) == (400, told)
+    await db.execute("UPDATE accounts.account SET is_active = false")
+    for path in (STAFF_REFRESH, SHOP_REFRESH):
+        answer = await api.post(path, {"refresh": tokens["refresh"]})
+        assert (answer.status, answer.json["detail"]) == (401, "No active account found for the given token.")
+
+
+# The limit of failures
+
+
+both_ways = pytest.mark.parametrize("changed_settings", [{}, {"redis_url": ""}], ids=["redis", "process"])
+
+
+@both_ways
+async def test_ten_failures_lock_the_account_from_that_address_for_a_while(app, api, account):
+    await account()
+    await account("other@example.com")
+    for _ in range(FAILURES):
+        assert (await login(api, password="wrong")).status == 401
+    for email, password in (
+        ("ann@example.com", "wrong"),
+        ("ann@example.com", PASSWORD),
+        (" ANN@example.com", PASSWORD),
+    ):
+        answer = await login(api, email, password)
+        assert (answer.status, answer.json["status_code"], answer.json["success"]) == (429, 429, False)
+        assert 0 < int(answer.headers["Retry-After"]) <= WINDOW
+    assert (await login(api, "other@example.com")).status == 200
+
+
+@both_ways
+async def test_an_unknown_account_is_locked_just_the_same(app, api):
+    statuses = [(await login(api, "nobody@example.com")).status for _ in range(FAILURES + 2)]
+    assert statuses == [401] * FAILURES + [429] * 2
+
+
+@both_ways
+async def test_of_thirty_tries_at_once_no_more_than_ten_learn_that_they_were_wrong(app, api, account):
+    await account()
+    answers = await asyncio.gather(*(login(api, password="wrong") for _ in range(30)))
+    statuses = [answer.status for answer in answers]
+    assert set(statuses) == {401, 429} and statuses.count(401) <= FAILURES
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status == 429)
+    assert (await login(api)).status == 429
+
+
+@both_ways
+async def test_a_success_clears_the_failures(app, api, account):
+    await account()
+    for _ in range(2):
+        for _ in range(FAILURES - 1):
+            assert (await login(api, password="wrong")).status == 401
+        assert (await login(api)).status == 200
+
+
+async def test_failures_are_counted_where_other_processes_see_them(app, api, account):
+    if app.redis is None:
+        pytest.skip("no Redis here")
+    await account()
+    await login(api, password="wrong")
+    (key,) = await app.redis.keys(app.config.redis_prefix + "sign-in:*")
+    assert await app.redis.get(key) == b"1" and 0 < await app.redis.ttl(key) <= WINDOW
+
+
+@pytest.mark.parametrize("changed_settings", [{"redis_url": AWAY}])
+async def test_with_redis_away_failures_are_still_counted(app, api, account):
+    await account()
+    statuses = [(await login(api, password="wrong")).status for _ in range(FAILURES + 1)]
+    assert statuses == [401] * FAILURES + [429]
+
+
+async def test_requests_that_name_no_account_are_not_counted(api, account):
+    await account()
+    for _ in range(FAILURES + 5):
+        assert (await api.post(LOGIN, {"email": "ann@example.com"})).status == 400
+    assert (await login(api)).status == 200

@@ -1,0 +1,134 @@
+"""Reading JSON from strangers: what must not come in, and how it is told."""
+
+import json
+
+import pytest
+
+from core import json_text
+from core.problem import Problem
+
+INFINITY = float("inf")
+
+
+def refusal(body):
+    with pytest.raises(Problem) as caught:
+        json_text.read(body if isinstance(body, bytes) else body.encode())
+    assert caught.value.status == 400
+    return caught.value
+
+
+def test_the_value_comes_with_its_text_as_it_was_sent():
+    text = '{"a": [1, 2.50, "é😀", null, true]}'
+    assert json_text.read(text.encode()) == (json.loads(text), text)
+
+
+def test_numbers_that_no_column_holds_become_infinity_which_no_schema_admits():
+    for digits in (
+        "NaN",
+        "Infinity",
+        "1e999",
+        "1E400",
+        "1e-99999",
+        "5e-400",
+        "0.0000001e-320",
+        "9" * 19,
+        "0." + "1" * 400,
+    ):
+        assert json_text.read(digits.encode())[0] == INFINITY, digits
+    for digits in ("-Infinity", "-1e999", "-" + "9" * 5000):
+        assert abs(json_text.read(digits.encode())[0]) == INFINITY, digits
+
+
+def test_ordinary_numbers_stay_what_they_are():
+    for digits, value in {
+        "0": 0,
+        "-0": 0,
+        "0.0": 0,
+        "-0.0": 0,
+        "20.0": 20,
+        "1e2": 100,
+        "0.00000": 0,
+        "1e-7": 1e-7,
+        "9" * 18: 10**18 - 1,
+        "3.50": 3.5,
+    }.items():
+        assert json_text.read(digits.encode())[0] == value, digits
+
+
+def test_a_huge_integer_is_not_converted_at_all():
+    assert json_text.read(b"9" * 1_000_000)[0] == INFINITY  # int() would refuse it with an error, or take seconds
+
+
+def test_a_repeated_key_is_named_at_any_depth():
+    repeated = ["This field is repeated."]
+    assert refusal('{"a":1,"b":2,"a":1}').fields == {"a": repeated}
+    assert refusal('{"a":{"b":[{}, {"c":1,"c":2}]}}').fields == {"a": {"b": [{}, {"c": repeated}]}}
+    assert refusal('[{"a":1,"a":1}]').fields == {"non_field_errors": [{"a": repeated}]}
+    assert refusal('{"a":1,"\\u0061":2}').fields == {"a": repeated}
+    assert refusal('{"a":{"x":1},"a":{"y":1},"a":3}').fields == {"a": repeated}
+
+
+def test_the_same_key_in_two_objects_is_no_repetition():
+    assert json_text.read(b'{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}')[0]["b"] == [{"a": 1}, {"a": 1}]
+
+
+def test_nul_is_refused_in_values_and_in_keys():
+    null = ["Null characters are not allowed."]
+    assert refusal('{"a":{"b":"x\\u0000y"}}').fields == {"a": {"b": null}}
+    assert refusal('{"a\\u0000":1}').fields == {"a\\0": null}
+    assert refusal('["", "\\u0000"]').fields == {"non_field_errors": [{}, null]}
+    assert refusal('"\\u0000"').fields == {"non_field_errors": null}
+    assert refusal(b'{"a":"\0"}').slug == "not-json"
+
+
+def test_lone_surrogates_are_refused_in_values_and_in_keys_and_named_in_plain_text():
+    assert refusal('{"a":"\\ud800"}').fields == {"a": ["Surrogate characters are not allowed: U+D800."]}
+    assert refusal('{"a":["ok", "\\udc00\\ud800"]}').fields == {
+        "a": [{}, ["Surrogate characters are not allowed: U+DC00."]]
+    }
+    told = refusal('{"x\\udfff":1}').fields
+    assert list(told.values()) == [["Surrogate characters are not allowed: U+DFFF."]]
+    json.dumps(told, ensure_ascii=False).encode()  # the refusal itself can be sent
+
+
+def test_surrogates_in_pairs_are_the_letter_they_mean():
+    assert json_text.read(b'"\\ud83d\\ude00"')[0] == "😀"
+
+
+def test_a_bom_is_not_json():
+    assert refusal(b"\xef\xbb\xbf{}").message.startswith("JSON parse error - ")
+
+
+def test_bytes_that_are_not_utf_8_are_not_json():
+    for body in (b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', '{"a":1}'.encode("utf-16")):
+        problem = refusal(body)
+        assert (problem.slug, problem.fields) == ("not-json", None), body
+
+
+def test_broken_json_is_told_where_in_the_documents_words():
+    assert refusal("").message == "JSON parse error - Expecting value: line 1 column 1 (char 0)"
+    for body in (
+        "{",
+        '{"a":}',
+        "[1,]",
+        "{'a':1}",
+        "01",
+        "1 2",
+        '{"a":"\n"}',
+        "nul",
+        '"\\x41"',
+        "+1",
+        ".5",
+        "1.",
+        "0x10",
+    ):
+        assert refusal(body).message.startswith("JSON parse error - "), body
+
+
+def test_nesting_without_end_is_refused_and_not_crashed_on():
+    for opening in ("[", '{"a":'):
+        assert refusal(opening * 100_000).message == "JSON parse error - nested too deeply"
+
+
+def test_ordinary_nesting_is_read():
+    assert json_text.read(b"[" * 100 + b"]" * 100)

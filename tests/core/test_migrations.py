@@ -1,0 +1,128 @@
+"""Migrations: once each, in order, whole or not at all, and never changed afterwards."""
+
+import asyncio
+import itertools
+
+import asyncpg
+import pytest
+
+from core import migrations
+from core.migrations import Migration, MigrationError
+
+pytestmark = pytest.mark.gen_test(timeout=20)
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def empty(services, io_loop):
+    """The address of an empty database."""
+    name = f"empty_{next(_numbers)}"
+    services.run(f"CREATE DATABASE {name}")
+    yield services.dsn(name)
+    services.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def made(*texts):
+    return [Migration(number, f"{number:04}_step", text) for number, text in enumerate(texts, 1)]
+
+
+FIRST, SECOND = "CREATE TABLE public.a (n integer)", "INSERT INTO public.a VALUES (1)"
+
+
+async def ask(dsn, question):
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval(question)
+    finally:
+        await connection.close()
+
+
+async def test_an_empty_database_gets_them_all_in_order_and_a_second_run_does_nothing(empty):
+    names = [migration.name for migration in migrations.files()]
+    assert await migrations.apply(empty) == names
+    assert await migrations.apply(empty) == []
+    assert await migrations.outstanding(empty) == []
+    assert await ask(empty, "SELECT array_agg(name ORDER BY number) FROM operations.migration") == names
+
+
+async def test_servers_that_start_at_once_apply_each_file_once(empty):
+    steps = made(FIRST, SECOND, SECOND, "SELECT pg_sleep(0.05)", SECOND)
+    done = await asyncio.gather(*(migrations.apply(empty, steps) for _ in range(4)))
+    assert sorted(itertools.chain(*done)) == [step.name for step in steps]
+    assert await ask(empty, "SELECT count(*) FROM public.a") == 3
+
+
+async def test_a_file_changed_after_it_was_applied_is_refused_before_anything_runs(empty):
+    await migrations.apply(empty, made(FIRST))
+    with pytest.raises(MigrationError, match="0001_step.sql was changed after it was applied"):
+        await migrations.apply(empty, made(FIRST + " -- changed", SECOND))
+    assert await ask(empty, "SELECT count(*) FROM public.a") == 0
+
+
+async def test_a_database_ahead_of_the_code_is_refused(empty):
+    await migrations.apply(empty, made(FIRST, SECOND))
+    with pytest.raises(MigrationError, match="has migration 2, this release ends at 1"):
+        await migrations.apply(empty, made(FIRST))
+
+
+async def test_a_failing_migration_leaves_nothing_of_itself_and_all_before_it(empty):
+    with pytest.raises(MigrationError, match=r"0003_step.sql: .*nothing_there.*; nothing of it was applied"):
+        await migrations.apply(empty, made(FIRST, SECOND, "CREATE TABLE public.b (); SELECT * FROM nothing_there"))
+    assert await ask(empty, "SELECT to_regclass('public.b')") is None
+    assert await ask(empty, "SELECT max(number) FROM operations.migration") == 2
+    assert await migrations.apply(empty, made(FIRST, SECOND, "CREATE TABLE public.b ()")) == ["0003_step"]
+
+
+async def test_a_failing_first_migration_leaves_an_empty_database(empty):
+    with pytest.raises(MigrationError):
+        await migrations.apply(empty, made("CREATE SCHEMA half; SELECT 1 / 0"))
+    assert await ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname IN ('half', 'operations')") == 0
+
+
+async def test_looking_at_what_is_outstanding_changes_nothing(empty):
+    assert await migrations.outstanding(empty) == [migration.name for migration in migrations.files()]
+    assert await ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'operations'") == 0
+
+
+async def test_a_locked_table_is_given_up_on_instead_of_queued_for(empty, monkeypatch):
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "100ms")
+    await migrations.apply(empty, made(FIRST))
+    holder = await asyncpg.connect(empty)
+    try:
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE public.a IN ACCESS SHARE MODE")
+            with pytest.raises(MigrationError, match="lock timeout"):
+                await asyncio.wait_for(
+                    migrations.apply(empty, made(FIRST, "ALTER TABLE public.a ADD COLUMN m integer")), 5
+                )
+        assert await migrations.apply(empty, made(FIRST, "ALTER TABLE public.a ADD COLUMN m integer")) == ["0002_step"]
+    finally:
+        await holder.close()
+
+
+async def test_a_server_that_is_killed_while_migrating_leaves_no_lock(empty):
+    slow = asyncio.create_task(migrations.apply(empty, made(FIRST, "SELECT pg_sleep(10)")))
+    while not await ask(empty, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(10)%'"):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    assert await ask(
+        empty, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(10)%'"
+    )
+    with pytest.raises((MigrationError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        await slow
+    assert await asyncio.wait_for(migrations.apply(empty, made(FIRST, SECOND)), 5) == ["0002_step"]
+
+
+async def test_files_that_are_not_numbered_one_two_three_are_refused(tmp_path):
+    for names in (["0002_b"], ["0001_a", "0003_c"], ["0001_a", "0001_b"], ["1_a"], ["0001_A"], ["0001-a"]):
+        folder = tmp_path / "-".join(names)
+        folder.mkdir()
+        for name in names:
+            (folder / f"{name}.sql").write_text("SELECT 1")
+        with pytest.raises(MigrationError, match="expected 000"):
+            migrations.files(folder)
+
+
+async def test_our_own_files_say_why_they_are_safe_beside_the_running_release():
+    for migration in migrations.files():
+        header = migration.text.partition("\n\n")[0]
+        assert header.startswith("-- ") and "Safe beside a running release" in header, migration.name

@@ -1,0 +1,111 @@
+"""Named queries: what the loader refuses, and that Postgres understands every one of them."""
+
+import re
+
+import pytest
+
+from core import sql
+
+FILES = sorted(path for path in sql.ROOT.rglob("*.sql") if path.parent.name != "migrations")
+# Statements that Postgres can't prepare; it parses only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES ahead.
+UTILITY = re.compile(r"(VACUUM|ANALYZE|TRUNCATE|REINDEX|REFRESH|LOCK|SET|CALL)\b", re.I)
+
+
+class Recorder:
+    """Runs nothing; says what it was asked to run."""
+
+    def __getattr__(self, kind):
+        return lambda text, *args: (kind, text, args)
+
+
+def queries(text):
+    return sql.Queries("test.sql", text)
+
+
+def test_a_query_is_run_by_its_kind_with_its_parameters_in_order():
+    found = queries(
+        "-- Header.\n\n-- name: get_it(second, first) -> row\n-- Why.\nSELECT $1, $2;\n-- name: do_it() -> none\nSELECT 1;\n"
+    )
+    kind, text, args = found.get_it(Recorder(), first=1, second=2)
+    assert (kind, args) == ("row", (2, 1))
+    assert text.endswith("SELECT $1, $2;") and "do_it" not in text
+    assert found.do_it(Recorder())[0] == "none"
+    assert [query.name for query in found.all] == ["get_it", "do_it"]
+
+
+def test_a_malformed_head_is_refused():
+    for head in (
+        "-- name: get_it -> row", "-- name: get_it() -> list", "-- name: Get_it() -> row", "-- name: get it() -> row", "-- name: get_it()",
+        "-- name: get_it(a b) -> row;", "-- name:get_it() -> row", "--name: get_it() -> row", "-- Name: get_it() -> row", "  -- name: get_it() -> row",
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="malformed"):
+            queries(f"-- name: first() -> none\nSELECT 1;\n{head}\nSELECT 1;\n")
+
+
+def test_declared_and_used_parameters_must_be_the_same():
+    for head, body in {
+        "a()": "SELECT $1", "a(x)": "SELECT 1", "a(x, y)": "SELECT $1", "b(x)": "SELECT $2", "a(x, z)": "SELECT $1, $3", "c(x)": "SELECT 1 -- $1",
+    }.items():  # fmt: skip
+        with pytest.raises(ValueError, match="declares"):
+            queries(f"-- name: {head} -> value\n{body};\n")
+
+
+def test_a_parameter_may_be_used_twice_and_spoken_of_in_a_comment():
+    assert queries("-- name: a(x) -> value\n-- Not $2.\nSELECT $1 + $1;\n").a.parameters == ("x",)
+
+
+def test_two_queries_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="two"):
+        queries("-- name: a() -> value\nSELECT 1;\n-- name: a() -> value\nSELECT 2;\n")
+
+
+def test_calling_with_other_parameters_is_refused():
+    found = queries("-- name: a(x) -> value\nSELECT $1;\n")
+    for given in ({}, {"x": 1, "y": 2}, {"y": 1}):
+        with pytest.raises(TypeError):
+            found.a(Recorder(), **given)
+
+
+def test_an_unknown_query_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        sql.load("operations/health").nothing_like_it  # noqa: B018
+
+
+def test_every_query_file_begins_with_a_comment_that_says_what_it_holds():
+    for path in [*FILES, *sql.ROOT.glob("migrations/*.sql")]:
+        first = path.read_text().splitlines()[0]
+        assert re.fullmatch(r"-- [A-Z].{15,}", first) and "name:" not in first, path
+
+
+def test_every_query_file_has_queries_and_loads():
+    assert FILES
+    for path in FILES:
+        assert sql.load(str(path.relative_to(sql.ROOT).with_suffix(""))).all, path
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_postgres_prepares_every_query_against_the_migrated_schema(db):
+    wrong = []
+    for path in FILES:
+        for query in sql.load(str(path.relative_to(sql.ROOT).with_suffix(""))).all:
+            if UTILITY.match(re.sub(r"^--.*\n", "", query.text, flags=re.M).lstrip()):
+                continue
+            try:
+                prepared = await db.prepare(query.text)
+            except Exception as error:
+                wrong.append(f"{path.name} {query.name}: {error}")
+                continue
+            columns = len(prepared.get_attributes())
+            if len(prepared.get_parameters()) != len(query.parameters):
+                wrong.append(f"{path.name} {query.name}: Postgres sees {len(prepared.get_parameters())} parameters")
+            if columns == 0 if query.kind != "none" else columns > 0:
+                wrong.append(f"{path.name} {query.name}: says {query.kind} and gives {columns} columns")
+            if query.kind == "value" and columns != 1:
+                wrong.append(f"{path.name} {query.name}: a value is one column, not {columns}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.gen_test
+async def test_preparing_finds_a_query_that_postgres_does_not_understand(db):
+    with pytest.raises(Exception, match="no_such_column"):
+        await db.prepare("SELECT no_such_column FROM accounts.account")

@@ -1,0 +1,234 @@
+"""The command line, as an administrator meets it: in a process of its own, with nothing but its environment."""
+
+import asyncio
+import dataclasses
+import os
+import re
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import asyncpg
+import bcrypt
+import pytest
+
+import server
+from core import migrations
+from handlers import routes
+from handlers.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+# Empty counts as not set, also over what a developer's .env says.
+NOTHING = {f.metadata["name"]: "" for f in dataclasses.fields(Settings)} | {
+    f"DB_{part}": "" for part in ("NAME", "USER", "PASSWORD", "HOST", "PORT")
+}
+SECRET = "command-line-secret-key-of-32-bytes!"
+
+
+def run(*arguments, **env):
+    return subprocess.run(
+        [sys.executable, ROOT / "server.py", *arguments], env={"PATH": os.environ["PATH"], **NOTHING, **env},
+        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def run_all(*commands):
+    """Several at once; each is a tuple of arguments and a dict of settings."""
+    with ThreadPoolExecutor(2) as threads:
+        return list(threads.map(lambda command: run(*command[0], **command[1]), commands))
+
+
+@pytest.fixture
+def refusal(monkeypatch):
+    """`refusal("demo", "--home", "x", NAME="value")`: what the command refuses with, run in this process, which costs a hundredth."""
+
+    def refusal(*arguments, **env):
+        for name, value in {**NOTHING, **env}.items():
+            monkeypatch.setenv(name, value)
+        args = server.parser().parse_args(arguments)
+        with (
+            ThreadPoolExecutor(1) as thread,
+            pytest.raises(server.Refused) as caught,
+        ):  # asyncio.run would take other tests' loop away
+            thread.submit(args.run, args).result()
+        return str(caught.value)
+
+    return refusal
+
+
+def ask(dsn, question):
+    async def ask():
+        connection = await asyncpg.connect(dsn)
+        try:
+            return [tuple(row) for row in await connection.fetch(question)]
+        finally:
+            await connection.close()
+
+    with ThreadPoolExecutor(1) as thread:  # not in the event loop of other tests
+        return thread.submit(asyncio.run, ask()).result()
+
+
+@pytest.fixture(scope="module")
+def env(database_url, services):
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": services.redis.url if services.redis else "",
+        "SECRET_KEY": SECRET,
+        "BCRYPT_COST": "4",
+    }
+
+
+@pytest.fixture
+def empty(services):
+    services.run("CREATE DATABASE empty_command_line")
+    yield services.dsn("empty_command_line")
+    services.run("DROP DATABASE empty_command_line WITH (FORCE)")
+
+
+def test_the_version_is_one_line_and_the_routes_are_all_there():
+    version, listed = run_all((["version"], {}), (["routes"], {}))
+    assert (version.returncode, version.stderr) == (0, "")
+    assert re.fullmatch(r"Tradepost [0-9]+\.[0-9]+\.[0-9]+\n", version.stdout)
+    lines = listed.stdout.splitlines()
+    assert listed.returncode == 0 and len(lines) == len(routes.router().routes)
+    for path, handler in routes.router().routes:
+        (line,) = [line for line in lines if line.split()[0] == path]
+        assert ", ".join(handler.methods()) in line and line.endswith(handler.access.says)
+
+
+def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path):
+    check, serve, migrate = run_all(
+        (["check"], {}),
+        (["serve", "--port", str(free_port())], {}),
+        (["migrate", "--home", str(tmp_path / "home")], {"BCRYPT_COST": "99"}),
+    )
+    for answer in (check, serve, migrate):
+        assert answer.returncode == 1
+        text = answer.stdout + answer.stderr
+        assert "SECRET_KEY is missing" in text and "DATABASE_URL is missing" in text
+        assert "Traceback" not in text
+    assert "BCRYPT_COST: must be between 4 and 16" in migrate.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_check_names_each_setting_without_its_secret_and_each_service(env, empty):
+    good, bad = run_all(
+        (["check"], {**env, "SALES_IMPORT_API_KEY": "hush-key"}),
+        (["check"], {**env, "DATABASE_URL": empty, "REDIS_URL": "redis://:hush@127.0.0.1:1"}),
+    )
+    assert good.returncode == 0, good.stdout
+    for f in dataclasses.fields(Settings):
+        assert f"{f.metadata['name']} = " in good.stdout
+    password = re.search(r":([^:@/]+)@", env["DATABASE_URL"])[1]
+    for secret in (SECRET, "hush", password):
+        assert secret not in good.stdout + good.stderr + bad.stdout + bad.stderr
+    assert "ok     Postgres" in good.stdout and "ok     migrations: all applied" in good.stdout
+    assert bad.returncode == 1
+    assert f"wrong  migrations: {len(migrations.files())} to apply" in bad.stdout and "wrong  Redis: " in bad.stdout
+
+
+def test_a_database_that_cannot_be_reached_or_lets_us_not_in_is_one_line(env):
+    wrong_password = re.sub(r":[^:@/]+@", ":wrong-password@", env["DATABASE_URL"])
+    answers = run_all(
+        (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/shop"}), (["migrate"], {**env, "DATABASE_URL": wrong_password}),
+        (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@/shop?host=/nowhere"}),
+    )  # fmt: skip
+    for answer in answers:
+        assert (answer.returncode, answer.stdout) == (1, "")
+        assert (
+            answer.stderr.startswith("Tradepost: the database can't be reached: ") and "Traceback" not in answer.stderr
+        )
+        assert "hush" not in answer.stderr and "wrong-password" not in answer.stderr
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_a_port_that_is_taken_is_one_clear_line(env):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        one, several = run_all(
+            (["serve", "--port", str(port)], env), (["serve", "--port", str(port), "--workers", "2"], env)
+        )
+    for answer in (one, several):
+        assert answer.returncode == 1
+        assert (
+            answer.stderr
+            == f"Tradepost: Can't listen on 127.0.0.1:{port}: Address already in use. Choose another with --port.\n"
+        )
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(env, empty):
+    names = [migration.name for migration in migrations.files()]
+    at = {**env, "DATABASE_URL": empty}
+    dry = run("migrate", "--dry-run", **at)
+    assert (dry.returncode, dry.stdout.splitlines()) == (0, [*(f"would migrate {name}" for name in names), "done"])
+    assert ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'operations'") == [(0,)]
+    wet = run("migrate", **at)
+    assert (wet.returncode, wet.stdout.splitlines()) == (0, [*(f"migrated {name}" for name in names), "done"])
+    assert run("migrate", "--dry-run", **at).stdout == "done\n"
+
+
+def test_createsuperuser_makes_one_who_can_sign_in_and_refuses_what_is_weak(env, refusal):
+    good = {**env, "SUPERUSER_PASSWORD": "a-good-password"}
+    made = run("createsuperuser", "--email", "boss@example.com", "--name", "Boss", **good)
+    assert (made.returncode, made.stdout) == (0, "created boss@example.com\n")
+    (row,) = ask(
+        env["DATABASE_URL"],
+        "SELECT role, is_staff, is_superuser, is_active, password_hash FROM accounts.account WHERE email = 'boss@example.com'",
+    )
+    assert row[:4] == ("SUPERADMIN", True, True, True)
+    assert bcrypt.checkpw(b"a-good-password", row[4].encode()) and row[4].startswith("$2b$04$")
+    for arguments, changed, told in (
+        (["--email", "BOSS@example.com"], {}, "There is an account with BOSS@example.com already"),
+        (["--email", "nobody"], {}, "is not an e-mail address"),
+        (["--email", "a@example.com"], {"SUPERUSER_PASSWORD": "seven77"}, "at least 8"),
+        (["--email", "a@example.com"], {"SUPERUSER_PASSWORD": "é" * 37}, "at most 72 bytes"),
+        (["--email", "a@example.com", "--name", "x" * 151], {}, "at most 150"),
+    ):
+        said = refusal("createsuperuser", *arguments, **{**good, **changed})
+        assert told in said and "\n" not in said
+        assert "a-good-password" not in said and "seven77" not in said
+    alone = run("createsuperuser", **good)
+    assert (alone.returncode, alone.stderr) == (
+        1,
+        "Tradepost: Nobody is here to be asked; give --email and SUPERUSER_PASSWORD.\n",
+    )
+    assert ask(env["DATABASE_URL"], "SELECT count(*) FROM accounts.account") == [(1,)]
+
+
+def test_createsuperuser_before_migrating_says_so(env, empty):
+    answer = run(
+        "createsuperuser",
+        "--email",
+        "a@example.com",
+        **{**env, "DATABASE_URL": empty, "SUPERUSER_PASSWORD": "a-good-password"},
+    )
+    assert answer.returncode == 1 and "not migrated yet" in answer.stderr and "Traceback" not in answer.stderr
+
+
+def test_demo_accounts_are_made_once(env, empty, home_folder):
+    home = str(home_folder / "demo")
+    at = {**env, "DATABASE_URL": empty, "REDIS_URL": env["REDIS_URL"] or "redis://127.0.0.1:1"}
+    first, second = run("demo", "--home", home, **at), run("demo", "--home", home, **at)
+    assert first.returncode == second.returncode == 0, first.stderr
+    assert re.search(r"demo accounts: [1-9][0-9]* created, 0 there already\n", first.stdout)
+    assert re.search(r"demo accounts: 0 created, [1-9][0-9]* there already\n", second.stdout)
+    assert ask(empty, "SELECT email, role FROM accounts.account ORDER BY id")[0] == ("admin@example.com", "SUPERADMIN")
+
+
+def test_an_unknown_command_or_a_port_that_is_none_is_explained(capsys):
+    for arguments in (
+        ["dance"],
+        ["serve", "--port", "0"],
+        ["serve", "--port", "65536"],
+        ["serve", "--workers", "many"],
+        [],
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            server.parser().parse_args(arguments)
+        assert "usage: server.py" in capsys.readouterr().err
