@@ -28,6 +28,10 @@ SLOW_SECONDS, WATCH_SECONDS, SIGN_SECONDS = (
 )  # slow from when; looked at how often; how long for a sign of life
 ATTEMPTS = 5  # at a transaction that Postgres asks to repeat
 
+# Our statements are planned once a connection: planning one anew costs more than running it, and none gains from knowing its
+# parameters. Without prepared statements (PgBouncer, which also knows no such parameters) there is nothing to set.
+_PREPARED = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
+
 AWAY = "The database is not available at the moment. Please try again."
 BUSY = "The database is too busy at the moment. Please try again."
 
@@ -73,6 +77,7 @@ class Database:
                     timeout=ACQUIRE_SECONDS,
                     reset=_no_reset,
                     statement_cache_size=self._statement_cache,
+                    server_settings=_PREPARED if self._statement_cache else None,
                     max_inactive_connection_lifetime=300,
                 )
         return self

@@ -45,9 +45,11 @@ class Fanout:
         self._waiting: deque[list[Event]] = deque(maxlen=WAITING)
         self._something = asyncio.Event()
         self._up = True
+        self._sent = 0  # the last position handed on
 
     def send(self, events: list[Event]) -> None:
         """Hand on; never waits."""
+        self._sent = events[-1].position
         self._waiting.append(events)
         self._something.set()
 
@@ -97,7 +99,8 @@ class Fanout:
                 self._is_up()
                 for entry, fields in _entries(found):
                     last = entry
-                    await accept([_event(position, value) for position, value in fields.items()])
+                    if int(next(reversed(fields))) > self._sent:  # not what this process itself numbered and delivered
+                        await accept([_event(position, value) for position, value in fields.items()])
         finally:
             await reader.aclose()
 

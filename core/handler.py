@@ -6,6 +6,7 @@ Method functions only do the use case; what they raise becomes a response here, 
 import asyncio
 import functools
 import http.client
+import itertools
 import json
 import logging
 import re
@@ -30,6 +31,11 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LARGE_BODY = 128 * 1024  # bytes from which reading a body goes to a thread: other requests must not wait for it
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
+
+_PROCESS, _requests = (
+    secrets.token_hex(4),
+    itertools.count(1),
+)  # what request ids of this process begin with, and end with
 
 log = logging.getLogger("tradepost.handler")
 access_log = logging.getLogger("tradepost.access")
@@ -72,7 +78,7 @@ class Handler(tornado.web.RequestHandler):
     def request_id(self) -> str:
         """Names this request in the log; a proxy's or client's own name for it is kept."""
         given = self.request.headers.get("X-Request-ID", "")
-        return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_requests):x}"
 
     @classmethod
     def methods(cls) -> list[str]:

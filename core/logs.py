@@ -13,9 +13,13 @@ class _Format(logging.Formatter):
     def __init__(self, as_json: bool) -> None:
         super().__init__()
         self._as_json = as_json
+        self._second, self._moment = 0, ""  # the last second, as written: most lines share it
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03}Z"
+        if int(record.created) != self._second:
+            self._second = int(record.created)
+            self._moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self._second))
+        moment = f"{self._moment}.{int(record.msecs):03}Z"
         message = record.getMessage()
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         request = request_id.get()
@@ -36,5 +40,8 @@ def configure(*, debug: bool, as_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Format(as_json))
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler], force=True)
+    # What no line shows needn't be found out for each record (logging's documentation, "Optimization"): a request is a line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # type: ignore[attr-defined]
     for noisy in ("asyncio", "tornado.access", "tornado.general", "redis"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -34,7 +34,7 @@ from core.tokens import Tokens
 
 FINISH_SECONDS = 10  # for requests that have begun, after SIGTERM
 IDLE_SECONDS = 0.5  # for a request that is already on its way on an open connection
-BACKLOG = 1024
+BACKLOG = 4096  # connections waiting to be accepted; after a restart thousands of streams come back at once
 
 log = logging.getLogger("tradepost.process")
 

@@ -167,7 +167,7 @@ class CoreSettings:
         "BCRYPT_COST", number(4, 16, "rounds (log2)"), "work per password check; 12 is about 0.2 s", default=12
     )
     db_pool_size: int = setting(
-        "DB_POOL_SIZE", number(2, 100, "connections"), "database connections per worker", default=16
+        "DB_POOL_SIZE", number(2, 100, "connections"), "database connections per worker", default=8
     )
     db_statement_cache: int = setting(
         "DB_STATEMENT_CACHE",

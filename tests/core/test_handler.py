@@ -104,7 +104,7 @@ async def test_a_request_without_a_usable_id_gets_one_of_its_own(api, log):
         answer = await api.get("/nothing", headers=given)
         ids.append(answer.headers["X-Request-ID"])
         assert access_lines(log)[-1].endswith(f" request={ids[-1]}")
-    assert all(re.fullmatch("[0-9a-f]{16}", id) for id in ids) and len(set(ids)) == len(ids)
+    assert all(re.fullmatch("[0-9a-f]{8}-[0-9a-f]+", id) for id in ids) and len(set(ids)) == len(ids)
 
 
 # CORS
