@@ -42,6 +42,6 @@ def configure(*, debug: bool, as_json: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler], force=True)
     # What no line shows needn't be found out for each record (logging's documentation, "Optimization"): a request is a line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # type: ignore[attr-defined]
+    logging._srcfile = None
     for noisy in ("asyncio", "tornado.access", "tornado.general", "redis"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
