@@ -7,16 +7,16 @@ import getpass
 import os
 import signal
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import asyncpg
 
-from core import logs, migrations, settings, workers
+from core import installation, logs, migrations, settings, workers
 from core.duties import Duty
-from core.embedded_postgres import EmbeddedPostgres, start_postgres
-from core.embedded_redis import EmbeddedRedis, start_redis
 from core.fanout import connect
-from core.home import Home, HomeError, open_home
+from core.home import HomeError
+from core.installation import Installation
 from core.process import Process, listener, serve
 from core.unprivileged import EmbeddedError
 from handlers import routes
@@ -32,82 +32,37 @@ class Refused(Exception):
     """The command can't go on; the lines say why and what to do."""
 
 
-class Installation:
-    """Settings, and in demo mode the Postgres, Redis and secrets that are not given: embedded, under the home directory."""
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        self.demo: bool = args.demo
-        self.home: Home | None = None
-        self.postgres: EmbeddedPostgres | None = None
-        self.redis: EmbeddedRedis | None = None
-        self.notes: list[str] = []
-        env = settings.environment(ROOT / ".env")
-        try:
-            if self.demo:
-                self._provide(env, Path(args.home))
-            self.config: Settings = settings.read(Settings, env)
-        except BaseException:
-            self.close()
-            raise
-
-    def _provide(self, env: dict[str, str], home: Path) -> None:
-        self.home = open_home(home.absolute())
-        env.setdefault("SECRET_KEY", self.home.secret("secret_key"))
-        env.setdefault("SALES_IMPORT_API_KEY", DEMO_IMPORT_KEY)
-        if "DATABASE_URL" not in env and "DB_NAME" not in env:
-            self.postgres = start_postgres(self.home)
-            env["DATABASE_URL"] = self.postgres.dsn
-        if "REDIS_URL" not in env:
-            self.redis = start_redis(self.home)
-            if self.redis:
-                env["REDIS_URL"] = self.redis.url
-            else:
-                self.notes.append(
-                    "No Redis here (no wheel for this Python, none on PATH): going on without; everything works."
-                )
-
-    def trim_logs(self) -> None:
-        """The logs of the embedded services stay bounded however long we run."""
-        for service in (self.redis, self.postgres):
-            if service is not None:
-                service.trim_log()
-
-    def close(self) -> None:
-        for service in (self.redis, self.postgres):
-            if service is not None:
-                service.stop()
-        if self.home is not None:
-            self.home.close()
+def installed(args: argparse.Namespace) -> AbstractContextManager[Installation[Settings]]:
+    home = Path(args.home) if args.demo else None
+    return installation.installed(Settings, ROOT / ".env", home, {"SALES_IMPORT_API_KEY": DEMO_IMPORT_KEY})
 
 
 def command_serve(args: argparse.Namespace) -> int:
     port_is_free(args.host, args.port)
-    installation = Installation(args)
-    config = installation.config
-    logs.configure(debug=config.debug, as_json=config.log_format == "json")
-    try:
+    with installed(args) as here:
+        config = here.config
+        logs.configure(debug=config.debug, as_json=config.log_format == "json")
         migrate(config)
-        if installation.demo:
+        if args.demo:
             asyncio.run(accounts.create_demo(config))
 
         async def trim_logs(db: object, config: object) -> None:
-            installation.trim_logs()
+            here.trim_logs()
 
         def process() -> Process:
             return Process(config, routes.router(), routes.refusals(), [*routes.duties(), Duty(600, trim_logs)])
 
         if args.workers == 1:
-            return serve(process, bind(args), None, lambda: greet(args, installation))
-        held = bind(args)  # so that the port is ours even while every worker is being replaced
+            return serve(process, bind(args), None, lambda: greet(args, here))
 
         def work(number: int, parent: int) -> int:
-            return serve(process, bind(args), parent, lambda: greet(args, installation) if number == 1 else None)
+            return serve(process, bind(args), parent, lambda: greet(args, here) if number == 1 else None)
 
-        status = workers.supervise(args.workers, work)
-        held.close()
-        return status
-    finally:
-        installation.close()
+        held = bind(args)  # so that the port is ours even while every worker is being replaced
+        try:
+            return workers.supervise(args.workers, work)
+        finally:
+            held.close()
 
 
 def port_is_free(host: str, port: int) -> None:
@@ -122,19 +77,21 @@ def bind(args: argparse.Namespace):
     return listener(args.host, args.port, shared=args.workers > 1)
 
 
-def greet(args: argparse.Namespace, installation: Installation) -> None:
+def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
     host = "127.0.0.1" if args.host in ("0.0.0.0", "::") else args.host
     address = f"http://{f'[{host}]' if ':' in host else host}:{args.port}"
-    if not installation.demo:
+    if not args.demo:
         print(f"Tradepost {VERSION} serves {address}", flush=True)
         return
-    lines = [f"Tradepost {VERSION} serves {address}  (demo: data in {args.home})", *installation.notes]
+    lines = [f"Tradepost {VERSION} serves {address}  (demo: data in {args.home})", *here.notes]
     lines += [f"  sign in   {a.email} or {a.username}, password {a.password}  ({a.role})" for a in accounts.DEMO]
+    # A key that someone configured is theirs to know.
+    key = DEMO_IMPORT_KEY if here.config.sales_import_api_key == DEMO_IMPORT_KEY else "$SALES_IMPORT_API_KEY"
     lines += [
-        f"  import    X-API-KEY: {installation.config.sales_import_api_key}",
+        f"  import    X-API-KEY: {key}",
         f"  live page {address}/live/",
         "Import an invoice:",
-        f"  curl -s {address}/api/sales/import/invoice/ -H 'X-API-KEY: {installation.config.sales_import_api_key}' -H 'Content-Type: application/json' "
+        f"""  curl -s {address}/api/sales/import/invoice/ -H "X-API-KEY: {key}" -H 'Content-Type: application/json' """
         """-d '{"invoice_no":"INV-'$(date +%s)'","invoice_date":"2025-01-18","salesman":"Ajay","customer":{"code":"CUST-889","name":"LifeCare Pharmacy"},"""
         """"items":[{"name":"Paracetamol 650mg","item_code":"PR650","quantity":20,"mrp":3.50,"shelf_location":"R-12"}]}'""",
     ]
@@ -147,70 +104,62 @@ def migrate(config: Settings) -> None:
 
 
 def command_migrate(args: argparse.Namespace) -> int:
-    installation = Installation(args)
-    try:
+    with installed(args) as here:
         if args.dry_run:
-            for name in asyncio.run(migrations.outstanding(installation.config.database_url)):
+            for name in asyncio.run(migrations.outstanding(here.config.database_url)):
                 print(f"would migrate {name}")
         else:
-            migrate(installation.config)
+            migrate(here.config)
         print("done")
         return 0
-    finally:
-        installation.close()
 
 
 def command_createsuperuser(args: argparse.Namespace) -> int:
-    installation = Installation(args)
-    try:
+    with installed(args) as here:
         try:
             email = args.email or input("E-mail: ").strip()
             password = os.environ.get("SUPERUSER_PASSWORD") or getpass.getpass("Password: ")
         except EOFError:
             raise Refused("Nobody is here to be asked; give --email and SUPERUSER_PASSWORD.") from None
-        refusal = asyncio.run(accounts.create_superuser(installation.config, email, args.name, password))
+        refusal = asyncio.run(accounts.create_superuser(here.config, email, args.name, password))
         if refusal:
             raise Refused(refusal)
         print(f"created {email}")
         return 0
-    finally:
-        installation.close()
 
 
 def command_demo(args: argparse.Namespace) -> int:
     args.demo = True
-    installation = Installation(args)
-    try:
-        migrate(installation.config)
-        created = asyncio.run(accounts.create_demo(installation.config))
+    with installed(args) as here:
+        migrate(here.config)
+        created = asyncio.run(accounts.create_demo(here.config))
         print(f"demo accounts: {created} created, {len(accounts.DEMO) - created} there already")
         return 0
-    finally:
-        installation.close()
 
 
 def command_check(args: argparse.Namespace) -> int:
     """Each setting, Postgres, Redis, migrations: ok, or what to do."""
+    failed = 0
     try:
-        installation = Installation(args)
+        with installed(args) as here:
+            for f in dataclasses.fields(here.config):
+                value = getattr(here.config, f.name)
+                shown = ("(set)" if value else "(not set)") if f.metadata["secret"] else value
+                print(f"ok     {f.metadata['name']} = {shown}")
+            for name, test in (
+                ("Postgres", _check_postgres),
+                ("migrations", _check_migrations),
+                ("Redis", _check_redis),
+            ):
+                try:
+                    print(f"ok     {name}: {asyncio.run(test(here.config))}")
+                except Exception as error:  # whatever is wrong with a service, the command is here to say it
+                    failed = 1
+                    print(f"wrong  {name}: {error or type(error).__name__}")
     except settings.SettingsError as error:
         print("\n".join(f"wrong  {line}" for line in error.lines))
         return 1
-    config, failed = installation.config, 0
-    try:
-        for f in dataclasses.fields(config):
-            value = getattr(config, f.name)
-            shown = ("(set)" if value else "(not set)") if f.metadata["secret"] else value
-            print(f"ok     {f.metadata['name']} = {shown}")
-        for name, test in {"Postgres": _check_postgres, "migrations": _check_migrations, "Redis": _check_redis}.items():
-            try:
-                print(f"ok     {name}: {asyncio.run(test(config))}")
-            except Exception as error:  # whatever is wrong with a service, the command is here to say it
-                failed = 1
-                print(f"wrong  {name}: {error or type(error).__name__}")
-        return failed
-    finally:
-        installation.close()
+    return failed
 
 
 async def _check_postgres(config: Settings) -> str:
