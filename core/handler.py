@@ -12,14 +12,14 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import asyncpg
 import tornado.iostream
 import tornado.web
 
-from core import json_text, logs, schema
+from core import json_text, logs, network, schema
+from core.access import Access
 from core.dialect import Dialect
 from core.problem import Problem, invalid, unavailable
 
@@ -39,16 +39,6 @@ _PROCESS, _requests = (
 
 log = logging.getLogger("tradepost.handler")
 access_log = logging.getLogger("tradepost.access")
-
-
-class Access:
-    """What a route asks of its caller. `check(handler)` raises Problem, or returns; `says` is for people."""
-
-    def __init__(self, says: str, check: Callable[[Any], None] | None = None) -> None:
-        self.says, self.check = says, check
-
-
-public = Access("anyone")
 
 
 class Handler(tornado.web.RequestHandler):
@@ -107,10 +97,10 @@ class Handler(tornado.web.RequestHandler):
         if self._from_proxy:
             for hop in reversed(self.request.headers.get("X-Forwarded-For", "").split(",")):
                 hop = hop.strip()
-                if not _is_address(hop):
+                if not network.is_address(hop):
                     break
                 peer = hop
-                if not _among(hop, self.config.trusted_proxies):
+                if not network.among(hop, self.config.trusted_proxies):
                     break
         return peer
 
@@ -123,7 +113,7 @@ class Handler(tornado.web.RequestHandler):
     @property
     def _from_proxy(self) -> bool:
         trusted = self.config.trusted_proxies
-        return bool(trusted) and _among(self.request.remote_ip or "", trusted)
+        return bool(trusted) and network.among(self.request.remote_ip or "", trusted)
 
     # A request's way in
 
@@ -131,7 +121,7 @@ class Handler(tornado.web.RequestHandler):
         """Everything before the use case. Raises Problem."""
         if getattr(self.request, "body_too_long", False):
             raise Problem(413, "too-long", "The request body is longer than 10 MB.")
-        if not _host_allowed(self.request.host_name, self.config.allowed_hosts):
+        if not network.host_allowed(self.request.host_name, self.config.allowed_hosts):
             raise Problem(400, "unknown-host", "This server does not answer to that host name (ALLOWED_HOSTS).")
         if self.authenticates:
             await self.authenticate()
@@ -309,25 +299,3 @@ def _read(sent: bytes, expected: schema.Schema) -> tuple[Any, str]:
     if not expected.accepts(value):
         raise invalid(expected.errors(value))
     return value, text
-
-
-def _host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
-    if host in allowed or "*" in allowed:
-        return True
-    host = host.lower().rstrip(".")
-    return any(
-        host == name or (name.startswith(".") and (host.endswith(name) or host == name[1:]))
-        for name in map(str.lower, allowed)
-    )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _among(address: str, networks: tuple[Any, ...]) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in networks)

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import tornado.web
 
-from core.handler import Handler, public
+from core.access import public
+from core.handler import Handler
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 CONTENT_SECURITY_POLICY = (

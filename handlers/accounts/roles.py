@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.handler import Access
+from core.access import Access
 from core.problem import forbidden, not_signed_in
 
 BUSINESS = ("sales", "pos", "books")

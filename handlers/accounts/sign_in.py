@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 from core import sql
-from core.handler import body, public
+from core.access import public
+from core.handler import body
 from core.problem import Problem
 from core.throttle import Throttle
 from core.tokens import TokenError

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from core.access import public
 from core.dialect import Dialect
-from core.handler import Handler, public
+from core.handler import Handler
 from core.problem import Problem, not_found
 
 

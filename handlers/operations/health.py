@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from core import sql
-from core.handler import public
+from core.access import public
 from core.problem import Problem
 from handlers.operations import OperationsHandler
 

@@ -1,6 +1,6 @@
 """GET /api/: what is here. Seeds 001 (API Root) and 004."""
 
-from core.handler import public
+from core.access import public
 from handlers.operations import OperationsHandler
 from handlers.operations.health import VERSION
 

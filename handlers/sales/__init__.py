@@ -3,8 +3,8 @@
 import hmac
 from typing import Any
 
+from core.access import Access
 from core.dialect import Dialect
-from core.handler import Access
 from core.problem import Problem, not_signed_in
 from handlers.accounts.roles import may_enter
 from handlers.api import ApiHandler

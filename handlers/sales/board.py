@@ -1,6 +1,6 @@
 """The invoice board: the page that people watch invoices on."""
 
-from core.handler import public
+from core.access import public
 from handlers.pages import Page
 
 

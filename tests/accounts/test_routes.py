@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from core.handler import METHODS, Access, Handler
+from core.access import Access
+from core.handler import METHODS, Handler
 from handlers import routes
 from handlers.accounts.roles import ROLES
 from handlers.api import ApiHandler

@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.handler import Handler, public
+from core.access import public
+from core.handler import Handler
 from core.router import Router
 
 
