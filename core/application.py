@@ -1,7 +1,9 @@
 """The application: what all handlers of one process share, and the way of a request to its handler within the limits."""
 
 import asyncio
+import itertools
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -58,6 +60,7 @@ class Application(tornado.web.Application):
         self.tokens = tokens
         self.draining = False
         self.active = 0  # requests begun and not finished
+        self._name, self._requests = secrets.token_hex(4), itertools.count(1)
         self.shared: dict[str, Any] = {}  # what an area keeps for the life of the process (its throttles, caches)
         self.log_requests = access_log.isEnabledFor(logging.INFO)
 
@@ -69,6 +72,10 @@ class Application(tornado.web.Application):
         if "Content-Length" not in request.headers and "Transfer-Encoding" not in request.headers:
             return delegate
         return _LimitedBody(delegate, request)
+
+    def next_request_id(self) -> str:
+        """A name for a request: unique, not secret."""
+        return f"{self._name}-{next(self._requests):x}"
 
     def log_request(self, handler: tornado.web.RequestHandler) -> None:
         if self.log_requests and isinstance(handler, Handler):

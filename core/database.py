@@ -149,7 +149,7 @@ class Database:
                 raise
             finally:
                 del self._under_way[connection]
-                await self._pool.release(connection, timeout=CANCEL_SECONDS)
+                await self._release(connection)
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
 
@@ -168,6 +168,12 @@ class Database:
             raise self._away(error) from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # whatever it is that refuses us
             raise self._away(error) from error
+
+    async def _release(self, connection: Any) -> None:
+        try:
+            await self._pool.release(connection, timeout=CANCEL_SECONDS)
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
+            _drop(connection)  # for example: it did not confirm the cancel
 
     async def watch(self) -> None:
         """Break off what waits for a Postgres that shows no sign of life; until cancelled."""

@@ -40,24 +40,29 @@ def from_rows(rows: Sequence[Any]) -> list[Event]:
 
 
 class EventLog:
-    """deliver: called with each run of events, in order, nothing twice. carry: hands what was numbered here to other processes."""
+    """deliver: called with each run of events, in order, nothing twice. restart: the log went back to that position.
+    carry: hands what was numbered here to other processes."""
 
     def __init__(
         self,
         db: Database,
         deliver: Callable[[list[Event]], None],
-        carry: Callable[[list[Event]], None] = lambda events: None,
+        restart: Callable[[int], None],
+        carry: Callable[[list[Event]], None],
     ) -> None:
         self._db = db
         self._deliver = deliver
+        self._restart = restart
         self._carry = carry
         self._hinted = asyncio.Event()
         self._catching_up = asyncio.Lock()
         self.head = 0  # the last position delivered here
+        self.name = ""  # tells this log from every other
 
     async def open(self) -> None:
         """Begin at the log's present end. Raises Problem when the database is away."""
-        self.head = await query.get_head(self._db)
+        found = await query.get_log(self._db)
+        self.head, self.name = found["position"], str(found["name"])
 
     def hint(self) -> None:
         """Something was committed; look now instead of at the next tick."""
@@ -82,22 +87,23 @@ class EventLog:
 
     async def relay(self) -> None:
         """One pass: number, deliver, hand on, and read what other processes numbered."""
+        before = self.head  # while the answer is on its way, other processes' events may move the head past it
         *rows, end = await query.relay_events(self._db, batch=BATCH)
+        head = end["position"]
+        if head < before:
+            log.warning(
+                "the event log went back from %d to %d (a restored database?), streams start anew", before, head
+            )
+            self.head = head
+            self._restart(head)
+            return
         if rows:
             events = from_rows(rows)
             self._carry(events)
             await self.accept(events)
         if len(rows) == BATCH:
             self.hint()
-        head = end["position"]
-        if head < self.head:
-            log.warning(
-                "the event log went back from %d to %d (a restored database?); streams start anew there",
-                self.head,
-                head,
-            )
-            self.head = head
-        elif head > self.head:
+        if head > self.head:
             await self.catch_up()
 
     async def accept(self, events: list[Event]) -> None:
@@ -127,7 +133,7 @@ class EventLog:
         self._deliver(events)
 
 
-async def purge(db: Database, config: Any) -> None:
+async def purge(app: Any) -> None:
     """Forget what is older than the retention: no stream can be resumed from there any more."""
-    while await query.purge_events(db, hours=config.event_retention_hours, most=PURGE_BATCH) == PURGE_BATCH:
+    while await query.purge_events(app.db, hours=app.config.event_retention_hours, most=PURGE_BATCH) == PURGE_BATCH:
         pass

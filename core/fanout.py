@@ -7,7 +7,7 @@ reader fills it from the log (core/events.py).
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import redis.asyncio
@@ -15,10 +15,12 @@ import redis.exceptions
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
+from core.duties import Work
 from core.events import Event
 
 STREAM = "events"
-KEPT = 1000  # batches; whoever is further behind reads the log
+KEPT = 100  # batches; whoever is further behind reads the log
+LARGEST = 64 * 1024  # bytes of a batch; readers of a larger one see the gap and read the log: Redis must not fill up
 WAITING = 100  # batches not sent yet while Redis is away; the newest are worth most
 BLOCK = 1000  # milliseconds
 
@@ -41,21 +43,28 @@ class Fanout:
     """prefix: what the keys of this installation begin with."""
 
     def __init__(self, url: str, prefix: str) -> None:
-        self._url, self._stream = url, prefix + STREAM
+        self._url, self._prefix, self._stream = url, prefix, ""
+        self._up = True
         self._waiting: deque[list[Event]] = deque(maxlen=WAITING)
         self._something = asyncio.Event()
-        self._up = True
         self._sent = 0  # the last position handed on
 
     def send(self, events: list[Event]) -> None:
         """Hand on; never waits."""
         self._sent = events[-1].position
-        self._waiting.append(events)
-        self._something.set()
+        if sum(len(event.frame) for event in events) <= LARGEST:
+            self._waiting.append(events)
+            self._something.set()
 
-    def work(self, accept: Callable[[list[Event]], Awaitable[None]]) -> list[Coroutine[Any, Any, None]]:
-        """What sends and what receives, each until cancelled."""
-        return [self._keep(self._sending), self._keep(lambda client: self._receiving(client, accept))]
+    def restart(self) -> None:
+        """The log went back: positions begin anew."""
+        self._sent = 0
+        self._waiting.clear()
+
+    def work(self, name: str, accept: Callable[[list[Event]], Awaitable[None]]) -> list[Work]:
+        """What sends and what receives, each until cancelled. name: of the log, as others may use the same Redis."""
+        self._stream = f"{self._prefix}{STREAM}:{name}"
+        return [lambda: self._keep(self._sending), lambda: self._keep(lambda client: self._receiving(client, accept))]
 
     async def _keep(self, work: Callable[[Any], Awaitable[None]]) -> None:
         client = connect(self._url)

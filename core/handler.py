@@ -6,11 +6,9 @@ Method functions only do the use case; what they raise becomes a response here, 
 import asyncio
 import functools
 import http.client
-import itertools
 import json
 import logging
 import re
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,11 +30,6 @@ LARGE_BODY = 128 * 1024  # bytes from which reading a body goes to a thread: oth
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
 
-_PROCESS, _requests = (
-    secrets.token_hex(4),
-    itertools.count(1),
-)  # what request ids of this process begin with, and end with
-
 log = logging.getLogger("tradepost.handler")
 access_log = logging.getLogger("tradepost.access")
 
@@ -48,6 +41,7 @@ class Handler(tornado.web.RequestHandler):
     dialect: ClassVar[Dialect] = Dialect()
     access: ClassVar[Access]
     authenticates: ClassVar[bool] = True  # False: whatever credentials come along are not looked at
+    left = False  # no longer among the active requests
     body: Any = None  # the validated body
     body_text = ""  # and as it was sent, for Postgres
 
@@ -68,7 +62,7 @@ class Handler(tornado.web.RequestHandler):
     def request_id(self) -> str:
         """Names this request in the log; a proxy's or client's own name for it is kept."""
         given = self.request.headers.get("X-Request-ID", "")
-        return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_requests):x}"
+        return given if _REQUEST_ID.fullmatch(given) else self.application.next_request_id()
 
     @classmethod
     def methods(cls) -> list[str]:
@@ -222,7 +216,10 @@ class Handler(tornado.web.RequestHandler):
             log.error("%s %s failed", self.request.method, self.request.path, exc_info=(kind, value, trace))
 
     def on_finish(self) -> None:
-        self.application.active -= 1
+        """Called by Tornado, and by those who end a request in another way: no longer one that a stop waits for."""
+        if not self.left:
+            self.left = True
+            self.application.active -= 1
 
     def log_line(self) -> None:
         # The path without its query: a token may be in it.

@@ -10,16 +10,11 @@ LONGEST = 72  # bytes; bcrypt reads no further, so a longer one is refused inste
 
 
 class Passwords:
-    """Hashes and checks. bcrypt releases the GIL; more threads than cores would only slow each other and the event loop."""
+    """Checks passwords. bcrypt releases the GIL; more threads than cores would only slow each other and the event loop."""
 
     def __init__(self, cost: int) -> None:
-        self._cost = cost
         self._threads = ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1), thread_name_prefix="bcrypt")
         self._nobody = bcrypt.hashpw(b"nobody", bcrypt.gensalt(cost)).decode()
-
-    async def hash(self, password: str) -> str:
-        """The hash to store. Raises ValueError over 72 bytes: check with `too_long` first."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, hash_now, password, self._cost)
 
     async def matches(self, password: str, stored: str | None) -> bool:
         """Whether `password` is the one of `stored`. With no stored hash it does the same work and says no."""
@@ -37,7 +32,7 @@ def too_long(password: str) -> bool:
 
 
 def hash_now(password: str, cost: int) -> str:
-    """The hash to store, made on the caller's thread (commands)."""
+    """The hash to store, made on the caller's thread (commands). Raises ValueError over 72 bytes: see `too_long`."""
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
 
 

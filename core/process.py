@@ -22,8 +22,8 @@ from core.application import (
     finish_requests,
 )
 from core.database import Database
-from core.duties import Duty, every
-from core.events import PURGE_SECONDS, EventLog, purge
+from core.duties import Duty, always, every
+from core.events import PURGE_SECONDS, Event, EventLog, purge
 from core.fanout import Fanout, connect
 from core.passwords import Passwords
 from core.problem import Problem
@@ -34,6 +34,7 @@ from core.tokens import Tokens
 
 FINISH_SECONDS = 10  # for requests that have begun, after SIGTERM
 IDLE_SECONDS = 0.5  # for a request that is already on its way on an open connection
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last: the terminal was closed
 BACKLOG = 4096  # connections waiting to be accepted; after a restart thousands of streams come back at once
 
 log = logging.getLogger("tradepost.process")
@@ -49,9 +50,7 @@ class Process:
         self._redis = connect(config.redis_url) if config.redis_url else None
         self._streams = Streams(self._db, config.sse_keepalive_seconds)
         self._fanout = Fanout(config.redis_url, config.redis_prefix) if config.redis_url else None
-        self._events = EventLog(
-            self._db, self._streams.deliver, self._fanout.send if self._fanout else lambda events: None
-        )
+        self._events = EventLog(self._db, self._streams.deliver, self._restart, self._carry)
         self._passwords = Passwords(config.bcrypt_cost)
         self._tasks: list[asyncio.Task[None]] = []
         self.app = Application(
@@ -68,15 +67,20 @@ class Process:
             except Problem:
                 await asyncio.sleep(0.5)
         self._streams.open(self._events.head)
-        work = [
-            self._db.watch(),
-            self._events.run(),
-            *self._streams.work(),
-            *(every(duty, self._db, self.config) for duty in self._duties),
-        ]
+        work = [self._db.watch, self._events.run, *self._streams.work()]
         if self._fanout:
-            work += self._fanout.work(self._events.accept)
-        self._tasks = [asyncio.create_task(task) for task in work]
+            work += self._fanout.work(self._events.name, self._events.accept)
+        duties = [every(duty, self.app) for duty in self._duties]
+        self._tasks = [asyncio.create_task(task) for task in [*map(always, work), *duties]]
+
+    def _carry(self, events: list[Event]) -> None:
+        if self._fanout:
+            self._fanout.send(events)
+
+    def _restart(self, head: int) -> None:
+        self._streams.restart(head)
+        if self._fanout:
+            self._fanout.restart()
 
     async def close(self) -> None:
         # Again and again: asyncio.wait_for (until Python 3.12) and redis-py can lose a cancellation that meets a result.
@@ -103,9 +107,17 @@ def serve(
     try:
         import uvloop
     except ImportError:  # not on Windows, nor on a Python that has no wheel yet
-        asyncio.run(_serve(process, listener, parent, ready))
+        run = asyncio.run
     else:
-        uvloop.run(_serve(process, listener, parent, ready))
+        run = uvloop.run
+    try:
+        run(_serve(process, listener, parent, ready))
+    except OSError as error:
+        log.error("can't serve: %s", error)
+        return 1
+    finally:
+        for number in ENDING:  # we are ending: a second signal must not cut off what is still to be stopped
+            signal.signal(number, signal.SIG_IGN)
     return 0
 
 
@@ -113,29 +125,32 @@ async def _serve(
     make: Callable[[], Process], listener: socket.socket, parent: int | None, ready: Callable[[], None]
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         loop.add_signal_handler(number, stop.set)
     if parent is not None:
         loop.add_reader(parent, stop.set)
     process = make()
-    opening = asyncio.create_task(process.open())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([opening, stopping], return_when=asyncio.FIRST_COMPLETED)
-    if not opening.done():
-        opening.cancel()
-        return
-    await opening
-    server = http_server(process.app)
-    listener.listen(BACKLOG)
-    server.add_sockets([listener])
-    log.info("pid %d is ready", os.getpid())
-    ready()
-    await stopping
-    if parent is not None:
-        loop.remove_reader(parent)
-    log.info("stopping: finishing %d requests", process.app.active)
-    await _drain(process, server, listener)
-    await process.close()
+    try:
+        opening = asyncio.create_task(process.open())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([opening, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            opening.cancel()
+            return
+        await opening
+        server = http_server(process.app)
+        listener.listen(BACKLOG)  # OSError: another program was quicker
+        server.add_sockets([listener])
+        log.info("pid %d is ready", os.getpid())
+        with contextlib.suppress(OSError):  # nobody reads our standard output any more
+            ready()
+        await stopping
+        if parent is not None:
+            loop.remove_reader(parent)
+        log.info("stopping: finishing %d requests", process.app.active)
+        await _drain(process, server, listener)
+    finally:
+        await process.close()
 
 
 def http_server(app: Application) -> tornado.httpserver.HTTPServer:

@@ -6,20 +6,23 @@ would cost more memory than the stream.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import selectors
 import socket
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Coroutine
 from time import monotonic
 from typing import Any
 
+import tornado.iostream
+
 from core import events
 from core.database import Database
+from core.duties import Work
 from core.events import Event
-from core.problem import Problem
+from core.problem import Problem, unavailable
 
 BUFFER_LIMIT = 256 * 1024  # bytes waiting for one slow reader; beyond it is closed, and its reconnect replays
 SEND_BUFFER = 64 * 1024  # bytes the kernel holds for one stream; it would grow to megabytes
@@ -30,6 +33,7 @@ RECENT_EVENTS, RECENT_BYTES = 2000, 4 * 1024 * 1024  # kept in memory, so that a
 SPOKES = 10  # keep-alives are spread over so many ticks of the interval
 DEAD_MILLISECONDS = 30_000  # unacknowledged data that long: the peer is gone (RFC 5482)
 KEEP_ALIVE = b": keep-alive\n\n"
+RESET = b"event: reset\ndata: {}\n\n"
 
 query = events.query
 log = logging.getLogger("tradepost.streams")
@@ -38,11 +42,12 @@ log = logging.getLogger("tradepost.streams")
 class Stream:
     """One connected reader of one topic."""
 
-    __slots__ = ("drained", "position", "socket", "spoke", "topic", "waiting", "waiting_bytes", "written")
+    __slots__ = ("drained", "lease", "position", "socket", "spoke", "topic", "waiting", "waiting_bytes", "written")
 
-    def __init__(self, sock: socket.socket, topic: str, position: int) -> None:
+    def __init__(self, sock: socket.socket, topic: str, position: int, lease: int | None) -> None:
         self.socket: socket.socket | None = sock  # None: closed
         self.topic = topic
+        self.lease = lease  # what the reader's right to it depends on, such as a session; None: nothing
         self.position = position  # of the last event it was sent
         self.waiting: deque[memoryview] | None = (
             None  # what the socket did not take yet: views of frames that all share
@@ -68,6 +73,7 @@ class Streams:
         self._queued = asyncio.Event()
         self._selector = selectors.DefaultSelector()
         self._closed = False
+        self._restarts = 0
         self.head = 0
         self.count = 0
 
@@ -75,6 +81,28 @@ class Streams:
         """Begin after position `head`."""
         self.head = head
         asyncio.get_running_loop().add_reader(self._selector, self._on_ready)
+
+    def restart(self, head: int) -> None:
+        """The log went back to `head` (a restored database): what was seen is no more, every reader loads its list anew."""
+        self._restarts += 1
+        self._queue.clear()
+        self._recent.clear()
+        self._recent_bytes = 0
+        self.head = head
+        for streams in list(self._topics.values()):
+            for stream in list(streams):
+                stream.position = head
+                self._write(stream, b"id: %d\n%s" % (head, RESET))
+
+    def leases(self) -> set[int]:
+        """What the open streams' rights depend on."""
+        return {stream.lease for spoke in self._spokes for stream in spoke if stream.lease is not None}
+
+    def end(self, leases: set[int]) -> None:
+        """Close the streams whose right has ended; their reconnect will be refused."""
+        for spoke in self._spokes:
+            for stream in [stream for stream in spoke if stream.lease in leases]:
+                self._close(stream)
 
     def deliver(self, fresh: list[Event]) -> None:
         """Take events from the log (in order, nothing twice), to be sent in turn."""
@@ -91,16 +119,16 @@ class Streams:
         self._queue.extend(fresh)
         self._queued.set()
 
-    def work(self) -> list[Coroutine[Any, Any, None]]:
+    def work(self) -> list[Work]:
         """What sends the events and what keeps silent streams alive, each until cancelled."""
-        return [self._sending(), self._keeping_alive()]
+        return [self._sending, self._keeping_alive]
 
     async def _sending(self) -> None:
         writes = 0
         while True:
             await self._queued.wait()
             self._queued.clear()
-            batch = list(self._queue)
+            batch, restarts = list(self._queue), self._restarts
             self._queue.clear()
             for topic, streams in list(self._topics.items()):
                 wanted = [event for event in batch if event.topic == topic]
@@ -120,6 +148,8 @@ class Streams:
                     writes += 1
                     if writes % YIELD_EVERY == 0:
                         await asyncio.sleep(0)
+                        if self._restarts != restarts:
+                            break  # what is left of this batch belongs to the log as it was
 
     async def _keeping_alive(self) -> None:
         while True:
@@ -134,7 +164,7 @@ class Streams:
 
     # One stream's life
 
-    async def serve(self, handler: Any, topic: str) -> None:
+    async def serve(self, handler: Any, topic: str, lease: int | None = None) -> None:
         """Turn the handler's request into a stream of `topic`. `Last-Event-ID` or `?lastEventId=` resumes it.
 
         An id that is too old, or none of ours, gets `event: reset` (the client should load its list anew), never an error.
@@ -146,18 +176,29 @@ class Streams:
             return
         last = handler.request.headers.get("Last-Event-ID") or handler.get_query_argument("lastEventId", "")
         after, reset = await self._resume_at(last)
-        head = _response_head(handler)
-        stream = self._adopt(handler.detach(), topic, after)
-        handler.on_finish()
+        if self._closed:
+            raise unavailable("The server is stopping. Please reconnect.", 1)
+        head, restarts = _response_head(handler), self._restarts
+        connection = handler.detach()
+        try:
+            if connection.closed():  # the reader left while we looked for what it missed
+                raise tornado.iostream.StreamClosedError
+            stream = self._adopt(connection, topic, after, lease)
+        finally:
+            # A duplicate of the descriptor outlives Tornado's stream object, which is many times the size of ours.
+            connection.close()
+            handler.on_finish()
         handler.log_line()
         retry = random.randint(1000, 4000)  # milliseconds; jittered, so that a restart's reconnects don't come at once
         # A block with an id and no data dispatches no event, but from now on the client knows where it is.
-        opening = f"retry: {retry}\nid: {after}\n\n" + ("event: reset\ndata: {}\n\n" if reset else "")
+        opening = f"retry: {retry}\nid: {after}\n\n" + RESET.decode() * reset
         self._write(stream, head + opening.encode())
         try:
             await self._replay(stream)
         except Problem:
             self._close(stream)  # the database went away meanwhile; the client resumes where it is
+        if self._restarts != restarts:
+            self._close(stream)
         if stream.socket is not None:
             self._topics.setdefault(topic, {})[stream] = None
 
@@ -215,18 +256,20 @@ class Streams:
         finally:
             stream.drained = None
 
-    def _adopt(self, connection: Any, topic: str, position: int) -> Stream:
-        # A duplicate of the descriptor outlives Tornado's stream object, which is many times the size of ours.
+    def _adopt(self, connection: Any, topic: str, position: int, lease: int | None) -> Stream:
         sock = connection.socket.dup()
-        connection.close()
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MILLISECONDS)
-        stream = Stream(sock, topic, position)
-        self._selector.register(sock, selectors.EVENT_READ, stream)
-        stream.spoke = self.count % SPOKES
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MILLISECONDS)
+            stream = Stream(sock, topic, position, lease)
+            self._selector.register(sock, selectors.EVENT_READ, stream)
+        except OSError:
+            sock.close()
+            raise
+        stream.spoke = min(range(SPOKES), key=lambda n: len(self._spokes[n]))
         self._spokes[stream.spoke][stream] = None
         self.count += 1
         return stream
@@ -246,16 +289,20 @@ class Streams:
             stream.waiting_bytes += len(data)
             return
         try:
-            sent = sock.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
+            try:
+                sent = sock.send(data)
+            except BlockingIOError:
+                sent = 0
+            if sent < len(data):
+                stream.waiting = deque([memoryview(data)[sent:]])
+                stream.waiting_bytes = len(data) - sent
+                self._selector.modify(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, stream)
+        except (
+            OSError,
+            KeyError,
+            ValueError,
+        ):  # whatever is wrong with one stream must not keep the event from the others
             self._close(stream)
-            return
-        if sent < len(data):
-            stream.waiting = deque([memoryview(data)[sent:]])
-            stream.waiting_bytes = len(data) - sent
-            self._selector.modify(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, stream)
 
     def _on_ready(self) -> None:
         for key, mask in self._selector.select(0):
@@ -307,7 +354,8 @@ class Streams:
         self._topics.get(stream.topic, {}).pop(stream, None)
         self._spokes[stream.spoke].pop(stream, None)
         self.count -= 1
-        self._selector.unregister(sock)
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self._selector.unregister(sock)
         sock.close()
         if stream.drained is not None and not stream.drained.done():
             stream.drained.set_result(None)

@@ -10,7 +10,8 @@ END_SECONDS = 20  # after SIGTERM; a worker that is still there is killed
 CALM_SECONDS = 1.0  # between two replacements of the same worker, so that one that can't start doesn't spin
 
 log = logging.getLogger("tradepost.workers")
-_WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM}
+_ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_WATCHED = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
 
 
 def supervise(count: int, work: Callable[[int, int], int]) -> int:
@@ -43,7 +44,7 @@ def supervise(count: int, work: Callable[[int, int], int]) -> int:
         fork(number)
     while workers:
         caught = signal.sigwait(_WATCHED)
-        if caught in (signal.SIGTERM, signal.SIGINT) and not ending:
+        if caught in _ENDING and not ending:
             ending = True
             _tell(workers, signal.SIGTERM)
             signal.alarm(END_SECONDS)

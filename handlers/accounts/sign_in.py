@@ -29,9 +29,10 @@ class SignIn(ApiHandler):
         """Open a session. 200 with both tokens; 400 fields; 401; 429 with Retry-After. Seeds 001 and 003."""
         login = self.body.get("email") or self.body["username"]
         throttle = self._throttle()
-        key = f"{login.strip().lower()} {self.remote_address}"
-        await self._not_throttled(throttle, key)
         account = await query.find_sign_in(self.db, login=login.strip())
+        # By account, so that e-mail and username don't give a guesser two counts; an unknown name is counted likewise.
+        key = f"{account['id'] if account else login.strip().lower()} {self.remote_address}"
+        await self._not_throttled(throttle, key)
         stored = account["password_hash"] if account and account["is_active"] else None
         if not await self.application.passwords.matches(self.body["password"], stored):
             if await throttle.fail(key) > throttle.limit:

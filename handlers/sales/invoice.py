@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from core import paging, sql
-from core.database import Database
 from core.duties import Duty
 from core.handler import body
 from core.problem import Problem, not_found
@@ -65,12 +64,12 @@ async def invoice_no_taken(handler: Any) -> Problem:
     )
 
 
-async def fold_changes(db: Database, config: object) -> None:
+async def fold_changes(app: Any) -> None:
     """Keep the tally that list_invoices counts by."""
-    folded = await query.fold_invoice_changes(db)
+    folded = await query.fold_invoice_changes(app.db)
     if folded > 1000:
         # The rows folded are dead, and autovacuum comes once a minute at best; every list reads past them until then.
-        await query.vacuum_invoice_changes(db)
+        await query.vacuum_invoice_changes(app.db)
 
 
 refusals = {"invoice_invoice_no_key": invoice_no_taken}

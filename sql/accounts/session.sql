@@ -37,3 +37,11 @@ SELECT a.id AS account_id, a.email, coalesce(nullif(a.username, ''), a.email) AS
        s.id AS session_id, extract(epoch FROM s.expires_at)::bigint AS expires_at
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
  WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now();
+
+-- name: list_ended(session_ids) -> rows
+-- Those of the given sessions that no longer let anyone in.
+SELECT given.id AS session_id
+  FROM unnest($1::bigint[]) AS given (id)
+ WHERE NOT EXISTS (
+       SELECT FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
+        WHERE s.id = given.id AND s.revoked_at IS NULL AND s.expires_at > now() AND a.is_active);

@@ -16,23 +16,27 @@ CREATE TABLE operations.event (
 CREATE INDEX event_waiting ON operations.event (id) WHERE position IS NULL;
 CREATE UNIQUE INDEX event_position_key ON operations.event (position) WHERE position IS NOT NULL;
 
--- One row: the last position given. Its row lock is what makes one relay of many.
+-- One row: the last position given. Its row lock is what makes one relay of many. The name tells this log from that of
+-- another installation on the same Redis.
 CREATE TABLE operations.event_head (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    position bigint  NOT NULL DEFAULT 0
+    position bigint  NOT NULL DEFAULT 0,
+    name     uuid    NOT NULL DEFAULT gen_random_uuid()
 );
 INSERT INTO operations.event_head DEFAULT VALUES;
 
 -- Numbers up to $1 waiting events without a gap and returns them; the last row is always the head, with null topic.
 -- A function, because the second statement must see what the holder of the lock before us committed: in READ COMMITTED
--- each statement of a volatile function takes its own snapshot, those of one statement with CTEs share one.
+-- each statement of a volatile function takes its own snapshot, those of one statement with CTEs share one. Never by a
+-- sequential scan: statistics gathered during a burst say that most rows wait, and would make every pass read the log.
 CREATE FUNCTION operations.relay_events(batch integer)
 RETURNS TABLE ("position" bigint, topic text, payload text)
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     head bigint;
 BEGIN
-    IF EXISTS (SELECT FROM operations.event e WHERE e.position IS NULL) THEN
+    PERFORM FROM operations.event e WHERE e.position IS NULL ORDER BY e.id LIMIT 1;
+    IF FOUND THEN
         SELECT h.position INTO head FROM operations.event_head h FOR UPDATE;
         RETURN QUERY
         WITH waiting AS (

@@ -82,8 +82,9 @@ SELECT i.id, row_to_json(document) AS document
               CASE WHEN s.id IS NOT NULL THEN row_to_json(salesman) END AS salesman, i.created_by,
               items.list AS items, items.total AS total_amount, i.remarks, operations.iso(i.created_at) AS created_at) document;
 
--- At commit, when all items are there, whoever wrote them: this server or another program's plain SQL.
-CREATE FUNCTION sales.announce_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
+-- At commit, when all items are there, whoever wrote them: this server or another program's plain SQL. Never by a
+-- sequential scan: a connection keeps its plan, also one that was made while the tables were empty.
+CREATE FUNCTION sales.announce_invoice() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     INSERT INTO operations.event (topic, payload)
     SELECT 'sales.invoice', d.document::text FROM sales.invoice_document d WHERE d.id = NEW.id;

@@ -7,6 +7,9 @@ SELECT position, topic, payload FROM operations.relay_events($1);
 -- name: get_head() -> value
 SELECT position FROM operations.event_head;
 
+-- name: get_log() -> row
+SELECT position, name FROM operations.event_head;
+
 -- name: list_events_after(position, most) -> rows
 SELECT position, topic, payload FROM operations.event WHERE position > $1 ORDER BY position LIMIT $2;
 

@@ -195,6 +195,7 @@ async def test_without_redis_the_events_of_each_worker_reach_the_readers_of_all(
     numbered = [f"NO-REDIS-{n}" for n in range(20)]
     answers = await asyncio.gather(*[api.import_invoice(invoice(invoice_no=number)) for number in numbered])
     assert {answer.status for answer in answers} == {201}
+    assert len({answer.headers["X-Request-ID"] for answer in answers}) == len(answers)  # of both workers
     received = [await numbers(stream, len(numbered)) for stream in streams]
     assert sorted(received[0]) == sorted(numbered)
     assert all(one == received[0] for one in received)  # one order for all
@@ -371,3 +372,34 @@ async def test_workers_end_when_their_parent_is_killed_and_the_port_is_free_agai
         await asyncio.sleep(0.05)
     program.start()
     assert (await Api(client, program.url).get("/health/")).status == 200
+
+
+def test_with_its_terminal_gone_it_serves_on_and_stops_when_told(ground, tmp_path):
+    program = Server(ground, tmp_path / "server.log")
+    reading, writing = os.pipe()
+    os.close(reading)  # whoever printed our greeting is gone
+    with program.log.open("ab") as log:
+        program.process = subprocess.Popen(program._command, env=program._env, stdout=writing, stderr=log)
+    os.close(writing)
+    deadline = time.monotonic() + 20
+    while "is ready" not in program.log.read_text():
+        assert program.process.poll() is None and time.monotonic() < deadline, program.log.read_text()
+        time.sleep(0.02)
+    socket.create_connection(("127.0.0.1", program.port), 1).close()
+    assert program.end(signal.SIGHUP) == 0
+    assert "Traceback" not in program.log.read_text()
+
+
+def test_of_two_servers_started_at_once_on_one_port_one_serves_and_the_other_says_why_not(ground, tmp_path):
+    first, second = Server(ground, tmp_path / "first.log"), Server(ground, tmp_path / "second.log")
+    second._command = first._command
+    for program in (first, second):
+        with program.log.open("ab") as log:
+            program.process = subprocess.Popen(program._command, env=program._env, stdout=log, stderr=log)
+    deadline = time.monotonic() + 20
+    while all(program.process.poll() is None for program in (first, second)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    loser, winner = (first, second) if first.process.poll() is not None else (second, first)
+    assert loser.process.wait(1) == 1
+    assert "ddress already in use" in loser.log.read_text()
+    assert winner.end() == 0

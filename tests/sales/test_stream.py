@@ -6,6 +6,7 @@ import json
 import pytest
 
 from core import events, streams
+from handlers.sales import stream as invoice_stream
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 
@@ -97,7 +98,7 @@ async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then
         await api.import_invoice(invoice())
         await reader.event()
     await db.execute("UPDATE operations.event SET created_at = now() - interval '100 hours'")
-    await events.purge(process.app.db, process.config)
+    await events.purge(process.app)
     assert await db.fetchval("SELECT count(*) FROM operations.event") == 0
     process.app.streams._recent.clear()  # what this process remembers would still do
     again = await stream(headers={"Last-Event-ID": before})
@@ -185,3 +186,89 @@ async def test_a_reader_that_leaves_is_forgotten(stream, process):
             return
         await asyncio.sleep(0.02)
     raise AssertionError("still there")
+
+
+@pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "UPDATE accounts.session SET revoked_at = now()",
+        "UPDATE accounts.session SET expires_at = now()",
+        "UPDATE accounts.account SET is_active = false",
+        "DELETE FROM accounts.account",
+    ],
+)
+async def test_a_closed_stream_ends_with_its_session(db, stream, sign_in, process, changed_settings, ending):
+    token = (await sign_in("PICKER", email="leaver@example.com"))["access"]
+    reader = await stream(f"/api/sales/sse/invoices/?token={token}")
+    await invoice_stream.end_with_sessions(process.app)
+    assert process.app.streams.count == 1
+    await db.execute(ending)
+    await invoice_stream.end_with_sessions(process.app)
+    assert process.app.streams.count == 0
+    while await reader.block():
+        pass
+    await db.execute("DELETE FROM accounts.account")
+
+
+async def test_events_that_arrive_while_the_relay_waits_for_its_answer_are_not_delivered_again(
+    api, stream, invoice, process, monkeypatch
+):
+    log = process.app.events
+    reader = await stream()
+    answers = events.query.relay_events
+
+    async def late(db, batch):
+        answer = await answers(db, batch=batch)
+        imported.append((await api.import_invoice(invoice())).json["data"]["id"])
+        *rows, _ = await answers(db, batch=batch)
+        await log.accept(events.from_rows(rows))  # as another process's event would come, through Redis
+        return answer
+
+    imported: list[int] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(events.query, "relay_events", late)
+        while len(imported) < 5:
+            await asyncio.sleep(0.01)
+    imported.append((await api.import_invoice(invoice())).json["data"]["id"])
+    assert [(await reader.invoice())["id"] for _ in imported] == imported
+
+
+async def test_after_the_log_went_back_readers_are_told_and_then_follow_the_new_one(api, db, stream, invoice):
+    reader = await stream()
+    for _ in range(3):
+        await api.import_invoice(invoice())
+        await reader.event()
+    before = await db.fetchval("SELECT position FROM operations.event_head")
+    async with db.transaction():  # as a restored dump would leave it
+        await db.execute("DELETE FROM operations.event WHERE position > $1", before - 3)
+        await db.execute("UPDATE operations.event_head SET position = $1", before - 3)
+    assert (await reader.event())["event"] == "reset"
+    assert reader.last_id == str(before - 3)
+    imported = (await api.import_invoice(invoice())).json["data"]["id"]
+    assert (await reader.invoice())["id"] == imported
+    assert reader.last_id == str(before - 2)
+
+
+async def test_a_reader_that_leaves_before_its_stream_begins_leaves_nothing_behind(
+    api, db, http_port, invoice, process
+):
+    await api.import_invoice(invoice())
+    await process.app.events.relay()
+    process.app.streams._recent.clear()
+    async with db.transaction():
+        await db.execute("LOCK TABLE operations.event")  # what was missed can't be looked up now
+        _, writer = await asyncio.open_connection("localhost", http_port)
+        writer.write(b"GET /api/sales/sse/invoices/ HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 0\r\n\r\n")
+        while not process.app.active:
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+        await asyncio.sleep(0.1)
+    while process.app.active:
+        await asyncio.sleep(0.01)
+    assert process.app.streams.count == 0
+
+
+async def test_a_stream_asked_for_while_the_server_stops_is_503(stream, process):
+    process.close_streams()
+    assert (await stream()).status == 503
