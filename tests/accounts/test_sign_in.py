@@ -409,6 +409,15 @@ async def test_ten_failures_lock_the_account_from_that_address_for_a_while(app, 
 
 
 @both_ways
+async def test_failures_by_email_and_by_username_are_one_count(api, account):
+    await account("ann@example.com", username="ann")
+    for n in range(10):
+        login = {"email": "Ann@example.com"} if n % 2 else {"username": "ANN"}
+        assert (await api.post(LOGIN, {**login, "password": "wrong"})).status == 401
+    for login in ({"email": "ann@example.com"}, {"username": "ann"}):
+        assert (await api.post(LOGIN, {**login, "password": PASSWORD})).status == 429
+
+
 async def test_an_unknown_account_is_locked_just_the_same(app, api):
     statuses = [(await login(api, "nobody@example.com")).status for _ in range(FAILURES + 2)]
     assert statuses == [401] * FAILURES + [429] * 2
