@@ -7,6 +7,7 @@ import getpass
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -46,11 +47,17 @@ def command_serve(args: argparse.Namespace) -> int:
         if args.demo:
             asyncio.run(accounts.create_demo(config))
 
-        async def trim_logs(db: object, config: object) -> None:
+        async def trim_logs(app: object) -> None:
             here.trim_logs()
 
+        async def revive(app: object) -> None:
+            await asyncio.to_thread(here.revive)
+
         def process() -> Process:
-            return Process(config, routes.router(), routes.refusals(), [*routes.duties(), Duty(600, trim_logs)])
+            duties = [*routes.duties(), Duty(600, trim_logs)]
+            if args.workers == 1:  # of several, none has the embedded services as its children
+                duties.append(Duty(1, revive))
+            return Process(config, routes.router(), routes.refusals(), duties)
 
         if args.workers == 1:
             return serve(process, bind(args), None, lambda: greet(args, here))
@@ -83,15 +90,13 @@ def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
     if not args.demo:
         print(f"Tradepost {VERSION} serves {address}", flush=True)
         return
-    lines = [f"Tradepost {VERSION} serves {address}  (demo: data in {args.home})", *here.notes]
+    lines = [f"Tradepost {VERSION} serves {address}  (demo: data in {here.folder})", *here.notes]
     lines += [f"  sign in   {a.email} or {a.username}, password {a.password}  ({a.role})" for a in accounts.DEMO]
-    # A key that someone configured is theirs to know.
-    key = DEMO_IMPORT_KEY if here.config.sales_import_api_key == DEMO_IMPORT_KEY else "$SALES_IMPORT_API_KEY"
     lines += [
-        f"  import    X-API-KEY: {key}",
+        f"  import    X-API-KEY: {DEMO_IMPORT_KEY}",
         f"  live page {address}/live/",
         "Import an invoice:",
-        f"""  curl -s {address}/api/sales/import/invoice/ -H "X-API-KEY: {key}" -H 'Content-Type: application/json' """
+        f"""  curl -s {address}/api/sales/import/invoice/ -H "X-API-KEY: {DEMO_IMPORT_KEY}" -H 'Content-Type: application/json' """
         """-d '{"invoice_no":"INV-'$(date +%s)'","invoice_date":"2025-01-18","salesman":"Ajay","customer":{"code":"CUST-889","name":"LifeCare Pharmacy"},"""
         """"items":[{"name":"Paracetamol 650mg","item_code":"PR650","quantity":20,"mrp":3.50,"shelf_location":"R-12"}]}'""",
     ]
@@ -106,11 +111,11 @@ def migrate(config: Settings) -> None:
 def command_migrate(args: argparse.Namespace) -> int:
     with installed(args) as here:
         if args.dry_run:
-            for name in asyncio.run(migrations.outstanding(here.config.database_url)):
-                print(f"would migrate {name}")
+            names = asyncio.run(migrations.outstanding(here.config.database_url))
+            print("\n".join(f"would migrate {name}" for name in names) or "nothing to migrate")
         else:
             migrate(here.config)
-        print("done")
+            print("done")
         return 0
 
 
@@ -143,9 +148,7 @@ def command_check(args: argparse.Namespace) -> int:
     try:
         with installed(args) as here:
             for f in dataclasses.fields(here.config):
-                value = getattr(here.config, f.name)
-                shown = ("(set)" if value else "(not set)") if f.metadata["secret"] else value
-                print(f"ok     {f.metadata['name']} = {shown}")
+                print(f"ok     {settings.described(f, getattr(here.config, f.name))}")
             for name, test in (
                 ("Postgres", _check_postgres),
                 ("migrations", _check_migrations),
@@ -157,7 +160,7 @@ def command_check(args: argparse.Namespace) -> int:
                     failed = 1
                     print(f"wrong  {name}: {error or type(error).__name__}")
     except settings.SettingsError as error:
-        print("\n".join(f"wrong  {line}" for line in error.lines))
+        print("\n".join([*(f"ok     {line}" for line in error.right), *(f"wrong  {line}" for line in error.lines)]))
         return 1
     return failed
 
@@ -220,24 +223,24 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--demo",
                 action="store_true",
-                help="provide what is not configured: embedded Postgres and Redis, secrets, accounts",
+                help="bring everything: embedded Postgres and Redis, secrets, accounts",
             )
         return command
 
-    def port(text: str) -> int:
-        if not 0 < int(text) < 65536:
-            raise ValueError
-        return int(text)
+    def within(low: int, high: int) -> Callable[[str], int]:
+        def read(text: str) -> int:
+            if not (text.isdecimal() and low <= int(text) <= high):
+                raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low} to {high}")
+            return int(text)
 
-    def count(text: str) -> int:
-        if not 0 < int(text) <= 64:
-            raise ValueError
-        return int(text)
+        return read
 
     command = add("serve", command_serve, "migrate and serve until SIGTERM")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    command.add_argument("--port", type=port, default=8000, help="port to listen on (default: 8000)")
-    command.add_argument("--workers", type=count, default=1, metavar="N", help="processes on that port (default: 1)")
+    command.add_argument("--port", type=within(1, 65535), default=8000, help="port to listen on (default: 8000)")
+    command.add_argument(
+        "--workers", type=within(1, 64), default=1, metavar="N", help="processes on that port (default: 1)"
+    )
     command = add("migrate", command_migrate, "apply the migrations that are pending")
     command.add_argument("--dry-run", action="store_true", help="only say which")
     command = add(

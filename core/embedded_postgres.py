@@ -59,6 +59,9 @@ class EmbeddedPostgres:
         self.adopted = adopted
         self._child = child
 
+    def is_running(self) -> bool:
+        return self._child.is_alive()
+
     def stop(self) -> None:
         """Shut down: fast (open transactions are rolled back), and after 10 s as if the power went."""
         _stop(self._child)

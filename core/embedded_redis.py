@@ -44,6 +44,9 @@ class EmbeddedRedis:
         self.adopted = adopted
         self._child = child
 
+    def is_running(self) -> bool:
+        return self._child.is_alive()
+
     def stop(self) -> None:
         _stop(self._child)
 

@@ -1,9 +1,10 @@
 """Settings from the environment and `.env`, read once into one frozen object; every wrong or missing one is named in one run."""
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from ipaddress import IPv4Network, IPv6Network, ip_network
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -11,14 +12,16 @@ from urllib.parse import quote, urlsplit
 from dotenv import dotenv_values
 
 SECRET_KEY_BYTES = 32  # RFC 7518, 3.2: an HS256 key is at least as long as the hash
+SECRET_KEY_CHARACTERS = 10  # different ones; "changeme" over and over is none that was made at random
 
 
 class SettingsError(Exception):
-    """The settings can't be used; `lines` says, one line each, what is wrong and what to do."""
+    """The settings can't be used; `lines` says, one line each, what is wrong and what to do; `right`, what is not wrong."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], right: Sequence[str] = ()) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+        self.right = right
 
 
 def setting(
@@ -69,6 +72,14 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
+def hosts(value: str) -> tuple[str, ...]:
+    found = words(value)
+    for host in found:
+        if re.search(r"[/\s]", host):
+            raise ValueError(f"{host!r} is not a host name such as shop.example.com, without scheme and path")
+    return found
+
+
 def origins(value: str) -> tuple[str, ...]:
     found = words(value)
     for origin in found:
@@ -110,10 +121,11 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def key(value: str) -> str:
+    make_one = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
     if len(value.encode()) < SECRET_KEY_BYTES:
-        raise ValueError(
-            f"must be at least {SECRET_KEY_BYTES} bytes long; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        )
+        raise ValueError(f"must be at least {SECRET_KEY_BYTES} bytes long; {make_one}")
+    if len(set(value)) < SECRET_KEY_CHARACTERS:
+        raise ValueError(f"must have at least {SECRET_KEY_CHARACTERS} different characters; {make_one}")
     return value
 
 
@@ -121,7 +133,7 @@ def key(value: str) -> str:
 class CoreSettings:
     """What any server built on core needs. An application's own settings are fields of a subclass."""
 
-    secret_key: str = setting("SECRET_KEY", key, "signs tokens and links", required=True, secret=True)
+    secret_key: str = setting("SECRET_KEY", key, "signs tokens", required=True, secret=True)
     database_url: str = setting(
         "DATABASE_URL",
         url("postgresql", "postgres"),
@@ -144,7 +156,7 @@ class CoreSettings:
     debug: bool = setting("DEBUG", boolean, "log at DEBUG level", default=False)
     allowed_hosts: tuple[str, ...] = setting(
         "ALLOWED_HOSTS",
-        words,
+        hosts,
         "host names this server answers to; .example.com includes subdomains, * is any",
         default=("localhost", "127.0.0.1", "[::1]"),
     )
@@ -202,27 +214,54 @@ def read(kind: type[Some], env: Mapping[str, str]) -> Some:
     """Build `kind` from `env`; raises SettingsError naming every missing and every wrong setting."""
     values: dict[str, Any] = {}
     wrong: list[str] = []
-    env = dict(env)
-    if "DATABASE_URL" not in env and "DB_NAME" in env:
-        env["DATABASE_URL"] = _database_url(env)
+    right: list[str] = []
     for f in fields(kind):
         name, says = f.metadata["name"], f.metadata["says"]
-        if name in env:
-            try:
+        try:
+            if name in env:
                 values[f.name] = f.metadata["read"](env[name])
-            except ValueError as error:
-                wrong.append(f"{name}: {error}")
-        elif f.metadata["required"] or f.name == "database_url":
-            wrong.append(f"{name} is missing: {says}")
+            elif name == "DATABASE_URL" and "DB_NAME" in env:
+                values[f.name] = _database_url(env)
+            elif f.metadata["required"] or name == "DATABASE_URL":
+                wrong.append(f"{name} is missing: {says}")
+                continue
+            right.append(described(f, values.get(f.name, f.default)))
+        except SettingsError as error:
+            wrong += error.lines
+        except ValueError as error:
+            wrong.append(f"{name}: {error}")
     if wrong:
-        raise SettingsError(wrong)
+        raise SettingsError(wrong, right)
     return kind(**values)
 
 
+def described(f: Field[Any], value: Any) -> str:
+    """The setting with its value; of a secret, only whether it is set."""
+    shown = ("(set)" if value else "(not set)") if f.metadata["secret"] else value
+    return f"{f.metadata['name']} = {shown}"
+
+
 def _database_url(env: Mapping[str, str]) -> str:
-    user = quote(env.get("DB_USER", "postgres"), safe="")
+    """From its parts. Raises SettingsError naming those that are missing or wrong."""
+    host, port = env.get("DB_HOST", "localhost"), env.get("DB_PORT", "5432")
+    is_directory = host.startswith("/")
+    wrong = [
+        f"{name} is missing: DB_NAME is set, so the {what} is needed too"
+        for name, what in (("DB_USER", "user"), ("DB_PASSWORD", "user's password"))
+        if name not in env and not (is_directory and name == "DB_PASSWORD")
+    ]
+    if not is_directory:
+        try:
+            host = f"[{IPv6Address(host.strip('[]'))}]"
+        except ValueError:
+            if not re.fullmatch(r"[\w.-]+", host):
+                wrong.append("DB_HOST: must be a host name, an address, or a socket's directory (/run/postgresql)")
+    if not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536):
+        wrong.append("DB_PORT: must be a number from 1 to 65535")
+    if wrong:
+        raise SettingsError(wrong)
+    user, name = quote(env["DB_USER"], safe=""), quote(env["DB_NAME"], safe="")
     password = ":" + quote(env["DB_PASSWORD"], safe="") if "DB_PASSWORD" in env else ""
-    host, port, name = env.get("DB_HOST", "localhost"), env.get("DB_PORT", "5432"), quote(env["DB_NAME"], safe="")
-    if host.startswith("/"):  # a socket directory
+    if is_directory:
         return f"postgresql://{user}{password}@/{name}?host={quote(host)}&port={port}"
     return f"postgresql://{user}{password}@{host}:{port}/{name}"

@@ -48,4 +48,15 @@ class Static(tornado.web.StaticFileHandler, Handler):
         await tornado.web.StaticFileHandler.get(self, path, include_body)
 
 
-routes = [("/static/{path:path}", Static)]
+class Home(Handler):
+    """Who types the bare address wants to see something."""
+
+    access = public
+    authenticates = False
+
+    async def get(self) -> None:
+        """302 to the board."""
+        self.redirect("/live/")
+
+
+routes = [("/", Home), ("/static/{path:path}", Static)]

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from core.settings import CoreSettings, boolean, setting, text
+from core.settings import CoreSettings, boolean, setting
+
+IMPORT_KEY_CHARACTERS = 12
+
+
+def header_key(value: str) -> str:
+    """A key that clients send in a header: visible ASCII, and long enough not to be guessed."""
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ValueError("must be letters, digits and signs of ASCII, without blanks")
+    if len(value) < IMPORT_KEY_CHARACTERS:
+        raise ValueError(f"must be at least {IMPORT_KEY_CHARACTERS} characters long")
+    return value
 
 
 @dataclass(frozen=True)
@@ -11,7 +22,7 @@ class Settings(CoreSettings):
 
     sales_import_api_key: str = setting(
         "SALES_IMPORT_API_KEY",
-        text,
+        header_key,
         "X-API-KEY of the ERP that imports invoices; none: no key is accepted",
         default="",
         secret=True,

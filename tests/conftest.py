@@ -1,11 +1,13 @@
 """What the tests run on: a real Postgres and a real Redis of their own, a fresh database a module, the real application."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 import tornado.httpclient
 
@@ -20,7 +23,7 @@ from core import migrations
 from core.application import Application
 from core.embedded_postgres import EmbeddedPostgres, start_postgres
 from core.embedded_redis import EmbeddedRedis, start_redis
-from core.home import open_home
+from core.home import Home, HomeError, open_home
 from core.process import Process
 from core.process import http_server as make_http_server
 from handlers import routes
@@ -30,6 +33,7 @@ from handlers.settings import Settings
 IMPORT_KEY = "test-import-key"
 PASSWORD = "password123"
 TEMPLATE = "template_of_tests"
+FOLDER = "tradepost-tests-"
 _numbers = itertools.count(1)
 
 
@@ -61,13 +65,55 @@ def run_apart(work: Coroutine[Any, Any, None]) -> None:
         thread.submit(asyncio.run, work).result()
 
 
+def sweep(temporary: Path, age: float = 60) -> None:
+    """End and remove what killed runs have left there. A run that goes on holds the lock of its home, and one that has
+    just begun may not hold it yet."""
+    for folder in temporary.glob(f"{FOLDER}*"):
+        try:
+            found = folder.lstat()
+            if found.st_uid != os.geteuid() or time.time() - found.st_mtime < age:
+                continue
+            home = open_home(folder / "home")
+        except (FileNotFoundError, HomeError):  # another run's sweep was quicker, or the run goes on
+            continue
+        _end_processes(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        home.close()
+
+
+def _end_processes(folder: Path) -> None:
+    """Those with a path below the folder in their command line, or as their working directory."""
+    below, spared = f"{folder}/", {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = {}
+    for process in psutil.process_iter(["cmdline", "cwd", "ppid"]):
+        words = [*(process.info["cmdline"] or ()), f"{process.info['cwd']}/"]
+        if process.pid not in spared and any(below in word for word in words):
+            found[process.pid] = process
+    for process in found.values():
+        if process.info["ppid"] not in found:  # Postgres ends its own
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+    for process in psutil.wait_procs(found.values(), 5)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
 @pytest.fixture(scope="session")
-def home_folder() -> Iterator[Path]:
-    """A folder that the account which Postgres runs as (when we are root) can pass through."""
-    folder = Path(tempfile.mkdtemp(prefix="tradepost-tests-"))
+def home_of_run() -> Iterator[Home]:
+    """Held from the beginning, so that no other run takes this one for dead."""
+    sweep(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER))
     folder.chmod(0o711)
-    yield folder
+    home = open_home(folder / "home")
+    yield home
+    home.close()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def home_folder(home_of_run: Home) -> Path:
+    """A folder that the account which Postgres runs as (when we are root) can pass through."""
+    return home_of_run.path.parent
 
 
 async def _migrate(dsn: str) -> None:
@@ -75,17 +121,15 @@ async def _migrate(dsn: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def services(home_folder: Path) -> Iterator[Services]:
+def services(home_of_run: Home) -> Iterator[Services]:
     """One Postgres and one Redis for the whole run (for each xdist worker), with a migrated template database."""
-    home = open_home(home_folder / "home")
-    found = Services(start_postgres(home, durable=False), start_redis(home))
+    found = Services(start_postgres(home_of_run, durable=False), start_redis(home_of_run))
     found.run(f"CREATE DATABASE {TEMPLATE}")
     run_apart(_migrate(found.dsn(TEMPLATE)))
     yield found
     if found.redis:
         found.redis.stop()
     found.postgres.stop()
-    home.close()
 
 
 @pytest.fixture(scope="module")

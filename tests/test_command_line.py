@@ -109,13 +109,14 @@ def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path)
         text = answer.stdout + answer.stderr
         assert "SECRET_KEY is missing" in text and "DATABASE_URL is missing" in text
         assert "Traceback" not in text
+    assert "ok     BCRYPT_COST = 12" in check.stdout
     assert "BCRYPT_COST: must be between 4 and 16" in migrate.stderr
     assert not (tmp_path / "home").exists()
 
 
 def test_check_names_each_setting_without_its_secret_and_each_service(env, empty):
     good, bad = run_all(
-        (["check"], {**env, "SALES_IMPORT_API_KEY": "hush-key"}),
+        (["check"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp"}),
         (["check"], {**env, "DATABASE_URL": empty, "REDIS_URL": "redis://:hush@127.0.0.1:1"}),
     )
     assert good.returncode == 0, good.stdout
@@ -166,11 +167,11 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(env, empty):
     names = [migration.name for migration in migrations.files()]
     at = {**env, "DATABASE_URL": empty}
     dry = run("migrate", "--dry-run", **at)
-    assert (dry.returncode, dry.stdout.splitlines()) == (0, [*(f"would migrate {name}" for name in names), "done"])
+    assert (dry.returncode, dry.stdout.splitlines()) == (0, [f"would migrate {name}" for name in names])
     assert ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'operations'") == [(0,)]
     wet = run("migrate", **at)
     assert (wet.returncode, wet.stdout.splitlines()) == (0, [*(f"migrated {name}" for name in names), "done"])
-    assert run("migrate", "--dry-run", **at).stdout == "done\n"
+    assert run("migrate", "--dry-run", **at).stdout == "nothing to migrate\n"
 
 
 def test_createsuperuser_makes_one_who_can_sign_in_and_refuses_what_is_weak(env, refusal):
@@ -211,14 +212,41 @@ def test_createsuperuser_before_migrating_says_so(env, empty):
     assert answer.returncode == 1 and "not migrated yet" in answer.stderr and "Traceback" not in answer.stderr
 
 
-def test_demo_accounts_are_made_once(env, empty, home_folder):
-    home = str(home_folder / "demo")
-    at = {**env, "DATABASE_URL": empty, "REDIS_URL": env["REDIS_URL"] or "redis://127.0.0.1:1"}
-    first, second = run("demo", "--home", home, **at), run("demo", "--home", home, **at)
-    assert first.returncode == second.returncode == 0, first.stderr
+@pytest.fixture
+def demo(home_folder):
+    """The demo command over a home of its own: `demo(NAME="value")`."""
+
+    def demo(**env):
+        return run("demo", "--home", str(home_folder / "demo"), BCRYPT_COST="4", **env)
+
+    return demo
+
+
+def test_demo_accounts_are_made_once_in_a_database_of_their_own_whatever_import_key_is_configured(demo):
+    first, second = demo(), demo(SALES_IMPORT_API_KEY="short")
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert re.search(r"demo accounts: [1-9][0-9]* created, 0 there already\n", first.stdout)
     assert re.search(r"demo accounts: 0 created, [1-9][0-9]* there already\n", second.stdout)
-    assert ask(empty, "SELECT email, role FROM accounts.account ORDER BY id")[0] == ("admin@example.com", "SUPERADMIN")
+
+
+def test_a_demo_beside_a_configured_database_or_redis_is_refused_before_anything_is_touched(env, empty, tmp_path):
+    home = tmp_path / "home"
+    both, parts = run_all(
+        (["demo", "--home", str(home)], {**env, "DATABASE_URL": empty, "REDIS_URL": "redis://:hush@127.0.0.1:1"}),
+        (["serve", "--demo", "--home", str(home), "--port", str(free_port())], {"DB_NAME": "shop"}),
+    )
+    assert (both.returncode, both.stdout, both.stderr.splitlines()) == (
+        1,
+        "",
+        [
+            "Tradepost can't start:",
+            "  DATABASE_URL is set, and --demo brings its own Postgres: unset it, or leave --demo out (./run serve)",
+            "  REDIS_URL is set, and --demo brings its own Redis: unset it, or leave --demo out (./run serve)",
+        ],
+    )
+    assert parts.returncode == 1 and "  DB_NAME is set, and --demo brings" in parts.stderr
+    assert not home.exists()
+    assert ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'operations'") == [(0,)]
 
 
 def test_an_unknown_command_or_a_port_that_is_none_is_explained(capsys):
@@ -232,3 +260,13 @@ def test_an_unknown_command_or_a_port_that_is_none_is_explained(capsys):
         with pytest.raises(SystemExit, match="2"):
             server.parser().parse_args(arguments)
         assert "usage: server.py" in capsys.readouterr().err
+
+
+def test_a_number_out_of_range_is_answered_with_the_range(capsys):
+    for option, number, told in (
+        ("--workers", "0", "'0' is not a number from 1 to 64"),
+        ("--port", "x", "'x' is not a number from 1 to 65535"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            server.parser().parse_args(["serve", option, number])
+        assert told in capsys.readouterr().err

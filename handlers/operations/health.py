@@ -11,6 +11,7 @@ from handlers.operations import OperationsHandler
 
 VERSION = "1.0.0"  # of the API, in seeds 002 and 004
 COUNTS_SECONDS = 30  # counts may be that old: monitors call every second
+RETRY_AFTER = {"Retry-After": "2"}
 
 query = sql.load("operations/health")
 
@@ -45,7 +46,10 @@ class Health(OperationsHandler):
                 "status": "unhealthy",
                 "message": "Database connection failed: not available",
             }
-        self.reply(whole, 200 if whole["status"] == "healthy" else 503, {"Cache-Control": "no-store"})
+        if whole["status"] == "healthy":
+            self.reply(whole, 200, {"Cache-Control": "no-store"})
+        else:
+            self.reply(whole, 503, {"Cache-Control": "no-store", **RETRY_AFTER})
 
     async def _cache(self) -> dict[str, str]:
         if self.application.redis is not None:
@@ -75,15 +79,13 @@ class ApiHealth(OperationsHandler):
         try:
             await query.ping(self.db)
         except Problem as problem:
-            self.reply(
-                {"status": "unhealthy", "database": "disconnected", "error": problem.message}, 503, {"Retry-After": "2"}
-            )
+            self.reply({"status": "unhealthy", "database": "disconnected", "error": problem.message}, 503, RETRY_AFTER)
             return
         self.reply(
             {
                 "status": "healthy",
                 "database": "connected",
-                "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+                "timestamp": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             }
         )
 

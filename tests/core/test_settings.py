@@ -8,7 +8,7 @@ import pytest
 from core import settings
 from handlers.settings import Settings
 
-KEY = "k" * 32
+KEY = "kay-of-thirty-two-bytes-at-least"
 DSN = "postgresql://me:secret@db/shop"
 NEEDED = {"SECRET_KEY": KEY, "DATABASE_URL": DSN}
 FIELDS = dataclasses.fields(Settings)
@@ -63,7 +63,9 @@ def test_every_setting_says_what_it_is_for_and_has_a_name_of_its_own():
 
 
 def test_a_secret_is_in_no_repr_and_in_no_refusal():
-    config = settings.read(Settings, {**NEEDED, "REDIS_URL": "redis://:hush@cache", "SALES_IMPORT_API_KEY": "hush-key"})
+    config = settings.read(
+        Settings, {**NEEDED, "REDIS_URL": "redis://:hush@cache", "SALES_IMPORT_API_KEY": "hush-key-of-erp"}
+    )
     for secret in (KEY, "secret", "hush"):
         assert secret not in repr(config) and secret not in str(config)
     assert "allowed_hosts" in repr(config)
@@ -74,8 +76,32 @@ def test_a_secret_is_in_no_repr_and_in_no_refusal():
 
 
 def test_a_key_shorter_than_the_hash_is_refused_and_counted_in_bytes():
-    assert "at least 32 bytes" in wrong(SECRET_KEY="k" * 31)["SECRET_KEY"]
-    assert settings.read(Settings, {**NEEDED, "SECRET_KEY": "é" * 16}).secret_key == "é" * 16
+    assert "at least 32 bytes" in wrong(SECRET_KEY=KEY[:31])["SECRET_KEY"]
+    key = "éèêàâîôûçëïüöäñø"
+    assert settings.read(Settings, {**NEEDED, "SECRET_KEY": key}).secret_key == key
+
+
+def test_keys_that_can_be_guessed_or_sent_in_no_header_are_refused():
+    assert "10 different characters" in wrong(SECRET_KEY="changeme" * 8)["SECRET_KEY"]
+    for key, told in (
+        ("short-key-1", "12 characters"),
+        ("a key with blanks", "blanks"),
+        ("a-key\twith-tab", "blanks"),
+        ("schlüssel-der-erp", "ASCII"),
+    ):
+        line = wrong(SALES_IMPORT_API_KEY=key)["SALES_IMPORT_API_KEY"]
+        assert told in line and key not in line
+    assert settings.read(Settings, {**NEEDED, "SALES_IMPORT_API_KEY": "12-character"}).sales_import_api_key
+
+
+def test_hosts_are_names_and_no_addresses_of_pages():
+    for host in ("https://shop.example", "shop.example/", "ok.example,shop example"):
+        assert list(wrong(ALLOWED_HOSTS=host)) == ["ALLOWED_HOSTS"], host
+    assert settings.read(Settings, {**NEEDED, "ALLOWED_HOSTS": "*,[::1],.a.example"}).allowed_hosts == (
+        "*",
+        "[::1]",
+        ".a.example",
+    )
 
 
 def test_an_address_of_another_kind_of_server_is_refused():
@@ -93,19 +119,38 @@ def test_the_database_may_be_given_in_parts():
     def url(**parts):
         return settings.read(Settings, {"SECRET_KEY": KEY, **parts}).database_url
 
-    assert url(DB_NAME="shop") == "postgresql://postgres@localhost:5432/shop"
+    login = {"DB_USER": "me", "DB_PASSWORD": "hush"}
+    assert url(DB_NAME="shop", **login) == "postgresql://me:hush@localhost:5432/shop"
+    assert url(DB_NAME="shop", DB_HOST="::1", **login) == "postgresql://me:hush@[::1]:5432/shop"
     assert url(DB_NAME="my shop", DB_USER="a@b", DB_PASSWORD="p:/?#@%", DB_HOST="db", DB_PORT="6432") == (
         "postgresql://a%40b:p%3A%2F%3F%23%40%25@db:6432/my%20shop"
     )
     assert (
-        url(DB_NAME="shop", DB_HOST="/run/postgresql") == "postgresql://postgres@/shop?host=/run/postgresql&port=5432"
+        url(DB_NAME="shop", DB_USER="me", DB_HOST="/run/postgresql")
+        == "postgresql://me@/shop?host=/run/postgresql&port=5432"
     )
     assert url(DB_NAME="shop", DB_HOST="db", DATABASE_URL=DSN) == DSN
 
 
-def test_a_wrong_port_among_the_parts_is_refused():
-    with pytest.raises(settings.SettingsError, match="DATABASE_URL"):
-        settings.read(Settings, {"SECRET_KEY": KEY, "DB_NAME": "shop", "DB_PORT": "five"})
+def test_a_part_of_the_database_that_is_wrong_or_missing_is_named_by_its_own_name():
+    def names(**parts):
+        with pytest.raises(settings.SettingsError) as caught:
+            settings.read(Settings, {"SECRET_KEY": KEY, "DB_NAME": "shop", **parts})
+        return [line.split(":")[0] for line in caught.value.lines]
+
+    login = {"DB_USER": "me", "DB_PASSWORD": "hush"}
+    assert names() == ["DB_USER is missing", "DB_PASSWORD is missing"]
+    assert names(DB_HOST="/run/postgresql") == ["DB_USER is missing"]
+    for port in ("five", "0", "65536", "-1", "5432.0"):
+        assert names(DB_PORT=port, **login) == ["DB_PORT"], port
+    for host in ("db:5432", "postgresql://db", "a host", "me@db"):
+        assert names(DB_HOST=host, **login) == ["DB_HOST"], host
+    assert names(DB_HOST="a host", DB_PORT="five") == [
+        "DB_USER is missing",
+        "DB_PASSWORD is missing",
+        "DB_HOST",
+        "DB_PORT",
+    ]
 
 
 def test_values_are_read_as_their_kind():

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 import tornado.httpclient
 
@@ -403,3 +404,32 @@ def test_of_two_servers_started_at_once_on_one_port_one_serves_and_the_other_say
     assert loser.process.wait(1) == 1
     assert "ddress already in use" in loser.log.read_text()
     assert winner.end() == 0
+
+
+@pytest.mark.gen_test(timeout=40)
+async def test_the_demos_own_postgres_and_redis_are_started_anew_when_someone_kills_them(
+    server, client, invoice, home_folder
+):
+    home = home_folder / "killed"
+    program = server("--demo", "--home", str(home), DATABASE_URL="", REDIS_URL="")
+    api = Api(client, program.url)
+    key = "demo-import-key"
+    imported = [await api.post("/api/sales/import/invoice/", invoice(), key=key)]
+    stream = await reader(program)
+    for victim in _below(home):
+        os.kill(victim, signal.SIGKILL)
+        began = time.monotonic()
+        while (answer := await api.post("/api/sales/import/invoice/", invoice(), key=key)).status != 201:
+            assert time.monotonic() - began < 5
+            await asyncio.sleep(0.05)
+        imported.append(answer)
+    assert [await stream.invoice() for _ in imported[1:]]
+    assert (await api.get("/api/sales/invoices/")).json["count"] == len(imported)
+    assert program.end() == 0
+    assert _below(home) == []
+
+
+def _below(home: Path) -> list[int]:
+    """The embedded services of that home: those processes whose parent is no such process."""
+    found = [p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"] or [])]
+    return [p.pid for p in found if "server.py" not in " ".join(p.info["cmdline"])]

@@ -26,3 +26,9 @@ async def test_anyone_may_read_it_and_nobody_may_write_it(api):
     answer = await api.post("/api/")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
     assert answer.json == {"error": 'Method "POST" not allowed.', "detail": 'Method "POST" not allowed.'}
+
+
+async def test_the_bare_address_leads_to_the_board(api, http_client):
+    for path in ("/", ""):
+        answer = await http_client.fetch(api.base_url + path, follow_redirects=False, raise_error=False)
+        assert (answer.code, answer.headers["Location"]) == (302, "/live/")

@@ -1,6 +1,7 @@
 """The invoice board in a real browser: what somebody sees who watches it."""
 
 import asyncio
+import os
 import shutil
 import socket
 import tempfile
@@ -42,8 +43,9 @@ def chrome() -> Iterator[Any]:
     options.binary_location = CHROMIUM
     for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
         options.add_argument(flag)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")} | {"HOME": profile}
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(executable_path=DRIVER))
+    driver = webdriver.Chrome(options=options, service=Service(executable_path=DRIVER, env=env))
     driver.set_page_load_timeout(10)
     yield driver
     driver.quit()

@@ -239,6 +239,7 @@ async def test_a_deep_page_does_not_read_what_lies_before_it(table, db):
     most = max(
         int(float(line.split("rows=")[1].split(" ")[0]))
         for line in plan.split("\n")
-        if "on invoice" in line and "actual" in line and "rows=" in line
+        # The index also has entries of rows that others' snapshots, of other tests' databases too, still hold back.
+        if "on invoice" in line and "actual" in line and "rows=" in line and "Bitmap Index Scan" not in line
     )
     assert most <= 128 + 100, plan
