@@ -7,7 +7,7 @@ CREATE TABLE sales.invoice_tally (
     level  smallint NOT NULL,
     bucket bigint   NOT NULL,
     status text     NOT NULL,
-    n      bigint   NOT NULL,
+    n      integer  NOT NULL,   -- sums of integers are bigints, quick to add up; those of bigints would be numeric
     PRIMARY KEY (level, bucket, status)
 ) WITH (fillfactor = 50);   -- room beside each row for its next version, so that counting adds no index entries
 

@@ -89,7 +89,7 @@ SELECT document::text FROM sales.invoice_document WHERE id = $1;
 -- the shelf of 16,384 ids it begins in, the box of 128 in that shelf, the rest by walking at most one box.
 -- The constant limits (1, 100, 1100) never cut: they tell the planner, which can't see the parameters, what to expect.
 WITH change AS MATERIALIZED (
-    SELECT bucket, status, sum(n) AS n
+    SELECT bucket, status, sum(n)::integer AS n
       FROM sales.invoice_change WHERE $1::text[] IS NULL OR status = ANY ($1::text[])
      GROUP BY bucket, status
 ), place AS MATERIALIZED (
@@ -103,7 +103,7 @@ WITH change AS MATERIALIZED (
 ), shelf AS MATERIALIZED (
     SELECT found.bucket, place.skip - found.before AS skip
       FROM place CROSS JOIN LATERAL (
-           SELECT bucket, sum(n) AS n, sum(sum(n)) OVER (ORDER BY bucket DESC) - sum(n) AS before
+           SELECT bucket, sum(n) AS n, sum(sum(n)::integer) OVER (ORDER BY bucket DESC) - sum(n) AS before
              FROM (SELECT bucket, n FROM sales.invoice_tally
                     WHERE level = 2 AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
                     UNION ALL
@@ -114,7 +114,7 @@ WITH change AS MATERIALIZED (
 ), box AS MATERIALIZED (
     SELECT found.bucket, shelf.skip - found.before AS skip
       FROM shelf CROSS JOIN LATERAL (
-           SELECT bucket, sum(n) AS n, sum(sum(n)) OVER (ORDER BY bucket DESC) - sum(n) AS before
+           SELECT bucket, sum(n) AS n, sum(sum(n)::integer) OVER (ORDER BY bucket DESC) - sum(n) AS before
              FROM (SELECT bucket, n FROM sales.invoice_tally
                     WHERE level = 1 AND bucket BETWEEN shelf.bucket << 7 AND (shelf.bucket << 7) + 127
                       AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
