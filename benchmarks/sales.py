@@ -82,7 +82,7 @@ def seed_invoices(installation: Installation, dsn: str, rows: int) -> None:
         "ALTER TABLE sales.invoice ENABLE TRIGGER USER",
         """INSERT INTO sales.invoice_tally (level, bucket, status, n)
            SELECT level, id >> shift, status, count(*)
-             FROM sales.invoice CROSS JOIN (VALUES (0, 62), (1, 7), (2, 14)) AS levels (level, shift)
+             FROM sales.invoice CROSS JOIN (VALUES (0, 62), (1, 6), (2, 10), (3, 14)) AS levels (level, shift)
             GROUP BY 1, 2, 3""",
         "VACUUM ANALYZE",
         "CHECKPOINT",

@@ -2,7 +2,7 @@
 -- the way to page 40,000 that does not walk over the 39,999 before it.
 -- Safe beside a running release: new objects, and a trigger on sales.invoice (a brief lock); existing rows are counted.
 
--- level 0: all invoices (bucket 0); level 2: 16,384 ids a bucket (id >> 14); level 1: 128 ids a bucket (id >> 7).
+-- level 0: all invoices (bucket 0); level 3: 16,384 ids a bucket (id >> 14); level 2: 1,024 (id >> 10); level 1: 64 (id >> 6).
 CREATE TABLE sales.invoice_tally (
     level  smallint NOT NULL,
     bucket bigint   NOT NULL,
@@ -22,10 +22,10 @@ CREATE TABLE sales.invoice_change (
 CREATE FUNCTION sales.note_invoice_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
-        INSERT INTO sales.invoice_change (bucket, status, n) VALUES (OLD.id >> 7, OLD.status, -1);
+        INSERT INTO sales.invoice_change (bucket, status, n) VALUES (OLD.id >> 6, OLD.status, -1);
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        INSERT INTO sales.invoice_change (bucket, status, n) VALUES (NEW.id >> 7, NEW.status, 1);
+        INSERT INTO sales.invoice_change (bucket, status, n) VALUES (NEW.id >> 6, NEW.status, 1);
     END IF;
     RETURN NULL;
 END $$;
@@ -56,7 +56,7 @@ BEGIN
         ), written AS (
             INSERT INTO sales.invoice_tally (level, bucket, status, n)
             SELECT level, bucket >> shift, status, sum(n)
-              FROM taken CROSS JOIN (VALUES (0, 62), (1, 0), (2, 7)) AS levels (level, shift)
+              FROM taken CROSS JOIN (VALUES (0, 62), (1, 0), (2, 4), (3, 8)) AS levels (level, shift)
              GROUP BY 1, 2, 3
             ON CONFLICT (level, bucket, status) DO UPDATE SET n = invoice_tally.n + EXCLUDED.n
         )
@@ -67,5 +67,5 @@ END $$;
 
 INSERT INTO sales.invoice_tally (level, bucket, status, n)
 SELECT level, id >> shift, status, count(*)
-  FROM sales.invoice CROSS JOIN (VALUES (0, 62), (1, 7), (2, 14)) AS levels (level, shift)
+  FROM sales.invoice CROSS JOIN (VALUES (0, 62), (1, 6), (2, 10), (3, 14)) AS levels (level, shift)
  GROUP BY 1, 2, 3;

@@ -86,7 +86,8 @@ SELECT document::text FROM sales.invoice_document WHERE id = $1;
 -- name: list_invoices(statuses, page, page_size) -> row
 -- count, the page served (1-based; null asks for the last one) and its invoices, newest first; results is null for a
 -- page that isn't there. Null statuses: all. A page near the front is walked to; a deep one is found by the tally:
--- the shelf of 16,384 ids it begins in, the box of 128 in that shelf, the rest by walking at most one box.
+-- the hall of 16,384 ids it begins in, the shelf of 1,024 in that hall, the box of 64 in that shelf, the rest by
+-- walking at most one box.
 -- The constant limits (1, 100, 1100) never cut: they tell the planner, which can't see the parameters, what to expect.
 WITH change AS MATERIALIZED (
     SELECT bucket, status, sum(n)::integer AS n
@@ -100,31 +101,42 @@ WITH change AS MATERIALIZED (
                              WHERE level = 0 AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
                              UNION ALL
                             SELECT n FROM change) counts) total) paged
-), shelf AS MATERIALIZED (
+), hall AS MATERIALIZED (
     SELECT found.bucket, place.skip - found.before AS skip
       FROM place CROSS JOIN LATERAL (
            SELECT bucket, sum(n) AS n, sum(sum(n)::integer) OVER (ORDER BY bucket DESC) - sum(n) AS before
              FROM (SELECT bucket, n FROM sales.invoice_tally
-                    WHERE level = 2 AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
+                    WHERE level = 3 AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
                     UNION ALL
-                   SELECT bucket >> 7, n FROM change) counts
+                   SELECT bucket >> 8, n FROM change) counts
             WHERE place.skip BETWEEN 1000 AND place.count - 1
             GROUP BY bucket) found
      WHERE place.skip >= found.before AND place.skip < found.before + found.n
+), shelf AS MATERIALIZED (
+    SELECT found.bucket, hall.skip - found.before AS skip
+      FROM hall CROSS JOIN LATERAL (
+           SELECT bucket, sum(n) AS n, sum(sum(n)::integer) OVER (ORDER BY bucket DESC) - sum(n) AS before
+             FROM (SELECT bucket, n FROM sales.invoice_tally
+                    WHERE level = 2 AND bucket BETWEEN hall.bucket << 4 AND (hall.bucket << 4) + 15
+                      AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
+                    UNION ALL
+                   SELECT bucket >> 4, n FROM change WHERE bucket >> 8 = hall.bucket) counts
+            GROUP BY bucket) found
+     WHERE hall.skip >= found.before AND hall.skip < found.before + found.n
 ), box AS MATERIALIZED (
     SELECT found.bucket, shelf.skip - found.before AS skip
       FROM shelf CROSS JOIN LATERAL (
            SELECT bucket, sum(n) AS n, sum(sum(n)::integer) OVER (ORDER BY bucket DESC) - sum(n) AS before
              FROM (SELECT bucket, n FROM sales.invoice_tally
-                    WHERE level = 1 AND bucket BETWEEN shelf.bucket << 7 AND (shelf.bucket << 7) + 127
+                    WHERE level = 1 AND bucket BETWEEN shelf.bucket << 4 AND (shelf.bucket << 4) + 15
                       AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
                     UNION ALL
-                   SELECT bucket, n FROM change WHERE bucket >> 7 = shelf.bucket) counts
+                   SELECT bucket, n FROM change WHERE bucket >> 4 = shelf.bucket) counts
             GROUP BY bucket) found
      WHERE shelf.skip >= found.before AND shelf.skip < found.before + found.n
 ), start AS MATERIALIZED (
     SELECT place.count, place.page, place.skip = 0 OR place.skip < place.count AS there,
-           coalesce((box.bucket + 1) << 7, 9223372036854775807) AS below,
+           coalesce((box.bucket + 1) << 6, 9223372036854775807) AS below,
            coalesce(box.skip, place.skip)::bigint AS skip
       FROM place LEFT JOIN box ON true LIMIT 1
 )
