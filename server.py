@@ -268,6 +268,8 @@ def main() -> int:
         print("\n".join(["Tradepost can't start:", *(f"  {line}" for line in error.lines)]), file=sys.stderr)
     except (Refused, HomeError, EmbeddedError, migrations.MigrationError) as error:
         print(f"Tradepost: {error}", file=sys.stderr)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # the last: a connection lost half-way
         print(f"Tradepost: the database can't be reached: {error}", file=sys.stderr)
     except KeyboardInterrupt:
