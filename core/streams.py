@@ -11,7 +11,6 @@ import logging
 import random
 import selectors
 import socket
-from bisect import bisect_right
 from collections import deque
 from time import monotonic
 from typing import Any
@@ -23,13 +22,13 @@ from core.database import Database
 from core.duties import Work
 from core.events import Event
 from core.problem import Problem, unavailable
+from core.recent import Recent
 
 BUFFER_LIMIT = 256 * 1024  # bytes waiting for one slow reader; beyond it is closed, and its reconnect replays
 SEND_BUFFER = 64 * 1024  # bytes the kernel holds for one stream; it would grow to megabytes
 REPLAY_BYTES = 128 * 1024  # written at once to a stream that catches up
 REPLAY_SECONDS = 30  # for a reader to take such a piece
 YIELD_EVERY = 500  # writes between two turns of other requests
-RECENT_EVENTS, RECENT_BYTES = 2000, 4 * 1024 * 1024  # kept in memory, so that a thousand reconnects don't ask Postgres
 SPOKES = 10  # keep-alives are spread over so many ticks of the interval
 DEAD_MILLISECONDS = 30_000  # unacknowledged data that long: the peer is gone (RFC 5482)
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -67,8 +66,7 @@ class Streams:
         self._topics: dict[str, dict[Stream, None]] = {}  # live: they have everything up to `head`
         self._spokes: list[dict[Stream, None]] = [{} for _ in range(SPOKES)]
         self._next_spoke = 0
-        self._recent: list[Event] = []
-        self._recent_bytes = 0
+        self._recent = Recent()
         self._queue: deque[Event] = deque()
         self._queued = asyncio.Event()
         self._selector = selectors.DefaultSelector()
@@ -87,7 +85,6 @@ class Streams:
         self._restarts += 1
         self._queue.clear()
         self._recent.clear()
-        self._recent_bytes = 0
         self.head = head
         for streams in list(self._topics.values()):
             for stream in list(streams):
@@ -106,16 +103,10 @@ class Streams:
 
     def deliver(self, fresh: list[Event]) -> None:
         """Take events from the log (in order, nothing twice), to be sent in turn."""
-        if fresh[0].position != self.head + 1:  # the log was restored, or purged further than we had read
+        if fresh[0].position != self.head + 1:  # the log was purged further than we had read
             self._recent.clear()
-            self._recent_bytes = 0
         self.head = fresh[-1].position
-        self._recent += fresh
-        self._recent_bytes += sum(len(event.frame) for event in fresh)
-        while len(self._recent) > RECENT_EVENTS or self._recent_bytes > RECENT_BYTES:
-            cut = max(1, len(self._recent) // 4)
-            self._recent_bytes -= sum(len(event.frame) for event in self._recent[:cut])
-            del self._recent[:cut]
+        self._recent.add(fresh)
         self._queue.extend(fresh)
         self._queued.set()
 
@@ -211,22 +202,18 @@ class Streams:
         after = int(last)
         if after > self.head:  # another process may be ahead of this one
             return (after, False) if after <= await query.get_head(self._db) else (self.head, True)
-        if after < self.head and not self._is_recent(after):
+        if after < self.head and not self._recent.has_all_after(after):
             oldest = await query.get_oldest(self._db)
             if oldest is None or oldest > after + 1:
                 return self.head, True
         return after, False
 
-    def _is_recent(self, after: int) -> bool:
-        return bool(self._recent) and self._recent[0].position <= after + 1
-
     async def _replay(self, stream: Stream) -> None:
         """Send what lies between the stream's position and the head, at the reader's pace."""
         while stream.socket is not None and stream.position < self.head:
             until = self.head
-            if self._is_recent(stream.position):
-                missed = self._recent[bisect_right(self._recent, stream.position, key=lambda event: event.position) :]
-                missed = [event for event in missed if event.topic == stream.topic]
+            if self._recent.has_all_after(stream.position):
+                missed = self._recent.after(stream.position, stream.topic)
             else:
                 rows = await query.list_topic_after(
                     self._db, topic=stream.topic, position=stream.position, until=until, most=100

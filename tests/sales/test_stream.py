@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from core import events, streams
+from core import events, recent
 from handlers.sales import stream as invoice_stream
 
 pytestmark = pytest.mark.gen_test(timeout=20)
@@ -119,7 +119,7 @@ async def test_a_long_absence_is_replayed_from_the_log_page_by_page(db, stream, 
     )
     expected = [f"{number}-{n}" for n in range(1, 3001)]
     assert [(await reader.invoice())["invoice_no"] for _ in expected] == expected
-    assert len(process.app.streams._recent) <= streams.RECENT_EVENTS
+    assert len(process.app.streams._recent) <= recent.MOST_EVENTS
     again = await stream(headers={"Last-Event-ID": before})
     assert [(await again.invoice())["invoice_no"] for _ in expected] == expected
 
