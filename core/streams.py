@@ -10,7 +10,6 @@ import contextlib
 import logging
 import random
 import selectors
-import socket
 from collections import deque
 from time import monotonic
 from typing import Any
@@ -23,38 +22,18 @@ from core.duties import Work
 from core.events import Event
 from core.problem import Problem, unavailable
 from core.recent import Recent
+from core.stream import Stream, own_socket, response_head, set_headers
 
 BUFFER_LIMIT = 256 * 1024  # bytes waiting for one slow reader; beyond it is closed, and its reconnect replays
-SEND_BUFFER = 64 * 1024  # bytes the kernel holds for one stream; it would grow to megabytes
 REPLAY_BYTES = 128 * 1024  # written at once to a stream that catches up
 REPLAY_SECONDS = 30  # for a reader to take such a piece
 YIELD_EVERY = 500  # writes between two turns of other requests
 SPOKES = 10  # keep-alives are spread over so many ticks of the interval
-DEAD_MILLISECONDS = 30_000  # unacknowledged data that long: the peer is gone (RFC 5482)
 KEEP_ALIVE = b": keep-alive\n\n"
 RESET = b"event: reset\ndata: {}\n\n"
 
 query = events.query
 log = logging.getLogger("tradepost.streams")
-
-
-class Stream:
-    """One connected reader of one topic."""
-
-    __slots__ = ("drained", "lease", "position", "socket", "spoke", "topic", "waiting", "waiting_bytes", "written")
-
-    def __init__(self, sock: socket.socket, topic: str, position: int, lease: int | None) -> None:
-        self.socket: socket.socket | None = sock  # None: closed
-        self.topic = topic
-        self.lease = lease  # what the reader's right to it depends on, such as a session; None: nothing
-        self.position = position  # of the last event it was sent
-        self.waiting: deque[memoryview] | None = (
-            None  # what the socket did not take yet: views of frames that all share
-        )
-        self.waiting_bytes = 0
-        self.drained: asyncio.Future[None] | None = None
-        self.written = monotonic()
-        self.spoke = 0
 
 
 class Streams:
@@ -162,14 +141,14 @@ class Streams:
         Raises Problem 503 when what was missed can't be read now; after that the connection is the stream's.
         """
         if handler.request.method == "HEAD":
-            _set_headers(handler)
+            set_headers(handler)
             handler.finish()
             return
         last = handler.request.headers.get("Last-Event-ID") or handler.get_query_argument("lastEventId", "")
         after, reset = await self._resume_at(last)
         if self._closed:
             raise unavailable("The server is stopping. Please reconnect.", 1)
-        head, restarts = _response_head(handler), self._restarts
+        head, restarts = response_head(handler), self._restarts
         connection = handler.detach()
         try:
             if connection.closed():  # the reader left while we looked for what it missed
@@ -244,13 +223,8 @@ class Streams:
             stream.drained = None
 
     def _adopt(self, connection: Any, topic: str, position: int, lease: int | None) -> Stream:
-        sock = connection.socket.dup()
+        sock = own_socket(connection)
         try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-            if hasattr(socket, "TCP_USER_TIMEOUT"):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MILLISECONDS)
             stream = Stream(sock, topic, position, lease)
             self._selector.register(sock, selectors.EVENT_READ, stream)
         except OSError:
@@ -358,17 +332,3 @@ class Streams:
             self._closed = True
             asyncio.get_running_loop().remove_reader(self._selector)
             self._selector.close()
-
-
-def _set_headers(handler: Any) -> None:
-    handler.set_header("Content-Type", "text/event-stream")
-    handler.set_header("Cache-Control", "no-cache")
-    handler.set_header("X-Accel-Buffering", "no")
-    handler.set_header("Connection", "close")
-
-
-def _response_head(handler: Any) -> bytes:
-    """The response's head. No length and no chunks: the stream ends when the connection does (RFC 9112, 6.3)."""
-    _set_headers(handler)
-    lines = "".join(f"{name}: {value}\r\n" for name, value in handler._headers.get_all())
-    return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")
