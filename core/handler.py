@@ -42,6 +42,7 @@ class Handler(tornado.web.RequestHandler):
     access: ClassVar[Access]
     authenticates: ClassVar[bool] = True  # False: whatever credentials come along are not looked at
     left = False  # no longer among the active requests
+    refused = ""  # why, for the log
     body: Any = None  # the validated body
     body_text = ""  # and as it was sent, for Postgres
 
@@ -160,6 +161,7 @@ class Handler(tornado.web.RequestHandler):
         self.clear()
         for name, value in problem.headers.items():
             self.set_header(name, value)
+        self.refused = f" refused={problem.slug}"
         self.reply(self.dialect.render(problem), problem.status)
 
     async def resolve(self, error: BaseException) -> Problem:
@@ -224,8 +226,8 @@ class Handler(tornado.web.RequestHandler):
     def log_line(self) -> None:
         # The path without its query: a token may be in it.
         access_log.info(
-            "%s %s %d %.1fms from=%s",
-            self.request.method, self.request.path, self.get_status(), self.request.request_time() * 1000, self.remote_address,
+            "%s %s %d %.1fms from=%s%s", self.request.method, self.request.path, self.get_status(),
+            self.request.request_time() * 1000, self.remote_address, self.refused,
         )  # fmt: skip
 
     # Methods that a subclass doesn't define

@@ -14,6 +14,9 @@ FOLDER = sql.ROOT / "migrations"
 LOCK = 7_308_332_045  # any number that nothing else in the database uses
 LOCK_TIMEOUT = "5s"  # give up rather than make the running release queue behind our wait for a table
 
+query = sql.load("operations/migration")
+
+# What a database without any migration needs before the first of them can be recorded.
 _RECORD = """
 CREATE SCHEMA IF NOT EXISTS operations;
 CREATE TABLE IF NOT EXISTS operations.migration (
@@ -51,9 +54,7 @@ async def pending(connection: Any, migrations: list[Migration]) -> list[Migratio
     """Those not applied yet. Raises MigrationError when an applied one was changed, or the database is ahead of this code."""
     if await connection.fetchval("SELECT to_regclass('operations.migration') IS NULL"):
         return migrations
-    applied = {
-        row["number"]: row for row in await connection.fetch("SELECT number, name, sha256 FROM operations.migration")
-    }
+    applied = {row["number"]: row for row in await connection.fetch(query.list_applied.text)}
     for migration in migrations:
         row = applied.get(migration.number)
         if row is not None and row["sha256"] != migration.sha256:
@@ -78,20 +79,20 @@ async def apply(dsn: str, migrations: list[Migration] | None = None) -> list[str
             async with connection.transaction():
                 # The lock ends with the transaction, so a killed process never leaves it behind, PgBouncer or not.
                 await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
-                todo = await pending(connection, migrations)
-                if not todo:
+                waiting = await pending(connection, migrations)
+                if not waiting:
                     return done
+                following = waiting[0]
                 await connection.execute(_RECORD)
                 await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 try:
-                    await connection.execute(todo[0].text)
+                    await connection.execute(following.text)
                 except asyncpg.PostgresError as error:
-                    raise MigrationError(f"{todo[0].name}.sql: {error}; nothing of it was applied") from error
+                    raise MigrationError(f"{following.name}.sql: {error}; nothing of it was applied") from error
                 await connection.execute(
-                    "INSERT INTO operations.migration (number, name, sha256) VALUES ($1, $2, $3)",
-                    todo[0].number, todo[0].name, todo[0].sha256,
-                )  # fmt: skip
-                done.append(todo[0].name)
+                    query.record_migration.text, following.number, following.name, following.sha256
+                )
+                done.append(following.name)
     finally:
         await connection.close()
 

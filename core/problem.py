@@ -6,7 +6,7 @@ from typing import Any
 class Problem(Exception):
     """Refuse the request.
 
-    status: HTTP status. slug: short stable name, for dialects and logs. message: English, one sentence, for the client.
+    status: HTTP status. slug: short stable name, for the log. message: English, one sentence, for the client.
     fields: messages by field, nested as the body is: {"customer": {"code": ["…"]}, "items": [{}, {"mrp": ["…"]}]}.
     headers: response headers, such as Retry-After in seconds. extra: members that the documents add to this one body.
     """

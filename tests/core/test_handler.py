@@ -398,14 +398,21 @@ async def test_each_request_is_one_line(api, log, stream):
     assert " GET /api/sales/sse/invoices/ 200 " in line
 
 
+async def test_the_line_of_a_refused_request_says_why_and_that_of_another_does_not(api, log):
+    await api.get(ME)
+    assert " refused=not-signed-in " in access_lines(log)[-1]
+    await api.get(LIST)
+    assert "refused=" not in access_lines(log)[-1]
+
+
 async def test_no_secret_reaches_the_log(api, db, log, stream, sign_in, invoice):
     tokens = await sign_in("USER")
     await api.get(ME, token=tokens["access"])
     await stream(f"/api/sales/sse/invoices/?token={tokens['access']}")
-    await api.get("/api/sales/sse/invoices/?token=bad-token-in-query")
+    await api.get("/api/sales/sse/invoices/?token=stolen-in-query")
     await api.post("/api/auth/refresh/", {"refresh": tokens["refresh"]})
     await api.post(LOGIN, {"email": "user@example.com", "password": "wrong-password"})
-    await api.get(ME, token="bad-token-in-header")
+    await api.get(ME, token="stolen-in-header")
     await api.import_invoice(invoice())
     await api.post(IMPORT, invoice(), key="wrong-import-key")
     await with_trigger(
@@ -419,7 +426,7 @@ async def test_no_secret_reaches_the_log(api, db, log, stream, sign_in, invoice)
     for secret in (
         tokens["access"],
         tokens["refresh"],
-        "bad-token",
+        "stolen-in",
         "wrong-password",
         "password123",
         IMPORT_KEY,
