@@ -57,7 +57,7 @@ def command_serve(args: argparse.Namespace) -> int:
             duties = [*routes.duties(), Duty(600, trim_logs)]
             if args.workers == 1:  # of several, none has the embedded services as its children
                 duties.append(Duty(1, revive))
-            return Process(config, routes.router(), routes.refusals(), duties)
+            return Process(config, routes.router(), routes.refusals(), duties, routes.listeners())
 
         if args.workers == 1:
             return serve(process, bind(args), None, lambda: greet(args, here))

@@ -13,6 +13,10 @@ log = logging.getLogger("tradepost.duties")
 
 Work = Callable[[], Coroutine[Any, Any, None]]  # does something until cancelled
 
+# Told each event of a topic, in every process, in order: the application and the event's payload; None instead when the log
+# went back, so that anything may be otherwise. It must not raise, and not wait.
+Listener = Callable[[Any, bytes | None], None]
+
 
 class Duty(NamedTuple):
     """Called every `seconds` in every process, so it must bear being done twice at once."""

@@ -9,7 +9,9 @@ to lose: whoever sees position n + 2 after n knows what is missing and reads it 
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, NamedTuple
 
 from core import sql
@@ -17,6 +19,7 @@ from core.database import Database
 from core.problem import Problem
 
 TICK = 0.25  # seconds until a row that nobody hinted at is seen
+KEEN_TICK, KEEN_SECONDS = 0.05, 5.0  # the same while someone relies on the log being known, and for how long after
 PAUSE = 0.003  # seconds between two passes under load: each numbers what has gathered, for one commit
 BATCH = 500
 PURGE_SECONDS, PURGE_BATCH = 60, 5000
@@ -29,6 +32,11 @@ class Event(NamedTuple):
     position: int
     topic: str
     frame: bytes  # as it goes over every stream (WHATWG HTML, 9.2): made once, shared by all
+
+    @property
+    def payload(self) -> bytes:
+        """What the event's row holds: one line of JSON."""
+        return self.frame[self.frame.index(b"data: ") + 6 : -2]
 
 
 def frame(position: int, payload: str) -> bytes:
@@ -56,6 +64,8 @@ class EventLog:
         self._carry = carry
         self._hinted = asyncio.Event()
         self._catching_up = asyncio.Lock()
+        self._keen_until = 0.0
+        self._known_until = -math.inf  # what was committed before that moment (monotonic) has been delivered here
         self.head = 0  # the last position delivered here
         self.name = ""  # tells this log from every other
 
@@ -68,11 +78,21 @@ class EventLog:
         """Something was committed; look now instead of at the next tick."""
         self._hinted.set()
 
+    def is_known(self, seconds: float) -> bool:
+        """Whether all that was committed until `seconds` ago, by whomever, has been delivered here. Who asks relies on it: for
+        a while the log is then looked at often enough that the next answer is yes."""
+        now = monotonic()
+        if now >= self._keen_until:
+            self.hint()
+        self._keen_until = now + KEEN_SECONDS
+        return now - self._known_until <= seconds
+
     async def run(self) -> None:
         """Relay until cancelled. The database being away only pauses it."""
         while True:
             try:
-                await asyncio.wait_for(self._hinted.wait(), TICK)
+                tick = KEEN_TICK if monotonic() < self._keen_until else TICK
+                await asyncio.wait_for(self._hinted.wait(), tick)
             except TimeoutError:
                 pass
             self._hinted.clear()
@@ -87,6 +107,7 @@ class EventLog:
 
     async def relay(self) -> None:
         """One pass: number, deliver, hand on, and read what other processes numbered."""
+        started = monotonic()
         before = self.head  # while the answer is on its way, other processes' events may move the head past it
         *rows, end = await query.relay_events(self._db, batch=BATCH)
         head = end["position"]
@@ -101,10 +122,12 @@ class EventLog:
             events = from_rows(rows)
             self._carry(events)
             await self.accept(events)
-        if len(rows) == BATCH:
-            self.hint()
         if head > self.head:
             await self.catch_up()
+        if len(rows) == BATCH:
+            self.hint()
+        else:
+            self._known_until = started
 
     async def accept(self, events: list[Event]) -> None:
         """Deliver events that came by any way: what is known is skipped, what is missing before them is read first."""

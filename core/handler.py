@@ -217,6 +217,10 @@ class Handler(tornado.web.RequestHandler):
         if not isinstance(value, tornado.web.HTTPError):
             log.error("%s %s failed", self.request.method, self.request.path, exc_info=(kind, value, trace))
 
+    def committed(self) -> None:
+        """After a method that writes: it may have committed an event."""
+        self.application.events.hint()
+
     def on_finish(self) -> None:
         """Called by Tornado, and by those who end a request in another way: no longer one that a stop waits for."""
         if not self.left:
@@ -288,7 +292,7 @@ def _guarded(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[
             self.refuse(problem)
             return
         if self.request.method not in ("GET", "HEAD"):
-            self.application.events.hint()  # it may have committed an event
+            self.committed()
 
     return guarded
 

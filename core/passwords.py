@@ -14,6 +14,7 @@ class Passwords:
 
     def __init__(self, cost: int) -> None:
         self._threads = ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1), thread_name_prefix="bcrypt")
+        self._cost = cost
         self._nobody = bcrypt.hashpw(b"nobody", bcrypt.gensalt(cost)).decode()
 
     async def matches(self, password: str, stored: str | None) -> bool:
@@ -22,6 +23,10 @@ class Passwords:
             self._threads, _check, password, stored or self._nobody
         )
         return found and stored is not None
+
+    async def hash(self, password: str) -> str:
+        """The hash to store. Raises ValueError over 72 bytes: see `too_long`."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, hash_now, password, self._cost)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

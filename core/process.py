@@ -22,7 +22,7 @@ from core.application import (
     finish_requests,
 )
 from core.database import Database
-from core.duties import Duty, always, every
+from core.duties import Duty, Listener, always, every
 from core.events import PURGE_SECONDS, Event, EventLog, purge
 from core.fanout import Fanout, connect
 from core.passwords import Passwords
@@ -43,14 +43,22 @@ log = logging.getLogger("tradepost.process")
 class Process:
     """Pools, application and background tasks of one process: `await open()`, then requests; `await close()` at the end."""
 
-    def __init__(self, config: CoreSettings, router: Router, refusals: dict[str, Refusal], duties: list[Duty]) -> None:
+    def __init__(
+        self,
+        config: CoreSettings,
+        router: Router,
+        refusals: dict[str, Refusal],
+        duties: list[Duty],
+        listeners: dict[str, list[Listener]],
+    ) -> None:
         self.config = config
+        self._listeners = listeners
         self._duties = [Duty(PURGE_SECONDS, purge), *duties]
         self._db = Database(config.database_url, size=config.db_pool_size, statement_cache=config.db_statement_cache)
         self._redis = connect(config.redis_url) if config.redis_url else None
         self._streams = Streams(self._db, config.sse_keepalive_seconds)
         self._fanout = Fanout(config.redis_url, config.redis_prefix) if config.redis_url else None
-        self._events = EventLog(self._db, self._streams.deliver, self._restart, self._carry)
+        self._events = EventLog(self._db, self._deliver, self._restart, self._carry)
         self._passwords = Passwords(config.bcrypt_cost)
         self._tasks: list[asyncio.Task[None]] = []
         self.app = Application(
@@ -73,11 +81,20 @@ class Process:
         duties = [every(duty, self.app) for duty in self._duties]
         self._tasks = [asyncio.create_task(task) for task in [*map(always, work), *duties]]
 
+    def _deliver(self, events: list[Event]) -> None:
+        for event in events:
+            for hear in self._listeners.get(event.topic, ()):
+                hear(self.app, event.payload)
+        self._streams.deliver(events)
+
     def _carry(self, events: list[Event]) -> None:
         if self._fanout:
             self._fanout.send(events)
 
     def _restart(self, head: int) -> None:
+        for listeners in self._listeners.values():
+            for hear in listeners:
+                hear(self.app, None)
         self._streams.restart(head)
         if self._fanout:
             self._fanout.restart()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.settings import CoreSettings, boolean, setting
+from core.settings import CoreSettings, boolean, number, one_of, setting
 
 IMPORT_KEY_CHARACTERS = 12
 
@@ -32,4 +32,22 @@ class Settings(CoreSettings):
         boolean,
         "anyone may read invoices and their stream, as seed 000 says; false: signed-in only",
         default=True,
+    )
+    password_policy: str = setting(
+        "PASSWORD_POLICY",
+        one_of("documented", "strict"),
+        "documented: each API's new passwords as its document says; strict: the rules of the books API everywhere",
+        default="documented",
+    )
+    sign_up_open: bool = setting(
+        "SIGN_UP_OPEN", boolean, "anyone may make themselves a MEMBER account; false: nobody", default=True
+    )
+    sign_ups_per_hour: int = setting(
+        "SIGN_UPS_PER_HOUR", number(1, 1_000_000, "accounts"), "sign-ups from one address within an hour", default=100
+    )
+    developer_options: bool = setting(
+        "DEVELOPER_OPTIONS",
+        boolean,
+        "a SUPERADMIN may clear tables and reset sequences; on in the demo",
+        default=False,
     )

@@ -165,7 +165,9 @@ def changed_settings() -> dict[str, Any]:
 @pytest.fixture
 def process(io_loop: Any, settings: Settings, changed_settings: dict[str, Any]) -> Iterator[Process]:
     """One server process, open, in the test's event loop."""
-    started = Process(replace(settings, **changed_settings), routes.router(), routes.refusals(), routes.duties())
+    started = Process(
+        replace(settings, **changed_settings), routes.router(), routes.refusals(), routes.duties(), routes.listeners()
+    )
     io_loop.run_sync(started.open)
     yield started
     io_loop.run_sync(started.close)

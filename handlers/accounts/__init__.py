@@ -7,10 +7,13 @@ from core.problem import Problem
 
 
 class AccountsDialect(Dialect):
-    """`{success, status_code, message, detail}` (seed 001); field errors under `errors` and, as seed 003 has them, bare."""
+    """`{success, status_code, message, detail}` (seed 001); field errors under `errors`, bare as seed 003 has them, and under
+    `error` and `details` as seed 004 does."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
-        whole = {"success": False, "status_code": problem.status, "message": problem.message}
+        whole = {
+            "success": False, "status_code": problem.status, "message": problem.message, "error": problem.message
+        }  # fmt: skip
         if problem.fields is not None:
-            return {**problem.fields, **whole, "errors": problem.fields}
+            return {**problem.fields, **whole, "errors": problem.fields, "details": problem.fields, **problem.extra}
         return {**whole, "detail": problem.message, **problem.extra}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.access import Access
-from core.problem import forbidden, not_signed_in
+from core.problem import Problem, forbidden, not_signed_in
 
 BUSINESS = ("sales", "pos", "books")
 ROLES: dict[str, tuple[str, ...]] = {
@@ -22,6 +22,17 @@ ROLES: dict[str, tuple[str, ...]] = {
     "VENDOR": ("vendor",),
     "MEMBER": ("books",),
 }
+STRANGERS = ("SALESREP", "VENDOR", "MEMBER")  # not of the firm: they see their own area and nothing of the firm's people
+
+
+def rank(role: str) -> int:
+    """How high a role stands: nobody gives one above their own, nor touches an account above it."""
+    return {"SUPERADMIN": 3, "ADMIN": 2, "OWNER": 2}.get(role, 1)
+
+
+def administers(caller: Any) -> bool:
+    """Whether a caller administers accounts: by role, or by the flag is_staff."""
+    return caller.is_staff or "administration" in ROLES[caller.role]
 
 
 def _signed_in(handler: Any) -> None:
@@ -40,4 +51,25 @@ def may_enter(area: str) -> Access:
     return Access(f"signed in, area {area}", check)
 
 
+def _administrator(handler: Any) -> None:
+    _signed_in(handler)
+    if not administers(handler.caller):
+        raise forbidden()
+
+
 signed_in = Access("signed in", _signed_in)
+administrator = Access("signed in, area administration, or is_staff", _administrator)
+
+
+def may_give(caller: Any, role: str, *, own: bool = False) -> None:
+    """Raises Problem 403 unless the caller may give this role (to themselves, where `own`)."""
+    if rank(role) > rank(caller.role):
+        raise Problem(403, "above", "You may not give a role above your own.")
+    if own and role != caller.role and rank(role) >= rank(caller.role):
+        raise Problem(403, "above", "You may not raise your own role.")
+
+
+def may_touch(caller: Any, role: str) -> None:
+    """Raises Problem 403 unless an account of this role stands no higher than the caller."""
+    if rank(role) > rank(caller.role):
+        raise Problem(403, "above", "You may not change an account whose role is above your own.")

@@ -28,15 +28,17 @@ SELECT account.id AS account_id, session.id AS session_id, extract(epoch FROM se
               account.is_staff, account.is_superuser, '[]'::json AS groups) shown;
 
 -- name: get_caller(session_id) -> row
-SELECT a.id AS account_id, s.id AS session_id, a.email, a.name, a.role, a.is_active, a.is_staff, a.is_superuser
+-- Of an inactive account also with its sessions revoked, so that its caller is told why.
+SELECT a.id AS account_id, a.public_id::text AS public_id, s.id AS session_id, a.email, a.name, a.role, a.is_active, a.is_staff,
+       a.is_superuser, s.revoked_at IS NOT NULL AS is_revoked, extract(epoch FROM s.expires_at)::bigint AS expires_at
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
- WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now();
+ WHERE s.id = $1 AND s.expires_at > now();
 
 -- name: get_refreshable(session_id) -> row
-SELECT a.id AS account_id, a.email, coalesce(nullif(a.username, ''), a.email) AS username, a.role, a.is_active,
+SELECT a.id AS account_id, a.email, coalesce(nullif(a.username, ''), a.email) AS username, a.role, a.company_name, a.is_active,
        s.id AS session_id, extract(epoch FROM s.expires_at)::bigint AS expires_at
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
- WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now();
+ WHERE s.id = $1 AND s.expires_at > now() AND (s.revoked_at IS NULL OR NOT a.is_active);
 
 -- name: list_ended(session_ids) -> rows
 -- Those of the given sessions that no longer let anyone in.

@@ -1,0 +1,48 @@
+-- The audit: who did what to which object, written in the transaction that did it. Nothing in it is ever changed.
+-- Safe beside a running release: creates new objects only.
+
+CREATE TABLE operations.audit (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at          timestamptz NOT NULL DEFAULT now(),
+    account_id  bigint,                          -- no foreign key: what an account did outlives the account
+    email       text        NOT NULL DEFAULT '', -- of that account, as it was then
+    address     text        NOT NULL DEFAULT '',
+    request_id  text        NOT NULL DEFAULT '',
+    action      text        NOT NULL,            -- object.verb, for example account.create
+    object_type text        NOT NULL,
+    object_id   text        NOT NULL DEFAULT '', -- as the API shows it
+    before      jsonb,                           -- of the changed fields; null where there was nothing before
+    after       jsonb
+);
+CREATE INDEX audit_at ON operations.audit (at, id);
+CREATE INDEX audit_account ON operations.audit (account_id, at, id);
+CREATE INDEX audit_action ON operations.audit (action, at, id);
+CREATE INDEX audit_object ON operations.audit (object_type, object_id, at, id);
+
+CREATE FUNCTION operations.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit is append-only' USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON operations.audit
+    FOR EACH STATEMENT EXECUTE FUNCTION operations.refuse_audit_change();
+
+-- The members of `one` that `other` doesn't have alike. Hashes of secrets are told as "***", the time of a change not at all.
+CREATE FUNCTION operations.differing(one jsonb, other jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT jsonb_object_agg(key, CASE WHEN key LIKE '%\_hash' AND value <> 'null' THEN '"***"'::jsonb ELSE value END)
+      FROM jsonb_each(one)
+     WHERE key <> 'updated_at' AND (other IS NULL OR other -> key IS DISTINCT FROM value)
+$$;
+
+-- Writes one entry. actor: {"account_id", "email", "address", "request_id"}. before and after: the object whole, null where
+-- it did not or does not exist; only what differs is kept, and a change that changes nothing leaves no entry.
+-- Call it in the SELECT list of the statement that makes the change: it runs once for each row.
+CREATE FUNCTION operations.note(actor jsonb, action text, object_type text, object_id text, before jsonb, after jsonb)
+RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    INSERT INTO operations.audit (account_id, email, address, request_id, action, object_type, object_id, before, after)
+    SELECT (actor ->> 'account_id')::bigint, coalesce(actor ->> 'email', ''), coalesce(actor ->> 'address', ''),
+           coalesce(actor ->> 'request_id', ''), action, object_type, coalesce(object_id, ''),
+           operations.differing(before, after), operations.differing(after, before)
+     WHERE before IS NULL OR after IS NULL OR operations.differing(before, after) IS NOT NULL
+        OR operations.differing(after, before) IS NOT NULL
+    RETURNING id
+$$;
