@@ -19,9 +19,11 @@ from core.fanout import connect
 from core.home import HomeError
 from core.installation import Installation
 from core.process import Process, listener, serve
+from core.storage import open_storage
 from core.unprivileged import EmbeddedError
 from handlers import routes
 from handlers.accounts import commands as accounts
+from handlers.accounts import menu_seed
 from handlers.operations.health import VERSION
 from handlers.settings import Settings
 
@@ -35,7 +37,14 @@ class Refused(Exception):
 
 def installed(args: argparse.Namespace) -> AbstractContextManager[Installation[Settings]]:
     home = Path(args.home) if args.demo else None
-    return installation.installed(Settings, ROOT / ".env", home, {"SALES_IMPORT_API_KEY": DEMO_IMPORT_KEY})
+    # A demo keeps to itself: its files go nowhere near the bucket that .env may name.
+    demo = {
+        "SALES_IMPORT_API_KEY": DEMO_IMPORT_KEY,
+        "DEVELOPER_OPTIONS": "true",
+        "USE_S3": "false",
+        "CLOUDFLARE_R2_ENABLED": "false",
+    }
+    return installation.installed(Settings, ROOT / ".env", home, demo)
 
 
 def command_serve(args: argparse.Namespace) -> int:
@@ -91,7 +100,8 @@ def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
         print(f"Tradepost {VERSION} serves {address}", flush=True)
         return
     lines = [f"Tradepost {VERSION} serves {address}  (demo: data in {here.folder})", *here.notes]
-    lines += [f"  sign in   {a.email} or {a.username}, password {a.password}  ({a.role})" for a in accounts.DEMO]
+    lines += [f"  sign in   {a.email} or {a.username}, password {a.password}  ({a.role})" for a in accounts.DEMO[:1]]
+    lines += [f"            {a.email}, {a.username}, {a.password}  ({a.role})" for a in accounts.DEMO[1:]]
     lines += [
         f"  import    X-API-KEY: {DEMO_IMPORT_KEY}",
         f"  live page {address}/live/",
@@ -133,6 +143,32 @@ def command_createsuperuser(args: argparse.Namespace) -> int:
         return 0
 
 
+def command_createstoreuser(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        password = None
+        if not args.noinput:
+            try:
+                password = os.environ.get("STOREUSER_PASSWORD") or getpass.getpass("Password: ")
+            except EOFError:
+                raise Refused(
+                    "Nobody is here to be asked; give STOREUSER_PASSWORD, or --noinput for none yet."
+                ) from None
+        refusal = asyncio.run(accounts.create_store_user(here.config, args.email, args.name, args.role, password))
+        if refusal:
+            raise Refused(refusal)
+        print(
+            f"created {args.email}" if password else f"created {args.email}, who can't sign in until given a password"
+        )
+        return 0
+
+
+def command_seed_menus(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        created, updated = asyncio.run(menu_seed.seed_menus(here.config, clear=args.clear))
+        print(f"menus: {created} created, {updated} changed")
+        return 0
+
+
 def command_demo(args: argparse.Namespace) -> int:
     args.demo = True
     with installed(args) as here:
@@ -143,7 +179,7 @@ def command_demo(args: argparse.Namespace) -> int:
 
 
 def command_check(args: argparse.Namespace) -> int:
-    """Each setting, Postgres, Redis, migrations: ok, or what to do."""
+    """Each setting, Postgres, Redis, migrations, media storage: ok, or what to do."""
     failed = 0
     try:
         with installed(args) as here:
@@ -153,6 +189,7 @@ def command_check(args: argparse.Namespace) -> int:
                 ("Postgres", _check_postgres),
                 ("migrations", _check_migrations),
                 ("Redis", _check_redis),
+                ("media storage", _check_storage),
             ):
                 try:
                     print(f"ok     {name}: {asyncio.run(test(here.config))}")
@@ -194,9 +231,24 @@ async def _check_redis(config: Settings) -> str:
         await client.aclose()
 
 
+async def _check_storage(config: Settings) -> str:
+    """Puts a file there and removes it again."""
+    storage = open_storage(config)
+    try:
+        await storage.put("check/written-by-server-check.txt", b"check\n", "text/plain")
+        await storage.remove("check/written-by-server-check.txt")
+        return "takes files and removes them"
+    finally:
+        await storage.close()
+
+
 def command_routes(args: argparse.Namespace) -> int:
     for path, handler in sorted(routes.router().routes):
-        print(f"{path:42} {', '.join(handler.methods()):28} {handler.access.says}")
+        by_access: dict[str, list[str]] = {}
+        for method in handler.methods():
+            by_access.setdefault(handler.access_to(method).says, []).append(method)
+        for says, methods in by_access.items():
+            print(f"{path:46} {', '.join(methods):28} {says}")
     return 0
 
 
@@ -250,6 +302,17 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--email")
     command.add_argument("--name", default="")
+    command = add(
+        "createstoreuser",
+        command_createstoreuser,
+        "create an account of any other role (password: asked for, or STOREUSER_PASSWORD)",
+    )
+    command.add_argument("--email", required=True)
+    command.add_argument("--role", required=True, metavar="ROLE", help="such as OWNER, ADMIN, EMPLOYEE, PICKER, PACKER")
+    command.add_argument("--name", default="")
+    command.add_argument("--noinput", action="store_true", help="ask for nothing: no password yet")
+    command = add("seed_menus", command_seed_menus, "create the menus of the staff client that are not there")
+    command.add_argument("--clear", action="store_true", help="first remove all menus, and who is shown which")
     add("demo", command_demo, "create the demo accounts; what is there stays")
     add("check", command_check, "say of each setting, Postgres, Redis and the migrations whether it is ok")
     add("routes", command_routes, "list paths, methods, and who may call", installed=False)

@@ -17,6 +17,7 @@ from core.passwords import Passwords
 from core.problem import Problem
 from core.router import Router
 from core.settings import CoreSettings
+from core.storage import Storage
 from core.streams import Streams
 from core.tokens import Tokens
 
@@ -47,6 +48,7 @@ class Application(tornado.web.Application):
         streams: Streams,
         passwords: Passwords,
         tokens: Tokens,
+        storage: Storage,
     ) -> None:
         super().__init__()
         self.config = config
@@ -58,6 +60,7 @@ class Application(tornado.web.Application):
         self.streams = streams
         self.passwords = passwords
         self.tokens = tokens
+        self.storage = storage
         self.draining = False
         self.active = 0  # requests begun and not finished
         self._name, self._requests = secrets.token_hex(4), itertools.count(1)

@@ -78,14 +78,14 @@ class EventLog:
         """Something was committed; look now instead of at the next tick."""
         self._hinted.set()
 
-    def is_known(self, seconds: float) -> bool:
-        """Whether all that was committed until `seconds` ago, by whomever, has been delivered here. Who asks relies on it: for
-        a while the log is then looked at often enough that the next answer is yes."""
+    def is_known(self, seconds: float, since: float = -math.inf) -> bool:
+        """Whether all that was committed until `seconds` ago, by whomever, and all until `since` (monotonic) has been delivered
+        here. Who asks relies on it: for a while the log is then looked at often enough that the next answer is yes."""
         now = monotonic()
         if now >= self._keen_until:
             self.hint()
         self._keen_until = now + KEEN_SECONDS
-        return now - self._known_until <= seconds
+        return self._known_until >= max(now - seconds, since)
 
     async def run(self) -> None:
         """Relay until cancelled. The database being away only pauses it."""

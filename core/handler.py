@@ -10,13 +10,14 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import asyncpg
 import tornado.iostream
 import tornado.web
 
-from core import json_text, logs, network, schema
+from core import form, json_text, logs, network, schema
 from core.access import Access
 from core.dialect import Dialect
 from core.problem import Problem, invalid, unavailable
@@ -39,12 +40,14 @@ class Handler(tornado.web.RequestHandler):
 
     application: "Application"
     dialect: ClassVar[Dialect] = Dialect()
-    access: ClassVar[Access]
+    access: ClassVar[Access | dict[str, Access]]  # of all methods, or by method, "*" for those not named
     authenticates: ClassVar[bool] = True  # False: whatever credentials come along are not looked at
+    forms: ClassVar[bool] = False  # True: a body may also be a form, with files
     left = False  # no longer among the active requests
     refused = ""  # why, for the log
     body: Any = None  # the validated body
     body_text = ""  # and as it was sent, for Postgres
+    files: form.Files = MappingProxyType({})  # what a form brought beside it
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -68,6 +71,12 @@ class Handler(tornado.web.RequestHandler):
     @classmethod
     def methods(cls) -> list[str]:
         return [method for method in METHODS if getattr(cls, method.lower()) is not getattr(Handler, method.lower())]
+
+    @classmethod
+    def access_to(cls, method: str) -> Access:
+        if isinstance(cls.access, Access):
+            return cls.access
+        return cls.access.get("GET" if method == "HEAD" else method) or cls.access["*"]
 
     @classmethod
     def allowed(cls) -> str:
@@ -120,8 +129,9 @@ class Handler(tornado.web.RequestHandler):
             raise Problem(400, "unknown-host", "This server does not answer to that host name (ALLOWED_HOSTS).")
         if self.authenticates:
             await self.authenticate()
-        if self.access.check is not None:
-            self.access.check(self)
+        access = self.access_to(self.request.method or "")
+        if access.check is not None:
+            access.check(self)
 
     async def authenticate(self) -> None:
         """Find out who calls. An application's base handler does; core knows no accounts."""
@@ -129,6 +139,9 @@ class Handler(tornado.web.RequestHandler):
     async def read_body(self, expected: schema.Schema) -> None:
         """Read and validate the body into self.body and self.body_text. Raises Problem: 415, 400."""
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if self.forms and kind in form.TYPES:
+            self.body, self.body_text, self.files = await asyncio.to_thread(form.read, self.request, expected)
+            return
         if kind not in ("", "application/json") and not (kind.startswith("application/") and kind.endswith("+json")):
             raise Problem(415, "not-json-type", f'Unsupported media type "{kind}" in request.')
         if len(self.request.body) < LARGE_BODY:

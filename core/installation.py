@@ -61,7 +61,7 @@ class Installation(Generic[Some]):
 def installed(
     kind: type[Some], dotenv: Path, home: Path | None, defaults: Mapping[str, str]
 ) -> Iterator[Installation[Some]]:
-    """The settings of `kind`; with a home, its own Postgres, Redis and key, and `defaults`. All of it ends with the block.
+    """The settings of `kind`; with a home, its own Postgres, Redis, key and media folder, and `defaults`. All of it ends with the block.
 
     Raises SettingsError, HomeError, EmbeddedError.
     """
@@ -75,7 +75,7 @@ def installed(
             ours = open_home(home.absolute())
             ending.callback(ours.close)
             # A key of its own: with production's, a token of the demo would be good there.
-            env |= {"SECRET_KEY": ours.secret("secret_key"), **defaults}
+            env |= {"SECRET_KEY": ours.secret("secret_key"), "MEDIA_ROOT": str(ours.path / "media"), **defaults}
             ending.callback(lambda: [service.stop() for service in reversed(services)])  # those that run by then
             postgres = start_postgres(ours)
             services.append(postgres)

@@ -1,4 +1,4 @@
-"""Pages of a list: `page` and `page_size` in, `{"count", "next", "previous", "results"}` out."""
+"""Pages of a list: `page` and `page_size` in, `{"count", "next", "previous", "results"}` out, or its parts for another body."""
 
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -30,24 +30,43 @@ def requested(handler: Handler, *, default: int, most: int) -> Page:
     return Page(int(number), items)
 
 
-def envelope(handler: Handler, count: int, number: int, size: int, results: str | None) -> str:
-    """The body around `results` (JSON text; None: there is no such page, 404). Links keep the other parameters, keys in order."""
+class Parts(NamedTuple):
+    """What a list's body says of one page. next, previous, results: JSON text."""
+
+    total: int  # `count` in the body
+    next: str
+    previous: str
+    results: str
+
+
+def parts(handler: Handler, count: int, number: int, size: int, results: str | None) -> Parts:
+    """results: JSON text; None: there is no such page, 404. Links keep the other parameters, keys in order."""
     if results is None:
         raise not_found("Invalid page.")
     following = _link(handler, number + 1) if number * size < count else "null"
     previous = _link(handler, number - 1) if number > 1 else "null"
-    return f'{{"count":{count},"next":{following},"previous":{previous},"results":{results}}}'
+    return Parts(count, following, previous, results)
+
+
+def envelope(handler: Handler, count: int, number: int, size: int, results: str | None) -> str:
+    """The body around `results`, as `parts` takes them."""
+    page = parts(handler, count, number, size, results)
+    return f'{{"count":{page.total},"next":{page.next},"previous":{page.previous},"results":{page.results}}}'
 
 
 def _link(handler: Handler, number: int) -> str:
+    return link(handler, page=number if number > 1 else None)  # the first page is the one without a number
+
+
+def link(handler: Handler, **changed: Any) -> str:
+    """This request's own URL, as JSON text, with some parameters changed; None leaves one out."""
     parameters: list[tuple[str, Any]] = [
         (name.encode("latin-1").decode("utf-8", "replace"), value)  # Tornado leaves names in latin-1
         for name in handler.request.query_arguments
         for value in handler.get_query_arguments(name)
-        if name not in ("page", "token")
+        if name not in changed and name != "token"
     ]
-    if number > 1:  # the first page is the one without a number
-        parameters.append(("page", number))
+    parameters += [(name, value) for name, value in changed.items() if value is not None]
     query = urlencode(sorted(parameters, key=lambda pair: pair[0]))
     url = f"{handler.origin}{handler.request.path}{'?' + query if query else ''}"
     return '"' + url.replace("\\", "%5C").replace('"', "%22") + '"'

@@ -29,6 +29,7 @@ from core.passwords import Passwords
 from core.problem import Problem
 from core.router import Router
 from core.settings import CoreSettings
+from core.storage import open_storage
 from core.streams import Streams
 from core.tokens import Tokens
 
@@ -64,6 +65,7 @@ class Process:
         self.app = Application(
             config, router, refusals, db=self._db, redis=self._redis, events=self._events,
             streams=self._streams, passwords=self._passwords, tokens=Tokens(config.secret_key),
+            storage=open_storage(config),
         )  # fmt: skip
 
     async def open(self) -> None:
@@ -108,6 +110,7 @@ class Process:
             self._tasks = list(pending)
         self._streams.close()
         self._passwords.close()
+        await self.app.storage.close()
         await self._db.close()
         if self._redis is not None:
             await self._redis.aclose()

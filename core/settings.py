@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from dotenv import dotenv_values
 
+ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY_BYTES = 32  # RFC 7518, 3.2: an HS256 key is at least as long as the hash
 SECRET_KEY_CHARACTERS = 10  # different ones; "changeme" over and over is none that was made at random
 
@@ -129,6 +130,22 @@ def key(value: str) -> str:
     return value
 
 
+def plain_name(value: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,254}", value):
+        raise ValueError("must be letters, digits, dots and hyphens")
+    return value
+
+
+def public_address(value: str) -> str:
+    """A host with or without scheme and path, as seed 001 writes it: media.example.com."""
+    return url("http", "https")(value if "://" in value else f"https://{value}")
+
+
+def folder(value: str) -> str:
+    """A relative one is beside server.py, wherever the program was started from."""
+    return str(ROOT / Path(value).expanduser())
+
+
 @dataclass(frozen=True)
 class CoreSettings:
     """What any server built on core needs. An application's own settings are fields of a subclass."""
@@ -199,6 +216,42 @@ class CoreSettings:
     log_format: str = setting(
         "LOG_FORMAT", one_of("text", "json"), "one line a record, as text or JSON", default="text"
     )
+    media_root: str = setting(
+        "MEDIA_ROOT", folder, "folder of uploaded files, unless they are in S3 or R2", default=str(ROOT / "media")
+    )
+    use_s3: bool = setting("USE_S3", boolean, "uploaded files are kept in S3", default=False)
+    s3_access_key_id: str = setting("AWS_ACCESS_KEY_ID", text, "S3: the key's id", default="", secret=True)
+    s3_secret_access_key: str = setting("AWS_SECRET_ACCESS_KEY", text, "S3: the key", default="", secret=True)
+    s3_bucket: str = setting("AWS_STORAGE_BUCKET_NAME", plain_name, "S3: the bucket's name", default="")
+    s3_region: str = setting("AWS_S3_REGION_NAME", plain_name, "S3: the bucket's region", default="us-east-1")
+    s3_endpoint_url: str = setting(
+        "AWS_S3_ENDPOINT_URL", url("http", "https"), "S3: where it is, when it isn't Amazon's", default=""
+    )
+    s3_presigned: bool = setting(
+        "USE_S3_PRESIGNED_URLS",
+        boolean,
+        "S3: links are signed and expire; false: anyone may read the bucket",
+        default=True,
+    )
+    s3_link_seconds: int = setting(
+        "S3_PRESIGNED_URL_EXPIRATION", number(60, 604_800, "seconds"), "S3 and R2: life of a signed link", default=3600
+    )
+    r2_enabled: bool = setting("CLOUDFLARE_R2_ENABLED", boolean, "uploaded files are kept in R2", default=False)
+    r2_access_key: str = setting("CLOUDFLARE_R2_ACCESS_KEY", text, "R2: the key's id", default="", secret=True)
+    r2_secret_key: str = setting("CLOUDFLARE_R2_SECRET_KEY", text, "R2: the key", default="", secret=True)
+    r2_bucket: str = setting("CLOUDFLARE_R2_BUCKET", plain_name, "R2: the bucket's name", default="")
+    r2_endpoint: str = setting(
+        "CLOUDFLARE_R2_BUCKET_ENDPOINT",
+        url("http", "https"),
+        "R2: https://ACCOUNT.r2.cloudflarestorage.com",
+        default="",
+    )
+    r2_public_url: str = setting(
+        "CLOUDFLARE_R2_PUBLIC_URL",
+        public_address,
+        "R2: domain that serves the bucket to anyone; links are then unsigned",
+        default="",
+    )
 
 
 Some = TypeVar("Some", bound=CoreSettings)
@@ -230,6 +283,7 @@ def read(kind: type[Some], env: Mapping[str, str]) -> Some:
             wrong += error.lines
         except ValueError as error:
             wrong.append(f"{name}: {error}")
+    wrong += _storage(kind, values, env)
     if wrong:
         raise SettingsError(wrong, right)
     return kind(**values)
@@ -239,6 +293,27 @@ def described(f: Field[Any], value: Any) -> str:
     """The setting with its value; of a secret, only whether it is set."""
     shown = ("(set)" if value else "(not set)") if f.metadata["secret"] else value
     return f"{f.metadata['name']} = {shown}"
+
+
+def _storage(kind: type[CoreSettings], values: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
+    """What is wrong with the choice of where uploaded files are kept, a line each."""
+    lines = []
+    for switch, needed in {
+        "use_s3": ("s3_access_key_id", "s3_secret_access_key", "s3_bucket"),
+        "r2_enabled": ("r2_access_key", "r2_secret_key", "r2_bucket", "r2_endpoint"),
+    }.items():
+        known = {f.name: f.metadata for f in fields(kind) if f.name in (switch, *needed)}
+        if values.get(switch):
+            lines += [
+                f"{known[name]['name']} is missing: {known[switch]['name']} is true, and needs it ({known[name]['says']})"
+                for name in needed
+                if known[name]["name"] not in env
+            ]
+    if values.get("use_s3") and values.get("r2_enabled"):
+        lines.append(
+            "CLOUDFLARE_R2_ENABLED is true, and USE_S3 too: files are kept in one place, so leave one of them out"
+        )
+    return lines
 
 
 def _database_url(env: Mapping[str, str]) -> str:

@@ -38,6 +38,20 @@ class Query:
     def __init__(self, name: str, parameters: tuple[str, ...], kind: str, text: str) -> None:
         self.name, self.parameters, self.kind, self.text = name, parameters, kind, text
         self._names = set(parameters)
+        self._ordered: dict[str, Query] = {}
+
+    def ordered(self, by: str) -> "Query":
+        """The same query in another order. `by` replaces what the text has between `ORDER BY` and `/* or as asked */`; it is
+        SQL, so it must come from an allow-list."""
+        if by not in self._ordered:
+            self._ordered[by] = self._in_order(by)
+        return self._ordered[by]
+
+    def _in_order(self, by: str) -> "Query":
+        text, replaced = re.subn(r"ORDER BY .*? /\* or as asked \*/", lambda found: f"ORDER BY {by}", self.text)
+        if not replaced:
+            raise ValueError(f"{self.name} is in one order only")
+        return Query(self.name, self.parameters, self.kind, text)
 
     def __call__(self, db: Runner, **given: Any) -> Awaitable[Any]:
         if given.keys() != self._names:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 import selectors
-from collections import deque
+from collections import defaultdict, deque
 from time import monotonic
 from typing import Any
 
@@ -50,7 +50,7 @@ class Streams:
         self._queued = asyncio.Event()
         self._selector = selectors.DefaultSelector()
         self._closed = False
-        self._restarts = 0
+        self._beginnings: defaultdict[str, int] = defaultdict(int)  # by topic: how often its readers had to begin anew
         self.head = 0
         self.count = 0
 
@@ -61,14 +61,26 @@ class Streams:
 
     def restart(self, head: int) -> None:
         """The log went back to `head` (a restored database): what was seen is no more, every reader loads its list anew."""
-        self._restarts += 1
         self._queue.clear()
         self._recent.clear()
         self.head = head
-        for streams in list(self._topics.values()):
-            for stream in list(streams):
-                stream.position = head
-                self._write(stream, b"id: %d\n%s" % (head, RESET))
+        for topic in list(self._beginnings):
+            self._begin_anew(topic)
+
+    def reset(self, topic: str) -> None:
+        """What was told of this topic is no more: its readers load their lists anew, and nothing of it is sent again.
+
+        For a listener (core/duties.py), so before the events that come with what it heard are delivered; see serve().
+        """
+        self._queue = deque(event for event in self._queue if event.topic != topic)
+        self._recent.clear()
+        self._begin_anew(topic)
+
+    def _begin_anew(self, topic: str) -> None:
+        self._beginnings[topic] += 1
+        for stream in list(self._topics.get(topic, ())):
+            stream.position = self.head
+            self._write(stream, b"id: %d\n%s" % (self.head, RESET))
 
     def leases(self) -> set[int]:
         """What the open streams' rights depend on."""
@@ -98,11 +110,11 @@ class Streams:
         while True:
             await self._queued.wait()
             self._queued.clear()
-            batch, restarts = list(self._queue), self._restarts
+            batch, beginnings = list(self._queue), self._beginnings.copy()
             self._queue.clear()
             for topic, streams in list(self._topics.items()):
                 wanted = [event for event in batch if event.topic == topic]
-                if not wanted:
+                if not wanted or self._beginnings[topic] != beginnings[topic]:
                     continue
                 first, last = wanted[0].position, wanted[-1].position
                 whole = b"".join([event.frame for event in wanted])
@@ -118,8 +130,8 @@ class Streams:
                     writes += 1
                     if writes % YIELD_EVERY == 0:
                         await asyncio.sleep(0)
-                        if self._restarts != restarts:
-                            break  # what is left of this batch belongs to the log as it was
+                        if self._beginnings[topic] != beginnings[topic]:
+                            break  # what is left of this batch is no more
 
     async def _keeping_alive(self) -> None:
         while True:
@@ -134,9 +146,10 @@ class Streams:
 
     # One stream's life
 
-    async def serve(self, handler: Any, topic: str, lease: int | None = None) -> None:
+    async def serve(self, handler: Any, topic: str, lease: int | None = None, *, ended_by: str = "") -> None:
         """Turn the handler's request into a stream of `topic`. `Last-Event-ID` or `?lastEventId=` resumes it.
 
+        ended_by: the topic of the events that come with reset(topic); a reader who missed one gets its `event: reset` now.
         An id that is too old, or none of ours, gets `event: reset` (the client should load its list anew), never an error.
         Raises Problem 503 when what was missed can't be read now; after that the connection is the stream's.
         """
@@ -145,10 +158,11 @@ class Streams:
             handler.finish()
             return
         last = handler.request.headers.get("Last-Event-ID") or handler.get_query_argument("lastEventId", "")
-        after, reset = await self._resume_at(last)
+        beginning = self._beginnings[topic]
+        after, reset = await self._resume_at(last, ended_by)
         if self._closed:
             raise unavailable("The server is stopping. Please reconnect.", 1)
-        head, restarts = response_head(handler), self._restarts
+        head = response_head(handler)
         connection = handler.detach()
         try:
             if connection.closed():  # the reader left while we looked for what it missed
@@ -167,12 +181,12 @@ class Streams:
             await self._replay(stream)
         except Problem:
             self._close(stream)  # the database went away meanwhile; the client resumes where it is
-        if self._restarts != restarts:
-            self._close(stream)
+        if self._beginnings[topic] != beginning:
+            self._close(stream)  # it was not among those told to begin anew; its reconnect is
         if stream.socket is not None:
             self._topics.setdefault(topic, {})[stream] = None
 
-    async def _resume_at(self, last: str) -> tuple[int, bool]:
+    async def _resume_at(self, last: str, ended_by: str) -> tuple[int, bool]:
         """The position after which the stream continues, and whether the client must be told that something is missing."""
         if not last:
             return self.head, False
@@ -185,7 +199,15 @@ class Streams:
             oldest = await query.get_oldest(self._db)
             if oldest is None or oldest > after + 1:
                 return self.head, True
+        if after < self.head and ended_by and await self._has_any(ended_by, after):
+            return self.head, True
         return after, False
+
+    async def _has_any(self, topic: str, after: int) -> bool:
+        """Whether there was an event of this topic after a position."""
+        if self._recent.has_all_after(after):
+            return bool(self._recent.after(after, topic))
+        return bool(await query.list_topic_after(self._db, topic=topic, position=after, until=self.head, most=1))
 
     async def _replay(self, stream: Stream) -> None:
         """Send what lies between the stream's position and the head, at the reader's pace."""

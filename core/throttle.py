@@ -1,5 +1,6 @@
-"""Counting failures within a window: in Redis where there is one, else in this process."""
+"""Counting failures, or tries, within a window: in Redis where there is one, else in this process."""
 
+import ipaddress
 import logging
 import math
 import time
@@ -7,6 +8,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 import redis.exceptions
+
+from core.problem import Problem
 
 MOST_KEYS = 100_000  # kept in process; strangers must not be able to fill the memory
 AWAY_SECONDS = 5  # without asking a Redis that did not answer: each sign-in would wait for it again
@@ -71,5 +74,33 @@ class Throttle:
             return await answer
         except (redis.exceptions.RedisError, OSError):
             self._away_until = time.monotonic() + AWAY_SECONDS
-            log.warning("redis is away, failed sign-ins are counted in this process")
+            log.warning("redis is away, what is limited is counted in this process")
             return None
+
+
+def throttle(app: Any, name: str, limit: int, seconds: int) -> Throttle:
+    """The application's throttle of that name."""
+    found = app.shared.get(f"throttle {name}")
+    if found is None:
+        found = Throttle(app.redis, f"{app.config.redis_prefix}{name}:", limit, seconds)
+        app.shared[f"throttle {name}"] = found
+    return found
+
+
+def source(address: str) -> str:
+    """What an address is counted by: itself; of IPv6 its /64, for whoever has one address has all of that."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
+
+
+def too_many(what: str, seconds: int) -> Problem:
+    """429 (RFC 6585, 4): `Too many WHAT. Try again in SECONDS seconds.`"""
+    told = f"Too many {what}. Try again in {seconds} seconds."
+    return Problem(429, "throttled", told, headers={"Retry-After": str(seconds)})

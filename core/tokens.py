@@ -35,14 +35,14 @@ class Tokens:
         }
         return jwt.encode(whole, self._key, algorithm="HS256")
 
-    def read(self, kind: str, token: str) -> dict[str, Any]:
-        """Its claims. Raises TokenError."""
+    def read(self, kind: str | tuple[str, ...], token: str) -> dict[str, Any]:
+        """Its claims, of a token of this kind, or one of these. Raises TokenError."""
         try:
             claims = jwt.decode(token, self._key, algorithms=["HS256"], leeway=LEEWAY, options={"require": _REQUIRED})
         except jwt.ExpiredSignatureError:
             raise TokenError("expired") from None
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise TokenError("invalid") from None
-        if claims["token_type"] != kind:
+        if claims["token_type"] not in ([kind] if isinstance(kind, str) else kind):
             raise TokenError("wrong type")
         return claims

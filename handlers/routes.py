@@ -4,11 +4,29 @@ from core.application import Refusal, constraint_refusals
 from core.duties import Duty, Listener
 from core.router import Router
 from handlers import pages
-from handlers.accounts import caller, profile, sign_in
-from handlers.operations import Nowhere, health, index
+from handlers.accounts import (
+    books_profile,
+    caller,
+    department,
+    directory,
+    job_title,
+    menu,
+    password,
+    profile,
+    session,
+    shop_user,
+    sign_in,
+    sign_up,
+    token,
+    user,
+)
+from handlers.operations import Nowhere, audit, developer, health, index, media
 from handlers.sales import SalesHandler, board, invoice, stream
 
-MODULES = [caller, sign_in, profile, invoice, stream, board, health, index, pages]
+MODULES = [
+    caller, directory, sign_in, token, sign_up, session, password, profile, books_profile, user, department, job_title, menu, shop_user,
+    invoice, stream, board, health, index, audit, developer, media, pages,
+]  # fmt: skip
 
 
 class NowhereInSales(Nowhere):

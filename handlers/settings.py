@@ -39,6 +39,12 @@ class Settings(CoreSettings):
         "documented: each API's new passwords as its document says; strict: the rules of the books API everywhere",
         default="documented",
     )
+    refresh_token_rotation: str = setting(
+        "REFRESH_TOKEN_ROTATION",
+        one_of("off", "strict"),
+        "off: a refresh token is good as long as its session; strict: for one renewal, and using an older one ends the session",
+        default="off",
+    )
     sign_up_open: bool = setting(
         "SIGN_UP_OPEN", boolean, "anyone may make themselves a MEMBER account; false: nobody", default=True
     )

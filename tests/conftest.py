@@ -34,6 +34,7 @@ IMPORT_KEY = "test-import-key"
 PASSWORD = "password123"
 TEMPLATE = "template_of_tests"
 FOLDER = "tradepost-tests-"
+BOUNDARY = "boundary-of-tests"
 _numbers = itertools.count(1)
 
 
@@ -142,7 +143,7 @@ def database_url(services: Services) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def settings(database_url: str, services: Services) -> Settings:
+def settings(database_url: str, services: Services, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The module's settings."""
     return Settings(
         secret_key="test-secret-key-of-at-least-32-bytes!",
@@ -153,6 +154,7 @@ def settings(database_url: str, services: Services) -> Settings:
         bcrypt_cost=4,
         db_pool_size=10,
         sse_keepalive_seconds=0.2,
+        media_root=str(tmp_path_factory.mktemp("media")),
     )
 
 
@@ -200,6 +202,24 @@ class Answer:
         return json.loads(self.text)
 
 
+def multipart(form: dict[str, Any], files: dict[str, tuple[str, bytes]]) -> tuple[str, bytes]:
+    """The content type and the body of a form (RFC 7578)."""
+    parts = [
+        (f'name="{name}"', str(one).encode())
+        for name, value in form.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    parts += [
+        (f'name="{name}"; filename="{filename}"\r\nContent-Type: application/octet-stream', data)
+        for name, (filename, data) in files.items()
+    ]
+    body = b"".join(
+        f"--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + data + b"\r\n"
+        for head, data in parts
+    )
+    return f"multipart/form-data; boundary={BOUNDARY}", body + f"--{BOUNDARY}--\r\n".encode()
+
+
 class Api:
     """A client of the server under test. `token` and `key` go along as credentials where given."""
 
@@ -215,9 +235,14 @@ class Api:
         token: str | None = None,
         key: str | None = None,
         headers: dict[str, str] | None = None,
+        form: dict[str, Any] | None = None,
+        files: dict[str, tuple[str, bytes]] | None = None,
     ) -> Answer:
-        """body: bytes are sent as they are, anything else as JSON."""
+        """body: bytes are sent as they are, anything else as JSON. form (a list repeats its field), files (name and content):
+        sent as multipart/form-data instead."""
         sent = {} if body is None else {"Content-Type": "application/json"}
+        if form is not None or files is not None:
+            sent["Content-Type"], body = multipart(form or {}, files or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         if key is not None:
@@ -261,7 +286,7 @@ def sign_in(api: Api, settings: Settings, io_loop: Any) -> Callable[..., Any]:
 
     async def sign_in(role: str = "USER", email: str | None = None) -> Any:
         email = email or f"{role.lower()}@example.com"
-        await commands._create(settings, email, "", role.title(), role, PASSWORD, role in ("SUPERADMIN", "ADMIN"))
+        await commands.create(settings, email, role.title(), role, PASSWORD, staff=role in ("SUPERADMIN", "ADMIN"))
         answer = await api.post("/api/auth/login/", {"email": email, "password": PASSWORD})
         assert answer.status == 200, answer.text
         return answer.json

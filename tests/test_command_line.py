@@ -92,10 +92,16 @@ def test_the_version_is_one_line_and_the_routes_are_all_there():
     assert (version.returncode, version.stderr) == (0, "")
     assert re.fullmatch(r"Tradepost [0-9]+\.[0-9]+\.[0-9]+\n", version.stdout)
     lines = listed.stdout.splitlines()
-    assert listed.returncode == 0 and len(lines) == len(routes.router().routes)
+    assert listed.returncode == 0 and {line.split()[0] for line in lines} == {
+        route.path for route in routes.router().routes
+    }
     for path, handler in routes.router().routes:
-        (line,) = [line for line in lines if line.split()[0] == path]
-        assert ", ".join(handler.methods()) in line and line.endswith(handler.access.says)
+        own = [line for line in lines if line.split()[0] == path]
+        for method in handler.methods():
+            says = handler.access_to(method).says
+            assert [
+                line for line in own if re.search(rf"\b{method}\b", line.removesuffix(says)) and line.endswith(says)
+            ], path
 
 
 def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path):
@@ -188,7 +194,7 @@ def test_createsuperuser_makes_one_who_can_sign_in_and_refuses_what_is_weak(env,
         (["--email", "BOSS@example.com"], {}, "There is an account with BOSS@example.com already"),
         (["--email", "nobody"], {}, "is not an e-mail address"),
         (["--email", "a@example.com"], {"SUPERUSER_PASSWORD": "seven77"}, "at least 8"),
-        (["--email", "a@example.com"], {"SUPERUSER_PASSWORD": "é" * 37}, "at most 72 bytes"),
+        (["--email", "a@example.com"], {"SUPERUSER_PASSWORD": "é" * 37}, "no more than 72 bytes"),
         (["--email", "a@example.com", "--name", "x" * 151], {}, "at most 150"),
     ):
         said = refusal("createsuperuser", *arguments, **{**good, **changed})
@@ -200,6 +206,48 @@ def test_createsuperuser_makes_one_who_can_sign_in_and_refuses_what_is_weak(env,
         "Tradepost: Nobody is here to be asked; give --email and SUPERUSER_PASSWORD.\n",
     )
     assert ask(env["DATABASE_URL"], "SELECT count(*) FROM accounts.account") == [(1,)]
+
+
+def test_createstoreuser_makes_any_other_role_with_a_password_or_without(env, refusal):
+    given = {**env, "STOREUSER_PASSWORD": "a-good-password"}
+    arguments = ("createstoreuser", "--email", "pia@example.com", "--role", "PICKER", "--name", "Pia Picker")
+    made = run(*arguments, **given)
+    assert (made.returncode, made.stdout) == (0, "created pia@example.com\n")
+    later = run("createstoreuser", "--email", "later@example.com", "--role", "STORE", "--noinput", **given)
+    assert (later.returncode, later.stdout) == (
+        0,
+        "created later@example.com, who can't sign in until given a password\n",
+    )
+    rows = ask(
+        env["DATABASE_URL"],
+        "SELECT role, name, first_name, is_staff, password_hash FROM accounts.account WHERE email IN ('pia@example.com', 'later@example.com') ORDER BY id",
+    )
+    assert rows[0][:4] == ("PICKER", "Pia Picker", "Pia", False) and bcrypt.checkpw(
+        b"a-good-password", rows[0][4].encode()
+    )
+    assert rows[1] == ("STORE", "", "", False, None)
+    noted = ask(
+        env["DATABASE_URL"],
+        "SELECT address, after ->> 'email' FROM operations.audit WHERE action = 'account.create' ORDER BY id",
+    )
+    assert ("command line", "later@example.com") in noted
+    for changed, told in (
+        (["--role", "SUPERADMIN"], "is not a role"),
+        (["--role", "picker"], "choose one of ADMIN"),
+        (["--email", "PIA@example.com"], "already"),
+    ):
+        assert told in refusal(*arguments, *changed, **given)
+    alone = run(*arguments, **env)
+    assert (alone.returncode, alone.stderr.count("\n")) == (1, 1) and "STOREUSER_PASSWORD" in alone.stderr
+
+
+def test_seed_menus_makes_the_menus_once_and_clear_empties_them_first(env):
+    first, second = run("seed_menus", **env), run("seed_menus", **env)
+    assert re.fullmatch(r"menus: [1-9][0-9] created, 0 changed\n", first.stdout), first.stderr
+    assert second.stdout == "menus: 0 created, 0 changed\n"
+    ask(env["DATABASE_URL"], "UPDATE accounts.menu_item SET name = 'Mine' WHERE code = 'dashboard' RETURNING 1")
+    assert run("seed_menus", **env).stdout == "menus: 0 created, 1 changed\n"
+    assert run("seed_menus", "--clear", **env).stdout == first.stdout
 
 
 def test_createsuperuser_before_migrating_says_so(env, empty):

@@ -6,6 +6,7 @@ whichever process or program made it, with Redis or without.
 """
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -42,11 +43,12 @@ class Callers:
     def __init__(self) -> None:
         self._by_session: dict[int, tuple[Caller, float]] = {}  # with the moment until which it is remembered (epoch)
         self._changes = 0
+        self._changed_here = -math.inf  # when this process last changed an account or session (monotonic)
 
     async def find(self, app: Any, session_id: int) -> Caller | None:
         """The caller of a session that has not ended; None when it has, or never was. An inactive account's is found too."""
         now = time.time()
-        if app.events.is_known(KNOWN_SECONDS):
+        if app.events.is_known(KNOWN_SECONDS, self._changed_here):
             caller, until = self._by_session.get(session_id, (None, 0.0))
             if caller is not None and now < until and now < caller.expires_at:
                 return caller
@@ -57,11 +59,17 @@ class Callers:
         caller = Caller(**dict(row))
         if caller.is_active and caller.is_revoked:
             return None
-        if caller.is_active and changes == self._changes:  # else what was read may be older than an event heard meanwhile
+        if (
+            caller.is_active and changes == self._changes
+        ):  # else what was read may be older than an event heard meanwhile
             if len(self._by_session) >= MOST_REMEMBERED:
                 self._by_session.clear()
             self._by_session[session_id] = (caller, now + REMEMBERED_SECONDS)
         return caller
+
+    def changed_here(self) -> None:
+        """This process has just changed some account or session: nobody is believed until the log has told which."""
+        self._changed_here = time.monotonic()
 
     def hear(self, payload: bytes | None) -> None:
         """Forget the account or session that changed; all of them when that can't be told."""
@@ -96,12 +104,12 @@ async def find_caller(app: Any, session_id: Any) -> Caller | None:
 
 
 class ChangesCallers:
-    """For handlers whose writes change accounts or sessions: in this process the very next request feels it."""
+    """For handlers whose writes may change accounts or sessions: in this process the very next request feels it."""
 
     application: Any
 
     def committed(self) -> None:
-        callers(self.application).hear(None)
+        callers(self.application).changed_here()
         super().committed()  # type: ignore[misc]
 
 

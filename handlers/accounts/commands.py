@@ -1,14 +1,17 @@
-"""Accounts made from the command line: the first superuser, and those of the demo."""
+"""Accounts made from the command line: the first superuser, the shop's people, and those of the demo."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import asyncpg
 
 from core import passwords, schema, sql
 from core.database import Database
+from handlers.accounts import menu_seed, password_rules
+from handlers.accounts.roles import ROLES
 from handlers.settings import Settings
 
-SHORTEST_PASSWORD = 8
 LONGEST_NAME = 150  # as the column
 
 query = sql.load("accounts/account")
@@ -20,52 +23,93 @@ class DemoAccount(NamedTuple):
     name: str
     role: str
     password: str
+    menus: tuple[str, ...] = ()  # codes; * for all
 
 
-DEMO = [DemoAccount("admin@example.com", "admin", "Demo Admin", "SUPERADMIN", "admin123")]
+_PICKING = ("dashboard", "invoice", "invoice_list", "my_assigned_bills", "history")
+_PACKING = ("dashboard", "packing", "packing_list", "my_assigned_packing", "history")
+_DELIVERY = ("dashboard", "delivery", "delivery_dispatch", "my_assigned_delivery", "history")
+_OFFICE = ("dashboard", "invoice", "invoice_list", "history")
+
+# One of every role. Names and passwords of the documents' own samples where they have one.
+DEMO = [
+    DemoAccount("admin@example.com", "admin", "Demo Admin", "SUPERADMIN", "admin123"),
+    DemoAccount("manager@example.com", "manager", "Maya Manager", "ADMIN", "password123", ("*",)),
+    DemoAccount("owner@example.com", "owner", "Omar Owner", "OWNER", "password123", ("*",)),
+    DemoAccount("juan@example.com", "employee_juan", "Juan Lopez", "EMPLOYEE", "password123", _OFFICE),
+    DemoAccount("user@example.com", "testuser", "Test User", "USER", "test123", _OFFICE),
+    DemoAccount("picker@example.com", "picker", "Priya Picker", "PICKER", "password123", _PICKING),
+    DemoAccount("packer@example.com", "packer", "Paul Packer", "PACKER", "password123", _PACKING),
+    DemoAccount("driver@example.com", "driver", "Dina Driver", "DRIVER", "password123", _DELIVERY),
+    DemoAccount("delivery@example.com", "delivery", "Dev Delivery", "DELIVERY", "password123", _DELIVERY),
+    DemoAccount("billing@example.com", "billing", "Bela Billing", "BILLING", "password123", _OFFICE),
+    DemoAccount("store@example.com", "store", "Stan Store", "STORE", "password123", _OFFICE),
+    DemoAccount("salesrep1@example.com", "salesrep1", "Sales Rep 1", "SALESREP", "salesrep123"),
+    DemoAccount("vendor@example.com", "vendor", "Vera Vendor", "VENDOR", "password123"),
+    DemoAccount("member@example.com", "member", "Mia Member", "MEMBER", "password123"),
+]
 
 
 async def create_demo(config: Settings) -> int:
-    """Create the demo accounts that are not there; returns how many those were."""
-    created = 0
-    for account in DEMO:
-        staff = account.role == "SUPERADMIN"
-        made = await _create(
-            config, account.email, account.username, account.name, account.role, account.password, staff
-        )
-        created += made is not None
-    return created
+    """Create the demo accounts that are not there, and their menus; returns how many accounts those were."""
+    await menu_seed.seed_menus(config, clear=False)
+    async with _open(config) as db:
+        known = {row["email"] for row in await query.list_known(db, emails=[account.email for account in DEMO])}
+        missing = [account for account in DEMO if account.email not in known]
+        # Those with one password share its hash: fourteen would take three seconds of the first start, four take one.
+        hashes = {
+            password: passwords.hash_now(password, config.bcrypt_cost) for password in {a.password for a in missing}
+        }
+        for account in missing:
+            made = await query.create_account(
+                db, email=account.email, username=account.username, name=account.name, role=account.role,
+                password_hash=hashes[account.password], is_staff=account.role in ("SUPERADMIN", "ADMIN"),
+                is_superuser=account.role == "SUPERADMIN",
+            )  # fmt: skip
+            if made is not None:
+                await query.assign_menus(db, account_id=made, codes=list(account.menus))
+    return len(missing)
 
 
 async def create_superuser(config: Settings, email: str, name: str, password: str) -> str | None:
     """Create a SUPERADMIN; returns what is wrong when it can't be."""
+    return await create(config, email, name, "SUPERADMIN", password, staff=True)
+
+
+async def create_store_user(config: Settings, email: str, name: str, role: str, password: str | None) -> str | None:
+    """Create an account of any other role; without a password nobody can sign in to it until it is given one. Returns what is
+    wrong when it can't be."""
+    if role not in ROLES or role == "SUPERADMIN":
+        return f"{role!r} is not a role; choose one of {', '.join(known for known in ROLES if known != 'SUPERADMIN')}."
+    return await create(config, email, name, role, password, staff=False)
+
+
+async def create(
+    config: Settings, email: str, name: str, role: str, password: str | None, *, staff: bool, username: str = ""
+) -> str | None:
+    """Create an account; returns what is wrong when it can't be."""
     if not schema.is_email(email) or len(email) > 255:
         return f"{email!r} is not an e-mail address."
     if len(name) > LONGEST_NAME:
         return f"The name must have at most {LONGEST_NAME} characters."
-    if len(password) < SHORTEST_PASSWORD or passwords.too_long(password):
-        return f"The password must have at least {SHORTEST_PASSWORD} characters and at most {passwords.LONGEST} bytes."
-    if await _create(config, email, "", name, "SUPERADMIN", password, True) is None:
-        return f"There is an account with {email} already."
-    return None
+    policy = password_rules.BOOKS if config.password_policy == "strict" else password_rules.STAFF
+    wrong = password_rules.refusals(policy, password, (email, name)) if password is not None else []
+    if wrong:
+        return " ".join(sentence.rstrip(".") + "." for sentence in wrong)
+    hashed = passwords.hash_now(password, config.bcrypt_cost) if password is not None else None
+    async with _open(config) as db:
+        made = await query.create_account(
+            db, email=email, username=username, name=name, role=role, password_hash=hashed, is_staff=staff,
+            is_superuser=role == "SUPERADMIN",
+        )  # fmt: skip
+    return None if made is not None else f"There is an account with {email} already."
 
 
-async def _create(
-    config: Settings, email: str, username: str, name: str, role: str, password: str, staff: bool
-) -> int | None:
-    hashed = passwords.hash_now(password, config.bcrypt_cost)
+@asynccontextmanager
+async def _open(config: Settings) -> AsyncIterator[Database]:
     db = await Database(config.database_url, size=1, statement_cache=0).open()
     try:
-        return await query.create_account(
-            db,
-            email=email,
-            username=username,
-            name=name,
-            role=role,
-            password_hash=hashed,
-            is_staff=staff,
-            is_superuser=staff,
-        )
+        yield db
     except asyncpg.UndefinedTableError:
         raise SystemExit("Tradepost: the database is not migrated yet; run: server.py migrate") from None
     finally:

@@ -1,23 +1,34 @@
-"""One's own account."""
+"""One's own account, as seeds 001 and 004 both document it under /api/auth/users/me/."""
 
 from core import sql
-from handlers.accounts import AccountsDialect
+from core.handler import body
+from handlers.accounts import AccountsDialect, user
+from handlers.accounts.caller import ChangesCallers
 from handlers.accounts.roles import signed_in
+from handlers.accounts.wrapped import told
 from handlers.api import ApiHandler, bad_token
 
-query = sql.load("accounts/account")
+query = sql.load("accounts/user")
 
 
-class OwnAccount(ApiHandler):
+class OwnAccount(ChangesCallers, ApiHandler):
     dialect = AccountsDialect()
     access = signed_in
+    forms = True
 
     async def get(self) -> None:
         """200 with the caller's account. Seed 001 (docs/api/users.md), contracts/sales.md, 3."""
-        account = await query.get_own(self.db, account_id=self.caller.account_id)
-        if account is None:  # deleted since the token was looked at
+        found = await query.get_user(self.db, public_id=None, account_id=self.caller.account_id)
+        if found is None:  # deleted since the token was looked at
             raise bad_token("invalid")
-        self.reply(f'{{"success":true,"status_code":200,"message":"Profile retrieved successfully","data":{account}}}')
+        self.reply(told("Profile retrieved successfully", await self.linked(found["document"]), bare=found["books"]))
+
+    @body("accounts/user_update_own")
+    async def put(self) -> None:
+        """200. Names, phone, company and picture; what else the body names is not one's own to change and is ignored. 400."""
+        self.reply(await user.change_own(self, "Profile updated successfully"))
+
+    patch = put
 
 
 routes = [("/api/auth/users/me/", OwnAccount)]

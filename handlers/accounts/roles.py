@@ -22,7 +22,11 @@ ROLES: dict[str, tuple[str, ...]] = {
     "VENDOR": ("vendor",),
     "MEMBER": ("books",),
 }
-STRANGERS = ("SALESREP", "VENDOR", "MEMBER")  # not of the firm: they see their own area and nothing of the firm's people
+STRANGERS = (
+    "SALESREP",
+    "VENDOR",
+    "MEMBER",
+)  # not of the firm: they see their own area and nothing of the firm's people
 
 
 def rank(role: str) -> int:
@@ -57,7 +61,14 @@ def _administrator(handler: Any) -> None:
         raise forbidden()
 
 
+def _of_the_firm(handler: Any) -> None:
+    _signed_in(handler)
+    if "sales" not in ROLES[handler.caller.role] and not administers(handler.caller):
+        raise forbidden()
+
+
 signed_in = Access("signed in", _signed_in)
+of_the_firm = Access("signed in, area sales, or is_staff", _of_the_firm)
 administrator = Access("signed in, area administration, or is_staff", _administrator)
 
 

@@ -1,5 +1,6 @@
 """The live stream of invoices. Seed 000, section 3."""
 
+import json
 from typing import Any
 
 from core import sql
@@ -23,7 +24,8 @@ class InvoiceStream(SalesHandler):
         """200 text/event-stream: `data:` is the whole invoice on one line, `id:` resumes. Never ends by itself, except
         where a session is needed (SALES_PUBLIC_READ=false) and has ended."""
         needed = self.caller is not None and not self.config.sales_public_read
-        await self.application.streams.serve(self, "sales.invoice", self.caller.session_id if needed else None)
+        lease = self.caller.session_id if needed else None
+        await self.application.streams.serve(self, "sales.invoice", lease, ended_by="sales.cleared")
 
 
 async def end_with_sessions(app: Any) -> None:
@@ -34,5 +36,19 @@ async def end_with_sessions(app: Any) -> None:
         app.streams.end({row["session_id"] for row in ended})
 
 
+def end_with_session(app: Any, payload: bytes | None) -> None:
+    """The same at once, for a session that was revoked."""
+    session_id = json.loads(payload).get("session_id") if payload is not None else None
+    if session_id in app.streams.leases():
+        app.streams.end({session_id})
+
+
+def begin_anew(app: Any, payload: bytes | None) -> None:
+    """Invoices were cleared, or changed many at once (handlers/operations/developer.py)."""
+    if payload is not None:  # else the log went back, which tells every reader by itself
+        app.streams.reset("sales.invoice")
+
+
 duties = [Duty(ENDED_SECONDS, end_with_sessions)]
+listeners = {"accounts.changed": end_with_session, "sales.cleared": begin_anew}
 routes = [("/api/sales/sse/invoices/", InvoiceStream)]

@@ -9,22 +9,28 @@ SELECT id, email, password_hash, is_active
         AND NOT EXISTS (SELECT FROM accounts.account other WHERE lower(other.email) = lower($1))
         AND 1 = (SELECT count(*) FROM accounts.account other WHERE lower(other.username) = lower($1) AND other.username <> ''));
 
--- name: open_session(account_id, user_agent, address, days) -> row
--- Null unless the account is still active: it may have been closed while its password was being checked.
+-- name: open_session(account_id, password_hash, user_agent, address, days, request_id) -> row
+-- Null unless the account is still active and has the password that was checked: both may have changed meanwhile, and who
+-- changed them ended the sessions that there were. Menus: a SUPERADMIN's client shows its own (contracts/sales.md, 2).
 WITH account AS (
-    UPDATE accounts.account SET last_login = now() WHERE id = $1 AND is_active
-    RETURNING id, public_id, email, username, name, role, is_staff, is_superuser
+    UPDATE accounts.account SET last_login = now() WHERE id = $1 AND is_active AND password_hash = $2
+    RETURNING id, public_id, email, username, name, role, avatar, company_name, department_id, job_title_id, is_staff, is_superuser
 ), session AS (
     INSERT INTO accounts.session (account_id, user_agent, address, expires_at)
-    SELECT id, $2, $3, now() + make_interval(secs => $4::double precision * 86400) FROM account
-    RETURNING id, expires_at
+    SELECT id, $3, $4, now() + make_interval(secs => $5::double precision * 86400) FROM account
+    RETURNING id, expires_at, refreshes
 )
-SELECT account.id AS account_id, session.id AS session_id, extract(epoch FROM session.expires_at)::bigint AS expires_at,
-       account.email, coalesce(nullif(account.username, ''), account.email) AS username, account.role,
-       row_to_json(shown)::text AS account
+SELECT account.id AS account_id, session.id AS session_id, session.refreshes, extract(epoch FROM session.expires_at)::bigint AS expires_at,
+       account.email, coalesce(nullif(account.username, ''), account.email) AS username, account.role, account.company_name,
+       row_to_json(shown)::text AS account,
+       (CASE WHEN account.role = 'SUPERADMIN' THEN '[]' ELSE accounts.menu_tree(account.id) END)::text AS menus,
+       operations.note(jsonb_build_object('account_id', account.id, 'email', account.email, 'address', $4, 'request_id', $6::text),
+                       'account.sign-in', 'account', account.public_id::text, NULL, NULL) AS noted
   FROM account CROSS JOIN session CROSS JOIN LATERAL (
-       SELECT account.public_id AS id, account.email, account.name, NULL::text AS avatar, account.role,
-              NULL::text AS department, NULL::uuid AS department_id, NULL::json AS job_title,
+       SELECT account.public_id AS id, account.email, account.name, 'media:' || account.avatar AS avatar, account.role,
+              (SELECT d.name FROM accounts.department d WHERE d.id = account.department_id) AS department, account.department_id,
+              (SELECT json_build_object('id', t.id, 'title', t.title)
+                 FROM accounts.job_title t WHERE t.id = account.job_title_id) AS job_title,
               account.is_staff, account.is_superuser, '[]'::json AS groups) shown;
 
 -- name: get_caller(session_id) -> row
@@ -36,9 +42,48 @@ SELECT a.id AS account_id, a.public_id::text AS public_id, s.id AS session_id, a
 
 -- name: get_refreshable(session_id) -> row
 SELECT a.id AS account_id, a.email, coalesce(nullif(a.username, ''), a.email) AS username, a.role, a.company_name, a.is_active,
-       s.id AS session_id, extract(epoch FROM s.expires_at)::bigint AS expires_at
+       s.id AS session_id, s.refreshes, extract(epoch FROM s.expires_at)::bigint AS expires_at
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
  WHERE s.id = $1 AND s.expires_at > now() AND (s.revoked_at IS NULL OR NOT a.is_active);
+
+-- name: use_refresh(session_id, generation, renews, address, request_id) -> row
+-- Strict rotation, in one guarded update: the session's newest refresh token (generation: its `gen`) is accepted, and is no longer
+-- the newest where it renews; an older one was used before, by its owner or by a thief, and ends the session for both.
+WITH used AS (
+    UPDATE accounts.session s
+       SET refreshes  = s.refreshes + CASE WHEN s.refreshes = $2::integer AND $3::boolean THEN 1 ELSE 0 END,
+           revoked_at = CASE WHEN s.refreshes <> $2::integer THEN now() END
+      FROM accounts.account a
+     WHERE s.id = $1 AND a.id = s.account_id AND a.is_active AND s.revoked_at IS NULL AND s.expires_at > now()
+    RETURNING s.id, s.refreshes, s.expires_at, s.revoked_at, a.id AS account_id, a.email, a.username, a.role, a.company_name
+)
+SELECT account_id, email, coalesce(nullif(username, ''), email) AS username, role, company_name, id AS session_id, refreshes,
+       extract(epoch FROM expires_at)::bigint AS expires_at, revoked_at IS NOT NULL AS is_reused,
+       CASE WHEN revoked_at IS NOT NULL THEN
+            operations.note(jsonb_build_object('account_id', account_id, 'email', email, 'address', $4::text, 'request_id', $5::text),
+                            'session.reuse', 'session', id::text, NULL, NULL) END AS noted
+  FROM used;
+
+-- name: end_sessions(session_ids, account_id, action, address, request_id) -> rows
+-- Ends all of the given sessions, which must be of one account ($2, null: whose they are), or none when one of them has ended
+-- already. Returns those that had not, and whether they are ended now. In id order, so that two who end the same don't block
+-- each other; the one who waited finds them ended.
+WITH open AS MATERIALIZED (
+    SELECT s.id, s.account_id, a.email
+      FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
+     WHERE s.id = ANY ($1::bigint[]) AND s.revoked_at IS NULL AND s.expires_at > now()
+       AND ($2::bigint IS NULL OR s.account_id = $2)
+     ORDER BY s.id FOR UPDATE OF s
+), ended AS (
+    UPDATE accounts.session s SET revoked_at = now() FROM open
+     WHERE s.id = open.id AND s.revoked_at IS NULL AND (SELECT count(*) FROM open) = cardinality($1::bigint[])
+    RETURNING s.id
+)
+SELECT open.id AS session_id, ended.id IS NOT NULL AS is_ended,
+       CASE WHEN ended.id IS NOT NULL THEN
+            operations.note(jsonb_build_object('account_id', open.account_id, 'email', open.email, 'address', $4::text, 'request_id', $5::text),
+                            $3::text, 'session', open.id::text, NULL, NULL) END AS noted
+  FROM open LEFT JOIN ended ON ended.id = open.id;
 
 -- name: list_ended(session_ids) -> rows
 -- Those of the given sessions that no longer let anyone in.
@@ -47,3 +92,37 @@ SELECT given.id AS session_id
  WHERE NOT EXISTS (
        SELECT FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
         WHERE s.id = given.id AND s.revoked_at IS NULL AND s.expires_at > now() AND a.is_active);
+
+-- name: list_sessions(account_id) -> value
+-- Those that let someone in, newest first (seed 003, section 7).
+SELECT coalesce(json_agg(json_build_object(
+           'id', id, 'user_agent', user_agent, 'ip_address', address, 'created_at', operations.iso(created_at),
+           'expires_at', operations.iso(expires_at), 'is_revoked', false) ORDER BY id DESC), '[]')::text
+  FROM accounts.session WHERE account_id = $1 AND revoked_at IS NULL AND expires_at > now();
+
+-- name: get_session(id, account_id) -> value
+-- Also one that has ended.
+SELECT json_build_object(
+           'id', id, 'user_agent', user_agent, 'ip_address', address, 'created_at', operations.iso(created_at),
+           'expires_at', operations.iso(expires_at), 'is_revoked', revoked_at IS NOT NULL)::text
+  FROM accounts.session WHERE id = $1 AND account_id = $2;
+
+-- name: revoke_session(id, account_id, actor) -> row
+-- Null when the account has no such session. Of two at once the second finds it revoked, and leaves no entry in the audit.
+WITH old AS (
+    SELECT s AS session FROM accounts.session s WHERE s.id = $1 AND s.account_id = $2 FOR NO KEY UPDATE
+), revoked AS (
+    UPDATE accounts.session AS s SET revoked_at = now() FROM old WHERE s.id = (old.session).id AND s.revoked_at IS NULL
+    RETURNING s AS session
+)
+SELECT (old.session).id,
+       CASE WHEN (revoked.session).id IS NOT NULL
+            THEN operations.note($3::jsonb, 'session.revoke', 'session', ((old.session).id)::text, to_jsonb(old.session),
+                                 to_jsonb(revoked.session)) END
+  FROM old LEFT JOIN revoked ON true;
+
+-- name: remove_expired_sessions(days, most) -> none
+-- The longest expired first, no more than `most` in one go; another process takes others.
+DELETE FROM accounts.session
+ WHERE id IN (SELECT id FROM accounts.session
+               WHERE expires_at < now() - make_interval(days => $1) ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED);

@@ -17,7 +17,9 @@ CREATE TABLE operations.audit (
 CREATE INDEX audit_at ON operations.audit (at, id);
 CREATE INDEX audit_account ON operations.audit (account_id, at, id);
 CREATE INDEX audit_action ON operations.audit (action, at, id);
-CREATE INDEX audit_object ON operations.audit (object_type, object_id, at, id);
+CREATE INDEX audit_email ON operations.audit (lower(email), at, id);
+CREATE INDEX audit_object_type ON operations.audit (object_type, at, id);
+CREATE INDEX audit_object_id ON operations.audit (object_id, at, id);
 
 CREATE FUNCTION operations.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -46,3 +48,24 @@ RETURNS bigint LANGUAGE sql VOLATILE AS $$
         OR operations.differing(after, before) IS NOT NULL
     RETURNING id
 $$;
+
+-- The newest entries older than (before_at, before_id), of those that all given filters let through; days are UTC, inclusive.
+-- Planned anew on each call, when it is known which filters are null: one plan for all could use none of the indexes.
+CREATE FUNCTION operations.list_audit(
+    most integer, before_at timestamptz, before_id bigint, start_date date, end_date date, account bigint, person text,
+    kind text, type_ text, object text
+) RETURNS SETOF operations.audit LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    RETURN QUERY
+    SELECT a.*
+      FROM operations.audit a
+     WHERE (before_at IS NULL OR (a.at, a.id) < (before_at, before_id))
+       AND (start_date IS NULL OR a.at >= start_date::timestamp AT TIME ZONE 'UTC')
+       AND (end_date IS NULL OR a.at < (end_date + 1)::timestamp AT TIME ZONE 'UTC')
+       AND (account IS NULL OR a.account_id = account)
+       AND (person IS NULL OR lower(a.email) = lower(person))
+       AND (kind IS NULL OR a.action = kind)
+       AND (type_ IS NULL OR a.object_type = type_)
+       AND (object IS NULL OR a.object_id = object)
+     ORDER BY a.at DESC, a.id DESC LIMIT most;
+END $$;

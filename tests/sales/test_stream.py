@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -209,6 +210,18 @@ async def test_a_closed_stream_ends_with_its_session(db, stream, sign_in, proces
     while await reader.block():
         pass
     await db.execute("DELETE FROM accounts.account")
+
+
+@pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
+async def test_signing_out_closes_the_sessions_own_streams_at_once(app, api, stream, sign_in, process):
+    leaving, staying = (await sign_in("PICKER"))["access"], (await sign_in("PACKER"))["access"]
+    reader, other = [await stream(f"/api/sales/sse/invoices/?token={token}") for token in (leaving, staying)]
+    began = time.monotonic()
+    assert (await api.post("/api/auth/logout/", token=leaving)).status == 200
+    while await reader.block():
+        pass
+    assert time.monotonic() - began < 1 and process.app.streams.count == 1
+    other.close()
 
 
 async def test_events_that_arrive_while_the_relay_waits_for_its_answer_are_not_delivered_again(

@@ -1,0 +1,93 @@
+"""Job titles, each in a department or in none. Contracts/sales.md, 4 (seed 001)."""
+
+from typing import Any
+
+from core import paging, sql
+from core.handler import body
+from core.problem import Problem, invalid, not_found
+from core.schema import is_uuid
+from handlers.accounts import AccountsDialect
+from handlers.accounts.department import firm_reads
+from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, path_id, told
+from handlers.api import ApiHandler
+
+query = sql.load("accounts/job_title")
+
+
+class JobTitles(ApiHandler):
+    dialect = AccountsDialect()
+    access = firm_reads
+
+    async def get(self) -> None:
+        """200, by department, then title. department (a uuid), page, page_size (20, at most 100). 400; 404 Invalid page."""
+        page = paging.requested(self, default=20, most=100)
+        department_id = self.get_query_argument("department", "") or None
+        if department_id is not None and not is_uuid(department_id):
+            raise invalid({"department": ["Must be a valid UUID."]})
+        found = await query.list_job_titles(self.db, department_id=department_id, page=page.number, page_size=page.size)
+        self.reply(listed(self, found["count"], found["page"], page.size, found["results"]))
+
+    @body("accounts/job_title_write")
+    async def post(self) -> None:
+        """201; 400 fields, title taken in that department, no such department."""
+        made = await query.create_job_title(self.db, body=self.body_text, actor=self.actor)
+        self.reply(told(CREATED, made["document"], 201), status=201)
+
+
+class JobTitle(ApiHandler):
+    dialect = AccountsDialect()
+    access = firm_reads
+
+    async def get(self, id: str) -> None:
+        """200; 404."""
+        job_title = await query.get_job_title(self.db, id=path_id(id))
+        if job_title is None:
+            raise no_job_title()
+        self.reply(told(DETAIL, job_title))
+
+    @body("accounts/job_title_write")
+    async def put(self, id: str) -> None:
+        """200; 400 as for POST; 404. description and is_active stay when the body doesn't name them."""
+        await self._update(id)
+
+    @body("accounts/job_title_patch")
+    async def patch(self, id: str) -> None:
+        """200; 400 as for POST; 404."""
+        await self._update(id)
+
+    async def delete(self, id: str) -> None:
+        """204; people who have it stay, without it. 404."""
+        if await query.delete_job_title(self.db, id=path_id(id), actor=self.actor) is None:
+            raise no_job_title()
+        self.reply_nothing()
+
+    async def _update(self, id: str) -> None:
+        updated = await query.update_job_title(self.db, id=path_id(id), body=self.body_text, actor=self.actor)
+        if updated is None:
+            raise no_job_title()
+        self.reply(told(UPDATED, updated["document"]))
+
+
+def no_job_title() -> Problem:
+    return not_found("No JobTitle matches the given query.")
+
+
+async def no_such_department(handler: Any) -> Problem:
+    return invalid({"department_id": [f'Invalid pk "{handler.body["department_id"]}" - object does not exist.']})
+
+
+_taken = (
+    400,
+    "job-title-exists",
+    "Validation failed",
+    {"non_field_errors": ["The fields department_id, title must make a unique set."]},
+)
+refusals = {
+    "job_title_department_id_title_key": _taken,
+    "job_title_title_alone_key": _taken,
+    "job_title_department_id_exists": no_such_department,
+}
+routes = [
+    ("/api/auth/job-titles/", JobTitles),
+    ("/api/auth/job-titles/{id}/", JobTitle),
+]

@@ -1,0 +1,78 @@
+"""The menus a new installation begins with: `seed_menus` of seed 001. Contracts/sales.md, 6."""
+
+import json
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from core import sql
+from core.database import Database
+from handlers.settings import Settings
+
+query = sql.load("accounts/menu")
+
+
+class Item(NamedTuple):
+    code: str
+    name: str
+    icon: str
+    url: str
+    children: tuple["Item", ...] = ()
+
+
+# Icons are names that the client maps to pictures.
+MENUS = (
+    Item("dashboard", "Dashboard", "HomeIcon", "/dashboard"),
+    Item("invoice", "Invoice", "InvoiceIcon", "/invoices", (
+        Item("invoice_list", "Invoice List", "ListIcon", "/invoices"),
+        Item("my_assigned_bills", "My Assigned Bills", "PlusCircleIcon", "/invoices/my"),
+    )),
+    Item("packing", "Packing", "InvoiceIcon", "/packing/invoices", (
+        Item("packing_list", "Packing List", "ListIcon", "/packing/invoices"),
+        Item("my_assigned_packing", "My Assigned Packing", "PlusCircleIcon", "/packing/my"),
+    )),
+    Item("delivery", "Delivery", "TruckIcon", "/delivery/dispatch", (
+        Item("delivery_dispatch", "Dispatch Orders", "TruckIcon", "/delivery/dispatch"),
+        Item("delivery_courier_list", "Courier List", "PackageIcon", "/delivery/courier-list"),
+        Item("delivery_company_list", "Company Delivery List", "WarehouseIcon", "/delivery/company-list"),
+        Item("my_assigned_delivery", "My Assigned Delivery", "PlusCircleIcon", "/delivery/my"),
+    )),
+    Item("history", "History", "ListIcon", "/history"),
+    Item("user-management", "User Management", "UsersIcon", "/user-management", (
+        Item("user_list", "User List", "UsersIcon", "/user-management"),
+        Item("user_control", "User Control", "CogIcon", "/user-control"),
+    )),
+    Item("master", "Master", "TuneOutlinedIcon", "/master/job-title", (
+        Item("job_title", "Job Title", "BriefcaseIcon", "/master/job-title"),
+        Item("department", "Department", "BuildingIcon", "/master/department"),
+    )),
+)  # fmt: skip
+
+
+async def seed_menus(config: Settings, clear: bool) -> tuple[int, int]:
+    """Make or correct the menus above, by code; returns how many were created and how many changed. Others stay, unless
+    `clear` empties all first, with their assignments."""
+
+    async def seed(db: sql.Runner) -> tuple[int, int]:
+        await query.lock_menus(db)
+        if clear:
+            await query.clear_menus(db)
+        seeded = await query.seed_menus(db, items=json.dumps(_rows(MENUS)))
+        return seeded["created"], seeded["updated"]
+
+    database = await Database(config.database_url, size=1, statement_cache=0).open()
+    try:
+        return await database.transaction(seed)
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        raise SystemExit("Tradepost: the database is not migrated yet; run: server.py migrate") from None
+    finally:
+        await database.close()
+
+
+def _rows(items: tuple[Item, ...], parent: str | None = None) -> list[dict[str, Any]]:
+    """The tree flat, each entry with its parent's code and its place among its siblings."""
+    rows: list[dict[str, Any]] = []
+    for place, item in enumerate(items, 1):
+        own = {name: getattr(item, name) for name in ("code", "name", "icon", "url")}
+        rows += [{**own, "parent": parent, "place": place}, *_rows(item.children, item.code)]
+    return rows

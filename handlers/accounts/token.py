@@ -1,0 +1,118 @@
+"""Tokens as seed 004 has them: obtain, verify, blacklist; and signing out."""
+
+from typing import Any
+
+from core import schema, sql
+from core.access import Access
+from core.handler import body
+from core.problem import Problem, not_signed_in
+from core.tokens import TokenError
+from handlers.accounts import AccountsDialect
+from handlers.accounts.caller import ChangesCallers, find_caller
+from handlers.accounts.sign_in import GivesTokens, bad_refresh, is_strict, refresh_claims
+from handlers.api import ApiHandler, bad_token
+from handlers.books import BooksDialect
+
+LOGOUT = schema.load("accounts/token_logout")
+
+query = sql.load("accounts/session")
+
+
+def _signed_in_or_posts(handler: Any) -> None:
+    if handler.caller is None and handler.request.method != "POST":
+        raise not_signed_in()
+
+
+signed_in_or_refresh_token = Access("signed in, or with a refresh token in the body", _signed_in_or_posts)
+
+
+class Obtain(GivesTokens):
+    dialect = BooksDialect()
+
+    @body("accounts/token_obtain")
+    async def post(self) -> None:
+        """Open a session. 200 {access, refresh, user}; 400 fields; 401; 429 with Retry-After. Seed 004, Authentication."""
+        session = await self.signed_in(self.body.get("username") or self.body["email"], self.body["password"])
+        user = {"id": session["account_id"], **{name: session[name] for name in ("email", "username", "company_name")}}
+        self.reply({**self.sign(session), "user": user})
+
+
+class Verify(GivesTokens):
+    dialect = BooksDialect()
+
+    @body("accounts/token_verify")
+    async def post(self) -> None:
+        """200 {} for an access or refresh token that would be accepted now; 400; 401 token_not_valid."""
+        try:
+            claims = self.application.tokens.read(("access", "refresh"), self.body["token"])
+        except TokenError:
+            raise bad_refresh("Token is invalid") from None
+        caller = await find_caller(self.application, claims.get("sid"))
+        if caller is None or not caller.is_active:
+            raise bad_refresh("Token is invalid")
+        if claims["token_type"] == "refresh" and is_strict(self.config):
+            session = await query.get_refreshable(self.db, session_id=caller.session_id)
+            if session is None or session["refreshes"] != claims.get("gen", 0):
+                raise bad_refresh("Token is invalid")
+        self.reply({})
+
+
+class Blacklist(ChangesCallers, GivesTokens):
+    dialect = BooksDialect()
+
+    @body("accounts/refresh")
+    async def post(self) -> None:
+        """End the session of a refresh token. 200 {}; 400; 401 token_not_valid, also when it has ended already."""
+        claims = refresh_claims(self.application, self.body["refresh"])
+        ended = await query.end_sessions(
+            self.db, session_ids=[claims["sid"]], account_id=None, action="session.revoke",
+            address=self.remote_address, request_id=self.request_id,
+        )  # fmt: skip
+        if not ended:
+            raise bad_refresh("Token is blacklisted")
+        self.reply({})
+
+
+class SignOut(ChangesCallers, ApiHandler):
+    dialect = AccountsDialect()
+    access = signed_in_or_refresh_token
+
+    async def post(self) -> None:
+        """End the caller's session and that of the refresh token in the body, if there is one: both or none. 200; 400 for a
+        refresh token that is bad or another's, nothing is ended; 401 with neither. contracts/books.md, 2."""
+        if self.request.body:
+            await self.read_body(LOGOUT)
+        own = self.caller.session_id if self.caller else None
+        sent = self._sent()
+        if own is None and sent is None:
+            raise not_signed_in()
+        found = await query.end_sessions(
+            self.db, session_ids=sorted({own, sent} - {None}), account_id=self.caller.account_id if self.caller else None,
+            action="account.sign-out", address=self.remote_address, request_id=self.request_id,
+        )  # fmt: skip
+        open_before = {row["session_id"] for row in found}
+        if own is not None and own not in open_before:  # someone else was quicker
+            raise bad_token("invalid")
+        if sent is not None and sent not in open_before:
+            raise bad_logout()
+        self.reply({"message": "Successfully logged out", "success": True, "status_code": 200})
+
+    def _sent(self) -> int | None:
+        """The session of the refresh token in the body. Raises Problem 400."""
+        token = (self.body or {}).get("refresh")
+        try:
+            return None if token is None else refresh_claims(self.application, token)["sid"]
+        except Problem:
+            raise bad_logout() from None
+
+
+def bad_logout() -> Problem:
+    return Problem(400, "bad-token", "Invalid token")
+
+
+routes = [
+    ("/api/auth/token/", Obtain),
+    ("/api/auth/token/verify/", Verify),
+    ("/api/auth/token/blacklist/", Blacklist),
+    ("/api/auth/logout/", SignOut),
+]

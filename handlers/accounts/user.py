@@ -1,0 +1,315 @@
+"""Accounts, as seeds 001 and 004 manage them: both document /api/auth/users/, and one answer serves both."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+
+from core import images, paging, schema, sql
+from core.access import Access
+from core.problem import Problem, forbidden, invalid, not_found
+from handlers.accounts import AccountsDialect, password_rules, sign_up
+from handlers.accounts.caller import ChangesCallers
+from handlers.accounts.roles import ROLES, administers, administrator, may_give, may_touch, signed_in
+from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, told
+from handlers.api import ApiHandler, bad_token
+from handlers.operations import media
+
+# What a list can be ordered by; each column has an index.
+ORDERS = {
+    "id": "account.id", "user_id": "account.id", "date_joined": "account.id", "email": "account.email", "name": "account.name",
+    "role": "account.role", "last_login": "account.last_login",
+}  # fmt: skip
+LONGEST_SEARCH = 100  # characters
+OWN_FIELDS = (
+    "name",
+    "first_name",
+    "last_name",
+    "phone",
+    "username",
+    "company_name",
+    "company_address",
+    "company_logo",
+    "avatar",
+)
+
+query = sql.load("accounts/user")
+create, update, update_own = (
+    schema.load(f"accounts/{name}") for name in ("user_create", "user_update", "user_update_own")
+)
+
+
+def _administrator_unless_a_stranger(handler: Any) -> None:
+    if handler.caller is not None:
+        administrator.check(handler)
+
+
+class Users(ChangesCallers, ApiHandler):
+    dialect = AccountsDialect()
+    access = {
+        "POST": Access(
+            "anyone, who signs up; signed in: area administration, or is_staff", _administrator_unless_a_stranger
+        ),
+        "*": administrator,
+    }
+    forms = True
+
+    async def get(self) -> None:
+        """200, newest first. search (words in e-mail, name or username), ordering (a field, `-` for descending), page, page_size."""
+        page = paging.requested(self, default=20, most=100)
+        order = _order(self.get_query_argument("ordering", ""))
+        words = " ".join(self.get_query_argument("search", "").replace("\0", "").split())[:LONGEST_SEARCH]
+        if words:
+            search = query.search_users.ordered(order)
+            found = await search(self.db, search=words, page=page.number, page_size=page.size)
+        else:
+            found = await query.list_users.ordered(order)(self.db, page=page.number, page_size=page.size)
+        results = await self.linked(found["results"]) if found["results"] else None
+        self.reply(listed(self, found["count"], found["page"], page.size, results, bare=found["books"]))
+
+    async def post(self) -> None:
+        """Without credentials: public sign-up, which makes a MEMBER (seed 004). With an administrator's: an account (seed 001).
+        201; 400 fields; 403 a role above the caller's, or sign-up is closed; 429 too many sign-ups from one address."""
+        if self.caller is None:
+            member = await sign_up.make_member(self)
+            made = await query.get_user(self.db, public_id=None, account_id=member["account_id"])
+            self.reply(await _told(self, CREATED, made, 201), status=201)
+            return
+        await self.read_body(create)
+        may_give(self.caller, self.body.get("role", "USER"))
+        hashed = await password_hash(self, self.body)
+        key = await media.store(self, await images.submitted(self, "avatar"))
+        made = await query.create_user(
+            self.db,
+            maker_id=self.caller.account_id,
+            password_hash=hashed,
+            avatar=key,
+            body=self.body_text,
+            actor=self.actor,
+        )
+        self.reply(await _told(self, CREATED, made, 201), status=201)
+
+
+class User(ChangesCallers, ApiHandler):
+    """{id} is the uuid of seed 001, or the number of seed 004."""
+
+    dialect = AccountsDialect()
+    access = signed_in
+    forms = True
+
+    async def get(self, id: str) -> None:
+        """200; 404 also for another's account, unless the caller administers them."""
+        found = await query.get_user(self.db, **ids(id)) if self._is_admitted(id) else None
+        if found is None:
+            raise not_found("No User matches the given query.")
+        self.reply(await _told(self, DETAIL, found))
+
+    async def put(self, id: str) -> None:
+        """200. An administrator changes everything (email is required), others their own names, company and picture; 404; 400."""
+        await self._change(id, create)
+
+    async def patch(self, id: str) -> None:
+        """As PUT, with only what changes; `avatar` as a file in a form."""
+        await self._change(id, update)
+
+    async def delete(self, id: str) -> None:
+        """204; 404; 400 one's own as an administrator, or the last SUPERADMIN. A MEMBER may remove themselves."""
+        if not self._is_admitted(id):
+            raise not_found("No User matches the given query.")
+
+        async def remove(db: sql.Runner) -> str | None:
+            user = await lock(db, ids(id))
+            may_touch(self.caller, user["role"])
+            if administers(self.caller):
+                not_oneself(self.caller, user, "You cannot delete your own account.")
+            elif self.caller.role != "MEMBER":
+                raise forbidden()
+            await query.delete_user(db, account_id=user["account_id"], actor=self.actor)
+            return user["avatar"]
+
+        await media.remove_now(self.application, await self.db.transaction(remove))
+        self.reply_nothing()
+
+    async def _change(self, id: str, expected: schema.Schema) -> None:
+        if not self._is_admitted(id):
+            raise not_found("No User matches the given query.")
+        if administers(self.caller):
+            await self.read_body(expected)
+            self.reply(await change(self, ids(id), UPDATED))
+        else:
+            await self.read_body(update_own)
+            self.reply(await change_own(self, UPDATED))
+
+    def _is_admitted(self, id: str) -> bool:
+        """Whether the caller may know of this account at all."""
+        return administers(self.caller) or id.lower() in (self.caller.public_id, str(self.caller.account_id))
+
+
+class Activation(ChangesCallers, ApiHandler):
+    dialect = AccountsDialect()
+    access = administrator
+    active, word = True, "activated"
+
+    async def post(self, id: str) -> None:
+        """200 {email, is_active}; 404; 403 an account above the caller's role; 400 one's own, or the last SUPERADMIN."""
+
+        async def set_active(db: sql.Runner) -> tuple[str, str]:
+            user = await lock(db, ids(id))
+            may_touch(self.caller, user["role"])
+            if not self.active:
+                not_oneself(self.caller, user, "You cannot deactivate your own account.")
+            account_id = user["account_id"]
+            return user["email"], await query.set_active(
+                db, account_id=account_id, is_active=self.active, actor=self.actor
+            )
+
+        email, data = await self.db.transaction(set_active)
+        self.reply(told(f"User {email} {self.word} successfully", data))
+
+
+class Deactivation(Activation):
+    active, word = False, "deactivated"
+
+
+async def lock(db: sql.Runner, which: dict[str, Any]) -> asyncpg.Record:
+    """The account, held until the transaction ends. Raises Problem 404."""
+    user = await query.lock_user(db, **which)
+    if user is None:
+        raise not_found("No User matches the given query.")
+    return user
+
+
+async def change(handler: Any, which: dict[str, Any], message: str) -> str:
+    """Change an account as the handler's validated body says, which an administrator sent; the answer's text. Raises Problem."""
+    caller, body = handler.caller, handler.body
+    hashed = await password_hash(handler, body, which)  # before the transaction, in which bcrypt has no place
+
+    def allow(user: asyncpg.Record) -> None:
+        may_touch(caller, user["role"])
+        may_give(caller, body.get("role", user["role"]), own=user["account_id"] == caller.account_id)
+        if body.get("is_active") is False:
+            not_oneself(caller, user, "You cannot deactivate your own account.")
+
+    return await _change(handler, which, message, body, hashed, allow)
+
+
+async def change_own(handler: Any, message: str) -> str:
+    """Change what is the caller's own to change; the answer's text. Raises Problem."""
+    body, account_id = (
+        {name: handler.body[name] for name in OWN_FIELDS if name in handler.body},
+        handler.caller.account_id,
+    )
+    # Administrators may let two people share a username, as seed 003 does; nobody takes another's by themselves, who could no
+    # longer sign in by it.
+    username = body.get("username")
+    if username and await query.is_username_taken(handler.db, username=username, account_id=account_id):
+        known = await query.find_user(handler.db, public_id=None, account_id=account_id)
+        if known is None or known["username"] != username:
+            raise invalid({"username": [sign_up.USERNAME_WRONG["taken"]]})
+    which = {"public_id": None, "account_id": account_id}
+    return await _change(handler, which, message, body, None, lambda user: None)
+
+
+async def _change(
+    handler: Any,
+    which: dict[str, Any],
+    message: str,
+    body: dict[str, Any],
+    hashed: str | None,
+    allow: Callable[[asyncpg.Record], None],
+) -> str:
+    key = await media.store(handler, await images.submitted(handler, "avatar"))
+
+    async def apply(db: sql.Runner) -> tuple[asyncpg.Record, str | None]:
+        user = await lock(db, which)
+        allow(user)
+        changed = await query.update_user(
+            db, account_id=user["account_id"], password_hash=hashed, avatar=key, keep_session=handler.caller.session_id,
+            body=json.dumps(body), actor=handler.actor,
+            keeps_staff="administration" not in ROLES[user["role"]] or "administration" in ROLES[body.get("role", user["role"])],
+        )  # fmt: skip
+        return changed, user["avatar"] if key or body.get("avatar", "kept") is None else None
+
+    changed, replaced = await handler.db.transaction(apply)
+    await media.remove_now(handler.application, replaced)
+    return await _told(handler, message, changed)
+
+
+async def password_hash(handler: Any, body: dict[str, Any], which: dict[str, Any] | None = None) -> str | None:
+    """The hash of the body's password, None when it names none. `which`: the account that there is. Raises Problem 400."""
+    password = body.get("password")
+    if password is None:
+        return None
+    user = await query.find_user(handler.db, **which) if which else None
+    about = [body.get(name) or (user and user[name]) for name in ("email", "name", "username")]
+    password_rules.check(handler.config, password_rules.STAFF, password, about)
+    return await handler.application.passwords.hash(password)
+
+
+def not_oneself(caller: Any, user: Any, message: str) -> None:
+    if user["account_id"] == caller.account_id:
+        raise Problem(400, "oneself", message)
+
+
+def ids(id: str) -> dict[str, Any]:
+    """The two ids to look for, of which one is None. Raises Problem 404 when the text is neither."""
+    if schema.is_uuid(id):
+        return {"public_id": id, "account_id": None}
+    if id.isascii() and id.isdecimal() and len(id) <= 18:
+        return {"public_id": None, "account_id": int(id)}
+    raise not_found()
+
+
+def _order(asked: str) -> str:
+    """SQL of `ordering`: fields with commas between, `-` for descending, unknown ones ignored; newest first otherwise."""
+    fields = [field.strip() for field in asked.split(",")[:2]]
+    known = [
+        (ORDERS[field.removeprefix("-")], "DESC" if field.startswith("-") else "ASC")
+        for field in fields
+        if field.removeprefix("-") in ORDERS
+    ]
+    last = known[-1][1] if known else "DESC"
+    return ", ".join(f"{column} {direction}" for column, direction in [*known, ("account.id", last)])
+
+
+async def _told(handler: Any, message: str, found: asyncpg.Record, status: int = 200) -> str:
+    return told(message, await handler.linked(found["document"]), status, bare=found["books"])
+
+
+async def email_taken(handler: Any) -> Problem:
+    """In the words of the API that asked."""
+    said = getattr(handler, "email_taken", "User with this email already exists.")
+    return Problem(400, "email-taken", "Validation failed", {"email": [said]})
+
+
+def _unknown(field: str) -> Any:
+    async def refusal(handler: Any) -> Problem:
+        return Problem(
+            400,
+            "unknown",
+            "Validation failed",
+            {field: [f'Invalid pk "{handler.body[field]}" - object does not exist.']},
+        )
+
+    return refusal
+
+
+async def vanished(handler: Any) -> Problem:
+    """The caller's account was deleted while they made another."""
+    return bad_token("invalid")
+
+
+refusals = {
+    "account_created_by_fkey": vanished,
+    "account_email_key": email_taken,
+    "account_last_superadmin": (400, "last-superadmin", "At least one SUPERADMIN must remain."),
+    "account_department_id_exists": _unknown("department_id"),
+    "account_job_title_exists": _unknown("job_title"),
+}
+routes = [
+    ("/api/auth/users/", Users),
+    ("/api/auth/users/{id}/", User),
+    ("/api/auth/users/{id}/activate/", Activation),
+    ("/api/auth/users/{id}/deactivate/", Deactivation),
+]

@@ -1,0 +1,56 @@
+"""The audit: who did what, for SUPERADMINs to read."""
+
+from typing import Any
+
+from core import keyset, paging, schema, sql
+from core.problem import invalid
+from handlers.accounts.roles import may_enter
+from handlers.api import ApiHandler
+from handlers.operations import OperationsDialect
+
+MOST = 100  # entries a page
+LONGEST = 320  # characters of a filter
+
+query = sql.load("operations/audit")
+
+
+class Audit(ApiHandler):
+    dialect = OperationsDialect()
+    access = may_enter("developer")
+
+    async def get(self) -> None:
+        """200, newest first: cursor, page_size (20, at most 100), and filters account_id, email, action, object_type, object_id,
+        start_date and end_date (YYYY-MM-DD, UTC, inclusive). 400 a filter or cursor that is none."""
+        size = paging.requested(self, default=20, most=MOST).size
+        before = keyset.given(self, _is_number, _is_number) or [None, None]
+        rows = await query.list_entries(
+            self.db, most=size + 1, before_us=before[0], before_id=before[1], start_date=self._day("start_date"),
+            end_date=self._day("end_date"), account_id=self._account_id(), email=self._text("email"),
+            action=self._text("action"), object_type=self._text("object_type"), object_id=self._text("object_id"),
+        )  # fmt: skip
+        last = rows[size - 1] if len(rows) > size else None
+        self.reply(
+            keyset.envelope(self, [row["document"] for row in rows[:size]], last and [last["at_us"], last["id"]])
+        )
+
+    def _text(self, name: str) -> str | None:
+        return self.get_query_argument(name, "").replace("\0", "")[:LONGEST] or None
+
+    def _day(self, name: str) -> str | None:
+        text = self._text(name)
+        if text is not None and (not schema.is_date(text) or text == "9999-12-31"):  # the day after must exist too
+            raise invalid({name: ["Date has wrong format. Use one of these formats instead: YYYY-MM-DD."]})
+        return text
+
+    def _account_id(self) -> int | None:
+        text = self._text("account_id")
+        if text is not None and not (text.isascii() and text.isdecimal() and len(text) <= 18):
+            raise invalid({"account_id": ["A valid integer is required."]})
+        return int(text) if text else None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+routes = [("/api/operations/audit/", Audit)]

@@ -1,0 +1,138 @@
+-- Accounts as /api/auth/users/ manages them. A page or an account comes as two documents: `document` is what seed 001's client
+-- reads, `books` what seed 004's does; one answer carries both.
+
+-- name: list_users(page, page_size) -> row
+-- page null: the last one. results null: there is no such page.
+WITH page AS (
+    SELECT t.n AS count, coalesce($1::bigint, greatest(1, ceil(t.n / $2::numeric)::bigint)) AS number FROM accounts.account_tally t
+)
+SELECT page.count, page.number AS page, found.documents::text AS results, found.books::text AS books
+  FROM page LEFT JOIN LATERAL (
+       SELECT coalesce(json_agg(accounts.document(a)), '[]') AS documents,
+              coalesce(json_agg(accounts.books_document(a)), '[]') AS books
+         FROM (SELECT account.* FROM accounts.account
+                ORDER BY account.id DESC /* or as asked */
+                LIMIT $2 OFFSET (page.number - 1) * $2) a
+       ) found ON page.number = 1 OR (page.number - 1) * $2 < page.count;
+
+-- name: search_users(search, page, page_size) -> row
+-- The accounts in whose e-mail, name or username every word is found. The index finds those with all of the words' three-letter
+-- pieces, and of these the words themselves are looked for.
+WITH wanted AS MATERIALIZED (
+    SELECT string_to_array(lower($1), ' ') AS words,
+           ARRAY(SELECT DISTINCT unnest(operations.trigrams(word)) FROM unnest(string_to_array($1, ' ')) AS word) AS pieces
+), matching AS MATERIALIZED (
+    SELECT a.id
+      FROM accounts.account a
+     WHERE operations.trigrams(accounts.searched(a.email, a.name, a.username)) @> (SELECT pieces FROM wanted)
+       AND NOT EXISTS (SELECT FROM wanted, unnest(wanted.words) AS word
+                        WHERE position(word IN accounts.searched(a.email, a.name, a.username)) = 0)
+), page AS (
+    SELECT count(*) AS count, coalesce($2::bigint, greatest(1, ceil(count(*) / $3::numeric)::bigint)) AS number FROM matching
+)
+SELECT page.count, page.number AS page, found.documents::text AS results, found.books::text AS books
+  FROM page LEFT JOIN LATERAL (
+       SELECT coalesce(json_agg(accounts.document(a)), '[]') AS documents,
+              coalesce(json_agg(accounts.books_document(a)), '[]') AS books
+         FROM (SELECT account.* FROM accounts.account JOIN matching USING (id)
+                ORDER BY account.id DESC /* or as asked */
+                LIMIT $3 OFFSET (page.number - 1) * $3) a
+       ) found ON page.number = 1 OR (page.number - 1) * $3 < page.count;
+
+-- name: get_user(public_id, account_id) -> row
+-- By either id; the other is null.
+SELECT accounts.document(a)::text AS document, accounts.books_document(a)::text AS books
+  FROM accounts.account a WHERE a.public_id = $1 OR a.id = $2;
+
+-- name: create_user(maker_id, password_hash, avatar, body, actor) -> row
+-- Without a password nobody can sign in to it yet.
+WITH made AS (
+    INSERT INTO accounts.account AS a (
+           email, username, name, first_name, last_name, phone, role, is_superuser, department_id, job_title_id, is_active,
+           is_staff, company_name, company_address, company_logo, avatar, password_hash, created_by)
+    SELECT operations.trimmed(b ->> 'email'), coalesce(operations.trimmed(b ->> 'username'), ''),
+           coalesce(operations.trimmed(b ->> 'name'), ''), coalesce(operations.trimmed(b ->> 'first_name'), ''),
+           coalesce(operations.trimmed(b ->> 'last_name'), ''), operations.trimmed(b ->> 'phone'),
+           coalesce(b ->> 'role', 'USER'), coalesce(b ->> 'role' = 'SUPERADMIN', false), nullif(b ->> 'department_id', '')::uuid,
+           nullif(b ->> 'job_title', '')::uuid, coalesce((b ->> 'is_active')::boolean, true),
+           coalesce((b ->> 'is_staff')::boolean, false), coalesce(operations.trimmed(b ->> 'company_name'), ''),
+           coalesce(operations.trimmed(b ->> 'company_address'), ''), coalesce(operations.trimmed(b ->> 'company_logo'), ''),
+           $3, $2, $1
+      FROM CAST($4 AS jsonb) AS b
+    RETURNING a
+)
+SELECT accounts.document(a)::text AS document, accounts.books_document(a)::text AS books,
+       operations.note($5::jsonb, 'account.create', 'account', (a).public_id::text, NULL, accounts.audited(a))
+  FROM made;
+
+-- name: find_user(public_id, account_id) -> row
+SELECT email, username, name FROM accounts.account WHERE public_id = $1 OR id = $2;
+
+-- name: is_username_taken(username, account_id) -> value
+SELECT EXISTS (SELECT FROM accounts.account a
+                WHERE lower(a.username) = lower(operations.trimmed($1)) AND a.username <> '' AND a.id <> $2);
+
+-- name: lock_user(public_id, account_id) -> row
+-- Before it is decided whether the caller may change it: the role must not change in between. NO KEY: who signs in meanwhile
+-- doesn't wait.
+SELECT id AS account_id, email, role, avatar
+  FROM accounts.account WHERE public_id = $1 OR id = $2 FOR NO KEY UPDATE;
+
+-- name: update_user(account_id, password_hash, avatar, keep_session, body, actor, keeps_staff) -> row
+-- keeps_staff: false when the role goes from one that administers to one that doesn't, which the flag must not outlive.
+-- What the body doesn't name stays. A new password, or closing the account, ends its sessions, but for the caller's own.
+WITH old AS (
+    SELECT accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1
+), changed AS (
+    UPDATE accounts.account AS a
+       SET email           = coalesce(operations.trimmed(b ->> 'email'), a.email),
+           username        = coalesce(operations.trimmed(b ->> 'username'), a.username),
+           name            = coalesce(operations.trimmed(b ->> 'name'), a.name),
+           first_name      = coalesce(operations.trimmed(b ->> 'first_name'), a.first_name),
+           last_name       = coalesce(operations.trimmed(b ->> 'last_name'), a.last_name),
+           phone           = CASE WHEN b ? 'phone' THEN operations.trimmed(b ->> 'phone') ELSE a.phone END,
+           role            = coalesce(b ->> 'role', a.role),
+           is_superuser    = coalesce(b ->> 'role' = 'SUPERADMIN', a.is_superuser),
+           department_id   = CASE WHEN b ? 'department_id' THEN nullif(b ->> 'department_id', '')::uuid ELSE a.department_id END,
+           job_title_id    = CASE WHEN b ? 'job_title' THEN nullif(b ->> 'job_title', '')::uuid ELSE a.job_title_id END,
+           is_active       = coalesce((b ->> 'is_active')::boolean, a.is_active),
+           is_staff        = coalesce((b ->> 'is_staff')::boolean, a.is_staff AND $7),
+           company_name    = coalesce(operations.trimmed(b ->> 'company_name'), a.company_name),
+           company_address = coalesce(operations.trimmed(b ->> 'company_address'), a.company_address),
+           company_logo    = coalesce(operations.trimmed(b ->> 'company_logo'), a.company_logo),
+           avatar          = CASE WHEN $3::text IS NOT NULL THEN $3 WHEN b -> 'avatar' = 'null' THEN NULL ELSE a.avatar END,
+           password_hash   = coalesce($2, a.password_hash),
+           updated_at      = now()
+      FROM CAST($5 AS jsonb) AS b
+     WHERE a.id = $1
+    RETURNING a
+), ended AS (
+    UPDATE accounts.session s SET revoked_at = now()
+      FROM changed
+     WHERE s.account_id = $1 AND s.revoked_at IS NULL AND s.id IS DISTINCT FROM $4
+       AND ($2::text IS NOT NULL OR NOT (changed.a).is_active)
+)
+SELECT accounts.document(a)::text AS document, accounts.books_document(a)::text AS books,
+       operations.note($6::jsonb, 'account.update', 'account', (a).public_id::text, old.audited, accounts.audited(a))
+  FROM changed CROSS JOIN old;
+
+-- name: set_active(account_id, is_active, actor) -> value
+-- Opens or closes an account; closing ends its sessions. Told even when it was so already.
+WITH old AS (
+    SELECT accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1
+), changed AS (
+    UPDATE accounts.account AS a SET is_active = $2, updated_at = now() WHERE a.id = $1 RETURNING a
+), ended AS (
+    UPDATE accounts.session SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL AND NOT $2
+)
+SELECT json_build_object('email', (a).email, 'is_active', (a).is_active)::text,
+       operations.note($3::jsonb, CASE WHEN $2 THEN 'account.activate' ELSE 'account.deactivate' END, 'account',
+                       (a).public_id::text, old.audited, accounts.audited(a))
+  FROM changed CROSS JOIN old;
+
+-- name: delete_user(account_id, actor) -> value
+-- Its sessions and menus go with it; what it made stays, without a maker.
+WITH gone AS (
+    DELETE FROM accounts.account AS a WHERE a.id = $1 RETURNING a
+)
+SELECT (a).id, operations.note($2::jsonb, 'account.delete', 'account', (a).public_id::text, accounts.audited(a), NULL) FROM gone;

@@ -1,0 +1,193 @@
+"""Who calls is remembered, and never longer than it is true: on one process and on two."""
+
+import asyncio
+import itertools
+import time
+from dataclasses import replace
+
+import pytest
+import tornado.httpclient
+import tornado.testing
+
+from core.events import EventLog
+from core.process import Process
+from core.process import http_server as make_http_server
+from handlers import routes
+from handlers.accounts.caller import MOST_REMEMBERED, Callers, query
+from tests.conftest import PASSWORD, Api
+
+pytestmark = pytest.mark.gen_test
+WITHIN = 0.1  # seconds until every process feels a change
+_numbers = itertools.count(1)
+ME = "/api/auth/users/me/"
+
+
+@pytest.fixture
+def other(io_loop, settings, changed_settings):
+    """A client of a second process on the same database."""
+    process = Process(
+        replace(settings, **changed_settings), routes.router(), routes.refusals(), routes.duties(), routes.listeners()
+    )
+    io_loop.run_sync(process.open)
+    server = make_http_server(process.app)
+    sock, port = tornado.testing.bind_unused_port()
+    server.add_socket(sock)
+    client = tornado.httpclient.AsyncHTTPClient(force_instance=True)
+    yield Api(client, f"http://127.0.0.1:{port}")
+    client.close()
+    server.stop()
+    io_loop.run_sync(server.close_all_connections)
+    io_loop.run_sync(process.close)
+
+
+@pytest.fixture
+def lookups(app, monkeypatch):
+    """How often a caller was read from the database."""
+    seen, row = [], app.db.row
+
+    async def counting(sql, *args):
+        if sql == query.get_caller.text:
+            seen.append(args)
+        return await row(sql, *args)
+
+    monkeypatch.setattr(app.db, "row", counting)
+    return seen
+
+
+async def until_refused(api, token, seconds=2.0):
+    """How long the token went on being good."""
+    began = time.monotonic()
+    while (answer := await api.get(ME, token=token)).status == 200:
+        assert time.monotonic() - began < seconds, "the token is still good"
+    assert answer.status == 401, answer.text
+    return time.monotonic() - began
+
+
+async def warm(api, token):
+    """Until the caller is remembered and the log is being watched."""
+    end = time.monotonic() + 0.2
+    while time.monotonic() < end:
+        assert (await api.get(ME, token=token)).status == 200
+
+
+async def test_a_caller_who_was_just_seen_is_not_read_again(api, sign_in, lookups):
+    token = (await sign_in("PICKER"))["access"]
+    await warm(api, token)
+    before = len(lookups)
+    for _ in range(50):
+        assert (await api.get(ME, token=token)).status == 200
+    assert len(lookups) - before <= 1
+
+
+async def test_a_caller_is_read_again_while_the_event_log_is_not_known(api, sign_in, lookups, monkeypatch):
+    token = (await sign_in("PICKER"))["access"]
+    await warm(api, token)
+    monkeypatch.setattr(EventLog, "is_known", lambda self, seconds, since: False)
+    before = len(lookups)
+    for _ in range(3):
+        assert (await api.get(ME, token=token)).status == 200
+    assert len(lookups) - before == 3
+
+
+async def test_a_session_that_has_expired_is_not_remembered(api, app, sign_in, db):
+    token = (await sign_in("PICKER"))["access"]
+    await db.execute("UPDATE accounts.session SET expires_at = now() + interval '1 second'")
+    await asyncio.sleep(0.15)
+    await warm(api, token)
+    await asyncio.sleep(1.0)
+    assert (await api.get(ME, token=token)).status == 401
+
+
+@pytest.mark.parametrize("changed_settings", [{}, {"redis_url": ""}], ids=["with Redis", "without Redis"])
+class TestTwoProcesses:
+    async def test_signing_out_on_one_is_felt_on_the_other(self, api, other, sign_in):
+        token = (await sign_in("PICKER"))["access"]
+        await warm(other, token)
+        assert (await api.post("/api/auth/logout/", token=token)).status == 200
+        assert await until_refused(other, token) < WITHIN
+
+    async def test_a_deactivated_account_is_out_on_both(self, api, other, sign_in):
+        admin, picker = await sign_in("ADMIN"), await sign_in("PICKER", f"gone{next(_numbers)}@example.com")
+        await warm(other, picker["access"])
+        path = f"/api/auth/users/{picker['data']['user']['id']}/"
+        assert (await api.post(f"{path}deactivate/", token=admin["access"])).status == 200
+        assert (await api.get(ME, token=picker["access"])).json["code"] == "user_inactive"
+        assert await until_refused(other, picker["access"]) < WITHIN
+        assert (await other.get(ME, token=picker["access"])).json["code"] == "user_inactive"
+
+    async def test_a_lower_role_counts_at_once_on_both(self, api, other, sign_in):
+        root, admin = await sign_in("SUPERADMIN"), await sign_in("ADMIN", f"demoted{next(_numbers)}@example.com")
+        await warm(other, admin["access"])
+        path = f"/api/auth/users/{admin['data']['user']['id']}/"
+        changed = await api.call("PATCH", path, {"role": "PICKER", "is_staff": False}, token=root["access"])
+        assert changed.status == 200, changed.text
+        began = time.monotonic()
+        while (await other.get("/api/auth/users/", token=admin["access"])).status == 200:
+            assert time.monotonic() - began < WITHIN
+        assert (await api.get("/api/auth/users/", token=admin["access"])).status == 403
+
+    async def test_what_another_program_writes_is_felt_too(self, api, other, sign_in, db):
+        token = (await sign_in("PICKER"))["access"]
+        await asyncio.gather(warm(api, token), warm(other, token))
+        await db.execute("UPDATE accounts.session SET revoked_at = now()")
+        assert max(await asyncio.gather(until_refused(api, token), until_refused(other, token))) < WITHIN
+        token = (await sign_in("PICKER"))["access"]
+        await asyncio.gather(warm(api, token), warm(other, token))
+        await db.execute("DELETE FROM accounts.account WHERE email = 'picker@example.com'")
+        assert max(await asyncio.gather(until_refused(api, token), until_refused(other, token))) < WITHIN
+
+    async def test_many_revocations_while_the_callers_go_on_leave_no_token_good(self, api, other, sign_in):
+        tokens = [(await sign_in("PICKER"))["access"] for _ in range(8)]
+        over = asyncio.Event()
+
+        async def go_on(client, token):
+            while not over.is_set():
+                await client.get(ME, token=token)
+
+        readers = [asyncio.create_task(go_on(client, token)) for client in (api, other) for token in tokens]
+        for token in tokens:
+            assert (await api.post("/api/auth/logout/", token=token)).status == 200
+        await asyncio.sleep(WITHIN)
+        for client in (api, other):
+            assert [(await client.get(ME, token=token)).status for token in tokens] == [401] * 8
+        over.set()
+        await asyncio.gather(*readers)
+
+
+async def test_a_change_heard_while_a_caller_is_being_read_is_not_lost(app, api, sign_in, monkeypatch):
+    token = (await sign_in("PICKER"))["access"]
+    session_id = app.tokens.read("access", token)["sid"]
+    remembered = Callers()
+    row = app.db.row
+
+    async def late(sql, *args):
+        found = await row(sql, *args)
+        remembered.hear(b'{"session_id":%d}' % session_id)  # the row was read before the change, and arrives after its event
+        return found
+
+    monkeypatch.setattr(app.db, "row", late)
+    assert await remembered.find(app, session_id) is not None
+    assert not remembered._by_session
+
+
+async def test_when_the_log_went_back_nothing_is_remembered(app, api, sign_in, lookups):
+    token = (await sign_in("PICKER"))["access"]
+    await warm(api, token)
+    for hear in routes.listeners()["accounts.changed"]:
+        hear(app, None)
+    before = len(lookups)
+    assert (await api.get(ME, token=token)).status == 200
+    assert len(lookups) - before == 1
+
+
+def test_no_more_callers_are_remembered_than_fit():
+    assert MOST_REMEMBERED <= 100_000  # each is about 1 KB
+
+
+async def test_signing_in_again_does_not_disturb_who_is_remembered(api, sign_in, lookups):
+    token = (await sign_in("PICKER"))["access"]
+    await warm(api, token)
+    before = len(lookups)
+    assert (await api.post("/api/auth/login/", {"email": "picker@example.com", "password": PASSWORD})).status == 200
+    assert (await api.get(ME, token=token)).status == 200
+    assert len(lookups) - before <= 1
