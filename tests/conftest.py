@@ -19,7 +19,7 @@ import psutil
 import pytest
 import tornado.httpclient
 
-from core import migrations
+from core import migrations, passwords
 from core.application import Application
 from core.embedded_postgres import EmbeddedPostgres, start_postgres
 from core.embedded_redis import EmbeddedRedis, start_redis
@@ -280,13 +280,19 @@ def db(io_loop: Any, settings: Settings) -> Iterator[Any]:
     io_loop.run_sync(connection.close)
 
 
+PASSWORD_HASH = passwords.hash_now(PASSWORD, 4)
+
+
 @pytest.fixture
-def sign_in(api: Api, settings: Settings, io_loop: Any) -> Callable[..., Any]:
+def sign_in(api: Api, app: Application) -> Callable[..., Any]:
     """`await sign_in("PICKER")`: the sign-in answer (JSON) of an account with that role, made when first asked for."""
 
     async def sign_in(role: str = "USER", email: str | None = None) -> Any:
         email = email or f"{role.lower()}@example.com"
-        await commands.create(settings, email, role.title(), role, PASSWORD, staff=role in ("SUPERADMIN", "ADMIN"))
+        await commands.query.create_account(
+            app.db, email=email, username="", name=role.title(), role=role, password_hash=PASSWORD_HASH,
+            is_staff=role in ("SUPERADMIN", "ADMIN"), is_superuser=role == "SUPERADMIN",
+        )  # fmt: skip
         answer = await api.post("/api/auth/login/", {"email": email, "password": PASSWORD})
         assert answer.status == 200, answer.text
         return answer.json
