@@ -29,6 +29,8 @@ from handlers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent
 DEMO_IMPORT_KEY = "demo-import-key"
+# Where the documents' web clients run while they are being written (seed 001).
+DEMO_ORIGINS = "http://localhost:3000,http://127.0.0.1:3000,http://localhost:3001,http://127.0.0.1:3001"
 
 
 class Refused(Exception):
@@ -38,13 +40,9 @@ class Refused(Exception):
 def installed(args: argparse.Namespace) -> AbstractContextManager[Installation[Settings]]:
     home = Path(args.home) if args.demo else None
     # A demo keeps to itself: its files go nowhere near the bucket that .env may name.
-    demo = {
-        "SALES_IMPORT_API_KEY": DEMO_IMPORT_KEY,
-        "DEVELOPER_OPTIONS": "true",
-        "USE_S3": "false",
-        "CLOUDFLARE_R2_ENABLED": "false",
-    }
-    return installation.installed(Settings, ROOT / ".env", home, demo)
+    demo = {"SALES_IMPORT_API_KEY": DEMO_IMPORT_KEY, "USE_S3": "false", "CLOUDFLARE_R2_ENABLED": "false"}
+    unless_set = {"DEVELOPER_OPTIONS": "true", "CORS_ALLOWED_ORIGINS": DEMO_ORIGINS}
+    return installation.installed(Settings, ROOT / ".env", home, demo, unless_set)
 
 
 def command_serve(args: argparse.Namespace) -> int:

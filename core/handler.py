@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.database import Database
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+JSON_LIMIT = 1_100_000  # bytes; reading JSON holds up everybody else, so who takes more says so (Handler.json_limit)
 LARGE_BODY = 128 * 1024  # bytes from which reading a body goes to a thread: other requests must not wait for it
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
@@ -43,6 +44,7 @@ class Handler(tornado.web.RequestHandler):
     access: ClassVar[Access | dict[str, Access]]  # of all methods, or by method, "*" for those not named
     authenticates: ClassVar[bool] = True  # False: whatever credentials come along are not looked at
     forms: ClassVar[bool] = False  # True: a body may also be a form, with files
+    json_limit: ClassVar[int] = JSON_LIMIT  # bytes of a JSON body
     left = False  # no longer among the active requests
     refused = ""  # why, for the log
     body: Any = None  # the validated body
@@ -144,6 +146,8 @@ class Handler(tornado.web.RequestHandler):
             return
         if kind not in ("", "application/json") and not (kind.startswith("application/") and kind.endswith("+json")):
             raise Problem(415, "not-json-type", f'Unsupported media type "{kind}" in request.')
+        if len(self.request.body) > self.json_limit:
+            raise Problem(413, "too-long", f"The request body is longer than {self.json_limit:,} bytes.")
         if len(self.request.body) < LARGE_BODY:
             self.body, self.body_text = _read(self.request.body, expected)
         else:

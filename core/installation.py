@@ -59,9 +59,10 @@ class Installation(Generic[Some]):
 
 @contextmanager
 def installed(
-    kind: type[Some], dotenv: Path, home: Path | None, defaults: Mapping[str, str]
+    kind: type[Some], dotenv: Path, home: Path | None, defaults: Mapping[str, str], unless_set: Mapping[str, str]
 ) -> Iterator[Installation[Some]]:
-    """The settings of `kind`; with a home, its own Postgres, Redis, key and media folder, and `defaults`. All of it ends with the block.
+    """The settings of `kind`; with a home, its own Postgres, Redis, key and media folder, `defaults`, and
+    what is not set of `unless_set`. All of it ends with the block.
 
     Raises SettingsError, HomeError, EmbeddedError.
     """
@@ -76,6 +77,7 @@ def installed(
             ending.callback(ours.close)
             # A key of its own: with production's, a token of the demo would be good there.
             env |= {"SECRET_KEY": ours.secret("secret_key"), "MEDIA_ROOT": str(ours.path / "media"), **defaults}
+            env = {**unless_set, **env}
             ending.callback(lambda: [service.stop() for service in reversed(services)])  # those that run by then
             postgres = start_postgres(ours)
             services.append(postgres)

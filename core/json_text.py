@@ -12,6 +12,11 @@ from core.problem import Problem, invalid
 
 LONGEST_INTEGER = 18  # digits; a longer one is beyond every column, and slow to read
 DEEPEST = 100  # levels; the documented bodies have five. json stops near 1000, but what walks the value after it would not get there
+MOST_REFUSALS, FAR_DOWN, LONGEST_NAME = (
+    100,
+    1000,
+    100,
+)  # messages in one answer; places in a list; letters of a key told back
 INFINITY = float("inf")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -74,7 +79,7 @@ def read(body: bytes) -> tuple[Any, str]:
         raise parse_error(error) from None
     repeats = _repeats(value)
     if b"\\u" in body or repeats:
-        wrong = _refused(value)
+        wrong = _refused(value, _Budget())
         if wrong is not None:
             raise invalid(wrong if isinstance(wrong, dict) else {"non_field_errors": wrong})
     return value, text
@@ -94,32 +99,54 @@ def _repeats(value: Any, level: int = 1) -> bool:
     return found
 
 
-def _refused(value: Any) -> Any:
+class _Budget:
+    """Messages that may still be written: a body of a million wrong texts needs no more."""
+
+    def __init__(self) -> None:
+        self.left = MOST_REFUSALS
+
+
+def _refused(value: Any, budget: _Budget) -> Any:
     """The messages for what may not be stored, nested as `value` is; None when all is well."""
     if value is _REPEATED:
+        budget.left -= 1
         return ["This field is repeated."]
     if isinstance(value, str):
-        return _refused_text(value)
+        return _refused_text(value, budget)
     if isinstance(value, dict):
-        found = {
-            _printable(name): wrong
-            for name, v in value.items()
-            if (wrong := _refused_text(name) or _refused(v)) is not None
-        }
+        found = {}
+        for name, v in value.items():
+            if (wrong := _refused_text(name, budget) or _refused(v, budget)) is not None:
+                found[_printable(name)] = wrong
+                if budget.left <= 0:
+                    break
         return found or None
-    if isinstance(value, list):
-        each = [_refused(v) for v in value]
-        last = max((i for i, wrong in enumerate(each) if wrong is not None), default=None)
-        return None if last is None else [{} if wrong is None else wrong for wrong in each[: last + 1]]
-    return None
+    return _refused_items(value, budget) if isinstance(value, list) else None
 
 
-def _refused_text(value: str) -> list[str] | None:
+def _refused_items(items: list[Any], budget: _Budget) -> Any:
+    """A list with {} where nothing was wrong; of a place too far down, only which it is."""
+    found: dict[int, Any] = {}
+    for i, item in enumerate(items):
+        if (wrong := _refused(item, budget)) is not None:
+            if i >= FAR_DOWN:
+                return {"non_field_errors": [f"Item {i + 1} holds what is not allowed in text."]}
+            found[i] = wrong
+            if budget.left <= 0:
+                break
+    return [found.get(i, {}) for i in range(max(found) + 1)] if found else None
+
+
+def _refused_text(value: str, budget: _Budget) -> list[str] | None:
     if "\0" in value:
+        budget.left -= 1
         return ["Null characters are not allowed."]
     surrogate = _SURROGATE.search(value)
-    return [f"Surrogate characters are not allowed: U+{ord(surrogate[0]):X}."] if surrogate else None
+    if surrogate is None:
+        return None
+    budget.left -= 1
+    return [f"Surrogate characters are not allowed: U+{ord(surrogate[0]):X}."]
 
 
 def _printable(name: str) -> str:
-    return name.encode("utf-8", "replace").decode().replace("\0", "\\0")
+    return name[:LONGEST_NAME].encode("utf-8", "replace").decode().replace("\0", "\\0")

@@ -16,11 +16,11 @@ LONGEST = 500  # characters of a cursor
 
 def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
     """The key to go on after, one value for each test; None: from the beginning. Raises Problem 400 for what is no cursor of ours."""
-    text = handler.get_query_argument("cursor", "")
+    text = handler.get_query_argument("cursor", "")[:LONGEST]
     if not text:
         return None
     try:
-        key = json.loads(base64.b64decode(text[:LONGEST] + "==", altchars=b"-_", validate=True))
+        key = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         key = None
     if not isinstance(key, list) or len(key) != len(tests) or not all(t(v) for t, v in zip(tests, key, strict=True)):

@@ -23,6 +23,7 @@ MOST_ERRORS = 100  # named in one answer; a body of 10,000 wrong items needs no 
 _EMAIL = re.compile(
     r"[^@\s\"(),:;<>\[\\\]]{1,64}@(?=.{1,253}\Z)(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[0-9A-Za-z-]{2,63}"
 )
+BLANKS = " \t\n\r\f\v"  # as operations.trimmed has them
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -39,7 +40,8 @@ def is_date(value: str) -> bool:
 
 
 def is_email(value: str) -> bool:
-    return bool(_EMAIL.fullmatch(value))
+    """Blanks around it are not part of it."""
+    return bool(_EMAIL.fullmatch(value.strip(BLANKS)))
 
 
 def is_uuid(value: str) -> bool:
@@ -141,7 +143,11 @@ def message(error: jsonschema.ValidationError) -> str:
     if isinstance(instance, float) and instance in (float("inf"), float("-inf")):
         return _TYPES["number"]
     if keyword == "format":
-        return _FORMAT_MESSAGES[limit]
+        return (
+            "This field may not be blank."
+            if limit == "email" and not instance.strip(BLANKS)
+            else _FORMAT_MESSAGES[limit]
+        )
     if keyword == "enum":
         return f'"{instance}" is not a valid choice.'
     if keyword in ("pattern", "minLength"):

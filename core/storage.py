@@ -6,13 +6,12 @@ import hmac
 import logging
 import os
 import re
-import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from core.problem import Problem, unavailable
+from core.problem import Problem, not_found, unavailable
 from core.settings import CoreSettings
 
 LINK_SECONDS = (
@@ -96,7 +95,7 @@ class LocalStorage:
     def _write(self, key: str, data: bytes) -> None:
         path = self._path(key)
         _make_folders(self.folder, path.parent)
-        temporary = path.with_name(f".{secrets.token_hex(8)}")
+        temporary = _unfinished(path)
         try:
             with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(data)
@@ -110,11 +109,15 @@ class LocalStorage:
 
     async def remove(self, key: str) -> None:
         try:
-            await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
+            await asyncio.to_thread(self._remove, self._path(key))
         except NotADirectoryError:
             return
         except OSError as error:
             raise away(error) from error
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        _unfinished(path).unlink(missing_ok=True)  # of a process that was killed while it wrote
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -155,14 +158,21 @@ class LocalStorage:
         return Stored(path, content_type, found.st_size, f'"{found.st_mtime_ns:x}-{found.st_size:x}"')
 
     async def read(self, stored: Stored, start: int, end: int) -> bytes:
-        """Bytes `start` up to, not with, `end`. Raises Problem 503."""
+        """Bytes `start` up to, not with, `end`. Raises Problem: 404 it was removed meanwhile, 503."""
         try:
             return await asyncio.to_thread(_read, stored.path, start, end)
+        except FileNotFoundError:
+            raise not_found() from None
         except OSError as error:
             raise away(error) from error
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+def _unfinished(path: Path) -> Path:
+    """Where a file is written before it gets its name: not under one that `find` would serve."""
+    return path.with_name(f".{path.name}")
 
 
 def _make_folders(top: Path, folder: Path) -> None:

@@ -2,11 +2,15 @@
 
 import json
 import re
+from typing import Any
 
+from core import sql
 from core.handler import Handler
-from core.problem import Problem
+from core.problem import Problem, forbidden
+from core.throttle import source
 from core.tokens import TokenError
 from handlers.accounts.caller import Caller, find_caller
+from handlers.accounts.caller import query as session_query
 
 _MEDIA = re.compile(r'"avatar" ?: ?"media:([^"]+)"')
 _TOLD = {"invalid": "Token is invalid", "expired": "Token is expired", "wrong type": "Token has wrong type"}
@@ -21,6 +25,12 @@ def bad_token(reason: str) -> Problem:
     )  # fmt: skip
 
 
+def inactive() -> Problem:
+    """401 for an account that was closed."""
+    challenge = {"WWW-Authenticate": 'Bearer realm="api"'}
+    return Problem(401, "inactive", "User is inactive", extra={"code": "user_inactive"}, headers=challenge)
+
+
 class ApiHandler(Handler):
     """Knows its caller from `Authorization: Bearer <access token>`; None when there is no such header."""
 
@@ -31,6 +41,23 @@ class ApiHandler(Handler):
         """Who does this, for the audit (operations.note): JSON."""
         known = {"account_id": self.caller.account_id, "email": self.caller.email} if self.caller else {}
         return json.dumps({**known, "address": self.remote_address, "request_id": self.request_id})
+
+    @property
+    def asker(self) -> dict[str, Any]:
+        """For core.passwords: who asks for its work, and whether they are still there."""
+        stream = self.request.connection.stream  # type: ignore[union-attr]
+        return {"source": source(self.remote_address), "wanted": lambda: not stream.closed()}
+
+    async def confirm(self, db: sql.Runner) -> None:
+        """That the caller still is who they were when the request came, which may have waited long since: for bcrypt, for a file.
+        Asked within the transaction that writes, after the rows it changes were locked. Raises Problem: 401, 403."""
+        row = await session_query.get_caller(db, session_id=self.caller.session_id)
+        if row is None or (row["is_active"] and row["is_revoked"]):
+            raise bad_token("invalid")
+        if not row["is_active"]:
+            raise inactive()
+        if (row["role"], row["is_staff"]) != (self.caller.role, self.caller.is_staff):
+            raise forbidden()
 
     async def linked(self, text: str) -> str:
         """JSON as Postgres composed it, with a link for each file it names (`"avatar" : "media:KEY"`). Nobody can write such a
@@ -56,11 +83,5 @@ class ApiHandler(Handler):
         if caller is None:
             raise bad_token("invalid")
         if not caller.is_active:
-            raise Problem(
-                401,
-                "inactive",
-                "User is inactive",
-                extra={"code": "user_inactive"},
-                headers={"WWW-Authenticate": 'Bearer realm="api"'},
-            )
+            raise inactive()
         self.caller = caller

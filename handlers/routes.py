@@ -5,6 +5,7 @@ from core.duties import Duty, Listener
 from core.router import Router
 from handlers import pages
 from handlers.accounts import (
+    activation,
     books_profile,
     caller,
     department,
@@ -24,7 +25,7 @@ from handlers.operations import Nowhere, audit, developer, health, index, media
 from handlers.sales import SalesHandler, board, invoice, stream
 
 MODULES = [
-    caller, directory, sign_in, token, sign_up, session, password, profile, books_profile, user, department, job_title, menu, shop_user,
+    caller, activation, directory, sign_in, token, sign_up, session, password, profile, books_profile, user, department, job_title, menu, shop_user,
     invoice, stream, board, health, index, audit, developer, media, pages,
 ]  # fmt: skip
 
@@ -35,7 +36,8 @@ class NowhereInSales(Nowhere):
 
 def router() -> Router:
     return Router(
-        [route for module in MODULES for route in getattr(module, "routes", [])], [("/api/sales/", NowhereInSales), ("", Nowhere)]
+        [route for module in MODULES for route in getattr(module, "routes", [])],
+        [("/api/sales/", NowhereInSales), ("", Nowhere)],
     )
 
 

@@ -239,7 +239,9 @@ def test_createstoreuser_makes_any_other_role_with_a_password_or_without(env, re
         assert told in refusal(*arguments, *changed, **given)
     alone = run(*arguments, **env)
     assert alone.returncode == 1
-    assert alone.stderr.endswith("Tradepost: Nobody is here to be asked; give STOREUSER_PASSWORD, or --noinput for none yet.\n")
+    assert alone.stderr.endswith(
+        "Tradepost: Nobody is here to be asked; give STOREUSER_PASSWORD, or --noinput for none yet.\n"
+    )
 
 
 def test_seed_menus_makes_the_menus_once_and_clear_empties_them_first(env):

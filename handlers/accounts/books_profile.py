@@ -1,11 +1,12 @@
 """One's own account, as the books client shows it. contracts/books.md, 2."""
 
+from typing import Any
+
 from core import sql
 from core.handler import body
-from core.problem import invalid
+from handlers.accounts import names
 from handlers.accounts.caller import ChangesCallers
 from handlers.accounts.roles import signed_in
-from handlers.accounts.sign_up import ADDRESS_SHORT, COMPANY_SHORT, SHORTEST_ADDRESS, USERNAME_WRONG, is_short
 from handlers.api import ApiHandler, bad_token
 from handlers.books import BooksDialect
 
@@ -28,20 +29,16 @@ class Profile(ChangesCallers, Me):
     @body("accounts/books_profile_update")
     async def patch(self) -> None:
         """200 with the account; fields that are left out stay as they are. 400 fields."""
-        wrong = {}
-        if is_short(self.body.get("company_name")):
-            wrong["company_name"] = [COMPANY_SHORT]
-        if is_short(self.body.get("company_address"), SHORTEST_ADDRESS):
-            wrong["company_address"] = [ADDRESS_SHORT]
-        if wrong:
-            raise invalid(wrong)
-        updated = await query.update_profile(
-            self.db, account_id=self.caller.account_id, body=self.body_text, actor=self.actor
-        )
+
+        async def update(db: sql.Runner) -> Any:
+            await names.check_own(db, self.caller.account_id, self.body, needed=True)
+            return await query.update_profile(
+                db, account_id=self.caller.account_id, body=self.body_text, actor=self.actor
+            )
+
+        updated = await self.db.transaction(update)
         if updated is None:
             raise bad_token("invalid")
-        if updated["wrong"] is not None:
-            raise invalid({"username": [USERNAME_WRONG[updated["wrong"]]]})
         self.reply(updated["profile"])
 
     put = patch

@@ -63,7 +63,7 @@ async def create_demo(config: Settings) -> int:
         for account in missing:
             made = await query.create_account(
                 db, email=account.email, username=account.username, name=account.name, role=account.role,
-                password_hash=hashes[account.password], is_staff=account.role in ("SUPERADMIN", "ADMIN"),
+                password_hash=hashes[account.password], is_staff="administration" in ROLES[account.role],
                 is_superuser=account.role == "SUPERADMIN",
             )  # fmt: skip
             if made is not None:
@@ -81,13 +81,14 @@ async def create_store_user(config: Settings, email: str, name: str, role: str, 
     wrong when it can't be."""
     if role not in ROLES or role == "SUPERADMIN":
         return f"{role!r} is not a role; choose one of {', '.join(known for known in ROLES if known != 'SUPERADMIN')}."
-    return await create(config, email, name, role, password, staff=False)
+    return await create(config, email, name, role, password, staff="administration" in ROLES[role])
 
 
 async def create(
     config: Settings, email: str, name: str, role: str, password: str | None, *, staff: bool, username: str = ""
 ) -> str | None:
     """Create an account; returns what is wrong when it can't be."""
+    email = email.strip(schema.BLANKS)
     if not schema.is_email(email) or len(email) > 255:
         return f"{email!r} is not an e-mail address."
     if len(name) > LONGEST_NAME:

@@ -16,6 +16,7 @@ firm_reads = {"GET": of_the_firm, "*": administrator}
 class Departments(ApiHandler):
     dialect = AccountsDialect()
     access = firm_reads
+    forms = True
 
     async def get(self) -> None:
         """200, by name. page, page_size (20, at most 100). 404 Invalid page."""
@@ -33,6 +34,7 @@ class Departments(ApiHandler):
 class Department(ApiHandler):
     dialect = AccountsDialect()
     access = firm_reads
+    forms = True
 
     async def get(self, id: str) -> None:
         """200; 404."""

@@ -17,6 +17,7 @@ query = sql.load("accounts/job_title")
 class JobTitles(ApiHandler):
     dialect = AccountsDialect()
     access = firm_reads
+    forms = True
 
     async def get(self) -> None:
         """200, by department, then title. department (a uuid), page, page_size (20, at most 100). 400; 404 Invalid page."""
@@ -37,6 +38,7 @@ class JobTitles(ApiHandler):
 class JobTitle(ApiHandler):
     dialect = AccountsDialect()
     access = firm_reads
+    forms = True
 
     async def get(self, id: str) -> None:
         """200; 404."""

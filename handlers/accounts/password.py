@@ -5,7 +5,7 @@ from typing import Any
 from core import sql
 from core.handler import body
 from core.problem import Problem, invalid
-from core.throttle import Throttle
+from core.throttle import Throttle, throttle, too_many
 from handlers.accounts import AccountsDialect, password_rules
 from handlers.accounts.caller import ChangesCallers
 from handlers.accounts.roles import signed_in
@@ -28,12 +28,13 @@ class PasswordHandler(ChangesCallers, ApiHandler):
         """Change it; the account as JSON text. Raises Problem: 400, 429 with Retry-After."""
         known, new = await query.get_password(self.db, account_id=self.caller.account_id), self.body["new_password"]
         about = [known[name] for name in ("email", "username", "name", "company_name")] if known else []
-        password_rules.check(self.config, self.policy, new, about, field="new_password")
+        password_rules.check(self.config, self.policy, new, about, field="new_password", role=self.caller.role)
         await self._is_right(known and known["password_hash"])
-        hashed = await self.application.passwords.hash(new)
+        hashed = await self.application.passwords.hash(new, **self.asker)
 
         async def apply(db: sql.Runner) -> Any:
             await query.lock_password(db, account_id=self.caller.account_id)
+            await self.confirm(db)
             return await query.change_password(
                 db, account_id=self.caller.account_id, old_hash=known["password_hash"], new_hash=hashed,
                 keep_session=self.caller.session_id, actor=self.actor,
@@ -50,21 +51,14 @@ class PasswordHandler(ChangesCallers, ApiHandler):
 
     async def _is_right(self, stored: str | None) -> None:
         """Raises Problem unless the old password is right. Tries at once learn no more than one after the other, as at sign-in."""
-        throttle, key = self._throttle(), str(self.caller.account_id)
-        await _not_throttled(throttle, key)
-        if not await self.application.passwords.matches(self.body["old_password"], stored):
-            if await throttle.fail(key) > throttle.limit:
-                await _not_throttled(throttle, key)
+        tries, key = throttle(self.application, "old-password", FAILURES, WINDOW), str(self.caller.account_id)
+        await _not_throttled(tries, key)
+        if not await self.application.passwords.matches(self.body["old_password"], stored, **self.asker):
+            if await tries.fail(key) > tries.limit:
+                await _not_throttled(tries, key)
             raise self.wrong()
-        await _not_throttled(throttle, key)
-        await throttle.clear(key)
-
-    def _throttle(self) -> Throttle:
-        shared = self.application.shared
-        if "old-password" not in shared:
-            prefix = f"{self.config.redis_prefix}old-password:"
-            shared["old-password"] = Throttle(self.application.redis, prefix, FAILURES, WINDOW)
-        return shared["old-password"]
+        await _not_throttled(tries, key)
+        await tries.clear(key)
 
 
 class StaffPassword(PasswordHandler):
@@ -94,12 +88,10 @@ class BooksPassword(PasswordHandler):
     patch = post = put
 
 
-async def _not_throttled(throttle: Throttle, key: str) -> None:
-    seconds = await throttle.wait(key)
+async def _not_throttled(tries: Throttle, key: str) -> None:
+    seconds = await tries.wait(key)
     if seconds:
-        raise Problem(
-            429, "throttled", f"Too many wrong passwords. Try again in {seconds} seconds.", headers={"Retry-After": str(seconds)}
-        )  # fmt: skip
+        raise too_many("wrong passwords", seconds)
 
 
 routes = [

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from core import passwords
 from core.problem import invalid
@@ -18,10 +19,18 @@ TOO_SIMILAR = 0.7  # of 1, as the reference measures it (difflib's ratio)
 COMMON = Path(__file__).with_name("common_passwords.txt")
 
 
-def check(config, policy: str, password: str, about: Iterable[str | None] = (), *, field: str = "password") -> None:
+def check(
+    config: Any,
+    policy: str,
+    password: str,
+    about: Iterable[str | None] = (),
+    *,
+    field: str = "password",
+    role: str | None = None,
+) -> None:
     """Raises Problem 400 with what is wrong with a new password. about: e-mail and names of the person, which it must not be
-    like; they count for the books policy, and for all with PASSWORD_POLICY=strict."""
-    wrong = refusals(BOOKS if config.password_policy == "strict" else policy, password, about)
+    like; they count for the books policy: of a MEMBER whichever way they take, and of all with PASSWORD_POLICY=strict."""
+    wrong = refusals(BOOKS if role == "MEMBER" or config.password_policy == "strict" else policy, password, about)
     if wrong:
         raise invalid({field: wrong})
 

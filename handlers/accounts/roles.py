@@ -77,7 +77,13 @@ def may_give(caller: Any, role: str, *, own: bool = False) -> None:
     if rank(role) > rank(caller.role):
         raise Problem(403, "above", "You may not give a role above your own.")
     if own and role != caller.role and rank(role) >= rank(caller.role):
-        raise Problem(403, "above", "You may not raise your own role.")
+        raise Problem(403, "above", "You may not give yourself that role.")
+
+
+def may_give_flag(caller: Any, given: bool) -> None:
+    """Raises Problem 403 when is_staff is given by one who has it only by the flag: taking it from them must take it from all."""
+    if given and rank(caller.role) < 2:
+        raise Problem(403, "above", "You may not give is_staff.")
 
 
 def may_touch(caller: Any, role: str) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 from core import sql
 from core.handler import body
 from core.problem import not_found
-from handlers.accounts import password_rules
+from handlers.accounts import names, password_rules
 from handlers.accounts.caller import ChangesCallers
 from handlers.accounts.roles import ROLES, STRANGERS, administrator, may_give, may_touch, signed_in
+from handlers.api import bad_token
 from handlers.pos import PosHandler
 
 OF_THE_FIRM = [role for role in ROLES if role not in STRANGERS]
@@ -20,6 +21,7 @@ query = sql.load("accounts/shop_user")
 class PersonHandler(ChangesCallers, PosHandler):
     """What the three routes share."""
 
+    forms = True
     email_taken = "custom user with this email already exists."  # read by handlers/accounts/user.py
 
     async def shown(self, id: int, roles: list[str] | None) -> str:
@@ -33,6 +35,7 @@ class PersonHandler(ChangesCallers, PosHandler):
         """Hold the account until the transaction ends. Raises Problem: 404; 403 its role is above the caller's."""
         found = await query.lock_person(db, id=id, roles=roles)
         if found is None:
+            await self.confirm(db)  # it may be the caller's own
             raise not_found()
         may_touch(self.caller, found["role"])
 
@@ -43,14 +46,19 @@ class PersonHandler(ChangesCallers, PosHandler):
             return None
         person = {**(json.loads(await self.shown(id, roles)) if id is not None else {}), **self.body}
         password_rules.check(self.config, password_rules.SHOP, password, [person[name] for name in ABOUT])
-        return await self.application.passwords.hash(password)
+        return await self.application.passwords.hash(password, **self.asker)
 
-    async def change(self, id: int, roles: list[str] | None, *, role: str | None = None) -> None:
+    async def change(
+        self, id: int, roles: list[str] | None, *, role: str | None = None, own_names: bool = False
+    ) -> None:
         """Answer with the account as the body changed it. Raises Problem: 404, 403, 400."""
         hashed = await self.new_hash(id, roles)  # before the transaction, in which bcrypt has no place
 
         async def apply(db: sql.Runner) -> Any:
             await self.locked(db, id, roles)
+            await self.confirm(db)
+            if own_names:
+                await names.check_own(db, id, self.body, any_letters=True)
             if role is not None:
                 may_give(self.caller, role, own=id == self.caller.account_id)
             return await query.change_person(
@@ -72,14 +80,15 @@ class People(PersonHandler):
     async def post(self) -> None:
         """201; 400 fields, or the e-mail is taken (also by one who was deleted); 403 a role above the caller's. Section 4."""
         may_give(self.caller, self.body.get("role", "EMPLOYEE"))
-        made = await query.create_person(
-            self.db,
-            body=self.body_text,
-            password_hash=await self.new_hash(),
-            maker_id=self.caller.account_id,
-            actor=self.actor,
-        )
-        self.reply(made["person"], status=201)
+        hashed = await self.new_hash()
+
+        async def make(db: sql.Runner) -> Any:
+            await self.confirm(db)
+            return await query.create_person(
+                db, body=self.body_text, password_hash=hashed, maker_id=self.caller.account_id, actor=self.actor
+            )
+
+        self.reply((await self.db.transaction(make))["person"], status=201)
 
 
 class Person(PersonHandler):
@@ -117,12 +126,19 @@ class OwnPerson(PersonHandler):
 
     async def get(self) -> None:
         """200. Seed 003, section 3."""
-        self.reply(await self.shown(self.caller.account_id, None))
+        person = await query.get_person(self.db, id=self.caller.account_id, roles=None)
+        if person is None:  # closed or deleted since the token was looked at
+            raise bad_token("invalid")
+        self.reply(person)
 
     @body("accounts/shop_user_own")
     async def put(self) -> None:
-        """200, with only what changes; role and is_active are ignored. A new password ends the other sessions. 400. Section 5."""
-        await self.change(self.caller.account_id, None)
+        """200, with only what changes; role and is_active are ignored, and of who is no one of the shop e-mail and password too:
+        other documents have those changed elsewhere. A new password ends the other sessions. 400. Section 5."""
+        if "pos" not in ROLES[self.caller.role]:
+            self.body = {name: value for name, value in self.body.items() if name not in ("email", "password")}
+            self.body_text = json.dumps(self.body)
+        await self.change(self.caller.account_id, None, own_names=True)
 
     patch = put
 

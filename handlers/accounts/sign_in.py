@@ -25,6 +25,7 @@ class GivesTokens(ApiHandler):
     """The base of what opens a session or renews its tokens."""
 
     access = public
+    forms = True
     authenticates = False  # a client that still sends an old token must be able to get a new one
 
     async def signed_in(self, login: str, password: str) -> Any:
@@ -33,22 +34,39 @@ class GivesTokens(ApiHandler):
         Nobody learns which accounts there are: whether it is unknown, inactive or the password is wrong, the same is counted,
         the same work done, the same answered.
         """
-        failures = throttle(self.application, "sign-in", FAILURES, WINDOW)
-        account = await query.find_sign_in(self.db, login=login.strip())
-        # By account, so that e-mail and username don't give a guesser two counts; an unknown name is counted likewise.
-        who = f"#{account['id']}" if account else login.strip().lower()
-        key = f"{who} {source(self.remote_address)}"
-        await _not_throttled(failures, key)
-        stored = account["password_hash"] if account and account["is_active"] else None
-        if not await self.application.passwords.matches(password, stored):
-            if await failures.fail(key) > failures.limit:
-                await _not_throttled(failures, key)
-            raise self.refused()
+        failures, address = throttle(self.application, "sign-in", FAILURES, WINDOW), source(self.remote_address)
+        found = await query.find_sign_in(self.db, login=login.strip())
+        # By the name as it is given, so that being told to wait doesn't tell which accounts there are; and by account, so that
+        # e-mail and username don't give a guesser two counts: past that one even the right password is a wrong one.
+        by_name, by_account = f"={found['name']} {address}", f"#{found['id']} {address}"
+        await self._not_throttled(failures, by_name)
+        stored = found["password_hash"] if found["is_active"] and not await failures.wait(by_account) else None
+        if not await self.application.passwords.matches(password, stored, **self.asker):
+            count = await failures.fail(by_name)
+            if found["id"] is not None:
+                await failures.fail(by_account)
+            if count == failures.limit:
+                await query.note_refused_sign_ins(
+                    self.db,
+                    login=login,
+                    account_id=found["id"],
+                    address=self.remote_address,
+                    request_id=self.request_id,
+                )
+            if count > failures.limit:
+                await self._not_throttled(failures, by_name)
+            raise self.wrong()
         # Tries that run at once must not learn more than one after the other: a right one is told nothing either.
-        await _not_throttled(failures, key)
-        session = await self.opened(account["id"], stored)
-        await failures.clear(key)
+        await self._not_throttled(failures, by_name)
+        session = await self.opened(found["id"], stored)
+        await failures.clear(by_name)
+        await failures.clear(by_account)
         return session
+
+    async def _not_throttled(self, failures: Throttle, key: str) -> None:
+        seconds = await failures.wait(key)
+        if seconds:
+            raise too_many("failed sign-ins", seconds)
 
     async def opened(self, account_id: int, password_hash: str) -> Any:
         """A new session of an account whose password was checked. Raises Problem 401 when it has been closed meanwhile."""
@@ -58,10 +76,10 @@ class GivesTokens(ApiHandler):
             address=self.remote_address, days=self.config.refresh_token_days, request_id=self.request_id,
         )  # fmt: skip
         if session is None:
-            raise self.refused()
+            raise self.wrong()
         return session
 
-    def refused(self) -> Problem:
+    def wrong(self) -> Problem:
         """One answer for a wrong password, an unknown and an inactive account."""
         return Problem(401, "wrong-sign-in", NO_ACCOUNT, headers=CHALLENGE)
 
@@ -95,7 +113,7 @@ class SignIn(GivesTokens):
             "username": session["username"], "role": session["role"], "user_id": session["account_id"],
         })  # fmt: skip
 
-    def refused(self) -> Problem:
+    def wrong(self) -> Problem:
         return Problem(
             401, "wrong-sign-in", "Invalid email or password", headers=CHALLENGE, extra={"detail": NO_ACCOUNT}
         )
@@ -162,12 +180,6 @@ def refresh_claims(app: Any, token: str) -> dict[str, Any]:
     if not is_session_id(claims.get("sid")) or type(generation) is not int or not 0 <= generation < 2**31:
         raise bad_refresh("Token is invalid")
     return claims
-
-
-async def _not_throttled(failures: Throttle, key: str) -> None:
-    seconds = await failures.wait(key)
-    if seconds:
-        raise too_many("failed sign-ins", seconds)
 
 
 def bad_refresh(told: str) -> Problem:

@@ -1,26 +1,16 @@
 """Public sign-up: anyone makes themselves a MEMBER, with books of their own. Seed 004; contracts/books.md, 2."""
 
 import json
-import re
 from typing import Any
 
 from core import schema, sql
 from core.problem import Problem, invalid
 from core.throttle import source, throttle, too_many
-from handlers.accounts import password_rules
+from handlers.accounts import names, password_rules
 from handlers.accounts.sign_in import GivesTokens
 from handlers.books import BooksDialect
 
-BLANKS = " \t\n\r\f\v"  # as operations.trimmed has them
-SHORTEST_USERNAME, SHORTEST_COMPANY, SHORTEST_ADDRESS = 3, 2, 5  # letters
-USERNAME_WRONG = {
-    "short": f"Username must be at least {SHORTEST_USERNAME} characters long.",
-    "letters": "Username can only contain letters, numbers, and underscores.",
-    "taken": "A user with this username already exists.",
-}
 EMAIL_TAKEN = "A user with this email already exists."
-COMPANY_SHORT = f"Company name must be at least {SHORTEST_COMPANY} characters long."
-ADDRESS_SHORT = f"Company address must be at least {SHORTEST_ADDRESS} characters long."
 SIGN_UP = schema.load("accounts/sign_up")
 
 query = sql.load("accounts/sign_up")
@@ -36,7 +26,7 @@ class Register(GivesTokens):
         session = await self.opened(member["account_id"], member["password_hash"])
         profile = await profile_query.get_profile(self.db, account_id=member["account_id"])
         if profile is None:  # deleted already
-            raise self.refused()
+            raise self.wrong()
         user = json.loads(profile)
         self.reply({
             "message": "User registered successfully", "user": user,
@@ -57,38 +47,40 @@ async def make_member(handler: Any) -> Any:
     place = source(handler.remote_address)
     if await sign_ups.fail(place) > sign_ups.limit:
         raise too_many("sign-ups", await sign_ups.wait(place) or 1)
-    made = await query.make_member(
-        handler.db, body=handler.body_text, password_hash=await handler.application.passwords.hash(handler.body["password"]),
-        address=handler.remote_address, request_id=handler.request_id,
-    )  # fmt: skip
+    hashed = await handler.application.passwords.hash(handler.body["password"], **handler.asker)
+
+    async def make(db: sql.Runner) -> Any:
+        await names.hold(db, handler.body["username"])
+        return await query.make_member(
+            db,
+            body=handler.body_text,
+            password_hash=hashed,
+            address=handler.remote_address,
+            request_id=handler.request_id,
+        )
+
+    made = await handler.db.transaction(make)
     if made["account_id"] is None:
         email = {"email": [EMAIL_TAKEN]} if made["email_taken"] else {}
-        raise invalid({**email, **({"username": [USERNAME_WRONG["taken"]]} if made["username_taken"] else {})})
+        raise invalid({**email, **({"username": [names.TAKEN]} if made["username_taken"] else {})})
     return made
 
 
 def _check(sent: dict[str, Any]) -> None:
     """What the schema can't say. Raises Problem 400."""
-    username, company, password = sent["username"].strip(BLANKS), sent.get("company_name"), sent["password"]
+    username, password = sent["username"].strip(schema.BLANKS), sent["password"]
+    about = [username, sent["email"], sent.get("company_name")]
     wrong = {
-        "username": [
-            *([USERNAME_WRONG["short"]] if len(username) < SHORTEST_USERNAME else []),
-            *([USERNAME_WRONG["letters"]] if not re.fullmatch("[A-Za-z0-9_]*", username) else []),
-        ],
-        "company_name": [COMPANY_SHORT] if is_short(company) else [],
-        "password": password_rules.refusals(password_rules.BOOKS, password, [username, sent["email"], company]),
+        "username": names.username_refusals(username),
+        **names.company_refusals(sent),
+        "password": password_rules.refusals(password_rules.BOOKS, password, about),
         "password_confirm": ["Passwords don't match"] if sent.get("password_confirm", password) != password else [],
     }
     if any(wrong.values()):
         raise invalid({field: told for field, told in wrong.items() if told})
 
 
-def is_short(text: str | None, shortest: int = SHORTEST_COMPANY) -> bool:
-    """Whether a text is given, and shorter than that without the blanks around it. An empty one is as good as none."""
-    return 0 < len((text or "").strip(BLANKS)) < shortest
-
-
 refusals = {
-    "account_member_username_key": (400, "invalid", "Validation failed", {"username": [USERNAME_WRONG["taken"]]}),
+    "account_member_username_key": (400, "invalid", "Validation failed", {"username": [names.TAKEN]}),
 }
 routes = [("/api/auth/register/", Register)]

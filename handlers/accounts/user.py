@@ -1,7 +1,7 @@
 """Accounts, as seeds 001 and 004 manage them: both document /api/auth/users/, and one answer serves both."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -9,18 +9,21 @@ import asyncpg
 from core import images, paging, schema, sql
 from core.access import Access
 from core.problem import Problem, forbidden, invalid, not_found
-from handlers.accounts import AccountsDialect, password_rules, sign_up
+from handlers.accounts import AccountsDialect, names, password_rules, sign_up
 from handlers.accounts.caller import ChangesCallers
-from handlers.accounts.roles import ROLES, administers, administrator, may_give, may_touch, signed_in
+from handlers.accounts.roles import ROLES, administers, administrator, may_give, may_give_flag, may_touch, signed_in
 from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, told
 from handlers.api import ApiHandler, bad_token
 from handlers.operations import media
 
 # What a list can be ordered by; each column has an index.
 ORDERS = {
-    "id": "account.id", "user_id": "account.id", "date_joined": "account.id", "email": "account.email", "name": "account.name",
-    "role": "account.role", "last_login": "account.last_login",
-}  # fmt: skip
+    **{
+        field: f"account.{field}"
+        for field in ("email", "username", "name", "role", "is_active", "is_staff", "last_login")
+    },
+    **dict.fromkeys(("id", "user_id", "date_joined"), "account.id"),
+}
 LONGEST_SEARCH = 100  # characters
 OWN_FIELDS = (
     "name",
@@ -74,20 +77,30 @@ class Users(ChangesCallers, ApiHandler):
         if self.caller is None:
             member = await sign_up.make_member(self)
             made = await query.get_user(self.db, public_id=None, account_id=member["account_id"])
+            if made is None:  # deleted already
+                raise bad_token("invalid")
             self.reply(await _told(self, CREATED, made, 201), status=201)
             return
         await self.read_body(create)
         may_give(self.caller, self.body.get("role", "USER"))
+        may_give_flag(self.caller, bool(self.body.get("is_staff")))
+        if wrong := names.company_refusals(self.body):
+            raise invalid(wrong)
         hashed = await password_hash(self, self.body)
         key = await media.store(self, await images.submitted(self, "avatar"))
-        made = await query.create_user(
-            self.db,
-            maker_id=self.caller.account_id,
-            password_hash=hashed,
-            avatar=key,
-            body=self.body_text,
-            actor=self.actor,
-        )
+
+        async def make(db: sql.Runner) -> asyncpg.Record:
+            await self.confirm(db)
+            return await query.create_user(
+                db,
+                maker_id=self.caller.account_id,
+                password_hash=hashed,
+                avatar=key,
+                body=self.body_text,
+                actor=self.actor,
+            )
+
+        made = await self.db.transaction(make)
         self.reply(await _told(self, CREATED, made, 201), status=201)
 
 
@@ -106,8 +119,9 @@ class User(ChangesCallers, ApiHandler):
         self.reply(await _told(self, DETAIL, found))
 
     async def put(self, id: str) -> None:
-        """200. An administrator changes everything (email is required), others their own names, company and picture; 404; 400."""
-        await self._change(id, create)
+        """200. An administrator changes everything (email is required by seed 001, which names an account by its uuid), others their
+        own names, company and picture; 404; 400."""
+        await self._change(id, create if schema.is_uuid(id) else update)
 
     async def patch(self, id: str) -> None:
         """As PUT, with only what changes; `avatar` as a file in a form."""
@@ -146,32 +160,6 @@ class User(ChangesCallers, ApiHandler):
         return administers(self.caller) or id.lower() in (self.caller.public_id, str(self.caller.account_id))
 
 
-class Activation(ChangesCallers, ApiHandler):
-    dialect = AccountsDialect()
-    access = administrator
-    active, word = True, "activated"
-
-    async def post(self, id: str) -> None:
-        """200 {email, is_active}; 404; 403 an account above the caller's role; 400 one's own, or the last SUPERADMIN."""
-
-        async def set_active(db: sql.Runner) -> tuple[str, str]:
-            user = await lock(db, ids(id))
-            may_touch(self.caller, user["role"])
-            if not self.active:
-                not_oneself(self.caller, user, "You cannot deactivate your own account.")
-            account_id = user["account_id"]
-            return user["email"], await query.set_active(
-                db, account_id=account_id, is_active=self.active, actor=self.actor
-            )
-
-        email, data = await self.db.transaction(set_active)
-        self.reply(told(f"User {email} {self.word} successfully", data))
-
-
-class Deactivation(Activation):
-    active, word = False, "deactivated"
-
-
 async def lock(db: sql.Runner, which: dict[str, Any]) -> asyncpg.Record:
     """The account, held until the transaction ends. Raises Problem 404."""
     user = await query.lock_user(db, **which)
@@ -183,11 +171,14 @@ async def lock(db: sql.Runner, which: dict[str, Any]) -> asyncpg.Record:
 async def change(handler: Any, which: dict[str, Any], message: str) -> str:
     """Change an account as the handler's validated body says, which an administrator sent; the answer's text. Raises Problem."""
     caller, body = handler.caller, handler.body
+    if wrong := names.company_refusals(body):
+        raise invalid(wrong)
     hashed = await password_hash(handler, body, which)  # before the transaction, in which bcrypt has no place
 
-    def allow(user: asyncpg.Record) -> None:
+    async def allow(db: sql.Runner, user: asyncpg.Record) -> None:
         may_touch(caller, user["role"])
         may_give(caller, body.get("role", user["role"]), own=user["account_id"] == caller.account_id)
+        may_give_flag(caller, bool(body.get("is_staff")) and not user["is_staff"])
         if body.get("is_active") is False:
             not_oneself(caller, user, "You cannot deactivate your own account.")
 
@@ -200,15 +191,11 @@ async def change_own(handler: Any, message: str) -> str:
         {name: handler.body[name] for name in OWN_FIELDS if name in handler.body},
         handler.caller.account_id,
     )
-    # Administrators may let two people share a username, as seed 003 does; nobody takes another's by themselves, who could no
-    # longer sign in by it.
-    username = body.get("username")
-    if username and await query.is_username_taken(handler.db, username=username, account_id=account_id):
-        known = await query.find_user(handler.db, public_id=None, account_id=account_id)
-        if known is None or known["username"] != username:
-            raise invalid({"username": [sign_up.USERNAME_WRONG["taken"]]})
-    which = {"public_id": None, "account_id": account_id}
-    return await _change(handler, which, message, body, None, lambda user: None)
+
+    async def allow(db: sql.Runner, user: asyncpg.Record) -> None:
+        await names.check_own(db, account_id, body)
+
+    return await _change(handler, {"public_id": None, "account_id": account_id}, message, body, None, allow)
 
 
 async def _change(
@@ -217,17 +204,21 @@ async def _change(
     message: str,
     body: dict[str, Any],
     hashed: str | None,
-    allow: Callable[[asyncpg.Record], None],
+    allow: Callable[[sql.Runner, asyncpg.Record], Awaitable[None]],
 ) -> str:
     key = await media.store(handler, await images.submitted(handler, "avatar"))
 
     async def apply(db: sql.Runner) -> tuple[asyncpg.Record, str | None]:
-        user = await lock(db, which)
-        allow(user)
+        user = await query.lock_user(db, **which)
+        await handler.confirm(db)
+        if user is None:
+            raise not_found("No User matches the given query.")
+        await allow(db, user)
+        role = body.get("role", user["role"])
         changed = await query.update_user(
             db, account_id=user["account_id"], password_hash=hashed, avatar=key, keep_session=handler.caller.session_id,
             body=json.dumps(body), actor=handler.actor,
-            keeps_staff="administration" not in ROLES[user["role"]] or "administration" in ROLES[body.get("role", user["role"])],
+            keeps_staff=role == user["role"] or "administration" in ROLES[role],
         )  # fmt: skip
         return changed, user["avatar"] if key or body.get("avatar", "kept") is None else None
 
@@ -242,9 +233,11 @@ async def password_hash(handler: Any, body: dict[str, Any], which: dict[str, Any
     if password is None:
         return None
     user = await query.find_user(handler.db, **which) if which else None
-    about = [body.get(name) or (user and user[name]) for name in ("email", "name", "username")]
-    password_rules.check(handler.config, password_rules.STAFF, password, about)
-    return await handler.application.passwords.hash(password)
+    email, name, username, role = (
+        body.get(field) or (user and user[field]) for field in ("email", "name", "username", "role")
+    )
+    password_rules.check(handler.config, password_rules.STAFF, password, (email, name, username), role=role)
+    return await handler.application.passwords.hash(password, **handler.asker)
 
 
 def not_oneself(caller: Any, user: Any, message: str) -> None:
@@ -263,7 +256,7 @@ def ids(id: str) -> dict[str, Any]:
 
 def _order(asked: str) -> str:
     """SQL of `ordering`: fields with commas between, `-` for descending, unknown ones ignored; newest first otherwise."""
-    fields = [field.strip() for field in asked.split(",")[:2]]
+    fields = [field.strip() for field in asked.split(",")[: len(ORDERS)]]
     known = [
         (ORDERS[field.removeprefix("-")], "DESC" if field.startswith("-") else "ASC")
         for field in fields
@@ -310,6 +303,4 @@ refusals = {
 routes = [
     ("/api/auth/users/", Users),
     ("/api/auth/users/{id}/", User),
-    ("/api/auth/users/{id}/activate/", Activation),
-    ("/api/auth/users/{id}/deactivate/", Deactivation),
 ]

@@ -12,7 +12,8 @@ class OperationsDialect(Dialect):
     """`detail` for the clients of seeds 001 and 003, `error` for those of 002 and 004."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
-        return {"error": problem.message, "detail": problem.message, **problem.extra}
+        fields = {"details": problem.fields} if problem.fields is not None else {}
+        return {"error": problem.message, "detail": problem.message, **fields, **problem.extra}
 
 
 class OperationsHandler(Handler):

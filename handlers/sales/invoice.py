@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from core import paging, sql
+from core.application import BODY_LIMIT
 from core.duties import Duty
 from core.handler import body
 from core.problem import Problem, not_found
@@ -40,6 +41,7 @@ class Invoice(SalesHandler):
 
 class InvoiceImport(SalesHandler):
     access = signed_in_or_api_key
+    json_limit = BODY_LIMIT
 
     @body("sales/invoice_import")
     async def post(self) -> None:

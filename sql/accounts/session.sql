@@ -1,13 +1,20 @@
 -- Sign-ins and the sessions they open. A session's id is in both of its tokens.
 
 -- name: find_sign_in(login) -> row
--- By e-mail, ignoring case; else by username, when exactly one account has it.
-SELECT id, email, password_hash, is_active
-  FROM accounts.account
- WHERE lower(email) = lower($1)
+-- By e-mail, ignoring case; else by username, when exactly one active account has it. `name` is what tries are counted by, also
+-- where no account is found and the rest is null.
+SELECT lower($1) AS name, found.id, found.password_hash, found.is_active
+  FROM (VALUES (1)) AS always LEFT JOIN accounts.account found
+    ON lower(email) = lower($1)
     OR (lower(username) = lower($1) AND username <> ''
         AND NOT EXISTS (SELECT FROM accounts.account other WHERE lower(other.email) = lower($1))
-        AND 1 = (SELECT count(*) FROM accounts.account other WHERE lower(other.username) = lower($1) AND other.username <> ''));
+        AND 1 = (SELECT count(*) FROM accounts.account other WHERE lower(other.username) = lower($1) AND other.username <> '' AND other.is_active));
+
+-- name: note_refused_sign_ins(login, account_id, address, request_id) -> value
+-- Once for each time that a throttle closes.
+SELECT operations.note(jsonb_build_object('account_id', a.id, 'email', a.email, 'address', $3::text, 'request_id', $4::text),
+                       'account.sign-in-refused', 'sign-in', left($1, 255), NULL, NULL)
+  FROM (VALUES (1)) AS always LEFT JOIN accounts.account a ON a.id = $2;
 
 -- name: open_session(account_id, password_hash, user_agent, address, days, request_id) -> row
 -- Null unless the account is still active and has the password that was checked: both may have changed meanwhile, and who

@@ -20,10 +20,12 @@ WITH maker AS (
     SELECT id FROM accounts.account WHERE id = $3 FOR KEY SHARE
 ), made AS (
     INSERT INTO accounts.account AS a (
-           username, email, first_name, last_name, phone, address, role, is_superuser, password_hash, created_by)
+           username, email, first_name, last_name, phone, address, role, is_superuser, is_staff, password_hash,
+           created_by)
     SELECT operations.trimmed(b.username), operations.trimmed(b.email), operations.trimmed(b.first_name),
            operations.trimmed(b.last_name), nullif(operations.trimmed(b.phone_number), ''),
-           coalesce(operations.trimmed(b.address), ''), coalesce(b.role, 'EMPLOYEE'), coalesce(b.role = 'SUPERADMIN', false), $2,
+           coalesce(operations.trimmed(b.address), ''), coalesce(b.role, 'EMPLOYEE'), coalesce(b.role = 'SUPERADMIN', false),
+           coalesce(b.role IN ('SUPERADMIN', 'ADMIN', 'OWNER'), false), $2,
            (SELECT id FROM maker)
       FROM jsonb_to_record($1::jsonb) AS b (
            username text, email text, first_name text, last_name text, phone_number text, address text, role text)

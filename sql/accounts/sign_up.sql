@@ -9,7 +9,8 @@ WITH sent AS MATERIALIZED (
            coalesce(operations.trimmed(s.company_name), '') AS company_name
       FROM jsonb_to_record($1::jsonb) AS s (email text, username text, company_name text)
 ), taken AS MATERIALIZED (
-    SELECT EXISTS (SELECT FROM accounts.account a WHERE lower(a.email) = sent.email) AS email,
+    SELECT EXISTS (SELECT FROM accounts.account a WHERE lower(a.email) = sent.email)
+           OR EXISTS (SELECT FROM accounts.account a WHERE lower(a.username) = sent.email) AS email,   -- who signs in by that
            EXISTS (SELECT FROM accounts.account a WHERE lower(a.username) = lower(sent.username) AND a.username <> '') AS username
       FROM sent
 ), made AS (

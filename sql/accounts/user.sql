@@ -45,7 +45,7 @@ SELECT accounts.document(a)::text AS document, accounts.books_document(a)::text 
   FROM accounts.account a WHERE a.public_id = $1 OR a.id = $2;
 
 -- name: create_user(maker_id, password_hash, avatar, body, actor) -> row
--- Without a password nobody can sign in to it yet.
+-- Without a password nobody can sign in to it yet. Roles that administer bring is_staff, unless the body says otherwise.
 WITH made AS (
     INSERT INTO accounts.account AS a (
            email, username, name, first_name, last_name, phone, role, is_superuser, department_id, job_title_id, is_active,
@@ -55,7 +55,8 @@ WITH made AS (
            coalesce(operations.trimmed(b ->> 'last_name'), ''), operations.trimmed(b ->> 'phone'),
            coalesce(b ->> 'role', 'USER'), coalesce(b ->> 'role' = 'SUPERADMIN', false), nullif(b ->> 'department_id', '')::uuid,
            nullif(b ->> 'job_title', '')::uuid, coalesce((b ->> 'is_active')::boolean, true),
-           coalesce((b ->> 'is_staff')::boolean, false), coalesce(operations.trimmed(b ->> 'company_name'), ''),
+           coalesce((b ->> 'is_staff')::boolean, b ->> 'role' IN ('SUPERADMIN', 'ADMIN', 'OWNER'), false),
+           coalesce(operations.trimmed(b ->> 'company_name'), ''),
            coalesce(operations.trimmed(b ->> 'company_address'), ''), coalesce(operations.trimmed(b ->> 'company_logo'), ''),
            $3, $2, $1
       FROM CAST($4 AS jsonb) AS b
@@ -66,20 +67,25 @@ SELECT accounts.document(a)::text AS document, accounts.books_document(a)::text 
   FROM made;
 
 -- name: find_user(public_id, account_id) -> row
-SELECT email, username, name FROM accounts.account WHERE public_id = $1 OR id = $2;
+SELECT email, username, name, role FROM accounts.account WHERE public_id = $1 OR id = $2;
 
--- name: is_username_taken(username, account_id) -> value
-SELECT EXISTS (SELECT FROM accounts.account a
-                WHERE lower(a.username) = lower(operations.trimmed($1)) AND a.username <> '' AND a.id <> $2);
+-- name: hold_username(username) -> value
+SELECT pg_advisory_xact_lock(hashtextextended(lower($1), 0));
+
+-- name: find_username(username, account_id) -> row
+-- The account's own, and whether another has the one it wants. Null when the account is gone.
+SELECT own.username AS own, EXISTS (SELECT FROM accounts.account a
+                                     WHERE lower(a.username) = lower($1) AND a.username <> '' AND a.id <> own.id) AS is_taken
+  FROM accounts.account own WHERE own.id = $2;
 
 -- name: lock_user(public_id, account_id) -> row
 -- Before it is decided whether the caller may change it: the role must not change in between. NO KEY: who signs in meanwhile
 -- doesn't wait.
-SELECT id AS account_id, email, role, avatar
+SELECT id AS account_id, email, role, is_staff, avatar
   FROM accounts.account WHERE public_id = $1 OR id = $2 FOR NO KEY UPDATE;
 
 -- name: update_user(account_id, password_hash, avatar, keep_session, body, actor, keeps_staff) -> row
--- keeps_staff: false when the role goes from one that administers to one that doesn't, which the flag must not outlive.
+-- keeps_staff: false when the role becomes another that doesn't administer; the flag goes with the old one.
 -- What the body doesn't name stays. A new password, or closing the account, ends its sessions, but for the caller's own.
 WITH old AS (
     SELECT accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1

@@ -133,10 +133,13 @@ CREATE INDEX account_searched ON accounts.account USING gin (operations.trigrams
 CREATE INDEX account_by_email ON accounts.account (email, id);
 CREATE INDEX account_by_name ON accounts.account (name, id);
 CREATE INDEX account_by_role ON accounts.account (role, id);
+CREATE INDEX account_by_username ON accounts.account (username, id);
+CREATE INDEX account_by_is_active ON accounts.account (is_active, id);
+CREATE INDEX account_by_is_staff ON accounts.account (is_staff, id);
 CREATE INDEX account_by_last_login ON accounts.account (last_login, id);
 
 -- An account as /api/auth/users/ writes it: what seed 001 shows, and beside it what seed 004 does. `media:` before a
--- storage key is replaced by a link on the way out (handlers/api.py).
+-- storage key is replaced by a link on the way out (handlers/api.py). Who is not of the firm isn't told its people's names.
 CREATE FUNCTION accounts.document(a accounts.account) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT json_build_object(
         'id', a.public_id, 'user_id', a.id, 'email', a.email, 'username', a.username, 'name', a.name,
@@ -146,7 +149,7 @@ CREATE FUNCTION accounts.document(a accounts.account) RETURNS json LANGUAGE sql 
         'company_name', a.company_name, 'company_address', a.company_address, 'company_logo', a.company_logo,
         'is_active', a.is_active, 'is_staff', a.is_staff, 'date_joined', operations.iso(a.date_joined),
         'last_login', operations.iso(a.last_login),
-        'created_by_name', (SELECT coalesce(nullif(maker.name, ''), maker.email) FROM accounts.account maker WHERE maker.id = a.created_by))
+        'created_by_name', CASE WHEN a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER') THEN (SELECT coalesce(nullif(maker.name, ''), maker.email) FROM accounts.account maker WHERE maker.id = a.created_by) END)
 $$;
 
 -- An account as seed 004's client knows it.

@@ -92,9 +92,10 @@ SELECT json_build_object('success', true, 'message', $3::text, 'deleted_counts',
        operations.note($1::jsonb, 'developer.clear-data', 'table', $2, NULL, ($4::json)::jsonb);
 
 -- name: reset_sequences(actor) -> row
--- Not those of sessions: a token names its session by that number, so an old one would open somebody else's.
+-- Not those of sessions: a token names its session by that number, so an old one would open somebody else's; nor of accounts, by
+-- whose numbers the audit knows them.
 WITH reset AS MATERIALIZED (
-    SELECT operations.reset_sequences(ARRAY['sales', 'accounts', 'pos', 'vendor', 'books'], ARRAY['accounts.session']) AS n
+    SELECT operations.reset_sequences(ARRAY['sales', 'accounts', 'pos', 'vendor', 'books'], ARRAY['accounts.session', 'accounts.account']) AS n
 )
 SELECT json_build_object('success', true, 'message', format('Reset %s database sequences', n), 'reset_count', n)::text AS answer,
        operations.note($1::jsonb, 'developer.reset-sequences', 'sequence', NULL, NULL, json_build_object('reset_count', n)::jsonb)

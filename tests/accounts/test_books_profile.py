@@ -73,7 +73,8 @@ async def test_nobody_sees_a_profile_without_signing_in(api):
 @pytest.mark.parametrize("role", ["SUPERADMIN", "USER", "VENDOR", "SALESREP"])
 async def test_every_role_has_a_profile(api, sign_in, role, db):
     token = (await sign_in(role))["access"]
-    assert (await change(api, token, company_name="Our Shop")).json["company_name"] == "Our Shop"
+    answer = await change(api, token, company_name="Our Shop")
+    assert (answer.status, answer.json.get("company_name")) == (200, "Our Shop"), answer.text
     await db.execute("ALTER TABLE accounts.account DISABLE TRIGGER account_last_superadmin_kept")
     await db.execute("DELETE FROM accounts.account")
     await db.execute("ALTER TABLE accounts.account ENABLE TRIGGER account_last_superadmin_kept")

@@ -36,7 +36,7 @@ BAD = [
     ("new_password", "seven77", ["Password must be at least 8 characters long"]),
     ("new_password", "é" * 36 + "x", ["Ensure this field has no more than 72 bytes."]),
     ("new_password", "é" * 37, ["Ensure this field has no more than 72 bytes."]),
-    ("new_password", "x" * 1_000_000, ["Ensure this field has no more than 1024 characters."]),
+    ("new_password", "x" * 500_000, ["Ensure this field has no more than 1024 characters."]),
 ]  # fmt: skip
 
 

@@ -24,7 +24,9 @@ async def test_ones_own_account_is_shown_whole_and_without_its_password(api, sig
         "date_joined", "last_login", "created_by_name",
     }  # fmt: skip
     # Beside it, what seed 004's client reads: the number as id.
-    beside = {name: value for name, value in answer.json.items() if name not in ("success", "status_code", "message", "data")}
+    beside = {
+        name: value for name, value in answer.json.items() if name not in ("success", "status_code", "message", "data")
+    }
     assert beside == {**{name: shown[name] for name in beside}, "id": shown["user_id"]} and len(beside) == 12
     assert (shown["id"], shown["email"], shown["role"], shown["is_active"]) == (
         signed["data"]["user"]["id"],

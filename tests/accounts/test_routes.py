@@ -127,7 +127,10 @@ async def test_the_database_knows_the_same_roles(db):
 
 async def test_without_a_token_only_what_is_for_anyone_is_entered(api):
     await walk(
-        api, declared, None, lambda route, method, status: (status in DENIED) is admits(route.handler.access_to(method).says, None)
+        api,
+        declared,
+        None,
+        lambda route, method, status: (status in DENIED) is admits(route.handler.access_to(method).says, None),
     )
 
 

@@ -164,9 +164,9 @@ async def test_whoever_is_refused_costs_one_password_check(app, api, account, db
     await db.execute("UPDATE accounts.account SET password_hash = NULL WHERE email = 'none@example.com'")
     checked, matches = [], app.passwords.matches
 
-    async def counted(password, stored):
+    async def counted(password, stored, **asker):
         checked.append(stored is not None)
-        return await matches(password, stored)
+        return await matches(password, stored, **asker)
 
     monkeypatch.setattr(app.passwords, "matches", counted)
     for name in ("ann", "gone", "none", "nobody"):
@@ -180,7 +180,7 @@ async def test_an_account_changed_while_its_password_is_checked_is_not_signed_in
 ):
     await account()
 
-    async def changes_meanwhile(password, stored):
+    async def changes_meanwhile(password, stored, **asker):
         await db.execute(f"UPDATE accounts.account SET {change}")
         return True
 
@@ -528,7 +528,28 @@ async def test_failures_by_email_and_by_username_are_one_count(api, account):
         login = {"email": "Ann@example.com"} if n % 2 else {"username": "ANN"}
         assert (await api.post(LOGIN, {**login, "password": "wrong"})).status == 401
     for login in ({"email": "ann@example.com"}, {"username": "ann"}):
-        assert (await api.post(LOGIN, {**login, "password": PASSWORD})).status == 429
+        assert (await api.post(LOGIN, {**login, "password": PASSWORD})).status == 401  # what the right one is told too
+
+
+async def test_being_told_to_wait_does_not_tell_which_name_belongs_to_which_account(api, account):
+    await account("ann@example.com", username="ann")
+    for name in ("ann@example.com", "nobody@example.com"):
+        for _ in range(FAILURES):
+            assert (await login(api, name, "wrong")).status == 401
+        assert (await login(api, name, "wrong")).status == 429
+    for name in ("ann", "nobody", "ANN@EXAMPLE.COM ", "#1", "=ann@example.com"):
+        assert (await login(api, name, "wrong")).status == (429 if "@" in name and "=" not in name else 401), name
+
+
+async def test_a_throttle_that_closes_is_noted_once(api, account, db):
+    await account("ann@example.com")
+    for name in ("ann@example.com", "x" * 255):
+        for _ in range(FAILURES + 2):
+            await login(api, name, "wrong")
+    noted = await db.fetch(
+        "SELECT object_id, email FROM operations.audit WHERE action = 'account.sign-in-refused' ORDER BY id DESC LIMIT 2"
+    )
+    assert [tuple(row) for row in noted] == [("x" * 255, ""), ("ann@example.com", "ann@example.com")]
 
 
 async def test_an_unknown_account_is_locked_just_the_same(app, api):
@@ -560,8 +581,10 @@ async def test_failures_are_counted_where_other_processes_see_them(app, api, acc
         pytest.skip("no Redis here")
     await account()
     await login(api, password="wrong")
-    (key,) = await app.redis.keys(app.config.redis_prefix + "sign-in:*")
-    assert await app.redis.get(key) == b"1" and 0 < await app.redis.ttl(key) <= WINDOW
+    keys = await app.redis.keys(app.config.redis_prefix + "sign-in:*")
+    assert len(keys) == 2  # by name and by account
+    for key in keys:
+        assert await app.redis.get(key) == b"1" and 0 < await app.redis.ttl(key) <= WINDOW
 
 
 @pytest.mark.parametrize("changed_settings", [{"redis_url": AWAY}])

@@ -34,7 +34,10 @@ def admin(sign_in, io_loop):
 
 
 @pytest.fixture
-def root(sign_in, io_loop):
+def root(sign_in, io_loop, db):
+    io_loop.run_sync(
+        lambda: db.execute("UPDATE accounts.account SET role = 'SUPERADMIN' WHERE email = 'superadmin@example.com'")
+    )
     return io_loop.run_sync(lambda: sign_in("SUPERADMIN"))["access"]
 
 
@@ -125,7 +128,7 @@ async def test_is_staff_opens_the_administration_whatever_the_role(api, sign_in,
     assert (await api.post(USERS, {"email": an_email()}, token=signed["access"])).status == 201
 
 
-async def test_put_needs_the_email_and_keeps_what_it_does_not_name(api, admin, made):
+async def test_put_by_uuid_needs_the_email_and_keeps_what_it_does_not_name(api, admin, made):
     data = await made(name="Jane Doe", phone="1")
     missing = await api.call("PUT", f"{USERS}{data['id']}/", {"name": "X"}, token=admin)
     assert missing.status == 400 and missing.json["email"] == ["This field is required."]
@@ -408,16 +411,17 @@ async def test_who_no_longer_administers_by_role_does_not_go_on_by_the_flag(api,
     assert (await api.get(USERS, token=signed["access"])).status == 403
     answer = await api.call("PATCH", path, {"role": "STORE", "is_staff": True}, token=root)
     assert answer.json["data"]["is_staff"] is True  # said so
-    assert (await api.call("PATCH", path, {"role": "PACKER"}, token=root)).json["data"]["is_staff"] is True
+    assert (await api.call("PATCH", path, {"name": "x"}, token=root)).json["data"]["is_staff"] is True
+    assert (await api.call("PATCH", path, {"role": "PACKER"}, token=root)).json["data"]["is_staff"] is False
 
 
 async def test_a_maker_who_is_deleted_meanwhile_makes_nothing(api, app, sign_in, db, monkeypatch):
     signed, email = await sign_in("ADMIN", "vanishes@example.com"), an_email()
     hash_ = app.passwords.hash
 
-    async def late(password):
+    async def late(password, **asker):
         await db.execute("DELETE FROM accounts.account WHERE email = 'vanishes@example.com'")
-        return await hash_(password)
+        return await hash_(password, **asker)
 
     monkeypatch.setattr(app.passwords, "hash", late)
     answer = await api.post(USERS, {"email": email, "password": PASSWORD}, token=signed["access"])
@@ -592,3 +596,116 @@ async def test_every_change_is_in_the_audit_with_what_was_and_what_is(api, admin
     assert (deactivate["before"], deactivate["after"]) == ({"is_active": True}, {"is_active": False})
     assert delete["before"]["name"] == "Jo" and delete["after"] is None
     assert "$2b$" not in str([dict(row) for row in rows])
+
+
+@pytest.mark.parametrize("loss", ["role = 'USER', is_staff = false", "is_active = false", "revoked"])
+async def test_who_loses_their_authority_while_their_request_waits_for_bcrypt_changes_nothing(
+    api, app, sign_in, made, db, monkeypatch, loss
+):
+    target = await made(name="old")
+    for method, path, body in (
+        ("POST", USERS, {"role": "ADMIN"}),
+        ("PATCH", f"{USERS}{target['id']}/", {"name": "new"}),
+        ("PATCH", "own", {"role": "ADMIN", "is_active": True}),
+        ("POST", "/api/users/", {"username": "u", "first_name": "f", "last_name": "l"}),
+        ("PATCH", f"/api/users/{target['user_id']}/", {"first_name": "new"}),
+        ("PATCH", "/api/users/me/", {}),
+        (
+            "PUT",
+            "/api/auth/change-password/",
+            {"old_password": PASSWORD, "new_password": "Tr0ub4dor-3", "new_password_confirm": "Tr0ub4dor-3"},
+        ),
+    ):
+        signed, email = await sign_in("ADMIN", an_email()), an_email()
+        hash_ = app.passwords.hash
+
+        async def late(password, hash_=hash_, id=signed["user_id"], **asker):
+            if loss == "revoked":
+                await db.execute("UPDATE accounts.session SET revoked_at = now() WHERE account_id = $1", id)
+            else:
+                await db.execute(f"UPDATE accounts.account SET {loss} WHERE id = $1", id)
+            return await hash_(password, **asker)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(app.passwords, "hash", late)
+            path = f"{USERS}{signed['user_id']}/" if path == "own" else path
+            sent = {"password": "Tr0ub4dor-3", **({"email": email} if method == "POST" else {}), **body}
+            answer = await api.call(method, path, sent, token=signed["access"])
+        assert answer.status in (401, 403), (method, path, answer.text)
+        assert not await db.fetchval("SELECT count(*) FROM accounts.account WHERE email = $1", email)
+        row = await db.fetchrow("SELECT role, is_active FROM accounts.account WHERE id = $1", signed["user_id"])
+        assert tuple(row) == ({"r": "USER"}.get(loss[0] if loss != "revoked" else "", "ADMIN"), "is_active" not in loss)
+        again = await api.post(
+            "/api/auth/login/", {"email": signed["data"]["user"]["email"], "password": "Tr0ub4dor-3"}
+        )
+        assert again.status == 401
+    assert (await api.get(f"{USERS}{target['id']}/", token=(await sign_in("ADMIN"))["access"])).json["data"] == target
+
+
+async def test_is_staff_is_not_given_on_by_who_has_it_only_by_the_flag(api, sign_in, root, made):
+    signed, target = await sign_in("STORE", "flag@example.com"), await made()
+    await api.call("PATCH", f"{USERS}{signed['user_id']}/", {"is_staff": True}, token=root)
+    assert (await api.post(USERS, {"email": an_email(), "is_staff": True}, token=signed["access"])).status == 403
+    path = f"{USERS}{target['id']}/"
+    assert (await api.call("PATCH", path, {"is_staff": True}, token=signed["access"])).status == 403
+    assert (await api.call("PATCH", path, {"is_staff": True}, token=root)).status == 200
+    assert (await api.call("PATCH", path, {"is_staff": True, "name": "x"}, token=signed["access"])).status == 200
+
+
+async def test_roles_that_administer_bring_is_staff_unless_said_otherwise(made, root):
+    for role in ("ADMIN", "OWNER", "SUPERADMIN"):
+        assert (await made(token=root, role=role))["is_staff"] is True
+        assert (await made(token=root, role=role, is_staff=False))["is_staff"] is False
+    assert (await made(role="PICKER"))["is_staff"] is False
+
+
+async def test_put_by_number_is_seed_004s_and_needs_no_email(api, admin, made):
+    data = await made()
+    answer = await api.call("PUT", f"{USERS}{data['user_id']}/", {"company_name": "Acme"}, token=admin)
+    assert answer.status == 200 and answer.json["company_name"] == "Acme"
+
+
+async def test_a_stranger_is_not_told_who_of_the_firm_made_them(api, made, admin, sign_in):
+    data = await made(role="MEMBER", password="Tr0ub4dor-3")
+    signed = await api.post("/api/auth/login/", {"email": data["email"], "password": "Tr0ub4dor-3"})
+    mine = await api.get(USERS + "me/", token=signed.json["access"])
+    assert data["created_by_name"] is None and mine.json["data"]["created_by_name"] is None
+
+
+async def test_a_members_password_is_held_to_the_books_rules_whichever_way_it_takes(api, made, admin, sign_in):
+    member = await sign_in("MEMBER", "ruled@example.com")
+    answer = await api.call("PATCH", f"{USERS}{member['user_id']}/", {"password": "password1"}, token=admin)
+    assert answer.status == 400 and answer.json["password"] == ["This password is too common."]
+    body = {"old_password": PASSWORD, "new_password": "12345678901"}
+    answer = await api.post(USERS + "change_password/", body, token=member["access"])
+    assert answer.status == 400 and "new_password" in answer.json["errors"]
+    # Seed 003's own-account route changes neither password nor e-mail of who is not of the shop.
+    answer = await api.call(
+        "PATCH", "/api/users/me/", {"password": "123456", "email": "x@example.com"}, token=member["access"]
+    )
+    assert answer.status == 200 and answer.json["email"] == "ruled@example.com"
+    assert (await api.post("/api/auth/login/", {"email": "ruled@example.com", "password": PASSWORD})).status == 200
+
+
+async def test_of_sixteen_who_want_one_username_at_once_one_gets_it(api, sign_in, db):
+    signed = [await sign_in("USER", an_email()) for _ in range(12)]
+    paths = [USERS + "me/", "/api/users/me/", "/api/auth/profile/"]
+    answers = await asyncio.gather(
+        *(
+            api.call("PATCH", paths[n % 3], {"username": "the_one"}, token=one["access"])
+            for n, one in enumerate(signed)
+        ),
+        *(
+            api.post("/api/auth/register/", {"email": an_email(), "username": "The_One", "password": "Tr0ub4dor-3"})
+            for _ in range(4)
+        ),
+    )
+    assert sorted(answer.status for answer in answers) in ([200] + [400] * 15, [201] + [400] * 15)
+    assert await db.fetchval("SELECT count(*) FROM accounts.account WHERE lower(username) = 'the_one'") == 1
+
+
+async def test_nobody_signs_up_with_an_email_that_is_anothers_username(api, made, admin):
+    await made(username="old@firm.example")
+    body = {"email": "OLD@firm.example", "username": "newbody", "password": "Tr0ub4dor-3"}
+    answer = await api.post(USERS, body)
+    assert answer.status == 400 and "email" in answer.json["errors"]

@@ -132,3 +132,22 @@ def test_nesting_without_end_is_refused_and_not_crashed_on():
 
 def test_ordinary_nesting_is_read():
     assert json_text.read(b"[" * 100 + b"]" * 100)
+
+
+def test_a_million_wrong_texts_get_no_more_than_a_hundred_messages():
+    for body in (
+        {"a": ["\0"] * 50_000},
+        {f"\0{n}": 1 for n in range(50_000)},
+        {"a": [1] * 50_000 + ["\0"]},
+        [["\0"] * 10] * 5_000,
+        {"k" * 50_000 + "\0": 1},
+    ):
+        with pytest.raises(Problem) as refused:
+            json_text.read(json.dumps(body).encode())
+        assert len(json.dumps(refused.value.fields)) < 20_000
+
+
+def test_a_place_far_down_a_list_is_named_by_its_number():
+    with pytest.raises(Problem) as refused:
+        json_text.read(json.dumps({"items": [1] * 5000 + ["\0"]}).encode())
+    assert refused.value.fields == {"items": {"non_field_errors": ["Item 5001 holds what is not allowed in text."]}}

@@ -200,7 +200,7 @@ class TestBadInput:
             ({"table_name": ["all"]}, "Not a valid string."),
             ({"table_name": {"all": True}}, "Not a valid string."),
             ({"table_name": True}, "Not a valid string."),
-            ({"table_name": "all" * 400_000}, "Ensure this field has no more than 100 characters."),
+            ({"table_name": "all" * 300_000}, "Ensure this field has no more than 100 characters."),
         ],
         ids=lambda value: str(value)[:30],
     )
@@ -439,7 +439,7 @@ class TestSequences:
             200,
             {"success": True, "message": f"Reset {n} database sequences", "reset_count": n},
         )
-        assert n >= 5
+        assert n >= 4
         assert await audited() == [
             ("developer.clear-data", "invoices", (await audited())[0][2]),
             ("developer.reset-sequences", "", {"reset_count": n}),
@@ -460,7 +460,7 @@ class TestSequences:
             assert await db.fetchval('INSERT INTO pos."Odd Name" DEFAULT VALUES RETURNING "The Id"') == 42
         finally:
             await db.execute('DROP TABLE pos."Odd Name"')
-        for table in ("sales.customer", "sales.salesman", "sales.invoice", "sales.invoice_item", "accounts.account"):
+        for table in ("sales.customer", "sales.salesman", "sales.invoice", "sales.invoice_item"):
             sequence = await db.fetchval("SELECT pg_get_serial_sequence($1, 'id')", table)
             last, called = await db.fetchrow(f"SELECT last_value, is_called FROM {sequence}")
             assert (last, called) == (await db.fetchval(f"SELECT max(id) + 1 FROM {table}"), False), table

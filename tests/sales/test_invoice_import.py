@@ -462,7 +462,6 @@ BAD_DATES = (
     "20250118", "2025-W03-6", "+2025-01-18", "12025-01-18", "today", "infinity", "epoch", "٢٠٢٥-٠١-١٨", "9" * 400,
 )  # fmt: skip
 BAD_EMAILS = (
-    " ",
     "x",
     "@",
     "a@",
@@ -545,6 +544,7 @@ def wrong_literals(field: Field) -> list[tuple[str, str, bool]]:
         found += [(f'"{bad}"', NOT_A_DATE, False) for bad in BAD_DATES]
     if field.kind == "email":
         found += [(f'"{bad}"', "Enter a valid email address.", False) for bad in BAD_EMAILS]
+        found.append(('" "', "This field may not be blank.", False))
     if field.kind == "integer":
         found += [
             (bad, "Ensure this value is greater than or equal to 1.", False)
