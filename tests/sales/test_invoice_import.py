@@ -470,7 +470,6 @@ BAD_EMAILS = (
     "a b@c.de",
     "a@b..co",
     "a@-b.co",
-    "a@b.co\\n",
     "a@b.co,c@d.co",
     "<a@b.co>",
     "a@b.co ",
