@@ -16,7 +16,7 @@ from handlers import routes
 from handlers.accounts.caller import MOST_REMEMBERED, Callers, query
 from tests.conftest import PASSWORD, Api
 
-pytestmark = pytest.mark.gen_test
+pytestmark = pytest.mark.gen_test(timeout=30)
 WITHIN = 0.5  # seconds; it takes 0.07 at most where nothing else runs, and a busy machine makes tests wait
 _numbers = itertools.count(1)
 ME = "/api/auth/users/me/"
@@ -146,6 +146,7 @@ class TestTwoProcesses:
         async def go_on(client, token):
             while not over.is_set():
                 await client.get(ME, token=token)
+                await asyncio.sleep(0.02)
 
         readers = [asyncio.create_task(go_on(client, token)) for client in (api, other) for token in tokens]
         for token in tokens:

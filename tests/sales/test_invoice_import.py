@@ -472,7 +472,6 @@ BAD_EMAILS = (
     "a@-b.co",
     "a@b.co,c@d.co",
     "<a@b.co>",
-    "a@b.co ",
     "a@@b.co",
 )
 NUMBERS = (
