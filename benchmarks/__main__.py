@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import accounts, sales, start, streams, table
+from benchmarks import accounts, sales, start, streams, table, warehouse
 from benchmarks.installation import BenchmarkError, Installation, installed
 from benchmarks.plan import Plan
 from core.embedded_postgres import EmbeddedError
@@ -17,6 +17,8 @@ from core.embedded_postgres import EmbeddedError
 BENCHMARKS: dict[str, Callable[[Installation, Plan], list[table.Row]]] = {
     "import": sales.imports,
     "list": sales.lists,
+    "steps": warehouse.steps,
+    "history": warehouse.histories,
     "accounts": accounts.accounts,
     "streams": streams.streams,
     "start": start.start,

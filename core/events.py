@@ -28,10 +28,22 @@ query = sql.load("operations/event")
 log = logging.getLogger("tradepost.events")
 
 
+# What a reader filters a topic by: an event is sent when it has one tag of each set. Empty: every event.
+Wanted = tuple[frozenset[str], ...]
+
+
 class Event(NamedTuple):
     position: int
     topic: str
     frame: bytes  # as it goes over every stream (WHATWG HTML, 9.2): made once, shared by all
+    tags: Sequence[str] | None = None  # what it is about; None: of interest to every reader of the topic
+
+    def is_wanted(self, wanted: Wanted) -> bool:
+        if self.tags is not None:
+            for one_of in wanted:
+                if one_of.isdisjoint(self.tags):
+                    return False
+        return True
 
     @property
     def payload(self) -> bytes:
@@ -44,7 +56,7 @@ def frame(position: int, payload: str) -> bytes:
 
 
 def from_rows(rows: Sequence[Any]) -> list[Event]:
-    return [Event(row["position"], row["topic"], frame(row["position"], row["payload"])) for row in rows]
+    return [Event(row["position"], row["topic"], frame(row["position"], row["payload"]), row["tags"]) for row in rows]
 
 
 class EventLog:

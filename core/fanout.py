@@ -5,6 +5,7 @@ reader fills it from the log (core/events.py).
 """
 
 import asyncio
+import json
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,9 @@ from redis.backoff import ExponentialBackoff
 from core.duties import Work
 from core.events import Event
 
-STREAM = "events"
+STREAM = (
+    "events:tagged"  # named anew when what an entry looks like changes: releases beside each other must not misread it
+)
 KEPT = 100  # batches; whoever is further behind reads the log
 LARGEST = 64 * 1024  # bytes of a batch; readers of a larger one see the gap and read the log: Redis must not fill up
 WAITING = 100  # batches not sent yet while Redis is away; the newest are worth most
@@ -94,8 +97,8 @@ class Fanout:
             self._something.clear()
             while self._waiting:
                 events = self._waiting.popleft()
-                # One entry a batch; its fields are the positions, their values the topic and the frame.
-                fields = {str(event.position): event.topic.encode() + b"\n" + event.frame for event in events}
+                # One entry a batch; its fields are the positions, their values the topic and tags (JSON), and the frame.
+                fields = {str(event.position): _head(event) + b"\n" + event.frame for event in events}
                 await client.xadd(self._stream, fields, maxlen=KEPT, approximate=True)
                 self._is_up()
 
@@ -126,6 +129,11 @@ def _entries(found: Any) -> list[Any]:
     )
 
 
+def _head(event: Event) -> bytes:
+    return json.dumps([event.topic, event.tags]).encode()
+
+
 def _event(position: bytes, value: bytes) -> Event:
-    topic, _, frame = value.partition(b"\n")
-    return Event(int(position), topic.decode(), frame)
+    head, _, frame = value.partition(b"\n")
+    topic, tags = json.loads(head)
+    return Event(int(position), topic, frame, tags)

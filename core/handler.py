@@ -221,7 +221,7 @@ class Handler(tornado.web.RequestHandler):
             if origin in self.config.cors_allowed_origins:
                 headers["Access-Control-Allow-Origin"] = origin
                 headers["Access-Control-Allow-Credentials"] = "true"
-                headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After"
+                headers["Access-Control-Expose-Headers"] = "ETag, X-Request-ID, Retry-After"
 
     def compute_etag(self) -> str | None:
         return None  # hashing every body would cost more than the few unchanged ones save
@@ -260,7 +260,7 @@ class Handler(tornado.web.RequestHandler):
             self.set_header("Access-Control-Allow-Methods", "DELETE, GET, OPTIONS, PATCH, POST, PUT")
             self.set_header(
                 "Access-Control-Allow-Headers",
-                "authorization, content-type, x-api-key, x-request-id, last-event-id, if-match",
+                "authorization, content-type, x-api-key, x-request-id, last-event-id, if-match, if-none-match",
             )
             self.set_header("Access-Control-Max-Age", "86400")
         self.reply_nothing()

@@ -1,5 +1,5 @@
 """Keyset paging: a cursor names the last item of a page, and the next page begins after it, however long the list and whatever
-was added meanwhile. `cursor` and `page_size` in, `{"next", "results"}` out."""
+was added meanwhile. `cursor` and `page_size` in, `{"next", "previous", "results"}` out; previous is always null."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from core import paging
 from core.handler import Handler
 from core.problem import Problem
 
-LONGEST = 500  # characters of a cursor
+LONGEST = 3000  # characters of a cursor: a key may hold a text of 150 letters
 
 
 def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
@@ -20,6 +20,7 @@ def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
     if not text:
         return None
     try:
+        # Padded exactly: from Python 3.11 on, too much is refused as well as too little.
         key = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         key = None
@@ -33,5 +34,15 @@ def envelope(handler: Handler, items: Sequence[str], key: Sequence[Any] | None) 
     following = "null"
     if key is not None:
         cursor = base64.urlsafe_b64encode(json.dumps(list(key)).encode()).decode().rstrip("=")
-        following = paging.link(handler, cursor=cursor)
-    return f'{{"next":{following},"results":[{",".join(items)}]}}'
+        following = paging.link(handler, cursor=cursor, page=None)
+    return f'{{"next":{following},"previous":null,"results":[{",".join(items)}]}}'
+
+
+def is_id(value: Any) -> bool:
+    """A test for `given`: what a row's number can be."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def is_moment(value: Any) -> bool:
+    """A test for `given`: microseconds since 1970, as a timestamp of the years 1 to 9999 has."""
+    return type(value) is int and -(2**56) < value < 2**58

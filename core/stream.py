@@ -6,6 +6,8 @@ from collections import deque
 from time import monotonic
 from typing import Any
 
+from core.events import Wanted
+
 SEND_BUFFER = 64 * 1024  # bytes the kernel holds for one stream; it would grow to megabytes
 DEAD_MILLISECONDS = 30_000  # unacknowledged data that long: the peer is gone (RFC 5482)
 
@@ -13,13 +15,27 @@ DEAD_MILLISECONDS = 30_000  # unacknowledged data that long: the peer is gone (R
 class Stream:
     """One connected reader of one topic."""
 
-    __slots__ = ("drained", "lease", "position", "socket", "spoke", "topic", "waiting", "waiting_bytes", "written")
+    __slots__ = (
+        "drained",
+        "lease",
+        "live",
+        "position",
+        "socket",
+        "spoke",
+        "topic",
+        "waiting",
+        "waiting_bytes",
+        "wanted",
+        "written",
+    )
 
-    def __init__(self, sock: socket.socket, topic: str, position: int, lease: int | None) -> None:
+    def __init__(self, sock: socket.socket, topic: str, wanted: Wanted, position: int, lease: int | None) -> None:
         self.socket: socket.socket | None = sock  # None: closed
         self.topic = topic
+        self.wanted = wanted
+        self.live = False  # it has what it wants of everything up to its position, and is sent the rest as it comes
         self.lease = lease  # what the reader's right to it depends on, such as a session; None: nothing
-        self.position = position  # of the last event it was sent
+        self.position = position  # of the last event it was sent, or that was found not to be wanted
         self.waiting: deque[memoryview] | None = None  # not taken by the socket yet: views of frames that all share
         self.waiting_bytes = 0
         self.drained: asyncio.Future[None] | None = None

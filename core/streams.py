@@ -11,6 +11,7 @@ import logging
 import random
 import selectors
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from time import monotonic
 from typing import Any
 
@@ -19,7 +20,7 @@ import tornado.iostream
 from core import events
 from core.database import Database
 from core.duties import Work
-from core.events import Event
+from core.events import Event, Wanted
 from core.problem import Problem, unavailable
 from core.recent import Recent
 from core.stream import Stream, own_socket, response_head, set_headers
@@ -27,6 +28,7 @@ from core.stream import Stream, own_socket, response_head, set_headers
 BUFFER_LIMIT = 256 * 1024  # bytes waiting for one slow reader; beyond it is closed, and its reconnect replays
 REPLAY_BYTES = 128 * 1024  # written at once to a stream that catches up
 REPLAY_SECONDS = 30  # for a reader to take such a piece
+REPLAY_SPAN = 20_000  # events looked through at once for a reader who may want none of them
 YIELD_EVERY = 500  # writes between two turns of other requests
 SPOKES = 10  # keep-alives are spread over so many ticks of the interval
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -36,13 +38,43 @@ query = events.query
 log = logging.getLogger("tradepost.streams")
 
 
+class _Batch:
+    """Events of one topic that are sent together."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+        self._tags: set[str] = set()
+        self._untagged = False
+        for event in events:
+            self._tags.update(event.tags or ())
+            self._untagged |= event.tags is None
+
+    def wanted(self, filters: Wanted) -> list[Event]:
+        """Most filters want nothing of most batches, which is found out at once."""
+        if not filters:
+            return self.events
+        if not self._untagged and any(map(self._tags.isdisjoint, filters)):
+            return []
+        return [event for event in self.events if event.is_wanted(filters)]
+
+
+def _by_topic(events: Iterable[Event]) -> dict[str, _Batch]:
+    found: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        found[event.topic].append(event)
+    return {topic: _Batch(its) for topic, its in found.items()}
+
+
 class Streams:
     """All streams of this process."""
 
     def __init__(self, db: Database, keepalive: float) -> None:
         self._db = db
         self._keepalive = keepalive
-        self._topics: dict[str, dict[Stream, None]] = {}  # live: they have everything up to `head`
+        # Live: they have everything up to `head`. Those who want the same are together: a filter is applied once for all of them.
+        self._readers: dict[tuple[str, Wanted], dict[Stream, None]] = {}
+        self._sent = 0  # up to here every live stream was sent what it wants
+        self._restarts = 0
         self._spokes: list[dict[Stream, None]] = [{} for _ in range(SPOKES)]
         self._next_spoke = 0
         self._recent = Recent()
@@ -56,14 +88,15 @@ class Streams:
 
     def open(self, head: int) -> None:
         """Begin after position `head`."""
-        self.head = head
+        self.head = self._sent = head
         asyncio.get_running_loop().add_reader(self._selector, self._on_ready)
 
     def restart(self, head: int) -> None:
         """The log went back to `head` (a restored database): what was seen is no more, every reader loads its list anew."""
         self._queue.clear()
         self._recent.clear()
-        self.head = head
+        self.head = self._sent = head
+        self._restarts += 1
         for topic in list(self._beginnings):
             self._begin_anew(topic)
 
@@ -78,7 +111,7 @@ class Streams:
 
     def _begin_anew(self, topic: str) -> None:
         self._beginnings[topic] += 1
-        for stream in list(self._topics.get(topic, ())):
+        for stream in [stream for key, streams in self._readers.items() if key[0] == topic for stream in streams]:
             stream.position = self.head
             self._write(stream, b"id: %d\n%s" % (self.head, RESET))
 
@@ -110,10 +143,11 @@ class Streams:
         while True:
             await self._queued.wait()
             self._queued.clear()
-            batch, beginnings = list(self._queue), self._beginnings.copy()
+            batches = _by_topic(self._queue)
+            beginnings, restarts, end = self._beginnings.copy(), self._restarts, self.head
             self._queue.clear()
-            for topic, streams in list(self._topics.items()):
-                wanted = [event for event in batch if event.topic == topic]
+            for (topic, filters), streams in list(self._readers.items()):
+                wanted = batches[topic].wanted(filters) if topic in batches else []
                 if not wanted or self._beginnings[topic] != beginnings[topic]:
                     continue
                 first, last = wanted[0].position, wanted[-1].position
@@ -132,6 +166,8 @@ class Streams:
                         await asyncio.sleep(0)
                         if self._beginnings[topic] != beginnings[topic]:
                             break  # what is left of this batch is no more
+            if self._restarts == restarts:
+                self._sent = end
 
     async def _keeping_alive(self) -> None:
         while True:
@@ -140,15 +176,26 @@ class Streams:
             silent_since = monotonic() - self._keepalive * 0.95
             for n, stream in enumerate(list(self._spokes[self._next_spoke])):
                 if stream.written <= silent_since:
-                    self._write(stream, KEEP_ALIVE)
+                    self._keep_alive(stream)
                 if n % YIELD_EVERY == YIELD_EVERY - 1:
                     await asyncio.sleep(0)
 
+    def _keep_alive(self, stream: Stream) -> None:
+        if stream.wanted and stream.live and stream.position < self._sent:
+            # Nothing it wants came, but the log went on: it must be able to resume from here, not from long ago.
+            stream.position = self._sent
+            self._write(stream, b"id: %d\n%s" % (stream.position, KEEP_ALIVE))
+        else:
+            self._write(stream, KEEP_ALIVE)
+
     # One stream's life
 
-    async def serve(self, handler: Any, topic: str, lease: int | None = None, *, ended_by: str = "") -> None:
+    async def serve(
+        self, handler: Any, topic: str, lease: int | None = None, *, wanted: Wanted = (), ended_by: str = ""
+    ) -> None:
         """Turn the handler's request into a stream of `topic`. `Last-Event-ID` or `?lastEventId=` resumes it.
 
+        wanted: send only the events that have one tag of each of these sets, or no tags at all.
         ended_by: the topic of the events that come with reset(topic); a reader who missed one gets its `event: reset` now.
         An id that is too old, or none of ours, gets `event: reset` (the client should load its list anew), never an error.
         Raises Problem 503 when what was missed can't be read now; after that the connection is the stream's.
@@ -167,7 +214,7 @@ class Streams:
         try:
             if connection.closed():  # the reader left while we looked for what it missed
                 raise tornado.iostream.StreamClosedError
-            stream = self._adopt(connection, topic, after, lease)
+            stream = self._adopt(connection, topic, wanted, after, lease)
         finally:
             # A duplicate of the descriptor outlives Tornado's stream object, which is many times the size of ours.
             connection.close()
@@ -183,8 +230,11 @@ class Streams:
             self._close(stream)  # the database went away meanwhile; the client resumes where it is
         if self._beginnings[topic] != beginning:
             self._close(stream)  # it was not among those told to begin anew; its reconnect is
+        if wanted and stream.position > after:
+            self._write(stream, b"id: %d\n\n" % stream.position)  # what was looked through needs no second look
         if stream.socket is not None:
-            self._topics.setdefault(topic, {})[stream] = None
+            stream.live = True
+            self._readers.setdefault((topic, wanted), {})[stream] = None
 
     async def _resume_at(self, last: str, ended_by: str) -> tuple[int, bool]:
         """The position after which the stream continues, and whether the client must be told that something is missing."""
@@ -207,7 +257,9 @@ class Streams:
         """Whether there was an event of this topic after a position."""
         if self._recent.has_all_after(after):
             return bool(self._recent.after(after, topic))
-        return bool(await query.list_topic_after(self._db, topic=topic, position=after, until=self.head, most=1))
+        return bool(
+            await query.list_topic_after(self._db, topic=topic, tags=None, position=after, until=self.head, most=1)
+        )
 
     async def _replay(self, stream: Stream) -> None:
         """Send what lies between the stream's position and the head, at the reader's pace."""
@@ -216,12 +268,16 @@ class Streams:
             if self._recent.has_all_after(stream.position):
                 missed = self._recent.after(stream.position, stream.topic)
             else:
+                until = min(until, stream.position + REPLAY_SPAN)
+                tags = min(map(list, stream.wanted), key=len) if stream.wanted else None
                 rows = await query.list_topic_after(
-                    self._db, topic=stream.topic, position=stream.position, until=until, most=100
+                    self._db, topic=stream.topic, tags=tags, position=stream.position, until=until, most=100
                 )
                 missed = events.from_rows(rows)
                 if len(missed) == 100:
                     until = missed[-1].position
+            if stream.wanted:
+                missed = [event for event in missed if event.is_wanted(stream.wanted)]
             piece, size = [], 0
             for event in missed:
                 if size > REPLAY_BYTES:
@@ -244,10 +300,10 @@ class Streams:
         finally:
             stream.drained = None
 
-    def _adopt(self, connection: Any, topic: str, position: int, lease: int | None) -> Stream:
+    def _adopt(self, connection: Any, topic: str, wanted: Wanted, position: int, lease: int | None) -> Stream:
         sock = own_socket(connection)
         try:
-            stream = Stream(sock, topic, position, lease)
+            stream = Stream(sock, topic, wanted, position, lease)
             self._selector.register(sock, selectors.EVENT_READ, stream)
         except OSError:
             sock.close()
@@ -334,7 +390,10 @@ class Streams:
         sock, stream.socket, stream.waiting = stream.socket, None, None
         if sock is None:
             return
-        self._topics.get(stream.topic, {}).pop(stream, None)
+        alike = self._readers.get((stream.topic, stream.wanted), {})
+        alike.pop(stream, None)
+        if not alike:
+            self._readers.pop((stream.topic, stream.wanted), None)
         self._spokes[stream.spoke].pop(stream, None)
         self.count -= 1
         with contextlib.suppress(OSError, KeyError, ValueError):

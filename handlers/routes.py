@@ -22,11 +22,12 @@ from handlers.accounts import (
     user,
 )
 from handlers.operations import Nowhere, audit, developer, health, index, media
-from handlers.sales import SalesHandler, board, invoice, stream
+from handlers.sales import SalesHandler, board, delivery, history, invoice, invoice_change, packing, picking, stream
 
 MODULES = [
-    caller, activation, directory, sign_in, token, sign_up, session, password, profile, books_profile, user, department, job_title, menu, shop_user,
-    invoice, stream, board, health, index, audit, developer, media, pages,
+    caller, activation, directory, sign_in, token, sign_up, session, password, profile, books_profile, user, department, job_title,
+    menu, shop_user, invoice, invoice_change, picking, packing, delivery, history, stream, board, health, index, audit, developer,
+    media, pages,
 ]  # fmt: skip
 
 

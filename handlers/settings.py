@@ -33,6 +33,12 @@ class Settings(CoreSettings):
         "anyone may read invoices and their stream, as seed 000 says; false: signed-in only",
         default=True,
     )
+    workflow_require_self: bool = setting(
+        "WORKFLOW_REQUIRE_SELF",
+        boolean,
+        "who picks, packs or delivers must be signed in themselves, except for administrators; false: anyone may scan anyone's e-mail",
+        default=False,
+    )
     password_policy: str = setting(
         "PASSWORD_POLICY",
         one_of("documented", "strict"),

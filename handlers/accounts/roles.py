@@ -7,16 +7,16 @@ from core.problem import Problem, forbidden, not_signed_in
 
 BUSINESS = ("sales", "pos", "books")
 ROLES: dict[str, tuple[str, ...]] = {
-    "SUPERADMIN": (*BUSINESS, "vendor", "sales-rep", "administration", "developer"),
-    "ADMIN": (*BUSINESS, "administration"),
-    "OWNER": (*BUSINESS, "administration"),
+    "SUPERADMIN": (*BUSINESS, "invoicing", "vendor", "sales-rep", "administration", "developer"),
+    "ADMIN": (*BUSINESS, "invoicing", "administration"),
+    "OWNER": (*BUSINESS, "invoicing", "administration"),
     "EMPLOYEE": BUSINESS,
     "USER": ("sales", "books"),
     "PICKER": ("sales", "books"),
     "PACKER": ("sales", "books"),
     "DRIVER": ("sales", "books"),
     "DELIVERY": ("sales", "books"),
-    "BILLING": ("sales", "books"),
+    "BILLING": ("sales", "invoicing", "books"),
     "STORE": ("sales", "books"),
     "SALESREP": ("sales-rep",),
     "VENDOR": ("vendor",),
@@ -61,6 +61,12 @@ def _administrator(handler: Any) -> None:
         raise forbidden()
 
 
+def _invoicing(handler: Any) -> None:
+    _signed_in(handler)
+    if "invoicing" not in ROLES[handler.caller.role] and not handler.caller.is_staff:
+        raise forbidden()
+
+
 def _of_the_firm(handler: Any) -> None:
     _signed_in(handler)
     if "sales" not in ROLES[handler.caller.role] and not administers(handler.caller):
@@ -69,6 +75,7 @@ def _of_the_firm(handler: Any) -> None:
 
 signed_in = Access("signed in", _signed_in)
 of_the_firm = Access("signed in, area sales, or is_staff", _of_the_firm)
+invoicing = Access("signed in, area invoicing, or is_staff", _invoicing)
 administrator = Access("signed in, area administration, or is_staff", _administrator)
 
 

@@ -37,9 +37,11 @@ _FORGET = (query.forget_invoices,)  # wherever an invoice changes or goes
 CLEARINGS = {
     "all": Clearing("All data cleared successfully", query.clear_all, after=_FORGET),
     "invoices": Clearing("All invoices and related data cleared", query.clear_invoices, after=_FORGET),
-    "sessions": Clearing("All session data cleared", query.clear_sessions, after=(query.return_invoices, *_FORGET)),
+    "sessions": Clearing(
+        "All session data cleared", query.clear_sessions, (query.be_quiet,), (query.return_invoices, *_FORGET)
+    ),
     "customers": Clearing("All customers cleared", query.clear_customers, (query.hold_imports,), _FORGET),
-    "salesmen": Clearing("All salesmen cleared", query.clear_salesmen, (query.hold_imports,), _FORGET),
+    "salesmen": Clearing("All salesmen cleared", query.clear_salesmen, (query.hold_imports, query.be_quiet), _FORGET),
     "couriers": Clearing("All couriers cleared", query.clear_couriers),
     "users": Clearing("All non-SUPERADMIN users cleared", query.clear_users),
     "departments": Clearing("All departments cleared", query.clear_departments),

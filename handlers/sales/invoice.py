@@ -1,16 +1,20 @@
-"""Invoices: import, list, one. Seed 000, sections 1 and 2."""
+"""Invoices: import, list. Seed 000, sections 1 and 2."""
 
 import json
+import re
+from collections.abc import Callable
 from typing import Any
 
-from core import paging, sql
+from core import keyset, paging, schema, sql
 from core.application import BODY_LIMIT
 from core.duties import Duty
 from core.handler import body
-from core.problem import Problem, not_found
+from core.problem import Problem, invalid
 from handlers.sales import SalesHandler, public_read, signed_in_or_api_key
 
 MOST_STATUSES = 20  # filters in one request; there are seven statuses
+LONGEST = 320  # characters of a filter; more than any column holds
+ORDERS = ("id", "invoice_no", "invoice_date", "status", "created_by", "created_at")
 
 query = sql.load("sales/invoice")
 
@@ -19,24 +23,72 @@ class Invoices(SalesHandler):
     access = public_read
 
     async def get(self) -> None:
-        """200, newest first. page, page_size (20, at most 100), status (repeatable: any of them). 404 Invalid page."""
+        """200, newest first. page, page_size (20, at most 100), or cursor (empty: from the beginning; nothing is counted); filters: status
+        (repeatable: any of them), start_date, end_date, customer (code), salesman (name or id), created_by, user, worker, search;
+        ordering: one of ORDERS, `-` before it: descending. 400 a filter or cursor that is none. 404 Invalid page."""
+        size = paging.requested(self, default=20, most=100).size
+        filters, order = self._filters(), self._order()
+        if "cursor" in self.request.query_arguments:
+            self.reply(await self._after_cursor(filters, order, size))
+            return
         page = paging.requested(self, default=20, most=100)
-        statuses = (
-            sorted({status.replace("\0", "") for status in self.get_query_arguments("status")})[:MOST_STATUSES] or None
+        if order == "-id" and not any(value for name, value in filters.items() if name != "statuses"):
+            found = await query.list_invoices(self.db, statuses=filters["statuses"], page=page.number, page_size=size)
+        else:
+            found = await self._find(filters, order, page=page.number, page_size=size)
+        self.reply(paging.envelope(self, found["count"], found["page"], size, found["results"]))
+
+    async def _after_cursor(self, filters: dict[str, Any], order: str, size: int) -> str:
+        """The page after the cursor: `{next, previous: null, results}`."""
+        after = keyset.given(self, lambda value: value == order, _key_of(order), keyset.is_id) or [None, None, None]
+        found = await self._find(filters, order, page_size=size, keyset=True, after_key=after[1], after_id=after[2])
+        last = [order, found["last_key"], found["last_id"]] if found["more"] else None
+        return keyset.envelope(self, [found["results"][1:-1]], last)  # the items, without the brackets around them
+
+    async def _find(self, filters: dict[str, Any], order: str, **place: Any) -> Any:
+        nowhere = {"page": None, "keyset": False, "after_key": None, "after_id": None}
+        return await query.find_invoices(
+            self.db, **filters, ordering=order.lstrip("-"), descending=order.startswith("-"), **{**nowhere, **place}
         )
-        found = await query.list_invoices(self.db, statuses=statuses, page=page.number, page_size=page.size)
-        self.reply(paging.envelope(self, found["count"], found["page"], page.size, found["results"]))
+
+    def _filters(self) -> dict[str, Any]:
+        statuses = {status.replace("\0", "") for status in self.get_query_arguments("status")}
+        texts = ("customer", "salesman", "created_by", "worker", "search")
+        user = self._text("user")
+        if user is not None and not schema.is_uuid(user):
+            raise invalid({"user": ["Must be a valid UUID."]})
+        return {
+            "statuses": sorted(statuses)[:MOST_STATUSES] or None,
+            "start_date": self._day("start_date"),
+            "end_date": self._day("end_date"),
+            "user": user,
+            **{name: self._text(name) for name in texts},
+        }
+
+    def _order(self) -> str:
+        asked = self.get_query_argument("ordering", "").split(",")
+        return next((one for one in map(str.strip, asked) if one.removeprefix("-") in ORDERS), "-id")
+
+    def _text(self, name: str) -> str | None:
+        return self.get_query_argument(name, "").replace("\0", "")[:LONGEST].strip() or None
+
+    def _day(self, name: str) -> str | None:
+        text = self._text(name)
+        if text is not None and not schema.is_date(text):
+            raise invalid({name: ["Date has wrong format. Use one of these formats instead: YYYY-MM-DD."]})
+        return text
 
 
-class Invoice(SalesHandler):
-    access = public_read
-
-    async def get(self, id: str) -> None:
-        """200; 404."""
-        invoice = await query.get_invoice(self.db, id=int(id))
-        if invoice is None:
-            raise not_found("No Invoice matches the given query.")
-        self.reply(invoice)
+def _key_of(order: str) -> Callable[[Any], bool]:
+    """Tells whether a cursor's value is one that the column ordered by can have; keys are text, as find_invoices gives them."""
+    column = order.lstrip("-")
+    if column == "invoice_date":
+        return lambda value: isinstance(value, str) and schema.is_date(value)
+    if column in ("id", "created_at"):  # microseconds since 1970
+        return lambda value: isinstance(value, str) and bool(re.fullmatch("-?[0-9]{1,16}", value))
+    return lambda value: (
+        isinstance(value, str) and not re.search("[\0\ud800-\udfff]", value)
+    )  # what Postgres can't hold
 
 
 class InvoiceImport(SalesHandler):
@@ -78,6 +130,5 @@ refusals = {"invoice_invoice_no_key": invoice_no_taken}
 duties = [Duty(1.0, fold_changes)]
 routes = [
     ("/api/sales/invoices/", Invoices),
-    ("/api/sales/invoices/{id:int}/", Invoice),
     ("/api/sales/import/invoice/", InvoiceImport),
 ]

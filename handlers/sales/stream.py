@@ -1,12 +1,15 @@
 """The live stream of invoices. Seed 000, section 3."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from core import sql
 from core.duties import Duty
+from core.events import Wanted
 from handlers.sales import SalesHandler, public_read
 
+MOST_FILTERS = 20  # of one kind in one request; there are seven statuses
 ENDED_SECONDS = 3  # until a stream notices that its session has ended
 
 query = sql.load("accounts/session")
@@ -22,10 +25,19 @@ class InvoiceStream(SalesHandler):
 
     async def get(self) -> None:
         """200 text/event-stream: `data:` is the whole invoice on one line, `id:` resumes. Never ends by itself, except
-        where a session is needed (SALES_PUBLIC_READ=false) and has ended."""
+        where a session is needed (SALES_PUBLIC_READ=false) and has ended.
+
+        status (repeatable): only invoices that come to, stay in or leave one of these. worker (an e-mail, repeatable): only
+        those of which they have an unfinished session, or have just finished it. Who or what is unknown: no events."""
         needed = self.caller is not None and not self.config.sales_public_read
         lease = self.caller.session_id if needed else None
-        await self.application.streams.serve(self, "sales.invoice", lease, ended_by="sales.cleared")
+        wanted = self._wanted("status", str) + self._wanted("worker", str.lower)
+        await self.application.streams.serve(self, "sales.invoice", lease, wanted=wanted, ended_by="sales.cleared")
+
+    def _wanted(self, name: str, written: Callable[[str], str]) -> Wanted:
+        """The filter of that name, in the words of sales.announce_invoice (migration 0013); none when it isn't asked for."""
+        given = {written(value.replace("\0", "")) for value in self.get_query_arguments(name)}
+        return (frozenset(f"{name}:{value}" for value in sorted(given)[:MOST_FILTERS]),) if given else ()
 
 
 async def end_with_sessions(app: Any) -> None:

@@ -24,6 +24,11 @@ SELECT set_config('lock_timeout', ($1::integer)::text, true);
 -- An import locks the three in this order; it waits here, and then sees what was cleared.
 LOCK TABLE sales.customer, sales.salesman, sales.invoice IN SHARE ROW EXCLUSIVE MODE;
 
+-- name: be_quiet() -> value
+-- To the end of the transaction: each invoice that is changed would announce itself as it commits, after the others' were
+-- forgotten; readers are told to begin anew.
+SELECT set_config('tradepost.quiet', 'on', true);
+
 -- name: clear_all() -> value
 -- The order is that in which an import locks them.
 SELECT operations.empty_tables(ARRAY['customers', 'salesmen', 'invoices', 'invoice_items', 'invoice_returns', 'picking_sessions',

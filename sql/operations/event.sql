@@ -2,7 +2,7 @@
 
 -- name: relay_events(batch) -> rows
 -- Numbers what was committed and returns it; the last row is the head, with null topic.
-SELECT position, topic, payload FROM operations.relay_events($1);
+SELECT position, topic, payload, tags FROM operations.relay_events($1);
 
 -- name: get_head() -> value
 SELECT position FROM operations.event_head;
@@ -11,12 +11,15 @@ SELECT position FROM operations.event_head;
 SELECT position, name FROM operations.event_head;
 
 -- name: list_events_after(position, most) -> rows
-SELECT position, topic, payload FROM operations.event WHERE position > $1 ORDER BY position LIMIT $2;
+SELECT position, topic, payload, tags FROM operations.event WHERE position > $1 ORDER BY position LIMIT $2;
 
--- name: list_topic_after(topic, position, until, most) -> rows
--- What a stream missed: one topic's events after the one it has, up to what it will be sent live.
-SELECT position, topic, payload
-  FROM operations.event WHERE position > $2 AND position <= $3 AND topic = $1 ORDER BY position LIMIT $4;
+-- name: list_topic_after(topic, tags, position, until, most) -> rows
+-- What a stream missed: one topic's events after the one it has, up to what it will be sent live; where tags are given, those
+-- that have one of them, or none at all.
+SELECT position, topic, payload, tags
+  FROM operations.event
+ WHERE position > $3 AND position <= $4 AND topic = $1 AND ($2::text[] IS NULL OR tags IS NULL OR tags && $2::text[])
+ ORDER BY position LIMIT $5;
 
 -- name: get_oldest() -> value
 -- Where the log begins; null when it is empty.

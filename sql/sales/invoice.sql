@@ -80,9 +80,6 @@ SELECT row_to_json(data)::text
 SELECT row_to_json(data)::text
   FROM (SELECT id, invoice_no FROM sales.invoice WHERE invoice_no = operations.trimmed($1)) data;
 
--- name: get_invoice(id) -> value
-SELECT document::text FROM sales.invoice_document WHERE id = $1;
-
 -- name: list_invoices(statuses, page, page_size) -> row
 -- count, the page served (1-based; null asks for the last one) and its invoices, newest first; results is null for a
 -- page that isn't there. Null statuses: all. A page near the front is walked to; a deep one is found by the tally:
@@ -145,14 +142,14 @@ SELECT start.count, start.page,
             SELECT json_agg(one.document ORDER BY page.id DESC)
               FROM (SELECT id FROM (
                            (SELECT i.id FROM sales.invoice i
-                             WHERE $1::text[] IS NULL AND i.id < start.below
+                             WHERE $1::text[] IS NULL AND i.id < start.below AND i.is_active
                              ORDER BY i.id DESC OFFSET start.skip LIMIT $3::bigint)
                            UNION ALL
                            (SELECT i.id
                               FROM unnest($1::text[]) AS wanted (status) CROSS JOIN LATERAL (
                                    SELECT id FROM (
                                           SELECT i.id FROM sales.invoice i
-                                           WHERE i.status = wanted.status AND i.id < start.below
+                                           WHERE i.status = wanted.status AND i.id < start.below AND i.is_active
                                            ORDER BY i.id DESC LIMIT start.skip + $3::bigint) walk
                                     LIMIT 1100) i
                              ORDER BY i.id DESC OFFSET start.skip LIMIT $3::bigint)) ids
@@ -160,6 +157,19 @@ SELECT start.count, start.page,
              CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = page.id OFFSET 0) one
             ), '[]')::text END AS results
   FROM start;
+
+-- name: find_invoices(statuses, start_date, end_date, customer, salesman, user, created_by, worker, search, ordering, descending, page, page_size, keyset, after_key, after_id) -> row
+-- The invoices that every given filter (not null) lets through: count and page as list_invoices has them, or with `keyset` those
+-- after (after_key, after_id), and the key of the last one when more follow. See sales.find_invoices (migration 0014).
+SELECT found.count, found.page,
+       CASE WHEN found.ids IS NOT NULL THEN coalesce((
+            SELECT json_agg(one.document ORDER BY listed.n)
+              FROM unnest(found.ids[1:$13::integer]) WITH ORDINALITY AS listed (id, n)
+             CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = listed.id OFFSET 0) one
+            ), '[]')::text END AS results,
+       cardinality(found.ids) > $13::integer AS more, found.keys[$13::integer] AS last_key, found.ids[$13::integer] AS last_id
+  FROM sales.find_invoices($1::text[], ($2::text)::date, ($3::text)::date, $4, $5, ($6::text)::uuid, $7, $8, $9, $10, $11, $12,
+                           $13::integer, $14, $15, $16) found;
 
 -- name: fold_invoice_changes() -> value
 -- Returns how many changes went into the tally.

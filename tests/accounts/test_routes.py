@@ -46,6 +46,7 @@ AREAS = {
         "STORE",
         "MEMBER",
     },
+    "invoicing": {"SUPERADMIN", "ADMIN", "OWNER", "BILLING"},
     "vendor": {"SUPERADMIN", "VENDOR"},
     "sales-rep": {"SUPERADMIN", "SALESREP"},
     "administration": {"SUPERADMIN", "ADMIN", "OWNER"},

@@ -5,10 +5,10 @@ import json
 
 import asyncpg
 import pytest
-from conftest import IMPORT_KEY
 
 from core import events
 from handlers.operations import developer
+from tests.conftest import IMPORT_KEY
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
@@ -97,20 +97,17 @@ def fill(api, db, sign_in, invoice):
 
 
 @pytest.fixture
-def warehouse(db, io_loop):
-    """The tables of the warehouse's sessions, with one session for each invoice; this release may not have them."""
+def warehouse(db):
+    """`await warehouse()`: each invoice has been picked, is packed, and goes out with a courier."""
 
     async def make():
-        for name in SESSIONS:
-            await db.execute(
-                f"""CREATE TABLE IF NOT EXISTS sales.{name} (
-                        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-                        invoice_id bigint NOT NULL REFERENCES sales.invoice ON DELETE CASCADE)"""
-            )
-            await db.execute(f"INSERT INTO sales.{name} (invoice_id) SELECT id FROM sales.invoice")
+        await db.execute("""
+            INSERT INTO sales.picking_session (invoice_id, picking_status, end_time) SELECT id, 'PICKED', now() FROM sales.invoice;
+            INSERT INTO sales.packing_session (invoice_id, packing_status, end_time) SELECT id, 'PACKED', now() FROM sales.invoice;
+            INSERT INTO sales.delivery_session (invoice_id, delivery_type, courier_name) SELECT id, 'COURIER', 'DTDC' FROM sales.invoice;
+            UPDATE sales.invoice SET status = 'DISPATCHED'""")
 
-    yield make
-    io_loop.run_sync(lambda: db.execute("".join(f"DROP TABLE IF EXISTS sales.{name};" for name in SESSIONS)))
+    return make
 
 
 @pytest.fixture
@@ -143,7 +140,7 @@ class TestStats:
         assert answer.json["total_records"] == 18
         assert answer.json["changes_allowed"] is True
 
-    async def test_session_tables_are_counted_once_they_exist(self, fill, warehouse, counts):
+    async def test_sessions_are_counted(self, fill, warehouse, counts):
         await fill()
         await warehouse()
         found = await counts()
@@ -306,6 +303,25 @@ class TestClear:
         assert found == {state: "DELIVERED" if state == "DELIVERED" else "PENDING" for state in states}
         assert (await api.get("/api/sales/invoices/?status=PENDING")).json["count"] == 6
 
+    async def test_clearing_sessions_lets_every_invoice_be_picked_again(self, api, db, fill, warehouse, clear, sign_in):
+        await fill()
+        await warehouse()
+        await clear("sessions")
+        assert {row["status"] for row in await db.fetch("SELECT status FROM sales.invoice")} == {"PENDING"}
+        for name in SESSIONS:
+            assert await db.fetchval(f"SELECT count(*) FROM sales.{name}") == 0
+        await db.execute("INSERT INTO sales.picking_session (invoice_id) SELECT id FROM sales.invoice")
+
+    async def test_clearing_users_leaves_their_sessions_without_them(self, db, fill, warehouse, clear):
+        await fill()
+        await warehouse()
+        await db.execute("""
+            WITH picker AS (SELECT id FROM accounts.account WHERE role = 'PICKER')
+            UPDATE sales.picking_session SET picker_id = picker.id, started_by = picker.id, completed_by = picker.id FROM picker""")
+        assert await clear("users") == {"users": 1}
+        kept = "SELECT count(*) FROM sales.picking_session WHERE num_nulls(picker_id, started_by, completed_by) = 3"
+        assert await db.fetchval(kept) == 3
+
     async def test_clearing_users_keeps_superadmins_and_ends_the_sessions_of_the_others(
         self, api, db, boss, sign_in, clear, invoice
     ):
@@ -413,6 +429,27 @@ class TestTogether:
         if name not in ("all", "invoices"):
             assert shown["invoices"] == 72
 
+    @pytest.mark.parametrize("name", ["all", "invoices", "salesmen", "sessions"])
+    async def test_changes_of_invoices_meanwhile_are_made_or_find_none(self, api, boss, fill, invoice, name):
+        """And neither waits for the other in a circle: that would take a second to be noticed, each time."""
+        ids = [(await api.import_invoice(invoice())).json["data"]["id"] for _ in range(6)]
+        item = {"name": "Thing", "item_code": "T1", "quantity": 1, "mrp": 1, "shelf_location": ""}
+
+        async def changes(id):
+            statuses = set()
+            for k in range(6):
+                body = {"salesman": f"S-{k}", "customer": {"code": "C-0", "name": f"{id} {k}"}, "items": [item]}
+                statuses.add((await api.call("PATCH", f"/api/sales/invoices/{id}/", body, token=boss)).status)
+                statuses.add((await api.post(f"/api/sales/invoices/{id}/items/", item, token=boss)).status)
+            return statuses
+
+        async def clears():
+            return {(await api.post(CLEAR, {"table_name": name}, token=boss)).status for _ in range(6)}
+
+        *changed, cleared = await asyncio.gather(*map(changes, ids), clears())
+        assert cleared == {200}
+        assert set().union(*changed) <= ({200, 201} if name in ("salesmen", "sessions") else {200, 201, 404})
+
     async def test_an_import_by_somebody_who_is_being_cleared_is_401_and_leaves_nothing(
         self, api, db, sign_in, invoice
     ):
@@ -489,6 +526,13 @@ def either(request, changed_settings):
 
 
 @pytest.mark.usefixtures("either")
+async def caught_up(db, process):
+    """Until the process has told its readers all that was committed."""
+    waiting = "SELECT count(*) > 0 OR $1 < (SELECT position FROM operations.event_head) FROM operations.event WHERE position IS NULL"
+    while await db.fetchval(waiting, process.app.streams.head):
+        await asyncio.sleep(0.02)
+
+
 class TestStream:
     @pytest.mark.parametrize("name", ["invoices", "all", "salesmen", "sessions"])
     async def test_open_readers_are_told_to_begin_anew_and_then_follow(self, api, fill, clear, stream, invoice, name):
@@ -497,7 +541,7 @@ class TestStream:
         await clear(name)
         imported = (await api.import_invoice(invoice())).json["data"]["id"]
         for reader in readers:
-            assert (await reader.event())["event"] == "reset"
+            await told_to_begin_anew(reader)
             assert (await reader.invoice())["id"] == imported
 
     @pytest.mark.parametrize("remembers", [True, False], ids=["the same process", "a process that remembers nothing"])
@@ -511,7 +555,8 @@ class TestStream:
         await fill()
         await clear("invoices")
         imported = (await api.import_invoice(invoice())).json["data"]["id"]
-        live = await stream()  # knows that the process has come to here
+        await caught_up(db, process)  # until then a reader is told what was before, and then to begin anew
+        live = await stream()
         if not remembers:
             process.app.streams._recent.clear()
         again = await stream(headers={"Last-Event-ID": before})
@@ -521,6 +566,7 @@ class TestStream:
         found = (await again.invoice())["id"]
         assert found in (imported, now)
         assert again.last_id > before
+        await caught_up(db, process)
         once_more = await stream(headers={"Last-Event-ID": again.last_id})
         with pytest.raises(TimeoutError):
             while found != now:  # it may have been told of both
@@ -531,6 +577,24 @@ class TestStream:
         await fill()
         await clear("all")
         assert await db.fetchval("SELECT count(*) FROM operations.event WHERE topic = 'sales.invoice'") == 0
+
+    @pytest.mark.parametrize("name", ["salesmen", "sessions"])
+    async def test_invoices_that_a_clearing_changes_do_not_announce_themselves_one_by_one(
+        self, api, db, fill, warehouse, clear, stream, name
+    ):
+        await fill()
+        await warehouse()
+        before = {row["id"]: row["version"] for row in await db.fetch("SELECT id, version FROM sales.invoice")}
+        reader = await stream()
+        await clear(name)
+        assert await db.fetchval("SELECT count(*) FROM operations.event WHERE topic = 'sales.invoice'") == 0
+        await told_to_begin_anew(reader)
+        after = {row["id"]: row["version"] for row in await db.fetch("SELECT id, version FROM sales.invoice")}
+        # Whoever has seen one before must notice that it is another now.
+        assert after == {id: version + 1 for id, version in before.items()}
+        # It is only that one transaction which is quiet.
+        await db.execute("UPDATE sales.invoice SET remarks = 'again' WHERE id = $1", max(before))
+        assert (await reader.invoice())["remarks"] == "again"
 
     async def test_events_that_wait_to_be_sent_are_not_sent_after_the_reset(self, api, process, fill, stream, invoice):
         reader = await stream()
@@ -563,6 +627,12 @@ class TestStream:
                 await late.event()
 
 
+async def told_to_begin_anew(reader):
+    """Before that, it may be told of what was before the clearing."""
+    while (await reader.event()).get("event") != "reset":
+        pass
+
+
 async def sign_in_events(db):
     """An event of another topic in the log, so that it reaches back to before what follows."""
     await db.execute("INSERT INTO operations.event (topic, payload) VALUES ('test.other', '{}')")
@@ -590,8 +660,9 @@ class TestRelay:
             await connection.close()
 
         await asyncio.gather(imports(), imports(), clears(), relays(), relays())
-        head = await db.fetchval("SELECT position FROM operations.event_head")
-        assert await db.fetchval("SELECT coalesce(max(position), 0) FROM operations.event") <= head
+        head, highest = await db.fetchrow("""
+            SELECT (SELECT position FROM operations.event_head), (SELECT coalesce(max(position), 0) FROM operations.event)""")
+        assert highest <= head
 
     async def test_forgetting_waits_for_the_relay_that_is_numbering(self, db, settings):
         await db.execute("DELETE FROM operations.event")

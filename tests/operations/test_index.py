@@ -18,7 +18,7 @@ async def test_the_index_names_every_path_of_the_api_with_its_methods(api):
         if path.startswith("/api/") and path != "/api/"
     }
     assert listed == wanted and len(listed) > 5
-    assert listed["/api/sales/invoices/{id}/"] == ["GET"]
+    assert listed["/api/sales/invoices/{id}/"] == ["GET", "PUT", "PATCH", "DELETE"]
 
 
 async def test_anyone_may_read_it_and_nobody_may_write_it(api):

@@ -80,7 +80,7 @@ async def test_the_example_of_seed_000_is_answered_and_shown_as_seed_000_says(ap
     assert detail.json == listed
     shown = detail.json
     assert list(shown) == [
-        "id", "invoice_no", "invoice_date", "customer", "status", "salesman", "created_by", "items", "total_amount", "remarks", "created_at",
+        "id", "invoice_no", "invoice_date", "customer", "status", "salesman", "created_by", "items", "total_amount", "remarks", "created_at", "is_active",
     ]  # fmt: skip
     assert list(shown["customer"].items()) == list(sent["customer"].items())
     assert list(shown["items"][0]) == [

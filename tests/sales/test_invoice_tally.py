@@ -39,7 +39,8 @@ class Table:
 
     async def ids(self, statuses=()):
         rows = await self.db.fetch(
-            "SELECT id FROM sales.invoice WHERE $1::text[] = '{}' OR status = ANY ($1) ORDER BY id DESC", list(statuses)
+            "SELECT id FROM sales.invoice WHERE is_active AND ($1::text[] = '{}' OR status = ANY ($1)) ORDER BY id DESC",
+            list(statuses),
         )
         return [row["id"] for row in rows]
 
@@ -93,6 +94,49 @@ async def test_every_page_equals_a_plain_offset_after_random_inserts_deletes_and
     await every_page_is_right(api, table)
     await table.fold()
     await every_page_is_right(api, table, filters=FILTERS[:2])
+
+
+async def test_every_page_is_right_after_soft_deletes_of_folded_and_unfolded_invoices_and_their_return(api, table, db):
+    chance = random.Random(SEED)
+    await table.insert(range(1, 2600), STATUSES)
+    for turn in range(4):
+        everything = range(1, 2600)
+        for active in (False, True):
+            hidden = "UPDATE sales.invoice SET is_active = $1 WHERE id = ANY ($2)"
+            await db.execute(hidden, active, chance.sample(everything, 700 - 500 * active))
+        both = "UPDATE sales.invoice SET is_active = NOT is_active, status = $1 WHERE id = ANY ($2)"
+        await db.execute(both, chance.choice(STATUSES), chance.sample(everything, 100))
+        await db.execute(
+            "UPDATE sales.invoice SET status = 'PICKED' WHERE id = ANY ($1)", chance.sample(everything, 100)
+        )
+        await db.execute("DELETE FROM sales.invoice WHERE id = ANY ($1)", chance.sample(everything, 50))
+        if turn % 2:
+            await table.fold()
+        await every_page_is_right(api, table, filters=FILTERS[:3])
+    assert await db.fetchval("SELECT count(*) FROM sales.invoice WHERE NOT is_active") > 500
+    await db.execute("UPDATE sales.invoice SET is_active = false")
+    for folded in (False, True):
+        if folded:
+            await table.fold()
+        await every_page_is_right(api, table)
+    await db.execute("UPDATE sales.invoice SET is_active = true WHERE id % 2 = 0")
+    await every_page_is_right(api, table)
+
+
+async def test_a_soft_delete_that_is_rolled_back_or_made_twice_is_not_counted_or_once(api, table, db):
+    await table.insert(range(1, 11))
+    transaction = db.transaction()
+    await transaction.start()
+    await db.execute("UPDATE sales.invoice SET is_active = false WHERE id < 4")
+    assert (await api.get(PATH)).json["count"] == 10
+    await transaction.rollback()
+    for _ in range(2):
+        await db.execute("UPDATE sales.invoice SET is_active = false WHERE id = 7")
+    await db.execute("UPDATE sales.invoice SET status = 'PICKED' WHERE id = 7")  # by another program: it stays hidden
+    await db.execute("DELETE FROM sales.invoice WHERE id = 7")
+    assert (await api.get(PATH)).json["count"] == 9
+    await table.fold()
+    await every_page_is_right(api, table)
 
 
 async def test_a_page_deep_in_the_list_is_right_where_everything_before_it_was_deleted(api, table, db):

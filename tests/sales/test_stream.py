@@ -3,10 +3,13 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
-from core import events, recent
+from core import events, recent, streams
+from core.process import Process
+from handlers import routes
 from handlers.sales import stream as invoice_stream
 
 pytestmark = pytest.mark.gen_test(timeout=20)
@@ -285,3 +288,234 @@ async def test_a_reader_that_leaves_before_its_stream_begins_leaves_nothing_behi
 async def test_a_stream_asked_for_while_the_server_stops_is_503(stream, process):
     process.close_streams()
     assert (await stream()).status == 503
+
+
+# Filters
+
+SSE = "/api/sales/sse/invoices/"
+
+
+@pytest.fixture
+def moved(db):
+    """`await moved(id, "PICKING")`: an invoice comes to that status, as a step of the warehouse would have it."""
+
+    async def moved(id, status):
+        await db.execute("UPDATE sales.invoice SET status = $2 WHERE id = $1", id, status)
+
+    return moved
+
+
+@pytest.fixture
+def imported(api, invoice):
+    async def imported():
+        return (await api.import_invoice(invoice())).json["data"]["id"]
+
+    return imported
+
+
+async def told(reader, n):
+    """Which invoices the next n events are about, and their status."""
+    return [(one["id"], one["status"]) for one in [await reader.invoice() for _ in range(n)]]
+
+
+async def hears_nothing(reader, position):
+    """Keep-alives come and go, the last with the position, and no event."""
+    while True:
+        block = await reader.block()
+        assert "data" not in block
+        if reader.last_id == str(position):
+            return
+
+
+async def head(db):
+    while await db.fetchval("SELECT count(*) FROM operations.event WHERE position IS NULL"):
+        await asyncio.sleep(0.01)
+    return await db.fetchval("SELECT position FROM operations.event_head")
+
+
+async def test_a_reader_of_a_status_hears_of_those_that_come_to_it_stay_in_it_and_leave_it(db, stream, imported, moved):
+    picked, both, everything = (
+        await stream(f"{SSE}?status=PICKED"),
+        await stream(f"{SSE}?status=PENDING&status=PICKED"),
+        await stream(),
+    )
+    one, other = await imported(), await imported()
+    await moved(one, "PICKING")
+    await moved(one, "PICKED")
+    await db.execute("UPDATE sales.invoice SET remarks = 'changed' WHERE id = $1", one)
+    await moved(other, "PICKING")
+    await moved(one, "PACKING")
+    assert await told(picked, 3) == [(one, "PICKED"), (one, "PICKED"), (one, "PACKING")]
+    assert [id for id, _ in await told(both, 7)] == [one, other, one, one, one, other, one]
+    assert len(await told(everything, 7)) == 7
+    assert picked.last_id == both.last_id == everything.last_id
+
+
+async def test_a_deleted_invoice_is_told_to_readers_of_its_status(db, stream, imported):
+    reader = await stream(f"{SSE}?status=PENDING")
+    id = await imported()
+    assert (await reader.invoice())["is_active"] is True
+    await db.execute("UPDATE sales.invoice SET is_active = false WHERE id = $1", id)
+    assert (await reader.invoice())["is_active"] is False
+
+
+@pytest.mark.parametrize("query", ["status=NOSUCH", "status=", "status=pending", "status=%00", "worker=nobody@example.com", "worker=",
+                                   "status=PENDING&worker=x",
+                                   "status=" + "x" * 5000, "status=PENDING%00X", "worker=%F0%9F%98%80"])  # fmt: skip
+async def test_a_filter_that_nothing_meets_is_a_stream_without_events_that_still_knows_where_it_is(
+    db, stream, imported, query
+):
+    reader = await stream(f"{SSE}?{query}")
+    assert reader.status == 200
+    await imported()
+    await hears_nothing(reader, await head(db))
+
+
+@pytest.mark.parametrize(
+    ("kind", "who", "open", "done"),
+    [
+        ("picking", "picker_id, picking_status", "'PREPARING'", "picking_status = 'PICKED'"),
+        ("packing", "packer_id, packing_status", "'IN_PROGRESS'", "packing_status = 'CANCELLED'"),
+        (
+            "delivery",
+            "assigned_to, delivery_type, delivery_status",
+            "'DIRECT', 'IN_TRANSIT'",
+            "delivery_status = 'DELIVERED'",
+        ),
+    ],
+)
+async def test_a_reader_of_a_worker_hears_of_what_they_begin_have_and_finish(
+    db, stream, imported, sign_in, kind, who, open, done
+):
+    await sign_in("PACKER", email="Worker@Example.com")
+    mine, other = await imported(), await imported()
+    reader = await stream(f"{SSE}?worker=wOrker@example.com")
+    narrow = await stream(f"{SSE}?worker=worker@example.com&status=PACKED")
+    async with db.transaction():
+        await db.execute(
+            f"INSERT INTO sales.{kind}_session (invoice_id, {who}) SELECT $1, id, {open} FROM accounts.account WHERE email = 'Worker@Example.com'",
+            mine,
+        )
+        await db.execute("UPDATE sales.invoice SET status = 'PICKING' WHERE id = $1", mine)
+    await db.execute("UPDATE sales.invoice SET remarks = 'x' WHERE id = $1", other)
+    await db.execute("UPDATE sales.invoice SET version = version + 1 WHERE id = $1", mine)
+    async with db.transaction():
+        await db.execute(f"UPDATE sales.{kind}_session SET {done}, end_time = now() WHERE invoice_id = $1", mine)
+        await db.execute("UPDATE sales.invoice SET status = 'PACKED' WHERE id = $1", mine)
+    await db.execute("UPDATE sales.invoice SET version = version + 1 WHERE id = $1", mine)  # no longer theirs
+    assert await told(reader, 3) == [(mine, "PICKING"), (mine, "PICKING"), (mine, "PACKED")]
+    assert await told(narrow, 1) == [(mine, "PACKED")]
+    await hears_nothing(reader, await head(db))
+    await db.execute("DELETE FROM accounts.account")
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_a_filtered_reader_that_was_away_gets_what_it_wants_of_what_it_missed_and_then_follows(
+    db, stream, imported, moved, process, remembered
+):
+    reader = await stream(f"{SSE}?status=PICKED")
+    before = reader.last_id
+    reader.close()
+    ids = [await imported() for _ in range(6)]
+    for id in ids[::2]:
+        await moved(id, "PICKED")
+    while process.app.events.head < await head(db):
+        await asyncio.sleep(0.01)
+    if not remembered:
+        process.app.streams._recent.clear()
+    again = await stream(f"{SSE}?status=PICKED", headers={"Last-Event-ID": before})
+    assert await told(again, 3) == [(id, "PICKED") for id in ids[::2]]
+    await moved(ids[1], "PICKED")
+    await imported()
+    await moved(ids[0], "PACKING")
+    assert await told(again, 2) == [(ids[1], "PICKED"), (ids[0], "PACKING")]
+    await hears_nothing(again, await head(db))
+
+
+@pytest.mark.parametrize("most", [20_000, 7])
+async def test_a_replay_that_wants_none_of_thousands_ends_and_need_not_be_repeated(
+    db, stream, invoice, process, monkeypatch, most
+):
+    monkeypatch.setattr(streams, "REPLAY_SPAN", most)
+    reader = await stream()
+    before = reader.last_id
+    await db.execute(
+        """WITH customer AS (INSERT INTO sales.customer (code, name) VALUES ($1, 'Many') RETURNING id)
+           INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id, status)
+           SELECT $1 || '-' || n, '2025-01-18', id, CASE WHEN n % 70 = 0 THEN 'PACKED' ELSE 'PENDING' END
+             FROM customer, generate_series(1, 1400) n""",
+        invoice()["invoice_no"],
+    )
+    for _ in range(1400):
+        await reader.event()
+    process.app.streams._recent.clear()
+    some = await stream(f"{SSE}?status=PACKED", headers={"Last-Event-ID": before})
+    assert {status for _, status in await told(some, 20)} == {"PACKED"}
+    none = await stream(f"{SSE}?status=DELIVERED", headers={"Last-Event-ID": before})
+    assert await none.block() == f"id: {reader.last_id}"
+
+
+async def test_ids_of_a_filtered_reader_never_go_back_and_resuming_from_any_of_them_misses_nothing(
+    db, stream, imported, moved
+):
+    reader, wanted, resumable = await stream(f"{SSE}?status=PACKED"), [], []
+    for _ in range(4):
+        resumable.append((reader.last_id, len(wanted)))
+        for _ in range(3):
+            await imported()
+        await hears_nothing(reader, await head(db))
+        resumable.append((reader.last_id, len(wanted)))
+        wanted.append(await imported())
+        await moved(wanted[-1], "PACKED")
+        assert await told(reader, 1) == [(wanted[-1], "PACKED")]
+    assert [int(last) for last, _ in resumable] == sorted(int(last) for last, _ in resumable)
+    for last, had in resumable:
+        again = await stream(f"{SSE}?status=PACKED", headers={"Last-Event-ID": last})
+        assert [id for id, _ in await told(again, len(wanted) - had)] == wanted[had:]
+
+
+async def test_an_event_without_tags_concerns_everybody(db, stream):
+    reader = await stream(f"{SSE}?status=PICKED&worker=nobody@example.com")
+    await db.execute("INSERT INTO operations.event (topic, payload) VALUES ('sales.invoice', '{\"id\": 0}')")
+    assert (await reader.invoice())["id"] == 0
+
+
+async def test_a_filtered_reader_is_told_of_a_reset_too_and_then_follows(stream, imported, process):
+    reader = await stream(f"{SSE}?status=PENDING")
+    process.app.streams.reset("sales.invoice")
+    assert (await reader.event())["event"] == "reset"
+    id = await imported()
+    assert await told(reader, 1) == [(id, "PENDING")]
+
+
+async def test_filters_that_nobody_has_any_more_are_forgotten(stream, process):
+    readers = [await stream(f"{SSE}?status=S{n}") for n in range(20)]
+    assert len(process.app.streams._readers) == 20
+    for reader in readers:
+        reader.close()
+    while process.app.streams.count:
+        await asyncio.sleep(0.01)
+    assert not process.app.streams._readers
+
+
+async def test_another_process_filters_alike_what_it_was_handed(
+    settings, changed_settings, db, stream, imported, moved, process
+):
+    other = Process(
+        replace(settings, **changed_settings), routes.router(), routes.refusals(), routes.duties(), routes.listeners()
+    )
+    await other.open()
+    heard: list[events.Event] = []
+    deliver = other.app.streams.deliver
+    other.app.streams.deliver = lambda fresh: (heard.extend(fresh), deliver(fresh))
+    try:
+        id = await imported()
+        await moved(id, "PICKING")
+        while other.app.streams.head < await head(db):
+            await asyncio.sleep(0.01)
+    finally:
+        await other.close()
+    assert [sorted(event.tags) for event in heard if event.topic == "sales.invoice"] == [
+        ["status:PENDING"],
+        ["status:PENDING", "status:PICKING"],
+    ]

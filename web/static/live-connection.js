@@ -6,24 +6,25 @@
 // and all boards of a building would come back in the same second. So one path: close it, wait, open a new one that
 // resumes after the last id seen.
 
-import { accessToken, load, SignInNeeded } from "./live-session.js";
+import { loadColumns, loadCounts } from "./live-list.js";
+import { accessToken, SignInNeeded } from "./live-session.js";
 
-const LIST = "/api/sales/invoices/";
 const STREAM = "/api/sales/sse/invoices/";
-const LOADED = 50; // invoices the board begins with
-const MOST_HELD = 500; // waiting to be shown; as many as the board has room for
+const MOST_HELD = 500; // waiting to be shown, while nothing else is waited for
 const FIRST_WAIT = 2; // seconds at most before the first retry, doubling
 const LONGEST_WAIT = 30;
 const OPEN_SECONDS = 15; // a connection that isn't open by then won't be
 const STEADY_SECONDS = 5; // a connection that held so long was a good one: the next waits begin short again
 const SLEPT_SECONDS = 20; // a gap so long in a clock that ticks each second: the machine slept, its connections are gone
 const CHECK_SECONDS = 60; // between two looks whether the stream has gone silent without ending
-const GRACE_SECONDS = 5; // for an invoice in the list to come through the stream too
+const GRACE_SECONDS = 5; // for what the lists tell to come through the stream too
+const QUIET_SECONDS = 0.3; // without an event after counting: then the count is of what the board shows
+const LONGEST_DOUBT = 30; // seconds at most between two counts while there is no such quiet
 const GATHER_MS = 50; // changes that come together are shown together
 
 /**
- * `new Connection(board, onState).start()`. The board has `load(invoices, isAll, serverTime)`, `show(invoices)` and
- * `knows(id)`.
+ * `new Connection(board, onState).start()`. The board has `load(columns)`, `show(invoices)`, `agrees(counted)`,
+ * `recount(counts, isExact)` and `isInDoubt`.
  * onState(state, details) with state one of connecting, live, reconnecting ({seconds}), signed-out ({why}).
  */
 export class Connection {
@@ -37,6 +38,9 @@ export class Connection {
   #holds = false;
   #held = new Map(); // id -> the newest state of it
   #gathering = 0;
+  #received = 0; // events
+  #recounting = 0;
+  #recounts = 0; // in a row
   #failures = 0;
   #liveSince = 0;
   #retryAt = 0; // while waiting
@@ -134,9 +138,10 @@ export class Connection {
     } catch {
       return; // not ours; the next one may be
     }
+    this.#received += 1;
     this.#held.set(invoice.id, invoice);
-    if (this.#held.size > MOST_HELD) this.#held.delete(Math.min(...this.#held.keys()));
-    this.#gathering ||= setTimeout(() => this.#release(), GATHER_MS);
+    if (this.#held.size >= MOST_HELD) this.#release();
+    else this.#gathering ||= setTimeout(() => this.#release(), GATHER_MS);
   }
 
   #release() {
@@ -146,6 +151,7 @@ export class Connection {
     const invoices = [...this.#held.values()];
     this.#held.clear();
     this.#board.show(invoices);
+    this.#settleDoubt();
   }
 
   /** The server no longer has what we missed (or has another log): begin anew from the list. */
@@ -163,12 +169,32 @@ export class Connection {
   async #loadList() {
     const mine = ++this.#loading;
     this.#holds = true;
-    const { body, serverTime } = await load(`${LIST}?page_size=${LOADED}`);
+    const columns = await loadColumns();
     if (mine !== this.#loading) return;
     this.#isComplete = true;
     this.#holds = false;
-    this.#board.load(body.results, body.next === null, serverTime);
+    this.#board.load(columns);
     this.#release();
+    this.#settleDoubt();
+  }
+
+  /** The board may have counted wrong: let the server count, until nothing has happened meanwhile. */
+  #settleDoubt() {
+    if (!this.#board.isInDoubt || this.#recounting) return;
+    this.#recounting = setTimeout(() => this.#recount(), Math.min(LONGEST_DOUBT, 2 ** this.#recounts / 2) * 1000);
+  }
+
+  async #recount() {
+    const attempt = this.#attempt;
+    const received = this.#received;
+    try {
+      const { counts } = await loadCounts();
+      await pause(QUIET_SECONDS);
+      if (attempt === this.#attempt) this.#board.recount(counts, received === this.#received);
+    } catch { /* the stream tells whether the server is away */ }
+    this.#recounting = 0;
+    this.#recounts = this.#board.isInDoubt ? this.#recounts + 1 : 0;
+    this.#settleDoubt();
   }
 
   // How it went
@@ -178,6 +204,7 @@ export class Connection {
     this.#checkAt = Date.now() + CHECK_SECONDS * 1000;
     this.#holds = false;
     this.#release();
+    this.#settleDoubt();
     this.#say("live");
   }
 
@@ -251,18 +278,21 @@ export class Connection {
   }
 
   /**
-   * Does the stream still bring what the list has? A connection that died without a word (Wi-Fi, NAT) looks open for ever,
+   * Does the stream still bring what the lists have? A connection that died without a word (Wi-Fi, NAT) looks open for ever,
    * and EventSource doesn't show the keep-alives.
    */
   async #check() {
     const attempt = this.#attempt;
     this.#checkAt = Date.now() + CHECK_SECONDS * 1000;
     try {
-      const { body } = await load(`${LIST}?page_size=1`);
-      const newest = body.results[0];
-      if (!newest || this.#board.knows(newest.id)) return;
-      await new Promise((resolve) => setTimeout(resolve, GRACE_SECONDS * 1000));
-      if (attempt === this.#attempt && !this.#board.knows(newest.id)) this.connect();
+      if (this.#board.agrees(await loadCounts())) return;
+      const received = this.#received;
+      await pause(GRACE_SECONDS);
+      const counted = await loadCounts();
+      if (attempt !== this.#attempt || this.#board.agrees(counted)) return;
+      this.#board.recount(counted.counts, false);
+      if (received === this.#received) this.connect();
+      else this.#settleDoubt();
     } catch (error) {
       if (attempt === this.#attempt) this.#fail(error);
     }
@@ -272,4 +302,8 @@ export class Connection {
     this.#state = state;
     this.#onState(state, details);
   }
+}
+
+function pause(seconds) {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

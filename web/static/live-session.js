@@ -17,26 +17,68 @@ export class Unavailable extends Error {
   }
 }
 
+/** The server understood, and won't: `fields` has its words by field, the message those that belong to none. */
+export class Refused extends Error {
+  constructor(message, fields = {}) {
+    super(message);
+    this.fields = fields;
+  }
+}
+
 let tokens = stored(); // {access, refresh}, or null
 let renewing = null; // the renewal under way: two at once could look like a stolen refresh token to the server
 
 /** The access token, "" when there is none. */
 export const accessToken = () => tokens?.access ?? "";
 
-/** GET JSON. Throws SignInNeeded or Unavailable; anything that is not a proper answer is the latter. */
-export async function load(path) {
-  let response = await get(path);
-  if (response.status === 401 && tokens) {
-    await renew();
-    response = await get(path); // with the new token; or with none, which an open API is content with
+/** The e-mail of who is signed in, "" when nobody is. For display; what the token is worth only the server knows. */
+export function signedInAs() {
+  try {
+    const claims = tokens.access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    return String(JSON.parse(atob(claims)).email ?? "");
+  } catch {
+    return tokens ? "somebody" : "";
   }
+}
+
+/**
+ * GET JSON. Throws SignInNeeded or Unavailable; anything that is not a proper answer is the latter. orNull: a 404 is one,
+ * and its body null.
+ */
+export async function load(path, { orNull = false } = {}) {
+  const response = await withRenewal(() => get(path));
   if (response.status === 401) throw new SignInNeeded("");
   if (response.status === 403) {
     keep(null);
     throw new SignInNeeded(await said(response, "This account may not see invoices."));
   }
+  if (orNull && response.status === 404) return { body: null };
   if (!response.ok) throw new Unavailable(`status ${response.status}`, retryAfter(response));
   return { body: await json(response), serverTime: Date.parse(response.headers.get("Date") ?? "") };
+}
+
+/** POST JSON as who is signed in. Throws SignInNeeded, Refused or Unavailable. */
+export async function send(path, body) {
+  if (!tokens) throw new SignInNeeded("");
+  const response = await withRenewal(() => post(path, body, tokens?.access));
+  if (response.status === 401) {
+    keep(null);
+    throw new SignInNeeded("Your session has ended.");
+  }
+  if (response.status === 429 || response.status >= 500) {
+    throw new Unavailable("The server can't do that just now. Try again in a moment.", retryAfter(response));
+  }
+  if (response.ok) return json(response);
+  const refusal = await response.json().catch(() => ({}));
+  throw new Refused(wordsOf(refusal, `The server refuses that (status ${response.status}).`), refusal?.errors ?? {});
+}
+
+async function withRenewal(ask) {
+  const used = tokens?.access;
+  const response = await ask();
+  if (response.status !== 401 || !tokens) return response;
+  if (used === tokens.access) await renew(); // else another request has done so meanwhile
+  return ask(); // with the new token; or with none, which an open API is content with
 }
 
 /** Sign in and keep the tokens. Throws SignInNeeded with what the server says, or Unavailable. */
@@ -46,6 +88,13 @@ export async function signIn(email, password) {
   if (response.status >= 500) throw new Unavailable("The server can't sign anyone in just now. Try again in a moment.");
   if (!response.ok) throw new SignInNeeded(await said(response, "That e-mail and password don't match."));
   keep(await json(response));
+}
+
+/** End the session. If nobody answers the tokens are forgotten all the same. */
+export async function signOut() {
+  const { access, refresh } = tokens ?? {};
+  keep(null);
+  if (access) await post("/api/auth/logout/", { refresh }, access).catch(() => {});
 }
 
 function renew() {
@@ -66,8 +115,9 @@ function get(path) {
   return ask(path, { headers: tokens ? { Authorization: `Bearer ${tokens.access}` } : {} });
 }
 
-function post(path, body) {
-  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+function post(path, body, access) {
+  const headers = { "Content-Type": "application/json", ...(access && { Authorization: `Bearer ${access}` }) };
+  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
 async function ask(path, options) {
@@ -89,7 +139,10 @@ async function json(response) {
 
 /** What a refusal says to people. */
 async function said(response, otherwise) {
-  const body = await response.json().catch(() => ({}));
+  return wordsOf(await response.json().catch(() => ({})), otherwise);
+}
+
+function wordsOf(body, otherwise) {
   const words = body?.message ?? body?.detail;
   return typeof words === "string" && words ? words : otherwise;
 }
@@ -100,13 +153,15 @@ function retryAfter(response) {
 
 // sessionStorage survives a reload and ends with the tab; a browser that forbids it leaves us the variable alone.
 
-/** Remember these tokens; null forgets. */
+/** Remember these tokens; null forgets. Tells the page (event `session`) when somebody else is signed in now. */
 function keep(found) {
+  const before = signedInAs();
   tokens = found?.access && found?.refresh ? { access: found.access, refresh: found.refresh } : null;
   try {
     if (tokens) sessionStorage.setItem(STORED_AS, JSON.stringify(tokens));
     else sessionStorage.removeItem(STORED_AS);
   } catch { /* see above */ }
+  if (signedInAs() !== before) document.dispatchEvent(new Event("session"));
 }
 
 function stored() {

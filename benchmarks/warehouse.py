@@ -1,0 +1,144 @@
+"""The warehouse rows: steps of picking, and the history of them. Seed 001; contracts/sales.md, 5."""
+
+import itertools
+from collections.abc import Iterator
+from statistics import median
+
+import bcrypt
+
+from benchmarks import load, pgbench
+from benchmarks.accounts import PASSWORD, token
+from benchmarks.installation import Installation, Server
+from benchmarks.plan import Plan
+from benchmarks.sales import seed_invoices
+from benchmarks.table import Row
+from core import sql
+
+INVOICES, SESSIONS, WORKERS = 40_000, 100_000, 50
+STEP_RATIO, HISTORY_RATE, FLAT = 0.30, 300, 0.80  # the aims
+
+picking, history = sql.load("sales/picking"), sql.load("sales/history")
+
+
+def steps(installation: Installation, plan: Plan) -> list[Row]:
+    """Starts and completions of picking a second, each invoice by a picker of its own, beside pgbench on a database of its own."""
+    ours, theirs = installation.create_database("steps"), installation.create_database("steps_reference")
+    for dsn in (ours, theirs):
+        _seed_work(installation, dsn)
+    found = []
+    with installation.server(ours) as server:
+        headers = f"Authorization: Bearer {token(server)}\r\n"
+        # Completions follow what was started, and take less time, so that they don't run out of it.
+        for name, statement, expected, share in (
+            ("start", picking.start_picking, 201, 1.0),
+            ("complete", picking.complete_picking, 200, 0.4),
+        ):
+            number, results, references = itertools.count(1), [], []
+            requests = _step_requests(server, name, headers, number)
+            for _ in range(plan.rounds(3)):
+                results.append(load.run(server, requests, expected, plan.seconds / 2 * share))
+                if pgbench.is_there(installation):
+                    body = """format('{"invoice_no":"SEED-%1$s","user_email":"person%1$s@example.com"}', nextval('bench_step'))"""
+                    script = pgbench.script(statement, [f"{body}::jsonb", "1", "'all'"], {})
+                    references.append(pgbench.rate(installation, theirs, script, plan.seconds / 2 * share))
+            installation.run("SELECT setval('bench_step', 1, false)", dsn=theirs)
+            rate, reference = median(result.rate for result in results), median(references) if references else None
+            met = None if reference is None else rate / reference >= STEP_RATIO
+            notes = load.notes(results) if references else f"{load.notes(results)}; {pgbench.MISSING}"
+            found.append(
+                Row(f"picking/{name}", rate, "/s", reference, "/s pgbench", f"≥ {STEP_RATIO:.2f} ×", met, notes)
+            )
+    return found
+
+
+def _seed_work(installation: Installation, dsn: str) -> None:
+    """Invoices that all wait for picking, and as many pickers; the first may do everything."""
+    seed_invoices(installation, dsn, INVOICES)
+    _seed_pickers(installation, dsn, INVOICES)
+    installation.run(
+        "ALTER TABLE sales.invoice DISABLE TRIGGER USER",
+        "UPDATE sales.invoice SET status = 'PENDING'",
+        "ALTER TABLE sales.invoice ENABLE TRIGGER USER",
+        "DELETE FROM sales.invoice_tally",
+        """INSERT INTO sales.invoice_tally (level, bucket, status, n)
+           SELECT level, id >> shift, status, count(*)
+             FROM sales.invoice CROSS JOIN (VALUES (0, 62), (1, 6), (2, 10), (3, 14)) AS levels (level, shift)
+            GROUP BY 1, 2, 3""",
+        "CREATE SEQUENCE bench_step",
+        "VACUUM FULL sales.invoice",
+        "ANALYZE",
+        "CHECKPOINT",
+        dsn=dsn,
+    )
+
+
+def _seed_pickers(installation: Installation, dsn: str, number: int) -> None:
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    installation.run(
+        f"""INSERT INTO accounts.account (email, name, role, is_staff, password_hash)
+            SELECT 'person' || n || '@example.com', 'Person ' || n, CASE WHEN n = 1 THEN 'ADMIN' ELSE 'PICKER' END, n = 1, '{hashed}'
+              FROM generate_series(1, {number}) n""",
+        dsn=dsn,
+    )
+
+
+def _step_requests(server: Server, name: str, headers: str, number: Iterator[int]) -> Iterator[bytes]:
+    for n in number:
+        body = b'{"invoice_no":"SEED-%d","user_email":"person%d@example.com"}' % (n, n)
+        yield load.request("POST", f"/api/sales/picking/{name}/", server.port, headers, body)
+
+
+def histories(installation: Installation, plan: Plan) -> list[Row]:
+    """Pages of the picking history with few sessions and with many, beside pgbench running the same statement."""
+    found, rates = [], {}
+    for rows in (SESSIONS // 100, SESSIONS):
+        dsn = installation.create_database(f"history_{rows}")
+        _seed_sessions(installation, dsn, rows)
+        with installation.server(dsn) as server:
+            headers = f"Authorization: Bearer {token(server)}\r\n"
+            for name, query, page in (
+                ("page 1", "", 1),
+                ("middle page", f"?page={rows // 20}", rows // 20),
+                ("?status=PICKED", "?status=PICKED", 1),
+            ):
+                status = "'PICKED'" if "status" in query else "null"
+                arguments = ["'picking'", "null", status, *["null"] * 6, str(page), "10"]
+                requests = itertools.repeat(
+                    load.request("GET", f"/api/sales/picking/history/{query}", server.port, headers)
+                )
+                results = [load.run(server, requests, 200, plan.seconds / 2) for _ in range(plan.rounds(3))]
+                script = pgbench.script(history.list_page, arguments, {})
+                reference = (
+                    pgbench.rate(installation, dsn, script, plan.seconds / 2)
+                    if pgbench.is_there(installation)
+                    else None
+                )
+                rates[name, rows] = rate = median(result.rate for result in results)
+                flat = rate / rates[name, SESSIONS // 100]
+                aim, met = f"≥ {HISTORY_RATE}/s", rate >= HISTORY_RATE
+                if rows == SESSIONS:
+                    aim, met = f"{aim}, ≥ {FLAT:.2f} × at {SESSIONS // 100:,}", met and flat >= FLAT
+                notes = (
+                    f"{flat:.2f} × the rate at {SESSIONS // 100:,}; {load.notes(results)}"
+                    if rows == SESSIONS
+                    else load.notes(results)
+                )
+                found.append(
+                    Row(f"history {name}, {rows:,} sessions", rate, "/s", reference, "/s pgbench", aim, met, notes)
+                )
+    return found
+
+
+def _seed_sessions(installation: Installation, dsn: str, rows: int) -> None:
+    """A finished picking an invoice, of 50 pickers; the triggers write the tally as they do for steps."""
+    seed_invoices(installation, dsn, rows)
+    _seed_pickers(installation, dsn, WORKERS)
+    installation.run(
+        f"""INSERT INTO sales.picking_session (invoice_id, picker_id, picking_status, start_time, end_time, created_at)
+            SELECT n, 1 + n % {WORKERS}, 'PICKED', at, at + interval '5 minutes', at
+              FROM generate_series(1, {rows}) n, LATERAL (SELECT timestamptz '2025-01-01 08:00Z' + n * interval '1 minute' AS at) t""",
+        "SELECT sales.fold_session_changes()",
+        "VACUUM ANALYZE",
+        "CHECKPOINT",
+        dsn=dsn,
+    )

@@ -1,0 +1,79 @@
+"""Delivery: start, complete, cancel. Seed 001; contracts/sales.md, 5."""
+
+from core import schema, sql
+from core.handler import body
+from core.problem import invalid
+from handlers.sales.workflow import BLANKS, WORKER_GONE, Cancellation, Step, refuse_gone
+
+EXISTS = "Delivery session already exists for this invoice."
+NO_SCAN = "User email scan is required for DIRECT/INTERNAL delivery."
+MOST_NOTES = 100_000  # characters of one delivery: IN_TRANSIT may be told any number of times
+
+query = sql.load("sales/delivery")
+
+unfinished = {
+    "no session": ("invoice_no", "No delivery session found for this invoice."),
+    "no scan": ("user_email", NO_SCAN),
+    "other worker": ("user_email", "Email mismatch. This delivery was assigned to {name} ({email})."),
+    "worker gone": (
+        "user_email",
+        "Email mismatch. The account that this delivery was assigned to was deleted. Only an administrator can end it.",
+    ),
+    "courier": (
+        "user_email",
+        "Email mismatch. This delivery was given to the courier {courier_name}. Only an administrator can cancel it.",
+    ),
+    "done": ("invoice_no", "Delivery already completed."),
+    "state": ("invoice_no", "Invoice must be in DISPATCHED status. Current status: {status}"),
+    "notes": ("notes", f"Ensure the notes of this delivery have in sum no more than {MOST_NOTES} characters."),
+}
+
+
+class DeliveryStart(Step):
+    sentences = {
+        "state": ("invoice_no", "Invoice must be in PACKED status. Current status: {status}"),
+        "session": ("invoice_no", EXISTS),
+    }
+
+    async def read_body(self, expected: schema.Schema) -> None:
+        """Who takes it out depends on the type: a courier by name, or one of us by e-mail."""
+        await super().read_body(expected)
+        is_courier = self.body["delivery_type"] == "COURIER"
+        if not self.body.get("courier_name" if is_courier else "user_email", "").strip(BLANKS):
+            if is_courier:
+                raise invalid({"courier_name": ["Courier name is required for COURIER delivery."]})
+            raise invalid({"user_email": [NO_SCAN]})
+
+    @body("sales/delivery_start")
+    async def post(self) -> None:
+        """201; 400; 403 WORKFLOW_REQUIRE_SELF."""
+        started = await self.step(query.start_delivery)
+        self.reply_told(f"Delivery started - {self.body['delivery_type']}", started["document"], 201)
+
+
+class DeliveryComplete(Step):
+    sentences = unfinished
+
+    @body("sales/delivery_complete")
+    async def post(self) -> None:
+        """200; 400; 403 WORKFLOW_REQUIRE_SELF. With delivery_status IN_TRANSIT it stays open."""
+        told = await self.step(query.complete_delivery, most_notes=MOST_NOTES)
+        status = self.body.get("delivery_status", "DELIVERED").lower()
+        self.reply_told(f"Delivery {status} for {told['invoice_no']}", told["document"])
+
+
+class DeliveryCancel(Cancellation):
+    name, statement, sentences = "Delivery", query.cancel_delivery, unfinished
+
+
+refusals = {
+    "delivery_session_invoice_key": (400, "session-exists", "Validation failed", {"invoice_no": [EXISTS]}),
+    "delivery_session_assigned_to_fkey": WORKER_GONE,
+    "delivery_session_started_by_fkey": refuse_gone,
+    "delivery_session_completed_by_fkey": refuse_gone,
+}
+routes = [
+    ("/api/sales/delivery/start/", DeliveryStart),
+    ("/api/sales/delivery/complete/", DeliveryComplete),
+    ("/api/sales/delivery/cancel/", DeliveryCancel),
+]

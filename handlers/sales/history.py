@@ -1,0 +1,116 @@
+"""Histories of picking, packing and delivery: who did what, when, and how long it took. Seed 001; contract, 5."""
+
+from typing import Any
+
+from core import keyset, paging, schema, sql
+from core.duties import Duty
+from handlers.accounts.roles import may_enter
+from handlers.sales import SalesHandler
+
+MOST = 100  # sessions a page
+LONGEST = 320  # characters of a filter; the longest e-mail
+DELIVERY_TYPES = ("DIRECT", "COURIER", "INTERNAL")
+OVERSEERS = ("SUPERADMIN", "ADMIN", "OWNER")
+
+query = sql.load("sales/history")
+
+
+class History(SalesHandler):
+    """200, newest first; page, page_size (10, at most 100), or cursor (empty: from the beginning), whose pages cost the same
+    however deep they lie, and tell no count. 404 Invalid page; 400 a cursor that is none.
+
+    search (in invoice_no, the customer's name and e-mail, the worker's e-mail, courier_name, tracking_no), status, delivery_type,
+    start_date and end_date (UTC, inclusive), invoice or invoice_id (id, else invoice_no), invoice_no. A status, type or day that
+    is none is as if it weren't there."""
+
+    access = may_enter("sales")
+    kind = ""
+    statuses: tuple[str, ...] = ()
+    overseers: tuple[str, ...] = OVERSEERS  # roles that see everybody's sessions; all others see their own
+
+    async def get(self) -> None:
+        size = paging.requested(self, default=10, most=MOST)
+        if "cursor" in self.request.query_arguments:
+            await self._walk(size.size)
+            return
+        found = await query.list_page(self.db, **self._filters(), page=size.number, page_size=size.size)
+        self.reply(paging.envelope(self, found["count"], found["page"], size.size, found["results"]))
+
+    async def _walk(self, size: int) -> None:
+        before = keyset.given(self, keyset.is_moment, keyset.is_id) or [None, None]
+        rows = await query.list_after(
+            self.db, **self._filters(), page_size=size, before_us=before[0], before_id=before[1]
+        )
+        last = rows[size - 1] if len(rows) > size else None
+        documents = [row["document"] for row in rows[:size]]
+        self.reply(keyset.envelope(self, documents, last and [last["at_us"], last["id"]]))
+
+    def _filters(self) -> dict[str, Any]:
+        named = self._text("invoice") or self._text("invoice_id")
+        invoice = int(named) if named is not None and _is_number(named) else None
+        numbers = [name for name in (None if invoice is not None else named, self._text("invoice_no")) if name]
+        return {
+            "kind": self.kind,
+            "worker_id": self._whose(),
+            "status": self._one_of("status", self.statuses),
+            "delivery_type": self._one_of("delivery_type", DELIVERY_TYPES) if self.kind == "delivery" else None,
+            "start_date": self._day("start_date"),
+            "end_date": self._day("end_date"),
+            "invoice_id": invoice,
+            "invoice_nos": numbers or None,
+            "search": self._text("search"),
+        }
+
+    def _whose(self) -> int | None:
+        """Whose sessions the caller may see; None: everybody's."""
+        caller = self.caller
+        assert caller is not None  # the access says so
+        sees_all = caller.is_staff or caller.is_superuser or caller.role in self.overseers
+        return None if sees_all else caller.account_id
+
+    def _text(self, name: str) -> str | None:
+        return self.get_query_argument(name, "").replace("\0", "")[:LONGEST] or None
+
+    def _one_of(self, name: str, known: tuple[str, ...]) -> str | None:
+        text = (self._text(name) or "").upper()
+        return text if text in known else None
+
+    def _day(self, name: str) -> str | None:
+        text = self._text(name)
+        return text if text is not None and schema.is_date(text) else None
+
+
+class PickingHistory(History):
+    kind = "picking"
+    statuses = ("PREPARING", "PICKED", "VERIFIED", "CANCELLED")
+    overseers = (*OVERSEERS, "PICKER")
+
+
+class PackingHistory(History):
+    kind = "packing"
+    statuses = ("PENDING", "IN_PROGRESS", "PACKED", "CANCELLED")
+
+
+class DeliveryHistory(History):
+    kind = "delivery"
+    statuses = ("PENDING", "IN_TRANSIT", "DELIVERED", "CANCELLED")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+async def fold_changes(app: Any) -> None:
+    """Keep the tally that histories are counted by."""
+    folded = await query.fold_session_changes(app.db)
+    if folded > 1000:
+        # The rows folded are dead, and autovacuum comes once a minute at best; every page reads past them until then.
+        await query.vacuum_session_changes(app.db)
+
+
+duties = [Duty(1.0, fold_changes)]
+routes = [
+    ("/api/sales/picking/history/", PickingHistory),
+    ("/api/sales/packing/history/", PackingHistory),
+    ("/api/sales/delivery/history/", DeliveryHistory),
+]

@@ -1,0 +1,171 @@
+"""One invoice: shown to all, changed and deleted by those who bill until its picking begins. Seed 000, "Future Endpoints";
+contracts/sales.md, 8.
+
+Changes answer the invoice as GET shows it, and its new ETag. With If-Match, a change is made only to what the client has seen.
+"""
+
+from typing import Any
+
+from core import schema, sql
+from core.application import BODY_LIMIT
+from core.database import Transaction
+from core.handler import body
+from core.problem import Problem, invalid, not_found
+from handlers.accounts.roles import invoicing
+from handlers.sales import SalesHandler, public_read
+
+MOST_ITEMS = 10_000  # of an invoice, as an import may bring
+BLANKS = " \t\n\r\f\v"  # what operations.trimmed takes away
+
+query = sql.load("sales/invoice_change")
+
+
+class ItemsSchema(schema.Schema):
+    """A body that is one item, or a list of them."""
+
+    def accepts(self, value: Any) -> bool:
+        return super().accepts({"items": value if isinstance(value, list) else [value]})
+
+    def errors(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, list):
+            return super().errors({"items": value})
+        [wrong] = super().errors({"items": [value]})["items"]
+        return wrong if isinstance(wrong, dict) else {"non_field_errors": wrong}
+
+
+items_schema = ItemsSchema(schema.load("sales/invoice_items").document)
+
+
+class InvoiceHandler(SalesHandler):
+    json_limit = BODY_LIMIT
+
+    async def found(self, db: sql.Runner, id: int) -> Any:
+        """The invoice (document, invoice_no, status, etag). Raises Problem: 404."""
+        invoice = await query.get_invoice(db, id=id)
+        if invoice is None:
+            raise not_found("No Invoice matches the given query.")
+        return invoice
+
+    async def held(self, tx: Transaction, id: int) -> Any:
+        """The invoice, which nobody else can change until we have. Raises Problem: 404; 409 no longer PENDING; 412 not what the
+        client has seen."""
+        await query.hold_tables(tx)
+        await query.lock_invoice(tx, id=id)
+        invoice = await self.found(tx, id)
+        number, status = invoice["invoice_no"], invoice["status"]
+        if status != "PENDING":
+            raise Problem(409, "not-pending", f"Invoice {number} can't be changed any more: its status is {status}.")
+        if not self.if_match(invoice["etag"]):
+            told = f"Invoice {number} was changed in the meantime. Please read it again."
+            raise Problem(412, "stale", told, headers={"ETag": invoice["etag"]})
+        return invoice
+
+    def if_match(self, etag: str) -> bool:
+        """Whether the client wants a change of this state (RFC 9110, 13.1.1: tags are compared strongly, so a weak one never is it)."""
+        tags = [tag.strip() for tag in self.request.headers.get("If-Match", "*").split(",")]
+        return tags == ["*"] or etag in tags
+
+    async def noted(self, tx: Transaction, id: int, action: str, before: Any) -> Any:
+        """The invoice after its change, which is in the audit now."""
+        after = await self.found(tx, id)
+        await query.note_change(
+            tx, actor=self.actor, action=action, id=id, before=before["document"], after=after["document"]
+        )
+        return after
+
+    def tag(self, invoice: Any) -> None:
+        self.set_header("ETag", invoice["etag"])
+        self.set_header("Cache-Control", "no-cache")  # keep it, but ask each time whether it is still so
+
+    def show(self, invoice: Any, status: int = 200) -> None:
+        self.tag(invoice)
+        self.reply(invoice["document"], status)
+
+
+class Invoice(InvoiceHandler):
+    access = {"GET": public_read, "*": invoicing}
+
+    async def get(self, id: str) -> None:
+        """200; 304 with If-None-Match; 404."""
+        invoice = await self.found(self.db, int(id))
+        self.tag(invoice)
+        if self.check_etag_header():
+            self.set_status(304)
+            self.finish()
+        else:
+            self.reply(invoice["document"])
+
+    @body("sales/invoice_replace")
+    async def put(self, id: str) -> None:
+        """All of it anew, but its number. 200; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        self.show(await self.changed(int(id), is_whole=True))
+
+    @body("sales/invoice_change")
+    async def patch(self, id: str) -> None:
+        """Some fields; items: all of them. 200; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        self.show(await self.changed(int(id), is_whole=False))
+
+    async def changed(self, id: int, *, is_whole: bool) -> Any:
+        async def change(tx: Transaction) -> Any:
+            before = await self.held(tx, id)
+            number = before["invoice_no"]
+            if self.body.get("invoice_no", number).strip(BLANKS) != number:
+                raise invalid({"invoice_no": [f"This is invoice {number}. Its invoice_no can't be changed."]})
+            is_touched = await self.write_people(tx) or "items" in self.body
+            await query.change_invoice(tx, id=id, body=self.body_text, is_whole=is_whole, is_touched=is_touched)
+            if "items" in self.body:
+                await query.clear_items(tx, id=id)
+                await query.add_items(tx, id=id, body=self.body_text)
+            return await self.noted(tx, id, "invoice.update", before)
+
+        return await self.db.transaction(change)
+
+    async def write_people(self, tx: Transaction) -> bool:
+        """The customer and salesman that the body names, in the order of an import; whether that changed a customer."""
+        is_written = "customer" in self.body and bool(await query.write_customer(tx, body=self.body_text))
+        if "salesman" in self.body:
+            await query.write_salesman(tx, body=self.body_text)
+        return is_written
+
+    async def delete(self, id: str) -> None:
+        """Hidden everywhere from now on; its number stays taken. 204; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+
+        async def delete(tx: Transaction) -> None:
+            before = (await self.held(tx, int(id)))["document"]
+            await query.delete_invoice(tx, id=int(id))
+            await query.note_change(
+                tx, actor=self.actor, action="invoice.delete", id=int(id), before=before, after='{"is_active": false}'
+            )
+
+        await self.db.transaction(delete)
+        self.reply_nothing()
+
+
+class InvoiceItems(InvoiceHandler):
+    access = invoicing
+
+    async def post(self, id: str) -> None:
+        """Add one item, or a list of them. 201 the whole invoice; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        await self.read_body(items_schema)
+        sent = f'{{"items": {self.body_text if isinstance(self.body, list) else f"[{self.body_text}]"}}}'
+
+        async def add(tx: Transaction) -> Any:
+            before = await self.held(tx, int(id))
+            await self.must_have_room(tx, int(id), len(self.body) if isinstance(self.body, list) else 1)
+            await query.touch_invoice(tx, id=int(id))
+            await query.add_items(tx, id=int(id), body=sent)
+            return await self.noted(tx, int(id), "invoice.items", before)
+
+        self.show(await self.db.transaction(add), 201)
+
+    async def must_have_room(self, tx: Transaction, id: int, more: int) -> None:
+        count = await query.count_items(tx, id=id)
+        if count + more > MOST_ITEMS:
+            told = f"An invoice holds at most {MOST_ITEMS} items; this one has {count}."
+            raise invalid({"items": {"non_field_errors": [told]}})
+
+
+routes = [
+    ("/api/sales/invoices/{id:int}/", Invoice),
+    ("/api/sales/invoices/{id:int}/items/", InvoiceItems),
+]

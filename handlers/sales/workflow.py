@@ -1,0 +1,119 @@
+"""What picking, packing and delivery have in common: a step of the workflow, its refusals, a worker's task. Contracts/sales.md, 5.
+
+A worker is named by e-mail, which they scan; whoever is signed in is recorded beside them, and need not be the same person
+unless WORKFLOW_REQUIRE_SELF says so.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from core import schema
+from core.problem import Problem, invalid
+from core.sql import Query
+from handlers.accounts.caller import Caller
+from handlers.accounts.roles import administers, may_enter
+from handlers.accounts.wrapped import told
+from handlers.api import bad_token
+from handlers.sales import SalesHandler
+
+BLANKS = " \t\n\r\f\v"  # what operations.trimmed() takes away
+NO_USER = "User not found. Please scan a valid email."
+WORKER_GONE = (400, "no-user", "Validation failed", {"user_email": [NO_USER]})  # deleted at this very moment
+
+# By refusal of a statement: the field it stands under, and what is told, with columns of the statement's answer.
+Sentences = dict[str, tuple[str, str]]
+ALL_STEPS: Sentences = {
+    "no invoice": ("invoice_no", "Invoice not found."),
+    "no user": ("user_email", NO_USER),
+}
+
+
+class Workflow(SalesHandler):
+    access = may_enter("sales")
+    caller: Caller
+
+    def reply_told(self, message: str, data: str, status: int = 200) -> None:
+        self.reply(told(message, data, status), status=status)
+
+
+class Step(Workflow):
+    """One step of an invoice's way. A subclass names its `sentences`, beside those that all steps have."""
+
+    sentences: ClassVar[Sentences]
+
+    async def read_body(self, expected: schema.Schema) -> None:
+        """A scanned e-mail may have blanks around it, which no format of a schema lets through, so it is looked at here."""
+        await super().read_body(expected)
+        scanned = self.body.get("user_email", "").strip(BLANKS)
+        if scanned and not schema.is_email(scanned):
+            raise invalid({"user_email": ["Enter a valid email address."]})
+
+    async def step(self, statement: Query, **more: Any) -> Any:
+        """What the statement answers. Raises Problem 400 or 403 for its refusal; then nothing was changed."""
+        may = "all" if administers(self.caller) else "own" if self.config.workflow_require_self else "any"
+        found = await statement(
+            self.db, body=self.body_text, caller_id=self.caller.account_id, caller_may=may, **more
+        )  # fmt: skip
+        if found["refusal"] == "not own":
+            raise Problem(403, "not-own", "You may do this only as yourself: the email scanned is not your own.")
+        if found["refusal"] is not None:
+            field, sentence = {**ALL_STEPS, **self.sentences}[found["refusal"]]
+            raise invalid({field: [sentence.format_map(found)]})
+        return found
+
+
+class Cancellation(Step):
+    """Release an unfinished session: it stays in the history as CANCELLED, and its invoice goes back to where it was."""
+
+    name: ClassVar[str]
+    statement: ClassVar[Query]
+
+    async def post(self) -> None:
+        """200; 400; 403 WORKFLOW_REQUIRE_SELF. For the session's worker, or an administrator, who need not scan anybody."""
+        own = "" if administers(self.caller) else "_own"
+        await self.read_body(schema.load(f"sales/session_cancel{own}"))
+        found = await self.step(self.statement)
+        self.reply_told(f"{self.name} cancelled for {found['invoice_no']}", found["document"])
+
+
+class ActiveTask(Workflow):
+    """What a worker has begun and not finished."""
+
+    name: ClassVar[str]
+    statement: ClassVar[Query]
+
+    async def get(self) -> None:
+        """200, data null when there is none; of the caller, or of `user` (e-mail or uuid) or `user_email`: 400, 403 another's."""
+        asked = (self.get_query_argument("user", "") or self.get_query_argument("user_email", "")).strip(BLANKS)
+        by_id = schema.is_uuid(asked)
+        if asked and not by_id and (not schema.is_email(asked) or "\0" in asked):
+            raise Problem(400, "no-user", "user must be an email address or a UUID.")
+        found = await self.statement(
+            self.db, caller_id=self.caller.account_id,
+            email=None if by_id else asked or None, public_id=asked if by_id else None,
+        )  # fmt: skip
+        if found is None:
+            raise bad_token("invalid")
+        if found["account_id"] != self.caller.account_id and not administers(self.caller):
+            raise Problem(403, "not-own", "Permission denied to view other user's task.")
+        if found["task"] is None:
+            self.reply_told(f"No active {self.name} task", "null")
+        else:
+            self.reply_told(f"Active {self.name} task found for {found['email']}", found["task"])
+
+
+def refuse_busy(name: str, statement: Query) -> Callable[[Any], Awaitable[Problem]]:
+    """409 for a worker who has begun another session, which the answer names."""
+
+    async def refuse(handler: Any) -> Problem:
+        data = json.loads(await statement(handler.db, user_email=handler.body["user_email"]) or "null")
+        which = f" for {data['invoice_no']}" if data else ""
+        return Problem(409, "busy", f"You already have an active {name} session{which}", extra={"data": data})
+
+    return refuse
+
+
+async def refuse_gone(handler: Any) -> Problem:
+    """The caller's account was deleted while this request was under way."""
+    return bad_token("invalid")

@@ -1,0 +1,92 @@
+-- One invoice: shown, and changed until it is picked. The statements of a change run in one transaction, in the order below: one
+-- statement alone would, after waiting for the lock, still see the items as they were before the other change.
+
+-- name: get_invoice(id) -> row
+-- document (JSON), and its ETag: of its number and version, and of the text, which also changes with its customer's address and
+-- with a release that shows more.
+SELECT d.document, i.invoice_no, i.status, format('"%s-%s-%s"', i.id, i.version, left(md5(d.document), 8)) AS etag
+  FROM sales.invoice i
+ CROSS JOIN LATERAL (SELECT document::text FROM sales.invoice_document WHERE id = i.id OFFSET 0) d
+ WHERE i.id = $1 AND i.is_active;
+
+-- name: hold_tables() -> none
+-- In the order in which an import locks them: who clears tables (developer options) waits here, or makes us wait, before either
+-- holds a row that the other wants.
+LOCK TABLE sales.customer, sales.salesman, sales.invoice IN ROW EXCLUSIVE MODE;
+
+-- name: lock_invoice(id) -> none
+-- As the warehouse's steps do: whoever is second sees what the first has done.
+SELECT FROM sales.invoice WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: write_customer(body) -> value
+-- By the rules of import_invoice: members that the body leaves out keep their value. True when there was something to write.
+-- A function for both would make each import a tenth slower.
+WITH sent AS MATERIALIZED (
+    SELECT operations.trimmed(s.code) AS code, operations.trimmed(s.name) AS name, operations.trimmed(s.area) AS area,
+           operations.trimmed(s.address1) AS address1, operations.trimmed(s.address2) AS address2,
+           operations.trimmed(s.phone1) AS phone1, operations.trimmed(s.phone2) AS phone2,
+           operations.trimmed(s.email) AS email
+      FROM jsonb_to_record($1::jsonb -> 'customer') AS s (
+           code text, name text, area text, address1 text, address2 text, phone1 text, phone2 text, email text)
+)
+INSERT INTO sales.customer AS c (code, name, area, address1, address2, phone1, phone2, email)
+SELECT code, name, coalesce(area, ''), coalesce(address1, ''), coalesce(address2, ''), coalesce(phone1, ''),
+       coalesce(phone2, ''), coalesce(email, '')
+  FROM sent
+ON CONFLICT (code) DO UPDATE
+   SET (name, area, address1, address2, phone1, phone2, email) = (
+       SELECT sent.name, coalesce(sent.area, c.area), coalesce(sent.address1, c.address1), coalesce(sent.address2, c.address2),
+              coalesce(sent.phone1, c.phone1), coalesce(sent.phone2, c.phone2), coalesce(sent.email, c.email)
+         FROM sent)
+ WHERE EXISTS (
+       SELECT FROM sent
+        WHERE (c.name, c.area, c.address1, c.address2, c.phone1, c.phone2, c.email) <> (
+               sent.name, coalesce(sent.area, c.area), coalesce(sent.address1, c.address1), coalesce(sent.address2, c.address2),
+               coalesce(sent.phone1, c.phone1), coalesce(sent.phone2, c.phone2), coalesce(sent.email, c.email)))
+RETURNING true;
+
+-- name: write_salesman(body) -> none
+INSERT INTO sales.salesman (name) VALUES (operations.trimmed($1::jsonb ->> 'salesman')) ON CONFLICT (name) DO NOTHING;
+
+-- name: change_invoice(id, body, is_whole, is_touched) -> none
+-- The invoice's own columns, once its customer and salesman are there. is_whole: what the body leaves out is emptied; else it
+-- stays. is_touched: what it shows from other tables changes too, which its version has to tell.
+UPDATE sales.invoice i
+   SET invoice_date = coalesce(b.invoice_date, i.invoice_date),
+       customer_id  = coalesce((SELECT id FROM sales.customer WHERE code = operations.trimmed(b.customer ->> 'code')), i.customer_id),
+       salesman_id  = coalesce((SELECT id FROM sales.salesman WHERE name = operations.trimmed(b.salesman)), i.salesman_id),
+       created_by   = CASE WHEN $3::boolean OR $2::jsonb ? 'created_by' THEN operations.trimmed(b.created_by) ELSE i.created_by END,
+       remarks      = CASE WHEN $3::boolean OR $2::jsonb ? 'remarks' THEN operations.trimmed(b.remarks) ELSE i.remarks END,
+       version      = i.version + ($4::boolean)::integer
+  FROM jsonb_to_record($2::jsonb) AS b (invoice_date date, salesman text, created_by text, remarks text, customer jsonb)
+ WHERE i.id = $1;
+
+-- name: touch_invoice(id) -> none
+UPDATE sales.invoice SET version = version + 1 WHERE id = $1;
+
+-- name: count_items(id) -> value
+SELECT count(*) FROM sales.invoice_item WHERE invoice_id = $1;
+
+-- name: clear_items(id) -> none
+DELETE FROM sales.invoice_item WHERE invoice_id = $1;
+
+-- name: add_items(id, body) -> none
+-- As import_invoice does: in their order, behind those that are there.
+INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp, company_name, packing, shelf_location, remarks,
+                                batch_no, expiry_date)
+SELECT $1, operations.trimmed(t.name), operations.trimmed(t.item_code), t.quantity::integer,
+       CASE WHEN scale(t.mrp) > 6 THEN round(t.mrp, 6) ELSE t.mrp END,
+       coalesce(operations.trimmed(t.company_name), ''), coalesce(operations.trimmed(t.packing), ''),
+       operations.trimmed(t.shelf_location), operations.trimmed(t.remarks), operations.trimmed(t.batch_no), t.expiry_date
+  FROM ROWS FROM (jsonb_to_recordset($2::jsonb -> 'items') AS (
+            name text, item_code text, quantity numeric, mrp numeric, company_name text, packing text, shelf_location text,
+            remarks text, batch_no text, expiry_date date)) WITH ORDINALITY AS t
+ ORDER BY t.ordinality;
+
+-- name: delete_invoice(id) -> none
+-- Its number stays taken.
+UPDATE sales.invoice SET is_active = false WHERE id = $1;
+
+-- name: note_change(actor, action, id, before, after) -> value
+-- before, after: documents.
+SELECT operations.note($1::jsonb, $2, 'invoice', ($3::bigint)::text, $4::jsonb, $5::jsonb);

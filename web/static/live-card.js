@@ -1,0 +1,89 @@
+// One card of the board, and how it moves.
+
+import { age, amount, copy, counted, fieldsOf, lateness, write } from "./live-format.js";
+
+const FRESH_MS = 8000; // a card that came or changed is tinted so long
+const MOST_TINTS = 24; // at a time: each is painted anew every frame, and where all is tinted nothing stands out
+const FLIGHT_MS = 500;
+const FADED_FROM = 0.35; // of that time the tint stays, then it goes away slowly
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+export const prefersStillness = () => still.matches;
+
+const tints = new Set();
+
+export class Card {
+  element = copy("card");
+  button = this.element.querySelector("button");
+  status = null; // of the column it is in
+  created = NaN; // when its invoice arrived
+  #fields = fieldsOf(this.element);
+  #invoice = null;
+  #tint = null;
+
+  constructor(invoice) {
+    this.id = invoice.id;
+    this.element.dataset.id = invoice.id;
+    this.button.tabIndex = -1; // the column decides which of its cards is reached by Tab
+  }
+
+  fill(invoice, now) {
+    const fields = this.#fields;
+    this.#invoice = invoice;
+    this.created = Date.parse(invoice.created_at);
+    write(fields.number, invoice.invoice_no);
+    write(fields.name, invoice.customer?.name);
+    write(fields.area, invoice.customer?.area ?? "", "");
+    write(fields.salesman, invoice.salesman?.name ?? "", "");
+    write(fields.count, counted(invoice.items?.length ?? 0, "item", "items"));
+    write(fields.total, amount(invoice.total_amount));
+    fields.age.dateTime = invoice.created_at ?? "";
+    this.updateAge(now);
+  }
+
+  updateAge(now) {
+    const seconds = (now - this.created) / 1000;
+    write(this.#fields.age, age(seconds), "");
+    const late = lateness(seconds, this.#invoice.status);
+    if (this.element.dataset.late !== late) this.element.dataset.late = late;
+  }
+
+  /** Tinted for a while: it is new, or something about it is. */
+  highlight(isNew) {
+    this.#tint?.cancel();
+    const tint = isNew ? "var(--fresh)" : "var(--moved)";
+    const after = still.matches ? tint : "var(--row)";
+    const frames = { backgroundColor: [tint, tint, after], offset: [0, FADED_FROM, 1] };
+    const animation = this.button.animate(frames, { duration: FRESH_MS, easing: "ease-out" });
+    this.#tint = animation;
+    animation.onfinish = animation.oncancel = () => tints.delete(animation);
+    tints.add(animation);
+    if (tints.size > MOST_TINTS) tints.values().next().value.cancel();
+  }
+
+  /** Where it is on the screen, before it moves; null when nobody would see it fly. */
+  place() {
+    if (still.matches || document.hidden || !this.element.checkVisibility()) return null;
+    const { x, y, width, height, bottom } = this.element.getBoundingClientRect();
+    return bottom > 0 && y < innerHeight ? { x, y, width, height } : null;
+  }
+
+  /** A picture of it flies from where it was to where it is: columns scroll, and would clip the card itself. */
+  flyFrom(origin) {
+    const target = this.place();
+    if (!target) return;
+    const ghost = this.element.cloneNode(true);
+    ghost.classList.add("ghost");
+    ghost.inert = true;
+    ghost.removeAttribute("data-id");
+    ghost.setAttribute("aria-hidden", "true");
+    document.body.append(ghost);
+    const frame = ({ x, y, width, height }) => ({
+      transform: `translate(${x}px, ${y}px)`, width: `${width}px`, height: `${height}px`,
+    });
+    const timing = { duration: FLIGHT_MS, easing: "cubic-bezier(0.3, 0, 0.1, 1)" };
+    const flight = ghost.animate([frame(origin), frame(target)], timing);
+    flight.finished.catch(() => {}).then(() => ghost.remove());
+    this.element.animate({ opacity: [0, 0, 1], offset: [0, 0.9, 1] }, timing);
+  }
+}

@@ -1,0 +1,56 @@
+// A chime for new invoices, where somebody switched it on. Browsers let a page sound only after it has been touched, so one
+// that was switched on before begins with the first touch.
+
+import { find, recall, remember } from "./live-format.js";
+
+const PAUSE_MS = 1500; // many at once are one chime
+const NOTES = [[880, 0], [1174.7, 0.12]]; // Hz, and when
+const LOUDNESS = 0.18;
+const RINGS_SECONDS = 0.35;
+
+export class Sound {
+  #button = find("sound");
+  #context = null;
+  #last = 0;
+
+  constructor() {
+    this.#set(recall("sound") === "on");
+    this.#button.addEventListener("click", () => {
+      this.#set(!this.#isOn);
+      remember("sound", this.#isOn ? "on" : "");
+      this.#wake();
+      this.ring();
+    });
+    for (const touch of ["pointerdown", "keydown"]) document.addEventListener(touch, () => this.#wake());
+  }
+
+  ring() {
+    if (!this.#isOn || this.#context?.state !== "running" || Date.now() - this.#last < PAUSE_MS) return;
+    this.#last = Date.now();
+    for (const [pitch, delay] of NOTES) this.#play(pitch, this.#context.currentTime + delay);
+  }
+
+  get #isOn() {
+    return this.#button.getAttribute("aria-pressed") === "true";
+  }
+
+  #set(isOn) {
+    this.#button.setAttribute("aria-pressed", String(isOn));
+  }
+
+  #wake() {
+    if (!this.#isOn) return;
+    this.#context ??= new AudioContext();
+    if (this.#context.state === "suspended") this.#context.resume();
+  }
+
+  #play(pitch, start) {
+    const note = new OscillatorNode(this.#context, { frequency: pitch });
+    const volume = new GainNode(this.#context, { gain: 0 });
+    volume.gain.setValueAtTime(LOUDNESS, start);
+    volume.gain.exponentialRampToValueAtTime(0.001, start + RINGS_SECONDS);
+    note.connect(volume).connect(this.#context.destination);
+    note.start(start);
+    note.stop(start + RINGS_SECONDS);
+  }
+}
