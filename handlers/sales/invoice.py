@@ -1,5 +1,6 @@
 """Invoices: import, list. Seed 000, sections 1 and 2."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -47,9 +48,14 @@ class Invoices(SalesHandler):
 
     async def _find(self, filters: dict[str, Any], order: str, **place: Any) -> Any:
         nowhere = {"page": None, "keyset": False, "after_key": None, "after_id": None}
-        return await query.find_invoices(
-            self.db, **filters, ordering=order.lstrip("-"), descending=order.startswith("-"), **{**nowhere, **place}
+        # Anyone may search, and a search may take a tenth of a second: the warehouse's steps must always find a connection.
+        searches = self.application.shared.setdefault(
+            "searches", asyncio.Semaphore(max(1, self.config.db_pool_size // 2))
         )
+        async with searches:
+            return await query.find_invoices(
+                self.db, **filters, ordering=order.lstrip("-"), descending=order.startswith("-"), **{**nowhere, **place}
+            )
 
     def _filters(self) -> dict[str, Any]:
         statuses = {status.replace("\0", "") for status in self.get_query_arguments("status")}

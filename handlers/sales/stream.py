@@ -36,7 +36,7 @@ class InvoiceStream(SalesHandler):
 
     def _wanted(self, name: str, written: Callable[[str], str]) -> Wanted:
         """The filter of that name, in the words of sales.announce_invoice (migration 0013); none when it isn't asked for."""
-        given = {written(value.replace("\0", "")) for value in self.get_query_arguments(name)}
+        given = {written(value.replace("\0", "").strip()) for value in self.get_query_arguments(name)}
         return (frozenset(f"{name}:{value}" for value in sorted(given)[:MOST_FILTERS]),) if given else ()
 
 

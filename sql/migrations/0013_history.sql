@@ -35,14 +35,15 @@ CREATE TRIGGER invoice_sessions_shown AFTER UPDATE OF is_active ON sales.invoice
 -- The three kinds under the same names. A query that names the kind reads that table only.
 CREATE VIEW sales.session AS
 SELECT 'picking' AS kind, id, invoice_id, picker_id AS worker_id, picking_status AS status, '' AS delivery_type,
-       '' AS courier_name, '' AS tracking_no, notes, start_time, end_time, created_at, is_shown
+       '' AS courier_name, '' AS tracking_no, notes, start_time, end_time, created_at, is_shown,
+       cancel_reason
   FROM sales.picking_session
  UNION ALL
-SELECT 'packing', id, invoice_id, packer_id, packing_status, '', '', '', notes, start_time, end_time, created_at, is_shown
+SELECT 'packing', id, invoice_id, packer_id, packing_status, '', '', '', notes, start_time, end_time, created_at, is_shown, cancel_reason
   FROM sales.packing_session
  UNION ALL
 SELECT 'delivery', id, invoice_id, assigned_to, delivery_status, delivery_type, courier_name::text, tracking_no::text, notes,
-       start_time, end_time, created_at, is_shown
+       start_time, end_time, created_at, is_shown, cancel_reason
   FROM sales.delivery_session;
 
 CREATE INDEX picking_session_status ON sales.picking_session (picking_status, created_at, id);
@@ -318,7 +319,8 @@ BEGIN
                    SELECT i.items, i.total_amount, operations.iso(s.start_time) AS start_time,
                           operations.iso(s.end_time) AS end_time,
                           sales.minutes(s.start_time, s.end_time) AS duration, s.notes,
-                          operations.iso(s.created_at) AS created_at) x))
+                          operations.iso(s.created_at) AS created_at) x),
+           (SELECT row_to_json(x) FROM (SELECT s.cancel_reason) x WHERE s.cancel_reason IS NOT NULL))
       FROM sales.session s
      CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = s.invoice_id OFFSET 0) d
      CROSS JOIN LATERAL json_to_record(d.document) AS i (

@@ -24,7 +24,8 @@ WITH sent AS MATERIALIZED (
 ), worker AS MATERIALIZED (
     SELECT a.id, a AS account
       FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email)
-     WHERE a.is_active AND sent.delivery_type <> 'COURIER'
+     WHERE a.is_active AND a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER')   -- who is not of the firm does none of its work
+       AND sent.delivery_type <> 'COURIER'
 ), decided AS MATERIALIZED (
     SELECT CASE WHEN invoice.id IS NULL THEN 'no invoice'
                 WHEN invoice.status <> 'PACKED' THEN 'state'
@@ -62,7 +63,7 @@ WITH sent AS MATERIALIZED (
       FROM invoice JOIN sales.delivery_session s ON s.invoice_id = invoice.id
      WHERE s.delivery_status <> 'CANCELLED' FOR NO KEY UPDATE OF s
 ), worker AS MATERIALIZED (
-    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active
+    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active OR $3::text = 'all'
 ), assigned AS MATERIALIZED (
     SELECT a AS account FROM session JOIN accounts.account a ON a.id = session.assigned_to
 ), decided AS MATERIALIZED (
@@ -110,7 +111,7 @@ WITH sent AS MATERIALIZED (
       FROM invoice JOIN sales.delivery_session s ON s.invoice_id = invoice.id
      WHERE s.delivery_status <> 'CANCELLED' FOR NO KEY UPDATE OF s
 ), worker AS MATERIALIZED (
-    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active
+    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active OR $3::text = 'all'
 ), assigned AS MATERIALIZED (
     SELECT a AS account FROM session JOIN accounts.account a ON a.id = session.assigned_to
 ), decided AS MATERIALIZED (
@@ -135,5 +136,6 @@ WITH sent AS MATERIALIZED (
       FROM invoice, decided WHERE i.id = invoice.id AND decided.refusal IS NULL
 )
 SELECT decided.refusal, invoice.status, invoice.invoice_no, session.courier_name, accounts.full_name(assigned.account) AS name,
-       (assigned.account).email, sales.delivery_document(cancelled.whole, invoice.invoice_no, assigned.account)::text AS document
+       (assigned.account).email, operations.joined(sales.delivery_document(cancelled.whole, invoice.invoice_no, assigned.account),
+                         json_build_object('cancel_reason', (cancelled.whole).cancel_reason))::text AS document
   FROM decided LEFT JOIN invoice ON true LEFT JOIN session ON true LEFT JOIN assigned ON true LEFT JOIN cancelled ON true;

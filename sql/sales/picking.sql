@@ -21,7 +21,8 @@ WITH sent AS MATERIALIZED (
      WHERE invoice.status = 'PENDING' AND s.picking_status <> 'CANCELLED' FOR NO KEY UPDATE OF s
 ), worker AS MATERIALIZED (
     SELECT a.id, a AS account
-      FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active
+      FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email)
+     WHERE a.is_active AND a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER')   -- who is not of the firm does none of its work
 ), decided AS MATERIALIZED (
     SELECT CASE WHEN invoice.id IS NULL THEN 'no invoice'
                 WHEN invoice.status <> 'PENDING' THEN 'state'
@@ -57,7 +58,7 @@ WITH sent AS MATERIALIZED (
       FROM invoice JOIN sales.picking_session s ON s.invoice_id = invoice.id
      WHERE s.picking_status <> 'CANCELLED' FOR NO KEY UPDATE OF s
 ), worker AS MATERIALIZED (
-    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active
+    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active OR $3::text = 'all'
 ), picker AS MATERIALIZED (
     SELECT a AS account FROM session JOIN accounts.account a ON a.id = session.picker_id
 ), decided AS MATERIALIZED (
@@ -100,7 +101,7 @@ WITH sent AS MATERIALIZED (
       FROM invoice JOIN sales.picking_session s ON s.invoice_id = invoice.id
      WHERE s.picking_status <> 'CANCELLED' FOR NO KEY UPDATE OF s
 ), worker AS MATERIALIZED (
-    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active
+    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active OR $3::text = 'all'
 ), picker AS MATERIALIZED (
     SELECT a AS account FROM session JOIN accounts.account a ON a.id = session.picker_id
 ), decided AS MATERIALIZED (
@@ -124,7 +125,8 @@ WITH sent AS MATERIALIZED (
       FROM invoice, decided WHERE i.id = invoice.id AND decided.refusal IS NULL
 )
 SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(picker.account) AS name, (picker.account).email,
-       sales.picking_document(cancelled.whole, invoice.invoice_no, picker.account)::text AS document
+       operations.joined(sales.picking_document(cancelled.whole, invoice.invoice_no, picker.account),
+                         json_build_object('cancel_reason', (cancelled.whole).cancel_reason))::text AS document
   FROM decided LEFT JOIN invoice ON true LEFT JOIN picker ON true LEFT JOIN cancelled ON true;
 
 -- name: get_blocking_picking(user_email) -> value

@@ -436,3 +436,22 @@ async def test_no_filter_and_no_order_reads_all_of_many_invoices(db):
             assert len(found["ids"]) >= 1, name
             assert not read, (name, read)
             assert rows < MANY / 10, (name, rows)
+
+
+async def test_searches_leave_connections_for_everybody_else(app, api, invoice, monkeypatch):
+    under_way, most = 0, 0
+    row = app.db.row
+
+    async def slow(sql, *args):
+        nonlocal under_way, most
+        if "find_invoices" not in sql:
+            return await row(sql, *args)
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02)
+        under_way -= 1
+        return await row(sql, *args)
+
+    monkeypatch.setattr(app.db, "row", slow)
+    answers = await asyncio.gather(*(api.get("/api/sales/invoices/?search=para") for _ in range(20)))
+    assert {answer.status for answer in answers} == {200} and most == app.config.db_pool_size // 2

@@ -746,3 +746,44 @@ async def test_a_crowd_at_random_leaves_legal_paths_and_the_stream_tells_them_in
         live = [row for row in sessions.get((noun, number), []) if row["state"] != "CANCELLED"]
         assert len(live) == (order.index(now[number]) >= order.index(DURING[noun]))
         assert [row["end_time"] is None for row in live] == [now[number] == DURING[noun] for _ in live]
+
+
+KINDS = {"picking": "PICKING", "packing": "PACKING", "delivery": "DISPATCHED"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_why_a_session_was_cancelled_is_told_and_stands_in_the_history(warehouse, api, sign_in, kind):
+    worker = await warehouse.worker()
+    number = await warehouse.at(KINDS[kind], worker["email"])
+    answer = await warehouse.step(f"{kind}/cancel", number, worker["email"], reason=" shelf empty ")
+    assert answer.status == 200 and answer.json["data"]["cancel_reason"] == "shelf empty"
+    boss = (await sign_in("ADMIN"))["access"]
+    (row,) = (await api.get(f"/api/sales/{kind}/history/?invoice_no={number}", token=boss)).json["results"]
+    assert (row[f"{kind}_status"], row["cancel_reason"]) == ("CANCELLED", "shelf empty")
+    other = await warehouse.at(KINDS[kind], worker["email"])
+    (row,) = (await api.get(f"/api/sales/{kind}/history/?invoice_no={other}", token=boss)).json["results"]
+    assert "cancel_reason" not in row
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("ending", ["complete", "cancel"])
+async def test_an_administrator_ends_the_session_of_a_worker_who_was_deactivated(warehouse, db, sign_in, kind, ending):
+    worker, boss = await warehouse.worker(), (await sign_in("ADMIN"))["access"]
+    number = await warehouse.at(KINDS[kind], worker["email"])
+    await db.execute("UPDATE accounts.account SET is_active = false WHERE email = $1", worker["email"])
+    more = {"reason": "left"} if ending == "cancel" else {}
+    answer = await warehouse.step(f"{kind}/{ending}", number, worker["email"], **more)
+    assert answer.status == 400 and "user_email" in answer.json["errors"]
+    assert (await warehouse.step(f"{kind}/{ending}", number, worker["email"], token=boss, **more)).status == 200
+
+
+@pytest.mark.parametrize(("kind", "before"), [("picking", "PENDING"), ("packing", "PICKED"), ("delivery", "PACKED")])
+async def test_who_is_not_of_the_firm_does_none_of_its_work(warehouse, sign_in, kind, before):
+    worker = await warehouse.worker()
+    number = await warehouse.at(before, worker["email"])
+    more = {"delivery_type": "DIRECT"} if kind == "delivery" else {}
+    for role in ("MEMBER", "VENDOR", "SALESREP"):
+        await sign_in(role)
+        answer = await warehouse.step(f"{kind}/start", number, f"{role.lower()}@example.com", **more)
+        assert answer.json["errors"] == {"user_email": ["User not found. Please scan a valid email."]}
+    assert (await warehouse.step(f"{kind}/start", number, worker["email"], **more)).status == 201
