@@ -125,3 +125,28 @@ def test_what_is_no_token_at_all_is_invalid_and_never_an_error():
         f"{segment({})}.e30.x",
     ):
         assert refusal(text) == "invalid", text[:20]
+
+
+def test_a_token_that_was_read_expires_all_the_same_and_what_was_read_of_it_cannot_be_changed():
+    tokens = Tokens(KEY)
+    token = tokens.sign("access", time.time() + 60, {"sid": 1})
+    tokens.read("access", token)["sid"] = 2
+    assert tokens.read("access", token)["sid"] == 1
+    with pytest.raises(TokenError, match="wrong type"):
+        tokens.read("refresh", token)
+    for changed in (token[:-2] + ("AA" if token[-2:] != "AA" else "BB"), token + "=", token.replace(".", ".x", 1)):
+        with pytest.raises(TokenError, match="invalid"):
+            tokens.read("access", changed)
+    brief = tokens.sign("access", time.time() - LEEWAY + 2, {"sid": 1})  # good for one or two seconds more
+    assert tokens.read("access", brief)["sid"] == 1
+    time.sleep(2.1)
+    with pytest.raises(TokenError, match="expired"):
+        tokens.read("access", brief)
+
+
+def test_no_more_tokens_are_known_than_fit(monkeypatch):
+    monkeypatch.setattr("core.tokens.MOST_KNOWN", 3)
+    tokens = Tokens(KEY)
+    given = [tokens.sign("access", time.time() + 60, {"sid": n}) for n in range(10)]
+    assert [tokens.read("access", token)["sid"] for token in given] == list(range(10))
+    assert len(tokens._known) <= 3
