@@ -126,3 +126,51 @@ async def test_our_own_files_say_why_they_are_safe_beside_the_running_release():
     for migration in migrations.files():
         header = migration.text.partition("\n\n")[0]
         assert header.startswith("-- ") and "Safe beside a running release" in header, migration.name
+
+
+async def test_what_an_older_release_stored_is_there_after_the_upgrade_and_is_found_in_new_ways(empty):
+    whole = migrations.files()
+    await migrations.apply(
+        empty, whole[:4]
+    )  # accounts and invoices, as they were before they had details, editing and search
+    connection = await asyncpg.connect(empty)
+    try:
+        await connection.execute(
+            "INSERT INTO accounts.account (email, name, role, password_hash) VALUES ('root@example.com', 'Ada', 'SUPERADMIN', 'x'),"
+            " ('jane@example.com', 'Jane van Doe', 'PICKER', 'x'), ('none@example.com', '', 'USER', NULL)"
+        )
+        await connection.execute(
+            "INSERT INTO sales.customer (code, name) VALUES ('C1', 'LifeCare'); INSERT INTO sales.salesman (name) VALUES ('Ajay')"
+        )
+        await connection.execute(
+            "INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, created_by)"
+            " SELECT 'OLD-' || n, '2025-01-18', 1, 1, 'erp' FROM generate_series(1, 100) n"
+        )
+        await connection.execute(
+            "INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp) SELECT id, 'Otrivin', 'OTN10', 1, 2.50 FROM sales.invoice"
+        )
+        before = await connection.fetch(
+            "SELECT id, document::jsonb AS document FROM sales.invoice_document ORDER BY id"
+        )
+        waiting = await connection.fetchval("SELECT count(*) FROM operations.event")
+        await migrations.apply(empty, whole)
+        names = await connection.fetch("SELECT name, first_name, last_name FROM accounts.account ORDER BY id")
+        assert [tuple(row) for row in names] == [("Ada", "Ada", ""), ("Jane van Doe", "Jane", "van Doe"), ("", "", "")]
+        assert await connection.fetchval("SELECT n FROM accounts.account_tally") == 3
+        after = await connection.fetch(
+            "SELECT id, document::jsonb - 'is_active' AS document FROM sales.invoice_document ORDER BY id"
+        )
+        assert after == before and len(after) == 100
+        assert (
+            await connection.fetchval("SELECT count(*) FROM operations.event") == waiting
+        )  # the upgrade changed nobody's invoice
+        for search in ("otriv", "OLD-77", "lifecare"):
+            found = await connection.fetchval(
+                "SELECT count FROM sales.find_invoices(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, $1, 'id', true, 1, 20, false, NULL, NULL)",
+                search,
+            )
+            assert found == (1 if search == "OLD-77" else 100), search
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute("DELETE FROM accounts.account WHERE role = 'SUPERADMIN'")
+    finally:
+        await connection.close()
