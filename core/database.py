@@ -49,6 +49,7 @@ _AWAY = (
     asyncpg.OperatorInterventionError,  # 57: shutdown, crash, starting up, cancelled
     asyncpg.InsufficientResourcesError,  # 53: disk full, too many connections
     asyncpg.ReadOnlySQLTransactionError,  # 25006: a failover left us on the replica
+    asyncpg.InternalClientError,  # asyncpg lost count of a connection that broke just when it was used again
 )
 
 
@@ -166,7 +167,12 @@ class Database:
             if waiting:
                 raise unavailable(BUSY) from error
             raise self._away(error) from error
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # whatever it is that refuses us
+        except (
+            OSError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:  # whatever refuses us
             raise self._away(error) from error
 
     async def _release(self, connection: Any) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import inspect
 import itertools
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,32 @@ TEMPLATE = "template_of_tests"
 FOLDER = "tradepost-tests-"
 BOUNDARY = "boundary-of-tests"
 _numbers = itertools.count(1)
+
+
+def each(names: str, values: Iterable[Any]) -> Callable[[Any], Any]:
+    """As pytest.mark.parametrize, but all values in one test, on one server: starting one for each of a hundred takes longer
+    than asking it all of them. What fails says with which values."""
+    argnames, rows = [name.strip() for name in names.split(",")], list(values)
+
+    def decorate(test: Any) -> Any:
+        signature = inspect.signature(test)
+
+        async def looped(*args: Any, **fixtures: Any) -> None:
+            for row in rows:
+                given = dict(zip(argnames, row if len(argnames) > 1 else (row,), strict=True))
+                try:
+                    await test(*args, **fixtures, **given)
+                except BaseException as error:
+                    error.add_note(f"with {', '.join(f'{name}={value!r:.300}' for name, value in given.items())}")
+                    raise
+
+        looped.__name__, looped.__doc__ = test.__name__, test.__doc__
+        kept = [parameter for name, parameter in signature.parameters.items() if name not in argnames]
+        looped.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+        looped.pytestmark = getattr(test, "pytestmark", [])  # type: ignore[attr-defined]
+        return looped
+
+    return decorate
 
 
 @dataclass

@@ -7,6 +7,7 @@ import pytest
 
 from handlers.accounts import commands
 from tests.accounts.test_sign_in import within
+from tests.conftest import each
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
@@ -127,7 +128,7 @@ async def test_an_empty_field_is_none(api, person):
     assert {profile[name] for name in empty} == {""}
 
 
-@pytest.mark.parametrize(("changes", "told"), [
+@each("changes, told", [
     *(({field: value}, {field: words}) for field in LONGEST for value, words in (
         (None, ["This field may not be null."]), (5, ["Not a valid string."]), ([], ["Not a valid string."]), (True, ["Not a valid string."]),
         ("a\0b", ["Null characters are not allowed."]), ("x" * (LONGEST[field] + 1), [f"Ensure this field has no more than {LONGEST[field]} characters."]),

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from handlers.accounts.password import FAILURES, WINDOW
+from tests.conftest import each
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
@@ -176,7 +177,7 @@ async def test_a_wrong_old_password_is_refused_in_the_documents_words(api, token
 
 
 @both
-@pytest.mark.parametrize(("field", "value", "told"), BAD)
+@each("field, value, told", BAD)
 async def test_a_bad_field_is_named_and_nothing_changes(api, token, db, path, field, value, told):
     before = await hash_of(db)
     answer = await change(api, path, token, **{field: value})
@@ -272,9 +273,9 @@ async def test_without_a_token_it_is_401_and_with_another_method_405(api, token,
 async def test_ten_wrong_ones_lock_the_change_for_a_while_even_for_the_right_one(app, api, token, sign_in, path):
     for _ in range(FAILURES):
         assert (await change(api, path, token, old="wrong")).status == 400
-    for each in (STAFF, BOOKS):  # one count
+    for other in (STAFF, BOOKS):  # one count
         for old in ("wrong", OLD):
-            answer = await change(api, each, token, old=old)
+            answer = await change(api, other, token, old=old)
             assert answer.status == 429 and 0 < int(answer.headers["Retry-After"]) <= WINDOW
     other = (await sign_in("USER", "other@example.com"))["access"]
     assert (await change(api, path, other)).status == 200

@@ -8,6 +8,7 @@ import pytest
 
 from core import schema
 from handlers.accounts.roles import ROLES, STRANGERS
+from tests.conftest import each
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
@@ -170,7 +171,7 @@ async def test_the_schemas_know_every_role():
 # What is refused
 
 
-@pytest.mark.parametrize(("field", "value", "told"), BAD)
+@each("field, value, told", BAD)
 async def test_a_bad_field_is_named_and_nothing_is_made_or_changed(api, made, owner, db, field, value, told):
     someone = await made()
     before = await db.fetchval("SELECT array_agg(a ORDER BY id)::text FROM accounts.account a")

@@ -8,6 +8,7 @@ import pytest
 from core.settings import networks
 from handlers.accounts import commands
 from tests.accounts.test_sign_in import claims_of
+from tests.conftest import each
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
@@ -125,7 +126,7 @@ async def test_an_old_token_sent_along_does_not_hinder(api):
 # What is refused
 
 
-@pytest.mark.parametrize(("changes", "told"), [
+@each("changes, told", [
     *(({field: value}, {field: words}) for field in ("email", "username", "password", "password_confirm", "company_name")
       for value, words in ((None, NULL), (5, NO_TEXT), (["a"], NO_TEXT), ({}, NO_TEXT), (True, NO_TEXT), ("a\0b", NUL))),
     ({"email": ""}, {"email": ["This field may not be blank."]}),

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from handlers.accounts.roles import ROLES, rank
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, each
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
@@ -92,8 +92,8 @@ async def test_an_account_is_found_by_its_uuid_and_by_its_number(api, admin, mad
         assert answer.json["message"] == "Detail retrieved successfully" and answer.json["id"] == data["user_id"]
 
 
-@pytest.mark.parametrize("id", ["nothing", "0", "999999999", str(10**17), "9" * 30, NO_UUID, "1e3", "١", "-1"])
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+@each("id", ["nothing", "0", "999999999", str(10**17), "9" * 30, NO_UUID, "1e3", "١", "-1"])
+@each("method", ["GET", "PUT", "PATCH", "DELETE"])
 async def test_an_account_that_is_not_there_is_404(api, admin, method, id):
     answer = await api.call(
         method, f"{USERS}{id}/", {"email": "a@b.example"} if method[0] == "P" else None, token=admin
@@ -204,7 +204,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("field", "value"), [(f, v) for f, vs in BAD.items() for v in vs], ids=lambda v: repr(v)[:20])
+@each("field, value", [(f, v) for f, vs in BAD.items() for v in vs])
 async def test_a_bad_field_is_400_and_named_and_nothing_is_stored(api, admin, made, db, field, value):
     data = await made()
     before = await db.fetchval("SELECT count(*) FROM accounts.account")
@@ -217,7 +217,7 @@ async def test_a_bad_field_is_400_and_named_and_nothing_is_stored(api, admin, ma
     assert (await api.get(f"{USERS}{data['id']}/", token=admin)).json["data"] == data
 
 
-@pytest.mark.parametrize("body", [
+@each("body", [
     b"", b"{", b"[]", b"null", b'"x"', b"NaN", b'{"email": NaN}', b"[" * 10_000, b"\xff", b'{"email":"a@b.example","email":"c@d.example"}',
 ])  # fmt: skip
 async def test_a_body_that_is_none_is_400(api, admin, body):

@@ -131,6 +131,20 @@ async def test_a_connection_terminated_in_the_middle_of_a_statement_is_503_and_t
     assert pool.up
 
 
+async def test_a_connection_that_asyncpg_lost_count_of_is_503_and_is_not_used_again(pool, monkeypatch):
+    before = await pool.value("SELECT pg_backend_pid()")
+
+    async def confused(*args, **more):
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncpg.Connection, "fetchval", confused)
+        with pytest.raises(Problem) as refused:
+            await pool.value("SELECT 1")
+    assert refused.value.status == 503
+    assert await pool.value("SELECT pg_backend_pid()") != before
+
+
 async def test_a_connection_terminated_in_the_middle_of_a_transaction_is_503_and_the_next_works(pool, table, db):
     async def work(tx):
         await tx.none("UPDATE public.pot SET n = 5 WHERE id = 1")

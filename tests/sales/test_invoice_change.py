@@ -9,7 +9,7 @@ import pytest
 
 from handlers.accounts.roles import ROLES
 from handlers.sales import invoice_change
-from tests.conftest import IMPORT_KEY
+from tests.conftest import IMPORT_KEY, each
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
@@ -190,7 +190,7 @@ class TestWho:
 
 
 class TestStates:
-    @pytest.mark.parametrize("method", METHODS)
+    @each("method", METHODS)
     @pytest.mark.parametrize("status", STATUSES)
     async def test_only_a_pending_invoice_is_changed(
         self, api, db, change, imported, bodies, events, audited, status, method
@@ -473,7 +473,7 @@ def told_of(errors, names):
 
 
 class TestBadInput:
-    @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field[0])
+    @each("field", FIELDS)
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
     async def test_a_field_that_is_wrong_is_named_and_nothing_changes(
         self, change, imported, untouched, bodies, method, field
@@ -524,8 +524,8 @@ class TestBadInput:
 
 class TestIfMatch:
     @pytest.mark.parametrize("method", METHODS)
-    @pytest.mark.parametrize(
-        ("tags", "matches"),
+    @each(
+        "tags, matches",
         [
             ("{}", True), ("*", True), (" * ", True), ('"a", {}', True), ('{},"b"', True), ('"a,b" ,{} , W/"c"', True),
             ("W/{}", False), ('W/"a", W/{}', False), ('"other"', False), ('"a", "b"', False), ("", False), (",", False), ("{}{}", False),

@@ -64,6 +64,7 @@ async def everything(db):
 
 async def until_somebody_waits(db):
     for _ in range(200):
+        await db.execute("SELECT pg_stat_clear_snapshot()")  # a transaction sees the activity it saw first
         pid = await db.fetchval(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"
         )
