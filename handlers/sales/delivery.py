@@ -3,7 +3,8 @@
 from core import schema, sql
 from core.handler import body
 from core.problem import invalid
-from handlers.sales.workflow import BLANKS, WORKER_GONE, Cancellation, Step, refuse_gone
+from core.schema import BLANKS
+from handlers.sales.workflow import WORKER_GONE, Cancellation, Step, refuse_gone
 
 EXISTS = "Delivery session already exists for this invoice."
 NO_SCAN = "User email scan is required for DIRECT/INTERNAL delivery."

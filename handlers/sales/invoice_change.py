@@ -11,11 +11,11 @@ from core.application import BODY_LIMIT
 from core.database import Transaction
 from core.handler import body
 from core.problem import Problem, invalid, not_found
+from core.schema import BLANKS
 from handlers.accounts.roles import invoicing
 from handlers.sales import SalesHandler, public_read
 
 MOST_ITEMS = 10_000  # of an invoice, as an import may bring
-BLANKS = " \t\n\r\f\v"  # what operations.trimmed takes away
 
 query = sql.load("sales/invoice_change")
 

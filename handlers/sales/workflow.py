@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from core import schema
 from core.problem import Problem, invalid
+from core.schema import BLANKS
 from core.sql import Query
 from handlers.accounts.caller import Caller
 from handlers.accounts.roles import administers, may_enter
@@ -17,7 +18,6 @@ from handlers.accounts.wrapped import told
 from handlers.api import bad_token
 from handlers.sales import SalesHandler
 
-BLANKS = " \t\n\r\f\v"  # what operations.trimmed() takes away
 NO_USER = "User not found. Please scan a valid email."
 WORKER_GONE = (400, "no-user", "Validation failed", {"user_email": [NO_USER]})  # deleted at this very moment
 
