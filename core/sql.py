@@ -10,7 +10,7 @@ None), `row` (a record or None), `rows` (a list), `none`. Loading refuses a file
 
 import re
 from collections.abc import Awaitable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ _HEAD = re.compile(
 _LIKE_A_HEAD = re.compile(
     r"^\s*--\s*name\s*:", re.M | re.I
 )  # else one misspelt would be a comment in the query before it
+MOST_ORDERS = 1000  # texts kept; clients combine columns as they like
 
 
 class Runner(Protocol):
@@ -38,26 +39,30 @@ class Query:
     def __init__(self, name: str, parameters: tuple[str, ...], kind: str, text: str) -> None:
         self.name, self.parameters, self.kind, self.text = name, parameters, kind, text
         self._names = set(parameters)
-        self._ordered: dict[str, Query] = {}
 
-    def ordered(self, by: str) -> "Query":
-        """The same query in another order. `by` replaces what the text has between `ORDER BY` and `/* or as asked */`; it is
-        SQL, so it must come from an allow-list."""
-        if by not in self._ordered:
-            self._ordered[by] = self._in_order(by)
-        return self._ordered[by]
-
-    def _in_order(self, by: str) -> "Query":
-        text, replaced = re.subn(r"ORDER BY .*? /\* or as asked \*/", lambda found: f"ORDER BY {by}", self.text)
-        if not replaced:
-            raise ValueError(f"{self.name} is in one order only")
-        return Query(self.name, self.parameters, self.kind, text)
+    def ordered(self, by: str, *, key: str | None = None, after: str | None = None) -> "Query":
+        """The same query in another order. `by` replaces what the text has between `ORDER BY` and `/* or as asked */`; key and
+        after, where given, what it has from `/* key */` and `/* after */` to there (core/keyset.py). All are SQL, so they must
+        come from an allow-list."""
+        return _in_order(self, by, key, after)
 
     def __call__(self, db: Runner, **given: Any) -> Awaitable[Any]:
         if given.keys() != self._names:
             raise TypeError(f"{self.name} takes {self.parameters}, not {tuple(given)}")
         run = getattr(db, self.kind)
         return run(self.text, *[given[parameter] for parameter in self.parameters])
+
+
+@lru_cache(MOST_ORDERS)
+def _in_order(query: Query, by: str, key: str | None, after: str | None) -> Query:
+    text = query.text
+    for head, asked in (("ORDER BY", f"ORDER BY {by}"), ("/* key */", key), ("/* after */", after)):
+        if asked is not None:
+            part = rf"{re.escape(head)} .*? /\* or as asked \*/"
+            text, replaced = re.subn(part, asked.replace("\\", "\\\\"), text)  # backslashes as they are
+            if not replaced:
+                raise ValueError(f"{query.name} is in one order only")
+    return Query(query.name, query.parameters, query.kind, text)
 
 
 class Queries:

@@ -1,11 +1,11 @@
 """Departments of the firm. Contracts/sales.md, 4 (seed 001)."""
 
-from core import paging, sql
+from core import keyset, paging, sql
 from core.handler import body
 from core.problem import Problem, not_found
 from handlers.accounts import AccountsDialect
 from handlers.accounts.roles import administrator, of_the_firm
-from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, path_id, told
+from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, path_id, told, walked
 from handlers.api import ApiHandler
 
 query = sql.load("accounts/department")
@@ -19,8 +19,14 @@ class Departments(ApiHandler):
     forms = True
 
     async def get(self) -> None:
-        """200, by name. page, page_size (20, at most 100). 404 Invalid page."""
+        """200, by name. page, page_size (20, at most 100), or cursor (empty: from the beginning; nothing is counted). 400 a cursor
+        that is none; 404 Invalid page."""
         page = paging.requested(self, default=20, most=100)
+        if "cursor" in self.request.query_arguments:
+            (name,) = keyset.given(self, keyset.is_text) or [""]
+            rows = await query.walk_departments(self.db, after_name=name, page_size=page.size)
+            self.reply(walked(self, rows, page.size))
+            return
         found = await query.list_departments(self.db, page=page.number, page_size=page.size)
         self.reply(listed(self, found["count"], found["page"], page.size, found["results"]))
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from core import paging, sql
+from core import keyset, paging, sql
 from core.handler import body
 from core.problem import Problem, invalid, not_found
 from core.schema import is_uuid
 from handlers.accounts import AccountsDialect
 from handlers.accounts.department import firm_reads
-from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, path_id, told
+from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, path_id, told, walked
 from handlers.api import ApiHandler
 
 query = sql.load("accounts/job_title")
@@ -20,11 +20,19 @@ class JobTitles(ApiHandler):
     forms = True
 
     async def get(self) -> None:
-        """200, by department, then title. department (a uuid), page, page_size (20, at most 100). 400; 404 Invalid page."""
+        """200, by department, then title; those in none last. department (a uuid), page, page_size (20, at most 100), or cursor
+        (empty: from the beginning; nothing is counted). 400 a department or cursor that is none; 404 Invalid page."""
         page = paging.requested(self, default=20, most=100)
         department_id = self.get_query_argument("department", "") or None
         if department_id is not None and not is_uuid(department_id):
             raise invalid({"department": ["Must be a valid UUID."]})
+        if "cursor" in self.request.query_arguments:
+            name, title = keyset.given(self, _is_name, keyset.is_text) or ["", ""]
+            rows = await query.walk_job_titles(
+                self.db, department_id=department_id, after_department=name, after_title=title, page_size=page.size
+            )
+            self.reply(walked(self, rows, page.size))
+            return
         found = await query.list_job_titles(self.db, department_id=department_id, page=page.number, page_size=page.size)
         self.reply(listed(self, found["count"], found["page"], page.size, found["results"]))
 
@@ -68,6 +76,10 @@ class JobTitle(ApiHandler):
         if updated is None:
             raise no_job_title()
         self.reply(told(UPDATED, updated["document"]))
+
+
+def _is_name(value: Any) -> bool:
+    return value is None or keyset.is_text(value)
 
 
 def no_job_title() -> Problem:

@@ -6,23 +6,26 @@ from typing import Any
 
 import asyncpg
 
-from core import images, paging, schema, sql
+from core import images, keyset, paging, schema, sql
 from core.access import Access
 from core.problem import Problem, forbidden, invalid, not_found
 from handlers.accounts import AccountsDialect, names, password_rules, sign_up
 from handlers.accounts.caller import ChangesCallers
 from handlers.accounts.roles import ROLES, administers, administrator, may_give, may_give_flag, may_touch, signed_in
-from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, told
+from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, told, walked
 from handlers.api import ApiHandler, bad_token
 from handlers.operations import media
 
-# What a list can be ordered by; each column has an index.
+IDS = ("id", "user_id", "date_joined")  # all one order
+# What a list can be ordered by. Each has an index; by several at once, Postgres sorts those that are alike in the first.
 ORDERS = {
     **{
-        field: f"account.{field}"
-        for field in ("email", "username", "name", "role", "is_active", "is_staff", "last_login")
+        field: keyset.Column(f"account.{field}", "text", keyset.is_text)
+        for field in ("email", "username", "name", "role")
     },
-    **dict.fromkeys(("id", "user_id", "date_joined"), "account.id"),
+    **{field: keyset.Column(f"account.{field}", "boolean", keyset.is_flag) for field in ("is_active", "is_staff")},
+    "last_login": keyset.Column("coalesce(account.last_login, 'infinity')", "timestamptz", keyset.is_instant),
+    **dict.fromkeys(IDS, keyset.Column("account.id", "bigint", keyset.is_id)),
 }
 LONGEST_SEARCH = 100  # characters
 OWN_FIELDS = (
@@ -59,15 +62,20 @@ class Users(ChangesCallers, ApiHandler):
     forms = True
 
     async def get(self) -> None:
-        """200, newest first. search (words in e-mail, name or username), ordering (a field, `-` for descending), page, page_size."""
+        """200, newest first. search (words in e-mail, name or username), ordering (a field, `-` for descending), page, page_size (20,
+        at most 100), or cursor (empty: from the beginning; nothing is counted). 400 a cursor that is none; 404 Invalid page."""
         page = paging.requested(self, default=20, most=100)
         order = _order(self.get_query_argument("ordering", ""))
         words = " ".join(self.get_query_argument("search", "").replace("\0", "").split())[:LONGEST_SEARCH]
-        if words:
-            search = query.search_users.ordered(order)
-            found = await search(self.db, search=words, page=page.number, page_size=page.size)
-        else:
-            found = await query.list_users.ordered(order)(self.db, page=page.number, page_size=page.size)
+        search = {"search": words} if words else {}
+        if "cursor" in self.request.query_arguments:
+            after = order.given(self)
+            walk = order.walk(query.walk_found if words else query.walk_users, after)
+            rows = await walk(self.db, after=after, page_size=page.size, **search)
+            self.reply(await self.linked(walked(self, rows, page.size, order=order.name, bare=True)))
+            return
+        users = (query.search_users if words else query.list_users).ordered(order.by)
+        found = await users(self.db, page=page.number, page_size=page.size, **search)
         results = await self.linked(found["results"]) if found["results"] else None
         self.reply(listed(self, found["count"], found["page"], page.size, results, bare=found["books"]))
 
@@ -254,16 +262,16 @@ def ids(id: str) -> dict[str, Any]:
     raise not_found()
 
 
-def _order(asked: str) -> str:
-    """SQL of `ordering`: fields with commas between, `-` for descending, unknown ones ignored; newest first otherwise."""
-    fields = [field.strip() for field in asked.split(",")[: len(ORDERS)]]
-    known = [
-        (ORDERS[field.removeprefix("-")], "DESC" if field.startswith("-") else "ASC")
-        for field in fields
-        if field.removeprefix("-") in ORDERS
-    ]
-    last = known[-1][1] if known else "DESC"
-    return ", ".join(f"{column} {direction}" for column, direction in [*known, ("account.id", last)])
+def _order(asked: str) -> keyset.Order:
+    """Of `ordering`: fields with commas between, `-` for descending, unknown ones ignored; newest first otherwise."""
+    terms: dict[str, str] = {}
+    for term in map(str.strip, asked.split(",")):
+        if (field := term.removeprefix("-")) in ORDERS:
+            terms.setdefault(field, term)
+    if not terms.keys() & IDS:
+        descends = not terms or next(reversed(terms.values())).startswith("-")
+        terms["id"] = "-id" if descends else "id"
+    return keyset.Order(ORDERS, list(terms.values()))
 
 
 async def _told(handler: Any, message: str, found: asyncpg.Record, status: int = 200) -> str:

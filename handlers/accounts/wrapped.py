@@ -4,8 +4,11 @@ Where another document has the same endpoint without the wrapping, its members s
 """
 
 import json
+from collections.abc import Sequence
 
-from core import paging
+import asyncpg
+
+from core import keyset, paging
 from core.handler import Handler
 from core.problem import not_found
 from core.schema import is_uuid
@@ -27,9 +30,28 @@ def listed(
     """The body of one page. results: JSON text; None: there is no such page, 404. bare: the results as another document shows
     them, whose page then stands at the top."""
     page = paging.parts(handler, count, number, size, results)
-    beside = f'"count":{page.total},"next":{page.next},"previous":{page.previous}'
+    return _told_page(f'"count":{page.total},"next":{page.next},"previous":{page.previous}', page.results, bare)
+
+
+def walked(
+    handler: Handler, rows: Sequence[asyncpg.Record], size: int, *, order: str | None = None, bare: bool = False
+) -> str:
+    """The body of the page that a cursor asked for, without a count. rows: `document` and `key`, and for bare `books`; one more than
+    the size when more follow. order: what the next cursor begins with."""
+    items = rows[:size]
+    key = json.loads(items[-1]["key"]) if len(rows) > size else None
+    following = keyset.following(handler, [order, *key] if key and order else key)
+    books = _array(items, "books") if bare else None
+    return _told_page(f'"next":{following},"previous":null', _array(items, "document"), books)
+
+
+def _array(rows: Sequence[asyncpg.Record], column: str) -> str:
+    return f"[{','.join(row[column] for row in rows)}]"
+
+
+def _told_page(beside: str, results: str, bare: str | None) -> str:
     whole = None if bare is None else f'{{{beside},"results":{bare}}}'
-    return told(LISTED, f'{{"results":{page.results},{beside}}}', bare=whole)
+    return told(LISTED, f'{{"results":{results},{beside}}}', bare=whole)
 
 
 def path_id(given: str) -> str:

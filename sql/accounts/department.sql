@@ -24,6 +24,24 @@ SELECT page.count, page.number AS page, found.documents::text AS results
                 FROM accounts.job_title t WHERE t.department_id = d.id) held ON true
        ) found ON page.number = 1 OR (page.number - 1) * $2::bigint < page.count;
 
+-- name: walk_departments(after_name, page_size) -> rows
+-- Those after that name ('': from the first), and one more.
+SELECT json_build_object(
+           'id', d.id, 'name', d.name, 'description', d.description, 'is_active', d.is_active,
+           'job_titles', coalesce(held.job_titles, '[]'),
+           'created_at', operations.iso(d.created_at), 'updated_at', operations.iso(d.updated_at))::text AS document,
+       json_build_array(d.name)::text AS key
+  FROM (SELECT id, name, description, is_active, created_at, updated_at FROM accounts.department
+         WHERE name > $1::text ORDER BY name LIMIT $2::bigint + 1) d
+  LEFT JOIN LATERAL (
+       SELECT json_agg(json_build_object(
+                  'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,
+                  'department_id', d.id, 'department', d.name,
+                  'created_at', operations.iso(t.created_at), 'updated_at', operations.iso(t.updated_at))
+                  ORDER BY t.title, t.id) AS job_titles
+         FROM accounts.job_title t WHERE t.department_id = d.id) held ON true
+ ORDER BY d.name;
+
 -- name: get_department(id) -> value
 SELECT json_build_object(
            'id', d.id, 'name', d.name, 'description', d.description, 'is_active', d.is_active,

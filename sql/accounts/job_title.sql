@@ -19,6 +19,26 @@ SELECT page.count, page.number AS page, found.documents::text AS results
                 ORDER BY d.name, j.title, j.id LIMIT $3 OFFSET (page.number - 1) * $3::bigint) t
        ) found ON page.number = 1 OR (page.number - 1) * $3::bigint < page.count;
 
+-- name: walk_job_titles(department_id, after_department, after_title, page_size) -> rows
+-- Those after that title of that department ('' and '': from the first), and one more. after_department null: of those in none,
+-- which come last. A department stands in one place of the order, and a title once in it.
+SELECT json_build_object(
+           'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,
+           'department_id', t.department_id, 'department', t.department,
+           'created_at', operations.iso(t.created_at), 'updated_at', operations.iso(t.updated_at))::text AS document,
+       json_build_array(t.department, t.title)::text AS key
+  FROM ((SELECT j.id, j.title, j.description, j.is_active, j.department_id, d.name AS department, j.created_at, j.updated_at
+           FROM accounts.department d JOIN accounts.job_title j ON j.department_id = d.id
+          WHERE (d.name, j.title) > ($2::text, $3::text) AND d.name >= $2::text AND ($1::uuid IS NULL OR d.id = $1)
+          ORDER BY d.name, j.title LIMIT $4::bigint + 1)
+        UNION ALL
+        (SELECT j.id, j.title, j.description, j.is_active, j.department_id, NULL, j.created_at, j.updated_at
+           FROM accounts.job_title j
+          WHERE j.department_id IS NULL AND $1::uuid IS NULL AND j.title > CASE WHEN $2 IS NULL THEN $3::text ELSE '' END
+          ORDER BY j.title LIMIT $4::bigint + 1)) t
+ ORDER BY t.department, t.title
+ LIMIT $4::bigint + 1;
+
 -- name: get_job_title(id) -> value
 SELECT json_build_object(
            'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,

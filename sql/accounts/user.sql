@@ -39,6 +39,50 @@ SELECT page.count, page.number AS page, found.documents::text AS results, found.
                 LIMIT $3 OFFSET (page.number - 1) * $3) a
        ) found ON page.number = 1 OR (page.number - 1) * $3 < page.count;
 
+-- name: walk_users(after, page_size) -> rows
+-- Those after the account with that key (null: from the first), and one more. See keyset.Order.walk.
+SELECT accounts.document(account)::text AS document, accounts.books_document(account)::text AS books,
+       (/* key */ jsonb_build_array(account.id) /* or as asked */)::text AS key
+  FROM (SELECT account.* FROM accounts.account
+         WHERE /* after */ $1::jsonb IS NULL /* or as asked */
+         ORDER BY account.id DESC /* or as asked */
+         LIMIT $2::bigint + 1) account
+ ORDER BY account.id DESC /* or as asked */;
+
+-- name: walk_found(after, search, page_size) -> rows
+-- As walk_users, of those that search_users finds. Up to a thousand are found by the index and sorted; of more, a walk in the order
+-- soon meets enough, as it does when no word has three letters.
+WITH wanted AS MATERIALIZED (
+    SELECT string_to_array(lower($2), ' ') AS words,
+           ARRAY(SELECT DISTINCT unnest(operations.trigrams(word)) FROM unnest(string_to_array($2, ' ')) AS word) AS pieces
+), found AS MATERIALIZED (
+    SELECT ARRAY(SELECT a.id
+                   FROM accounts.account a
+                  WHERE operations.trigrams(accounts.searched(a.email, a.name, a.username)) @> (SELECT pieces FROM wanted)
+                    AND (SELECT pieces FROM wanted) <> '{}'
+                    AND NOT EXISTS (SELECT FROM wanted, unnest(wanted.words) AS word
+                                     WHERE position(word IN accounts.searched(a.email, a.name, a.username)) = 0)
+                  LIMIT 1001) AS ids
+), extent AS MATERIALIZED (
+    SELECT (SELECT pieces FROM wanted) = '{}' OR cardinality(ids) > 1000 AS is_wide FROM found
+)
+SELECT accounts.document(account)::text AS document, accounts.books_document(account)::text AS books,
+       (/* key */ jsonb_build_array(account.id) /* or as asked */)::text AS key
+  FROM ((SELECT account.* FROM accounts.account
+          WHERE NOT (SELECT is_wide FROM extent) AND account.id = ANY ((SELECT ids FROM found)::bigint[])
+            AND /* after */ $1::jsonb IS NULL /* or as asked */
+          ORDER BY account.id DESC /* or as asked */
+          LIMIT $3::bigint + 1)
+        UNION ALL
+        (SELECT account.* FROM accounts.account
+          WHERE (SELECT is_wide FROM extent)
+            AND NOT EXISTS (SELECT FROM wanted, unnest(wanted.words) AS word
+                             WHERE position(word IN accounts.searched(account.email, account.name, account.username)) = 0)
+            AND /* after */ $1::jsonb IS NULL /* or as asked */
+          ORDER BY account.id DESC /* or as asked */
+          LIMIT $3::bigint + 1)) account
+ ORDER BY account.id DESC /* or as asked */;
+
 -- name: get_user(public_id, account_id) -> row
 -- By either id; the other is null.
 SELECT accounts.document(a)::text AS document, accounts.books_document(a)::text AS books
