@@ -48,10 +48,12 @@ def parts(handler: Handler, count: int, number: int, size: int, results: str | N
     return Parts(count, following, previous, results)
 
 
-def envelope(handler: Handler, count: int, number: int, size: int, results: str | None) -> str:
-    """The body around `results`, as `parts` takes them."""
+def envelope(handler: Handler, count: int, number: int, size: int, results: str | None, *, exact: bool = True) -> str:
+    """The body around `results`, as `parts` takes them. exact: False where counting stopped: there are at least `count`, and the
+    body says so (`count_is_exact`)."""
     page = parts(handler, count, number, size, results)
-    return f'{{"count":{page.total},"next":{page.next},"previous":{page.previous},"results":{page.results}}}'
+    counted = f'"count":{page.total}' if exact else f'"count":{page.total},"count_is_exact":false'
+    return f'{{{counted},"next":{page.next},"previous":{page.previous},"results":{page.results}}}'
 
 
 def _link(handler: Handler, number: int) -> str:

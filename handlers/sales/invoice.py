@@ -26,18 +26,20 @@ class Invoices(SalesHandler):
     async def get(self) -> None:
         """200, newest first. page, page_size (20, at most 100), or cursor (empty: from the beginning; nothing is counted); filters: status
         (repeatable: any of them), start_date, end_date, customer (code), salesman (name or id), created_by, user, worker, search;
-        ordering: one of ORDERS, `-` before it: descending. 400 a filter or cursor that is none. 404 Invalid page."""
+        ordering: one of ORDERS, `-` before it: descending. count_is_exact is there, false, where counting stopped at 10,000 or beyond
+        the page. 400 a filter or cursor that is none. 404 Invalid page."""
         size = paging.requested(self, default=20, most=100).size
         filters, order = self._filters(), self._order()
         if "cursor" in self.request.query_arguments:
             self.reply(await self._after_cursor(filters, order, size))
             return
-        page = paging.requested(self, default=20, most=100)
+        page, exact = paging.requested(self, default=20, most=100), True
         if order == "-id" and not any(value for name, value in filters.items() if name != "statuses"):
             found = await query.list_invoices(self.db, statuses=filters["statuses"], page=page.number, page_size=size)
         else:
             found = await self._find(filters, order, page=page.number, page_size=size)
-        self.reply(paging.envelope(self, found["count"], found["page"], size, found["results"]))
+            exact = found["exact"]
+        self.reply(paging.envelope(self, found["count"], found["page"], size, found["results"], exact=exact))
 
     async def _after_cursor(self, filters: dict[str, Any], order: str, size: int) -> str:
         """The page after the cursor: `{next, previous: null, results}`."""
@@ -92,9 +94,7 @@ def _key_of(order: str) -> Callable[[Any], bool]:
         return lambda value: isinstance(value, str) and schema.is_date(value)
     if column in ("id", "created_at"):  # microseconds since 1970
         return lambda value: isinstance(value, str) and bool(re.fullmatch("-?[0-9]{1,16}", value))
-    return lambda value: (
-        isinstance(value, str) and not re.search("[\0\ud800-\udfff]", value)
-    )  # what Postgres can't hold
+    return keyset.is_text
 
 
 class InvoiceImport(SalesHandler):

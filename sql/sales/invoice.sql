@@ -159,9 +159,9 @@ SELECT start.count, start.page,
   FROM start;
 
 -- name: find_invoices(statuses, start_date, end_date, customer, salesman, user, created_by, worker, search, ordering, descending, page, page_size, keyset, after_key, after_id) -> row
--- The invoices that every given filter (not null) lets through: count and page as list_invoices has them, or with `keyset` those
--- after (after_key, after_id), and the key of the last one when more follow. See sales.find_invoices (migration 0014).
-SELECT found.count, found.page,
+-- The invoices that every given filter (not null) lets through: count and page as list_invoices has them, and whether that is exact; or
+-- with `keyset` those after (after_key, after_id), and the key of the last one when more follow. See sales.find_invoices (migration 0016).
+SELECT found.count, found.exact, found.page,
        CASE WHEN found.ids IS NOT NULL THEN coalesce((
             SELECT json_agg(one.document ORDER BY listed.n)
               FROM unnest(found.ids[1:$13::integer]) WITH ORDINALITY AS listed (id, n)

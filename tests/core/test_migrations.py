@@ -170,6 +170,9 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade_and_is_fo
                 search,
             )
             assert found == (1 if search == "OLD-77" else 100), search
+        counted = "SELECT sales.count_invoices($1, ARRAY[$2::bigint], '2025-01-18', '2025-01-18', '{PENDING}')"
+        for kind, key in (("all", 0), ("salesman", 1)):
+            assert await connection.fetchval(counted, kind, key) == 100, kind
         with pytest.raises(asyncpg.CheckViolationError):
             await connection.execute("DELETE FROM accounts.account WHERE role = 'SUPERADMIN'")
     finally:

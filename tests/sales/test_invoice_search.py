@@ -386,58 +386,6 @@ async def test_a_deleted_invoice_is_found_by_no_filter(api, db, invoice):
         assert await listed_by_cursor(api, asked, 1) == [kept], asked
 
 
-MANY = 100_000
-
-
-@pytest.mark.gen_test(timeout=120)
-async def test_no_filter_and_no_order_reads_all_of_many_invoices(db):
-    await db.execute("TRUNCATE sales.invoice, sales.customer, sales.salesman RESTART IDENTITY CASCADE")
-    person = (await make_people(db))[0]
-    await db.execute(f"""
-        ALTER TABLE sales.invoice DISABLE TRIGGER USER;
-        INSERT INTO sales.customer (code, name) SELECT 'C' || n, 'Chemist ' || n FROM generate_series(1, 1000) n;
-        INSERT INTO sales.salesman (name) SELECT 'S' || n FROM generate_series(1, 100) n;
-        INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, status, created_by, created_user_id)
-        SELECT 'MANY-' || n, date '2025-01-01' + n / 500, 1 + n % 1000, 1 + n % 100, CASE WHEN n % 1000 = 0 THEN 'PICKED' ELSE 'DELIVERED' END,
-               'clerk ' || n % 50, CASE WHEN n % 1000 = 0 THEN {person["id"]} END FROM generate_series(1, {MANY}) n;
-        ALTER TABLE sales.invoice ENABLE TRIGGER USER;
-        INSERT INTO sales.invoice_tally (level, bucket, status, n) SELECT 0, 0, status, count(*) FROM sales.invoice GROUP BY status;
-        INSERT INTO sales.invoice_creator (name) SELECT 'clerk ' || n FROM generate_series(0, 49) n ON CONFLICT DO NOTHING;
-        INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp)
-        SELECT n, 'Medicine ' || n % 500, 'M' || n % 500, 1, 1 FROM generate_series(1, {MANY}) n;
-        INSERT INTO sales.picking_session (invoice_id, picker_id, picking_status) SELECT n, {person["id"]}, 'PICKED' FROM generate_series(1, 100) n;
-    """)
-    await db.execute("VACUUM ANALYZE sales.invoice")
-    await db.execute("VACUUM ANALYZE sales.invoice_item")
-    asked = {
-        "status": "'{PICKED}', null, null, null, null, null, null, null, null, 'invoice_no'",
-        "days": "null, '2025-02-01', '2025-02-02', null, null, null, null, null, null, 'id'",
-        "customer": "null, null, null, 'C7', null, null, null, null, null, 'id'",
-        "salesman": "null, null, null, null, 'S7', null, null, null, null, 'id'",
-        "user": f"null, null, null, null, null, '{person['public_id']}', null, null, null, 'id'",
-        "created_by": "null, null, null, null, null, null, 'clerk 49', null, null, 'id'",
-        "worker": f"null, null, null, null, null, null, null, '{person['email']}', null, 'id'",
-        "number": "null, null, null, null, null, null, null, null, 'many-7777', 'id'",
-        "item": "null, null, null, null, null, null, null, null, 'medicine 77', 'id'",
-        "customer's name": "null, null, null, null, null, null, null, null, 'chemist 77', 'id'",
-        **{f"by {order}": f"null, null, null, null, null, null, null, null, null, '{order}'" for order in ORDERS},
-    }
-    for name, parameters in asked.items():
-        for place in ("1, 20, false", "null, 20, true"):
-            await db.execute("SELECT pg_stat_force_next_flush()")  # else what was read before counts too
-            async with db.transaction():
-                found = await db.fetchrow(
-                    f"SELECT ids FROM sales.find_invoices({parameters}, true, {place}, null, null)"
-                )
-                read = await db.fetch(
-                    "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN ('invoice', 'invoice_item', 'picking_session') AND seq_scan > 0"
-                )
-                rows = await db.fetchval("SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'invoice'")
-            assert len(found["ids"]) >= 1, name
-            assert not read, (name, read)
-            assert rows < MANY / 10, (name, rows)
-
-
 async def test_searches_leave_connections_for_everybody_else(app, api, invoice, monkeypatch):
     under_way, most = 0, 0
     row = app.db.row
