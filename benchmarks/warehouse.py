@@ -59,11 +59,7 @@ def _seed_work(installation: Installation, dsn: str) -> None:
         "ALTER TABLE sales.invoice DISABLE TRIGGER USER",
         "UPDATE sales.invoice SET status = 'PENDING'",
         "ALTER TABLE sales.invoice ENABLE TRIGGER USER",
-        "DELETE FROM sales.invoice_tally",
-        """INSERT INTO sales.invoice_tally (level, bucket, status, n)
-           SELECT level, id >> shift, status, count(*)
-             FROM sales.invoice CROSS JOIN (VALUES (0, 62), (1, 6), (2, 10), (3, 14)) AS levels (level, shift)
-            GROUP BY 1, 2, 3""",
+        "SELECT sales.recount_invoices()",
         "CREATE SEQUENCE bench_step",
         "VACUUM FULL sales.invoice",
         "ANALYZE",

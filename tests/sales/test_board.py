@@ -303,10 +303,7 @@ async def copies(db: Any, number: str, count: int, status: str = "PENDING") -> N
                SELECT invoice_no || '-' || n, invoice_date, customer_id, salesman_id, $3
                  FROM sales.invoice, generate_series(1, $2::integer) n WHERE invoice_no = $1""", number, count, status,
         )  # fmt: skip
-        await db.execute(
-            "INSERT INTO sales.invoice_change (bucket, status, n) SELECT id >> 6, status, 1 FROM sales.invoice WHERE invoice_no LIKE $1 || '-%'",
-            number,
-        )
+        await db.execute("SELECT sales.recount_invoices()")
 
 
 async def test_a_card_moves_to_the_column_of_its_status_and_the_counts_with_it(api, db, page, invoice):
@@ -333,6 +330,24 @@ async def test_an_old_invoice_that_moves_without_having_been_loaded_is_shown_and
     await db.execute("UPDATE sales.invoice SET status = 'PICKING' WHERE invoice_no = $1", old)
     await page.shows(old, status="PICKING")
     await page.until(page.counts, lambda counts: counts == {"PENDING": 151, "PICKING": 1})
+
+
+async def test_a_number_that_is_scanned_is_found_among_many_newer_ones_that_contain_it(api, db, page, invoice):
+    number = await imported(api, invoice())
+    await copies(db, number, 120)
+    await page.open()
+    await page.type("#search", number + Keys.ENTER)
+    await page.until(lambda: page.text("#drawer h2"), lambda text: text == number)
+
+
+async def test_a_search_that_finds_more_than_the_server_counts_says_so(api, db, page, invoice):
+    number = await imported(api, invoice())
+    await copies(db, number, 10_050)
+    await page.open()
+    await page.type("#search", number)
+    await page.until(lambda: page.text("#found"), lambda text: text == "10,000 invoices or more found")
+    assert await page.text("[data-status=PENDING] header .number") == "10,000+"
+    assert await page.text("[data-status=PENDING] .more") == "Show more (9,900+ older)"
 
 
 async def test_a_hundred_events_at_once_end_in_the_state_that_the_server_has(api, db, page, invoice):

@@ -139,12 +139,14 @@ export class Board {
 
   #tellFound() {
     if (!this.#filter.matches()) return this.#filter.tell("");
-    let found = 0;
+    let [found, isAll] = [0, true];
     for (const status of STATUSES) {
-      const { count } = this.#store.summary(status);
+      const { count, isExact } = this.#store.summary(status);
+      isAll &&= isExact;
       found += count ?? this.#store.invoices.filter((one) => one.status === status && this.#store.shows(one.id)).length;
     }
-    return this.#filter.tell(found ? `${counted(found, "invoice", "invoices")} found` : "Nothing found");
+    const told = isAll ? counted(found, "invoice", "invoices") : `${counted(found, "invoice", "invoices")} or more`;
+    return this.#filter.tell(found ? `${told} found` : "Nothing found");
   }
 
   async #more(status) {

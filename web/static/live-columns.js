@@ -156,14 +156,14 @@ export class Columns {
 
   #tell(status, isTouched) {
     const { fields, tabFields, list, section } = this.#columns.get(status);
-    const { count, isMore } = this.#store.summary(status);
-    const number = whole.format(count ?? list.childElementCount);
+    const { count, isExact, isMore } = this.#store.summary(status);
+    const number = whole.format(count ?? list.childElementCount) + (isExact ? "" : "+");
     write(fields.count, number);
     write(tabFields.count, number);
     fields.nothing.hidden = list.childElementCount > 0;
     fields.more.hidden = !isMore;
     const unseen = (count ?? 0) - list.childElementCount;
-    write(fields.more, unseen > 0 ? `Show more (${whole.format(unseen)} older)` : "Show more");
+    write(fields.more, unseen > 0 ? `Show more (${whole.format(unseen)}${isExact ? "" : "+"} older)` : "Show more");
     section.dataset.empty = list.childElementCount === 0;
     if (!list.querySelector('button[tabindex="0"]')) {
       const first = list.querySelector("button");

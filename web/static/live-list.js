@@ -9,7 +9,7 @@ export const STATUSES = ["PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "D
 /** How many of a column are loaded at first: of what is done, fewer. */
 export const LOADED = Object.fromEntries(STATUSES.map((status) => [status, status === "DELIVERED" ? 50 : PAGE]));
 
-/** filter: parameters of the list, such as {search: "…"}. Each column: {status, count, invoices, isAll, serverTime}. */
+/** filter: parameters of the list, such as {search: "…"}. Each column: {status, count, isExact, invoices, isAll, serverTime}. */
 export function loadColumns(filter = {}) {
   return Promise.all(STATUSES.map((status) => page(status, filter, { page_size: LOADED[status] })));
 }
@@ -35,8 +35,13 @@ export async function loadCounts() {
 
 /** The invoice of exactly this number, or null. */
 export async function findByNumber(number) {
-  const { body } = await load(`${LIST}?${new URLSearchParams({ search: number, page_size: PAGE })}`);
-  return body.results.find((invoice) => sameNumber(invoice, number)) ?? null;
+  // The newest that contain it; and where those are many, the first by number, among which it comes before the longer ones.
+  for (const order of [{}, { ordering: "invoice_no" }]) {
+    const { body } = await load(`${LIST}?${new URLSearchParams({ search: number, page_size: PAGE, ...order })}`);
+    const found = body.results.find((invoice) => sameNumber(invoice, number));
+    if (found || !body.next) return found ?? null;
+  }
+  return null;
 }
 
 /** As it is now, or null when it is no longer there. */
@@ -51,5 +56,6 @@ export function sameNumber(invoice, number) {
 
 async function page(status, filter, which) {
   const { body, serverTime } = await load(`${LIST}?${new URLSearchParams({ status, ...filter, ...which })}`);
-  return { status, count: body.count, invoices: body.results, isAll: body.next === null, serverTime };
+  const isExact = body.count_is_exact !== false; // the server counts what a search finds to 10,000
+  return { status, count: body.count, isExact, invoices: body.results, isAll: body.next === null, serverTime };
 }

@@ -13,11 +13,19 @@ class View {
   constructor(matches, columns) {
     this.matches = matches;
     this.counts = {};
+    this.isExact = {};
     this.floors = {};
-    for (const column of columns) {
-      this.counts[column.status] = column.count;
-      this.floors[column.status] = floorOf(column);
-    }
+    for (const column of columns) this.note(column);
+  }
+
+  note(column) {
+    this.counts[column.status] = column.count;
+    this.isExact[column.status] = column.isExact;
+    this.floors[column.status] = floorOf(column);
+  }
+
+  summary(status) {
+    return { count: this.counts[status], isExact: this.isExact[status], isMore: this.floors[status] > 0 };
   }
 
   change(before, after) {
@@ -34,7 +42,7 @@ function floorOf({ isAll, invoices }) {
   return isAll ? 0 : Math.min(...invoices.map(({ id }) => id));
 }
 
-const NOTHING = STATUSES.map((status) => ({ status, count: 0, invoices: [], isAll: true }));
+const NOTHING = STATUSES.map((status) => ({ status, count: 0, isExact: true, invoices: [], isAll: true }));
 
 export class Store {
   isInDoubt = false; // whether the counts may be wrong
@@ -69,11 +77,11 @@ export class Store {
     return this.#matches ? this.#matches(record.invoice) : !record.isExtra;
   }
 
-  /** {count, isMore}: of one column as it is looked at now. count is null where only the server could tell. */
+  /** {count, isExact, isMore}: of one column as it is looked at now. count is null where only the server could tell; not exact:
+      there are at least so many. */
   summary(status) {
-    if (!this.#matches) return { count: this.#all.counts[status], isMore: this.#all.floors[status] > 0 };
-    if (!this.#found) return { count: null, isMore: false };
-    return { count: this.#found.counts[status], isMore: this.#found.floors[status] > 0 };
+    if (!this.#matches) return this.#all.summary(status);
+    return this.#found?.summary(status) ?? { count: null, isExact: true, isMore: false };
   }
 
   /** All the server counts in a column, filter or not. */
@@ -127,8 +135,7 @@ export class Store {
     const { status } = column;
     const view = this.#found ?? this.#all;
     const changes = this.#add(column.invoices, Boolean(this.#found));
-    view.counts[status] = column.count;
-    view.floors[status] = floorOf(column);
+    view.note(column);
     if (!this.#found) this.#limits[status] += column.invoices.length;
     return changes;
   }
