@@ -2,18 +2,31 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, dataclass, fields
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from dotenv import dotenv_values
 
-ROOT = Path(__file__).resolve().parent.parent
-SECRET_KEY_BYTES = 32  # RFC 7518, 3.2: an HS256 key is at least as long as the hash
-SECRET_KEY_CHARACTERS = 10  # different ones; "changeme" over and over is none that was made at random
+from core.setting import (
+    ROOT,
+    boolean,
+    folder,
+    hosts,
+    key,
+    networks,
+    number,
+    one_of,
+    origins,
+    plain_name,
+    public_address,
+    setting,
+    text,
+    url,
+)
 
 
 class SettingsError(Exception):
@@ -23,127 +36,6 @@ class SettingsError(Exception):
         super().__init__("\n".join(lines))
         self.lines = lines
         self.right = right
-
-
-def setting(
-    name: str,
-    read: Callable[[str], Any],
-    says: str,
-    *,
-    default: Any = None,
-    required: bool = False,
-    secret: bool = False,
-) -> Any:
-    """Declare a field: its environment name, how its text is read (ValueError explains a wrong one), and what it is for."""
-    # repr=False: settings are shown in tracebacks and by tools, and secrets must not be.
-    return field(
-        default=default,
-        repr=not secret,
-        metadata={"name": name, "read": read, "says": says, "required": required, "secret": secret},
-    )
-
-
-def text(value: str) -> str:
-    return value
-
-
-def boolean(value: str) -> bool:
-    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    if value.lower() not in known:
-        raise ValueError("must be true or false")
-    return known[value.lower()]
-
-
-def number(low: float, high: float, unit: str, kind: type = int) -> Callable[[str], Any]:
-    """A reader of numbers within bounds."""
-
-    def read(value: str) -> Any:
-        try:
-            result = kind(value)
-        except ValueError:
-            raise ValueError(f"must be a number of {unit}") from None
-        if not low <= result <= high:
-            raise ValueError(f"must be between {low} and {high} {unit}")
-        return result
-
-    return read
-
-
-def words(value: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in value.split(",") if word.strip())
-
-
-def hosts(value: str) -> tuple[str, ...]:
-    found = words(value)
-    for host in found:
-        if re.search(r"[/\s]", host):
-            raise ValueError(f"{host!r} is not a host name such as shop.example.com, without scheme and path")
-    return found
-
-
-def origins(value: str) -> tuple[str, ...]:
-    found = words(value)
-    for origin in found:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.fragment:
-            raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
-    return found
-
-
-def networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(word, strict=False) for word in words(value))
-
-
-def url(*schemes: str) -> Callable[[str], str]:
-    """A reader of addresses with one of `schemes`. What it says of a wrong one holds nothing of it: a password may be in it."""
-
-    def read(value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            _ = parts.port  # raises when it is no number
-        except ValueError:
-            raise ValueError(
-                "is not a URL: check the host, the port, and that the password is percent-encoded"
-            ) from None
-        if parts.scheme not in schemes:
-            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-        return value
-
-    return read
-
-
-def one_of(*choices: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
-        return value
-
-    return read
-
-
-def key(value: str) -> str:
-    make_one = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
-    if len(value.encode()) < SECRET_KEY_BYTES:
-        raise ValueError(f"must be at least {SECRET_KEY_BYTES} bytes long; {make_one}")
-    if len(set(value)) < SECRET_KEY_CHARACTERS:
-        raise ValueError(f"must have at least {SECRET_KEY_CHARACTERS} different characters; {make_one}")
-    return value
-
-
-def plain_name(value: str) -> str:
-    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,254}", value):
-        raise ValueError("must be letters, digits, dots and hyphens")
-    return value
-
-
-def public_address(value: str) -> str:
-    """A host with or without scheme and path, as seed 001 writes it: media.example.com."""
-    return url("http", "https")(value if "://" in value else f"https://{value}")
-
-
-def folder(value: str) -> str:
-    """A relative one is beside server.py, wherever the program was started from."""
-    return str(ROOT / Path(value).expanduser())
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One stream: what is kept of a connection once its request has become one. core/streams.py has them all."""
+"""One stream: what is kept of a connection once its request has become one, and how its response begins."""
 
 import asyncio
 import socket
@@ -8,12 +8,9 @@ from typing import Any
 
 from core.events import Wanted
 
-SEND_BUFFER = 64 * 1024  # bytes the kernel holds for one stream; it would grow to megabytes
-DEAD_MILLISECONDS = 30_000  # unacknowledged data that long: the peer is gone (RFC 5482)
-
 
 class Stream:
-    """One connected reader of one topic."""
+    """One connected reader of one topic. Without a socket until core/stream_sockets.py has adopted it, and once it is closed."""
 
     __slots__ = (
         "drained",
@@ -29,8 +26,8 @@ class Stream:
         "written",
     )
 
-    def __init__(self, sock: socket.socket, topic: str, wanted: Wanted, position: int, lease: int | None) -> None:
-        self.socket: socket.socket | None = sock  # None: closed
+    def __init__(self, topic: str, wanted: Wanted, position: int, lease: int | None) -> None:
+        self.socket: socket.socket | None = None
         self.topic = topic
         self.wanted = wanted
         self.live = False  # it has what it wants of everything up to its position, and is sent the rest as it comes
@@ -41,21 +38,6 @@ class Stream:
         self.drained: asyncio.Future[None] | None = None
         self.written = monotonic()
         self.spoke = 0
-
-
-def own_socket(connection: Any) -> socket.socket:
-    """A duplicate of the descriptor of Tornado's detached stream, to outlive it. Raises OSError, for example without any left."""
-    sock = connection.socket.dup()
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MILLISECONDS)
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 def set_headers(handler: Any) -> None:

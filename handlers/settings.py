@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.settings import CoreSettings, boolean, number, one_of, setting
+from core.setting import boolean, number, one_of, setting
+from core.settings import CoreSettings
 
 IMPORT_KEY_CHARACTERS = 12
 

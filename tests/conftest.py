@@ -7,18 +7,23 @@ import itertools
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import psutil
 import pytest
 import tornado.httpclient
+import tornado.ioloop
+from tornado.httputil import HTTPHeaders
 
 from core import migrations, passwords
 from core.application import Application
@@ -37,6 +42,12 @@ TEMPLATE = "template_of_tests"
 FOLDER = "tradepost-tests-"
 BOUNDARY = "boundary-of-tests"
 _numbers = itertools.count(1)
+
+# Where Python may not keep what it compiles beside its sources, each of the workers of pytest and of the programs that tests
+# start (a hundred) would compile everything anew, which takes 2 to 7 s. So they keep it with the virtual environment.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(Path(sys.prefix) / "bytecode")
+    sys.dont_write_bytecode = False
 
 
 def each(names: str, values: Iterable[Any]) -> Callable[[Any], Any]:
@@ -164,7 +175,7 @@ def services(home_of_run: Home) -> Iterator[Services]:
 def database_url(services: Services) -> Iterator[str]:
     """A database of this module's own."""
     name = f"test_{next(_numbers)}"
-    services.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    services.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     yield services.dsn(name)
     services.run(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -191,13 +202,61 @@ def changed_settings() -> dict[str, Any]:
     return {}
 
 
+@pytest.fixture(scope="module")
+def io_loop() -> Iterator[Any]:
+    """One for the module, where pytest-tornado has one for each test: connections to Postgres live as long as their loop."""
+    loop = tornado.ioloop.IOLoop()
+    loop.make_current()
+    yield loop
+    loop.clear_current()
+    loop.close(all_fds=True)
+
+
+@pytest.fixture(scope="module")
+def pools(io_loop: Any) -> Iterator[dict[Any, Any]]:
+    """By address, size and statement cache: the pools of the module's servers, of which each test has another."""
+    found: dict[Any, Any] = {}
+    yield found
+    for pool in found.values():
+        pool.terminate()
+
+
+async def kept_open() -> None:
+    """Instead of Database.close."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test has left running in the module's loop must not reach into the next."""
+
+    async def end_tasks() -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=1)
+
+    loop = request.getfixturevalue("io_loop") if "io_loop" in request.fixturenames else None
+    yield
+    if loop:
+        loop.run_sync(end_tasks)
+
+
 @pytest.fixture
-def process(io_loop: Any, settings: Settings, changed_settings: dict[str, Any]) -> Iterator[Process]:
+def process(
+    io_loop: Any, pools: dict[Any, Any], settings: Settings, changed_settings: dict[str, Any]
+) -> Iterator[Process]:
     """One server process, open, in the test's event loop."""
     started = Process(
         replace(settings, **changed_settings), routes.router(), routes.refusals(), routes.duties(), routes.listeners()
     )
+    # The connections carry no state (core/database.py), and what they have planned serves the next test as well.
+    database = started.app.db
+    config = started.config
+    kind = (config.database_url, config.db_pool_size, config.db_statement_cache)
+    database._pool = pools.get(kind)
     io_loop.run_sync(started.open)
+    pools[kind], database.close = database._pool, kept_open
     yield started
     io_loop.run_sync(started.close)
 
@@ -245,6 +304,73 @@ def multipart(form: dict[str, Any], files: dict[str, tuple[str, bytes]]) -> tupl
         for head, data in parts
     )
     return f"multipart/form-data; boundary={BOUNDARY}", body + f"--{BOUNDARY}--\r\n".encode()
+
+
+class KeptConnections:
+    """A client with Tornado's interface that keeps its connections, as browsers and proxies do: opening one for each request takes
+    longer than most requests. Of more than `most` at once, some wait."""
+
+    def __init__(self, most: int = 10) -> None:
+        self._turns = asyncio.Semaphore(most)
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def fetch(
+        self, request: tornado.httpclient.HTTPRequest, raise_error: bool
+    ) -> tornado.httpclient.HTTPResponse:
+        url = urlsplit(request.url)
+        headers = {"Host": url.netloc, **request.headers}
+        if request.body is not None:
+            headers["Content-Length"] = str(len(request.body))
+        path = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"{request.method} {path} HTTP/1.1\r\n".encode() + f"{lines}\r\n".encode("latin-1")
+        async with self._turns, asyncio.timeout(request.request_timeout):
+            reader, writer = await self._connection(url.port or 80)
+            try:
+                writer.write(head + (request.body or b""))
+                status, found, body = await self._response(reader, request.method)
+            except BaseException:
+                self._close(writer)
+                raise
+        if found.get("Connection") == "close":
+            self._close(writer)
+        else:
+            self._idle.append((reader, writer))
+        return tornado.httpclient.HTTPResponse(request, status, found, BytesIO(body))
+
+    async def _connection(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof() and writer.get_extra_info("peername")[1] == port:
+                return reader, writer
+            self._close(writer)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        self._open.add(writer)
+        return reader, writer
+
+    async def _response(self, reader: asyncio.StreamReader, method: str) -> tuple[int, HTTPHeaders, bytes]:
+        first, _, lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").partition("\r\n")
+        status, headers = int(first.split()[1]), HTTPHeaders.parse(lines)
+        if method == "HEAD" or status in (204, 304):
+            return status, headers, b""
+        if headers.get("Transfer-Encoding") == "chunked":
+            body = b""
+            while size := int(await reader.readline(), 16):
+                body += (await reader.readexactly(size + 2))[:-2]
+            await reader.readline()
+            return status, headers, body
+        if "Content-Length" not in headers:  # Tornado's own refusals end with the connection
+            return status, headers, await reader.read()
+        return status, headers, await reader.readexactly(int(headers["Content-Length"]))
+
+    def _close(self, writer: asyncio.StreamWriter) -> None:
+        self._open.discard(writer)
+        writer.close()
+
+    def close(self) -> None:
+        for writer in list(self._open):
+            self._close(writer)
 
 
 class Api:
@@ -295,8 +421,10 @@ class Api:
 
 
 @pytest.fixture
-def api(http_client: Any, base_url: str) -> Api:
-    return Api(http_client, base_url)
+def api(http_server: Any, base_url: str) -> Iterator[Api]:
+    client = KeptConnections()
+    yield Api(client, base_url)
+    client.close()
 
 
 @pytest.fixture
@@ -410,11 +538,13 @@ class EventStream:
 
 
 @pytest.fixture
-def stream(base_url: str, http_server: Any) -> Iterator[Callable[..., Any]]:
-    """`await stream(headers={"Last-Event-ID": "7"})`: an open reader of the invoice stream, past its opening block."""
+def stream(base_url: str, http_server: Any, process: Process) -> Iterator[Callable[..., Any]]:
+    """`await stream(headers={"Last-Event-ID": "7"})`: an open reader of the invoice stream, past its opening block,
+    which is told only of what is committed from now on."""
     opened: list[EventStream] = []
 
     async def stream(path: str = "/api/sales/sse/invoices/", **more: Any) -> EventStream:
+        await process.app.events.relay()
         found = await EventStream.open(base_url, path, **more)
         opened.append(found)
         if found.status == 200:

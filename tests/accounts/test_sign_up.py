@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from core.settings import networks
+from core.setting import networks
 from handlers.accounts import commands
 from tests.accounts.test_sign_in import claims_of
 from tests.conftest import each

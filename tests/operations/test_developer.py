@@ -558,7 +558,7 @@ class TestStream:
         await caught_up(db, process)  # until then a reader is told what was before, and then to begin anew
         live = await stream()
         if not remembers:
-            process.app.streams._recent.clear()
+            process.app.streams._backlog.forget()
         again = await stream(headers={"Last-Event-ID": before})
         assert (await again.event())["event"] == "reset"
         now = (await api.import_invoice(invoice())).json["data"]["id"]

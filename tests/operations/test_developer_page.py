@@ -20,7 +20,9 @@ from tests.conftest import PASSWORD
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --lang=en-US"
+    "--disable-background-networking --disable-component-update --lang=en-US "
+    # All pages in one process: one is started for each visit otherwise, to have it ready or to come back to.
+    "--process-per-site --disable-features=BackForwardCache,ProactivelySwapBrowsingInstance,SpareRendererForSitePerProcess"
 )
 PHONE, DESK = (390, 844), (1440, 900)
 SHOTS = os.environ.get("DEVELOPER_PAGE_SHOTS", "")  # a folder: then each look at the page is also kept as a picture

@@ -23,7 +23,9 @@ from selenium.webdriver.common.keys import Keys
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --lang=en-US"
+    "--disable-background-networking --disable-component-update --lang=en-US "
+    # All pages in one process: one is started for each visit otherwise, to have it ready or to come back to.
+    "--process-per-site --disable-features=BackForwardCache,ProactivelySwapBrowsingInstance,SpareRendererForSitePerProcess"
 )
 PASSWORD = "password123"  # of the accounts that sign_in makes
 PHONE, WALL = (390, 844), (1440, 900)
@@ -196,9 +198,9 @@ class Outage:
     async def begin(self, *, answers: int | None = None) -> None:
         """answers: what a proxy in front says meanwhile; None: nobody listens."""
         self._server.stop()
-        for spoke in self._process._streams._spokes:
-            for stream in list(spoke):
-                self._process._streams._close(stream)
+        sockets = self._process._streams._sockets
+        for stream in sockets:
+            sockets.close(stream)
         await self._server.close_all_connections()
         if answers:
 
@@ -470,9 +472,9 @@ async def test_a_reset_makes_the_page_load_the_list_anew(api, db, page, server, 
     await page.until(page.state, lambda state: state.startswith("Reconnecting"))
     await db.execute("DELETE FROM sales.invoice WHERE invoice_no = $1", gone)
     # The log no longer reaches back to what the page saw last, as after a purge or a restore.
-    server._process._streams._recent.clear()
+    server._process._streams._backlog.forget()
     await db.execute("DELETE FROM operations.event")
-    server._process._streams.head += 1000
+    server._process._streams._backlog.head += 1000
     await server.finish()
     await page.hurry()
     await page.shows(last)

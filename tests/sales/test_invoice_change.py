@@ -81,7 +81,10 @@ def events(db):
     """`await events(id)`: what the log holds of an invoice, oldest first."""
 
     async def events(id):
-        rows = await db.fetch("SELECT payload FROM operations.event WHERE topic = 'sales.invoice' ORDER BY id")
+        rows = await db.fetch(
+            "SELECT payload FROM operations.event WHERE topic = 'sales.invoice' AND payload LIKE $1 ORDER BY id",
+            f"%{id}%",
+        )
         return [found for row in rows if (found := json.loads(row["payload"]))["id"] == id]
 
     return events

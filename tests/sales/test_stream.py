@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from core import events, recent, streams
+from core import backlog, events, recent
 from core.process import Process
 from handlers import routes
 from handlers.sales import stream as invoice_stream
@@ -104,11 +104,43 @@ async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then
     await db.execute("UPDATE operations.event SET created_at = now() - interval '100 hours'")
     await events.purge(process.app)
     assert await db.fetchval("SELECT count(*) FROM operations.event") == 0
-    process.app.streams._recent.clear()  # what this process remembers would still do
+    process.app.streams._backlog.forget()  # what this process remembers would still do
     again = await stream(headers={"Last-Event-ID": before})
     assert (await again.event())["event"] == "reset"
     imported = (await api.import_invoice(invoice())).json["data"]["id"]
     assert (await again.invoice())["id"] == imported
+
+
+async def test_a_reader_whose_missed_events_are_purged_while_it_is_sent_them_is_let_go_and_then_told_to_start_anew(
+    db, stream, invoice, process, monkeypatch
+):
+    reader = await stream()
+    before = reader.last_id
+    await db.execute(
+        """WITH customer AS (INSERT INTO sales.customer (code, name) VALUES ($1, 'Purged') RETURNING id)
+           INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id)
+           SELECT $1 || '-' || n, '2025-01-18', id FROM customer, generate_series(1, 400) n""",
+        invoice()["invoice_no"],
+    )
+    for _ in range(400):
+        await reader.event()
+    log = process.app.streams._backlog
+    log.forget()  # what this process remembers would still do
+    piece = log.piece
+
+    async def purged_after_the_first(*args):
+        found = await piece(*args)
+        await db.execute("DELETE FROM operations.event WHERE position < $1", log.head - 100)
+        return found
+
+    monkeypatch.setattr(log, "piece", purged_after_the_first)
+    again = await stream(headers={"Last-Event-ID": before})
+    with pytest.raises(ConnectionResetError):
+        while True:
+            await again.event()
+    assert int(before) < int(again.last_id) <= log.head - 300
+    once_more = await stream(headers={"Last-Event-ID": again.last_id})
+    assert (await once_more.event())["event"] == "reset"
 
 
 async def test_a_long_absence_is_replayed_from_the_log_page_by_page(db, stream, invoice, process):
@@ -123,7 +155,7 @@ async def test_a_long_absence_is_replayed_from_the_log_page_by_page(db, stream, 
     )
     expected = [f"{number}-{n}" for n in range(1, 3001)]
     assert [(await reader.invoice())["invoice_no"] for _ in expected] == expected
-    assert len(process.app.streams._recent) <= recent.MOST_EVENTS
+    assert len(process.app.streams._backlog._recent) <= recent.MOST_EVENTS
     again = await stream(headers={"Last-Event-ID": before})
     assert [(await again.invoice())["invoice_no"] for _ in expected] == expected
 
@@ -271,7 +303,7 @@ async def test_a_reader_that_leaves_before_its_stream_begins_leaves_nothing_behi
 ):
     await api.import_invoice(invoice())
     await process.app.events.relay()
-    process.app.streams._recent.clear()
+    process.app.streams._backlog.forget()
     async with db.transaction():
         await db.execute("LOCK TABLE operations.event")  # what was missed can't be looked up now
         _, writer = await asyncio.open_connection("localhost", http_port)
@@ -283,6 +315,23 @@ async def test_a_reader_that_leaves_before_its_stream_begins_leaves_nothing_behi
     while process.app.active:
         await asyncio.sleep(0.01)
     assert process.app.streams.count == 0
+
+
+async def test_a_stream_that_fails_while_it_catches_up_is_closed_so_that_its_reader_comes_back(
+    api, stream, invoice, process, monkeypatch
+):
+    reader = await stream()
+    before = reader.last_id
+    await api.import_invoice(invoice())
+    await reader.event()
+
+    async def fails(*args):
+        raise RuntimeError("told by the test")
+
+    monkeypatch.setattr(process.app.streams._backlog, "piece", fails)
+    late = await stream(headers={"Last-Event-ID": before})
+    assert await late.block() == ""
+    assert process.app.streams.count == 1
 
 
 async def test_a_stream_asked_for_while_the_server_stops_is_503(stream, process):
@@ -422,7 +471,7 @@ async def test_a_filtered_reader_that_was_away_gets_what_it_wants_of_what_it_mis
     while process.app.events.head < await head(db):
         await asyncio.sleep(0.01)
     if not remembered:
-        process.app.streams._recent.clear()
+        process.app.streams._backlog.forget()
     again = await stream(f"{SSE}?status=PICKED", headers={"Last-Event-ID": before})
     assert await told(again, 3) == [(id, "PICKED") for id in ids[::2]]
     await moved(ids[1], "PICKED")
@@ -436,7 +485,7 @@ async def test_a_filtered_reader_that_was_away_gets_what_it_wants_of_what_it_mis
 async def test_a_replay_that_wants_none_of_thousands_ends_and_need_not_be_repeated(
     db, stream, invoice, process, monkeypatch, most
 ):
-    monkeypatch.setattr(streams, "REPLAY_SPAN", most)
+    monkeypatch.setattr(backlog, "REPLAY_SPAN", most)
     reader = await stream()
     before = reader.last_id
     await db.execute(
@@ -448,7 +497,7 @@ async def test_a_replay_that_wants_none_of_thousands_ends_and_need_not_be_repeat
     )
     for _ in range(1400):
         await reader.event()
-    process.app.streams._recent.clear()
+    process.app.streams._backlog.forget()
     some = await stream(f"{SSE}?status=PACKED", headers={"Last-Event-ID": before})
     assert {status for _, status in await told(some, 20)} == {"PACKED"}
     none = await stream(f"{SSE}?status=DELIVERED", headers={"Last-Event-ID": before})
