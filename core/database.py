@@ -106,7 +106,11 @@ class Database:
         async def once(connection: Any) -> Any:
             return await getattr(connection, method)(sql, *args, timeout=STATEMENT_SECONDS)
 
-        return await self._attempt(once)
+        return await self.attempt(once)
+
+    def within(self, seconds: float) -> "Limited":
+        """The same, for statements that are cancelled sooner, with 503: those that strangers may ask for."""
+        return Limited(self, seconds)
 
     async def transaction(
         self, work: Callable[["Transaction"], Awaitable[Result]], *, seconds: float = STATEMENT_SECONDS
@@ -120,9 +124,10 @@ class Database:
             async with connection.transaction():
                 return await work(Transaction(connection, seconds))
 
-        return await self._attempt(once)
+        return await self.attempt(once)
 
-    async def _attempt(self, once: Callable[[Any], Awaitable[Result]]) -> Result:
+    async def attempt(self, once: Callable[[Any], Awaitable[Result]]) -> Result:
+        """Run `once` on a connection of asyncpg, again where Postgres asks for it. Raises Problem 503."""
         for attempt in range(1, ATTEMPTS + 1):
             connection = await self._acquire()
             self._under_way[connection] = monotonic()
@@ -136,7 +141,7 @@ class Database:
                 if attempt == ATTEMPTS:
                     raise
             except TimeoutError as error:
-                log.warning("a statement was given up after %s s", STATEMENT_SECONDS)
+                log.warning("a statement took too long and was cancelled")
                 raise unavailable(BUSY) from error
             except _AWAY as error:
                 _drop(connection)
@@ -221,6 +226,25 @@ class Transaction:
 
     async def none(self, sql: str, *args: Any) -> None:
         await self._connection.execute(sql, *args, timeout=self._seconds)
+
+
+class Limited:
+    """Statements of which each is a transaction of its own, and may take so many seconds. Implements core.sql.Runner."""
+
+    def __init__(self, db: Database, seconds: float) -> None:
+        self._db, self._seconds = db, seconds
+
+    async def value(self, sql: str, *args: Any) -> Any:
+        return await self._db.attempt(lambda connection: Transaction(connection, self._seconds).value(sql, *args))
+
+    async def row(self, sql: str, *args: Any) -> Any:
+        return await self._db.attempt(lambda connection: Transaction(connection, self._seconds).row(sql, *args))
+
+    async def rows(self, sql: str, *args: Any) -> Any:
+        return await self._db.attempt(lambda connection: Transaction(connection, self._seconds).rows(sql, *args))
+
+    async def none(self, sql: str, *args: Any) -> None:
+        await self._db.attempt(lambda connection: Transaction(connection, self._seconds).none(sql, *args))
 
 
 class _SignOfLife:

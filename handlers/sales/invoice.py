@@ -10,11 +10,13 @@ from core import keyset, paging, schema, sql
 from core.application import BODY_LIMIT
 from core.duties import Duty
 from core.handler import body
-from core.problem import Problem, invalid
+from core.problem import Problem, invalid, unavailable
 from handlers.sales import SalesHandler, public_read, signed_in_or_api_key
 
-MOST_STATUSES = 20  # filters in one request; there are seven statuses
+STATUSES = ("PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "DISPATCHED", "DELIVERED")
+MOST_STATUSES = 20  # in one request, also of those there are not
 LONGEST = 320  # characters of a filter; more than any column holds
+SEARCH_SECONDS, WAIT_SECONDS = 3.0, 2.0  # for a filtered list, and for its turn; then 503
 ORDERS = ("id", "invoice_no", "invoice_date", "status", "created_by", "created_at")
 
 query = sql.load("sales/invoice")
@@ -50,23 +52,31 @@ class Invoices(SalesHandler):
 
     async def _find(self, filters: dict[str, Any], order: str, **place: Any) -> Any:
         nowhere = {"page": None, "keyset": False, "after_key": None, "after_id": None}
-        # Anyone may search, and a search may take a tenth of a second: the warehouse's steps must always find a connection.
+        # Anyone may search, also for what takes long: the warehouse's steps must always find a connection.
         searches = self.application.shared.setdefault(
             "searches", asyncio.Semaphore(max(1, self.config.db_pool_size // 2))
         )
-        async with searches:
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await searches.acquire()
+        except TimeoutError:
+            raise unavailable("Too many are searching at the moment. Please try again.") from None
+        try:
             return await query.find_invoices(
-                self.db, **filters, ordering=order.lstrip("-"), descending=order.startswith("-"), **{**nowhere, **place}
-            )
+                self.db.within(SEARCH_SECONDS),
+                **filters, ordering=order.lstrip("-"), descending=order.startswith("-"), **{**nowhere, **place},
+            )  # fmt: skip
+        finally:
+            searches.release()
 
     def _filters(self) -> dict[str, Any]:
-        statuses = {status.replace("\0", "") for status in self.get_query_arguments("status")}
+        statuses = {status.replace("\0", "") for status in self.get_query_arguments("status")} - {""}
         texts = ("customer", "salesman", "created_by", "worker", "search")
         user = self._text("user")
         if user is not None and not schema.is_uuid(user):
             raise invalid({"user": ["Must be a valid UUID."]})
         return {
-            "statuses": sorted(statuses)[:MOST_STATUSES] or None,
+            "statuses": sorted(statuses, key=lambda status: status not in STATUSES)[:MOST_STATUSES] or None,
             "start_date": self._day("start_date"),
             "end_date": self._day("end_date"),
             "user": user,

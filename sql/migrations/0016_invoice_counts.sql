@@ -1,6 +1,6 @@
 -- Exact counts of filtered lists without counting, and searches that cost the same however much they find.
--- Safe beside a running release: a new table, new columns that only a trigger's function replaced here writes, functions replaced by
--- ones that give the old ones' columns too. Imports wait while the existing invoices are counted, about 6 s a million; reads don't.
+-- Safe beside a running release, which goes on with sales.find_invoices (a later migration may drop it): new objects, and columns that
+-- only the trigger's function replaced here writes. Imports wait while the existing invoices are counted, about 3 s a million.
 
 -- How many invoices there are of a status: of all (key 0), of a customer, of a salesman, of the account that imported them, of a
 -- created_by (by its hash). Each of all days together ('-infinity') and of each day (invoice_date); but not of each day of a
@@ -18,7 +18,7 @@ CREATE FUNCTION sales.author_key(created_by text) RETURNS bigint LANGUAGE sql IM
     SELECT hashtextextended(nullif(created_by, ''), 0)
 $$;
 
--- What an invoice is counted under.
+-- What an invoice is counted under; recount_invoices says the same for all at once.
 CREATE FUNCTION sales.counted_under(day_ date, customer bigint, salesman bigint, account bigint, author bigint)
 RETURNS TABLE (kind text, key bigint, day date) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT k.kind, k.key, d.day
@@ -28,7 +28,7 @@ RETURNS TABLE (kind text, key bigint, day date) LANGUAGE sql IMMUTABLE PARALLEL 
 $$;
 
 -- Count all anew, both here and in the tally (migration 0004). Nobody writes invoices meanwhile.
-CREATE FUNCTION sales.recount_invoices() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION sales.recount_invoices() RETURNS void LANGUAGE plpgsql SET work_mem = '64MB' AS $$
 BEGIN
     LOCK TABLE sales.invoice IN SHARE ROW EXCLUSIVE MODE;
     PERFORM pg_advisory_xact_lock('sales.invoice_tally'::regclass::oid::bigint);
@@ -41,11 +41,13 @@ BEGIN
      WHERE is_active
      GROUP BY 1, 2, 3;
     INSERT INTO sales.invoice_count (kind, key, day, status, n)
-    SELECT k.kind, k.key, k.day, i.status, count(*)
-      FROM sales.invoice i
-     CROSS JOIN LATERAL sales.counted_under(i.invoice_date, i.customer_id, i.salesman_id, i.created_user_id, sales.author_key(i.created_by)) k
-     WHERE i.is_active
-     GROUP BY 1, 2, 3, 4;
+    SELECT CASE 0 WHEN grouping(c) THEN 'customer' WHEN grouping(s) THEN 'salesman' WHEN grouping(u) THEN 'user' WHEN grouping(a) THEN 'author'
+                  ELSE 'all' END, coalesce(c, s, u, a, 0), CASE grouping(day) WHEN 0 THEN day ELSE '-infinity' END, status, count(*)
+      FROM (SELECT customer_id AS c, salesman_id AS s, created_user_id AS u, sales.author_key(created_by) AS a, invoice_date AS day, status
+              FROM sales.invoice WHERE is_active) i
+     GROUP BY GROUPING SETS ((status), (status, day), (status, c), (status, s), (status, s, day), (status, u), (status, u, day),
+                             (status, a), (status, a, day))
+    HAVING grouping(s) = 1 AND grouping(u) = 1 AND grouping(a) = 1 OR coalesce(s, u, a) IS NOT NULL;
 END $$;
 SELECT sales.recount_invoices();
 ANALYZE sales.invoice_count;
@@ -82,40 +84,27 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- As migration 0004 has it, with the counts.
-CREATE OR REPLACE FUNCTION sales.fold_invoice_changes() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    folded bigint := 0;
+-- Whoever takes changes out (sales.fold_invoice_changes, also as a process that began before this migration knows it) brings them here.
+CREATE FUNCTION sales.count_folded() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM sales.invoice_change)
-       AND pg_try_advisory_xact_lock('sales.invoice_tally'::regclass::oid::bigint) THEN
-        WITH taken AS (
-            DELETE FROM sales.invoice_change RETURNING *
-        ), tallied AS (
-            INSERT INTO sales.invoice_tally (level, bucket, status, n)
-            SELECT level, bucket >> shift, status, sum(n)
-              FROM taken CROSS JOIN (VALUES (0, 62), (1, 0), (2, 4), (3, 8)) AS levels (level, shift)
-             GROUP BY 1, 2, 3
-            ON CONFLICT (level, bucket, status) DO UPDATE SET n = invoice_tally.n + EXCLUDED.n
-        ), difference AS MATERIALIZED (
-            SELECT k.kind, k.key, k.day, t.status, sum(t.n)::integer AS n
-              FROM taken t CROSS JOIN LATERAL sales.counted_under(t.day, t.customer_id, t.salesman_id, t.account_id, t.author) k
-             GROUP BY 1, 2, 3, 4 HAVING sum(t.n) <> 0
-        ), emptied AS (
-            DELETE FROM sales.invoice_count c USING difference d
-             WHERE (c.kind, c.key, c.day, c.status) = (d.kind, d.key, d.day, d.status) AND c.n + d.n = 0
-            RETURNING c.kind, c.key, c.day, c.status
-        ), counted AS (
-            INSERT INTO sales.invoice_count (kind, key, day, status, n)
-            SELECT d.kind, d.key, d.day, d.status, d.n
-              FROM difference d
-             WHERE NOT EXISTS (SELECT FROM emptied e WHERE (e.kind, e.key, e.day, e.status) = (d.kind, d.key, d.day, d.status))
-            ON CONFLICT (kind, key, day, status) DO UPDATE SET n = invoice_count.n + EXCLUDED.n
-        )
-        SELECT count(*) INTO folded FROM taken;
-    END IF;
-    RETURN folded;
+    WITH difference AS MATERIALIZED (
+        SELECT k.kind, k.key, k.day, f.status, sum(f.n)::integer AS n
+          FROM folded f CROSS JOIN LATERAL sales.counted_under(f.day, f.customer_id, f.salesman_id, f.account_id, f.author) k
+         GROUP BY 1, 2, 3, 4 HAVING sum(f.n) <> 0
+    ), emptied AS (
+        DELETE FROM sales.invoice_count c USING difference d
+         WHERE (c.kind, c.key, c.day, c.status) = (d.kind, d.key, d.day, d.status) AND c.n + d.n = 0
+        RETURNING c.kind, c.key, c.day, c.status
+    )
+    INSERT INTO sales.invoice_count (kind, key, day, status, n)
+    SELECT d.kind, d.key, d.day, d.status, d.n
+      FROM difference d
+     WHERE NOT EXISTS (SELECT FROM emptied e WHERE (e.kind, e.key, e.day, e.status) = (d.kind, d.key, d.day, d.status))
+    ON CONFLICT (kind, key, day, status) DO UPDATE SET n = invoice_count.n + EXCLUDED.n;
+    RETURN NULL;
 END $$;
+CREATE TRIGGER invoice_change_folded AFTER DELETE ON sales.invoice_change REFERENCING OLD TABLE AS folded
+    FOR EACH STATEMENT EXECUTE FUNCTION sales.count_folded();
 
 -- The counts as they are now.
 CREATE VIEW sales.invoice_counted AS
@@ -134,10 +123,10 @@ LANGUAGE sql STABLE AS $$
                      AND CASE WHEN since IS NULL THEN coalesce(until, '-infinity') ELSE coalesce(until, 'infinity') END
 $$;
 
--- The invoices whose number has `word` (lower case, three letters or more) in it. In a number it is digits that tell: letters are
--- in all of them, and comparing their long lists would be most of the work. Only by the index of pieces: Postgres, told
+-- Invoices whose number has `word` (lower case, three letters or more) in it; null `most`: all. In a number it is digits that tell:
+-- letters are in all of them, and comparing their long lists would be most of the work. Only by the index of pieces: Postgres, told
 -- how common some are, would rather make the pieces of a million numbers anew, 6 µs each.
-CREATE FUNCTION sales.invoices_numbered(word text) RETURNS SETOF bigint
+CREATE FUNCTION sales.invoices_numbered(word text, most bigint) RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE ROWS 100
   SET plan_cache_mode = force_custom_plan SET jit = off
   SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off AS $$
@@ -147,22 +136,59 @@ DECLARE
 BEGIN
     RETURN QUERY SELECT i.id FROM sales.invoice i
                   WHERE sales.pieces(i.invoice_no) @> CASE WHEN digits = '{}' THEN wanted ELSE digits END
-                    AND strpos(lower(i.invoice_no), word) > 0;
+                    AND strpos(lower(i.invoice_no), word) > 0
+                  LIMIT most;
 END $$;
+
+-- Where filter_invoices has invoices from, by the filter that leads: indexes that begin with what is asked for and go on by id. A FROM
+-- and WHERE, with i for the invoice. %s: the comparison with any of the values `begins`, a parameter that is an array; null: none.
+CREATE FUNCTION sales.invoice_sources(leader text, short boolean) RETURNS TABLE (source text, begins text)
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT s.source, s.begins
+      FROM (VALUES
+           ('none',     'sales.invoice i WHERE true', NULL),
+           ('customer', 'sales.invoice i WHERE i.customer_id = $6', NULL),
+           ('salesman', 'sales.invoice i WHERE i.salesman_id = $7', NULL),
+           ('user',     'sales.invoice i WHERE i.created_user_id = $8', NULL),
+           ('author',   'sales.invoice i WHERE coalesce(i.created_by, '''') %s', '$9'),
+           ('all',      'sales.invoice i WHERE i.invoice_date %s', '$14'),
+           ('status',   'sales.invoice i WHERE i.status %s', '$3'),
+           ('worker',   'sales.picking_session s JOIN sales.invoice i ON i.id = s.invoice_id WHERE s.picking_status <> ''CANCELLED'' AND s.picker_id = $13', NULL),
+           ('worker',   'sales.packing_session s JOIN sales.invoice i ON i.id = s.invoice_id WHERE s.packing_status <> ''CANCELLED'' AND s.packer_id = $13', NULL),
+           ('worker',   'sales.delivery_session s JOIN sales.invoice i ON i.id = s.invoice_id WHERE s.delivery_status <> ''CANCELLED'' AND s.assigned_to = $13', NULL),
+           ('search',   'sales.invoice_item t JOIN sales.invoice i ON i.id = t.invoice_id WHERE t.text_key %s', '$10'),
+           ('search',   'sales.invoice i WHERE i.customer_id %s', '$11'),
+           ('search',   CASE WHEN short THEN 'sales.invoice i WHERE lower(i.invoice_no) = $12'
+                             -- OFFSET 0: one by one; Postgres, expecting a hundred, might walk over all instead.
+                             ELSE 'sales.invoices_numbered($12, $17) AS n (id) CROSS JOIN LATERAL (SELECT * FROM sales.invoice WHERE id = n.id OFFSET 0) i WHERE true' END,
+                        NULL)) AS s (leader, source, begins)
+     WHERE s.leader = invoice_sources.leader
+$$;
+
+-- A statement that gives the first $15 ids of each source, and of each value that a source begins with, in the order of ids.
+CREATE FUNCTION sales.first_of_sources(leader text, short boolean, filters text, direction text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT string_agg(format(
+               CASE WHEN s.begins IS NULL THEN '(SELECT i.id FROM %2$s AND %3$s ORDER BY i.id %4$s LIMIT $15)'
+                    -- Of an invoice's items two may have such a text.
+                    ELSE 'SELECT x.id FROM unnest(%1$s) AS one (value) CROSS JOIN LATERAL (
+                          SELECT DISTINCT i.id FROM %2$s AND %3$s ORDER BY i.id %4$s LIMIT $15) x' END,
+               s.begins, format(s.source, '= one.value'), filters, direction), ' UNION ALL ')
+      FROM sales.invoice_sources(leader, short) s
+$$;
 
 -- A page of the invoices that all given filters (not null) let through. ordering: a column of sales.invoice.
 -- By page (keyset false): count, page (null asks for the last; echoed), ids; ids is null for a page that isn't there.
 -- By keyset: ids of `size` + 1 invoices after (after_key, after_id), which may be null, and their keys as text; nothing is counted.
--- exact: false when there may be more than `count`: what a search finds, a worker has, or several filters let through, is counted
--- no further than ENOUGH, or than the page asked for. Other counts are kept (sales.invoice_count).
+-- exact: false when there may be more than `count`. The counts of one filter, alone or with days and statuses, are kept
+-- (sales.invoice_count); for a search, a worker, several filters, or a customer's days a limited number is looked at, and there is no
+-- last page unless that was all.
 --
--- Invoices come from sources, each an index that begins with what is asked for and goes on by id: that of the filter which lets the
--- fewest through (the leader), a worker's sessions, or what a search found. The other filters are asked of each invoice found;
--- they are written so (status || '') that Postgres can't take their index instead. In the order of ids each source gives no more
--- than the page needs; for another order all are sorted. Where many match, filtering the first PROBED finds a page sooner.
+-- Invoices come from the sources of the leader (sales.invoice_sources): the filter that lets the fewest through. The other filters are
+-- asked of each invoice; they are written so (status || '') that Postgres can't take their index instead. A search leads only
+-- where what it finds is rare: else asking one invoice after the other soon has a page. In the order of ids the sources give no
+-- more than the page needs. Another order is walked as far as PROBED invoices, in the hope of a page; then all are sorted.
 -- Each statement is planned for its values.
-DROP FUNCTION sales.find_invoices;
-CREATE FUNCTION sales.find_invoices(
+CREATE FUNCTION sales.filter_invoices(
     statuses text[], since date, until date, customer_code text, salesman text, account uuid, author text, worker text, search text,
     ordering text, descending boolean, page_asked bigint, size integer, keyset boolean, after_key text, after_id bigint,
     OUT count bigint, OUT exact boolean, OUT page bigint, OUT ids bigint[], OUT keys text[]
@@ -173,8 +199,10 @@ CREATE FUNCTION sales.find_invoices(
   SET work_mem = '32MB' AS $$
 #variable_conflict use_variable
 DECLARE
-    ENOUGH    CONSTANT bigint := 10000;
-    FEW       CONSTANT bigint := 5000;   -- invoices that are asked one by one whether a search finds them
+    ENOUGH    CONSTANT bigint := 10000;    -- is counted
+    FEW       CONSTANT bigint := 5000;     -- are asked one by one without looking whether that is wise
+    SAMPLED   CONSTANT integer := 200;     -- are asked to find out
+    COMMON    CONSTANT numeric := 0.02;    -- of these found: it is
     PROBED    CONSTANT integer := CASE WHEN search IS NULL THEN 2000 ELSE 500 END;
     customer  bigint;
     seller    bigint;
@@ -186,9 +214,13 @@ DECLARE
     customers bigint[];
     days      date[];
     word      text := lower(search);
+    short     boolean := length(search) < 3;   -- so few letters are in almost every name: they find whole numbers, codes and words
     given     text[];   -- the filters there are, by what sales.invoice_count calls them
-    leader    text;
+    asks      text[];   -- what each asks of an invoice
+    leader    text := 'none';
     led       bigint;   -- how many invoices it lets through, when that was looked up
+    values_   integer;  -- how many its sources begin with
+    share     numeric;  -- of some of these that a search finds
     counted   text;     -- the filter whose counts are kept
     direction text := CASE WHEN descending THEN 'DESC' ELSE 'ASC' END;
     column_   text := CASE ordering WHEN 'created_by' THEN $s$coalesce(i.created_by, '')$s$ ELSE format('i.%I', ordering) END;
@@ -199,22 +231,16 @@ DECLARE
         ELSE format('(%s, i.id) %s (%s, $2)', column_, CASE WHEN descending THEN '<' ELSE '>' END, CASE ordering
             WHEN 'created_at' THEN $s$'epoch'::timestamptz + $1::bigint * interval '1 microsecond'$s$
             WHEN 'invoice_date' THEN '$1::date' ELSE '$1' END) END;
-    -- One or two letters are in almost every number and name; they find whole numbers and codes, and whole words of names.
-    in_number text := CASE WHEN length(word) > 2 THEN 'strpos(lower(i.invoice_no), $12) > 0' ELSE 'i.invoice_no IN ($12, upper($12))' END;
+    in_days   text := CASE WHEN coalesce(since, until) IS NULL THEN 'true' ELSE 'i.invoice_date BETWEEN $4 AND $5' END;
     -- OFFSET 0 keeps Postgres from gathering all items with these texts first.
     is_found  text := CASE WHEN search IS NULL THEN 'true' ELSE format($s$(%s OR i.customer_id = ANY ($11)
-        OR EXISTS (SELECT FROM sales.invoice_item t WHERE t.invoice_id = i.id AND t.text_key = ANY ($10) OFFSET 0))$s$, in_number) END;
-    in_days   text := CASE WHEN coalesce(since, until) IS NULL THEN 'true' ELSE 'i.invoice_date BETWEEN $4 AND $5' END;
-    filters   text;     -- what the others ask
-    leads     text;     -- what it asks
-    sources   text[];   -- FROM and WHERE; %s: = the value that the source begins with
-    begin_    text[];   -- which are these: a parameter that is an array; null: %s doesn't occur
-    whole     text;     -- all that the sources have, without order
-    found     bigint[];
+        OR EXISTS (SELECT FROM sales.invoice_item t WHERE t.invoice_id = i.id AND t.text_key = ANY ($10) OFFSET 0))$s$,
+        CASE WHEN short THEN 'lower(i.invoice_no) = $12' ELSE 'strpos(lower(i.invoice_no), $12) > 0' END) END;
+    filters   text;
     step      text;
-    cap       bigint;
     most      bigint;
     met       bigint;
+    found     bigint[];
     skip      bigint := 0;
 BEGIN
     count := 0;
@@ -249,18 +275,18 @@ BEGIN
         IF creators = '{}' THEN RETURN; END IF;
         authors := ARRAY(SELECT sales.author_key(name) FROM unnest(creators) AS name);
     END IF;
-    IF length(word) > 2 THEN
+    IF short THEN
+        texts := ARRAY(SELECT t.key FROM sales.item_text t
+                        WHERE strpos(' ' || lower(t.name) || ' ', ' ' || word || ' ') > 0 OR lower(t.item_code) = word);
+        customers := ARRAY(SELECT c.id FROM sales.customer c
+                            WHERE strpos(' ' || lower(c.name) || ' ', ' ' || word || ' ') > 0 OR lower(c.code) = word);
+    ELSIF search IS NOT NULL THEN
         texts := ARRAY(SELECT t.key FROM sales.item_text t
                         WHERE sales.pieces(t.name || E'\n' || t.item_code) @> sales.pieces(left(word, 40))
                           AND (strpos(lower(t.name), word) > 0 OR strpos(lower(t.item_code), word) > 0));
         customers := ARRAY(SELECT c.id FROM sales.customer c
                             WHERE sales.pieces(c.name || E'\n' || c.code) @> sales.pieces(left(word, 40))
                               AND (strpos(lower(c.name), word) > 0 OR strpos(lower(c.code), word) > 0));
-    ELSIF search IS NOT NULL THEN
-        texts := ARRAY(SELECT t.key FROM sales.item_text t
-                        WHERE strpos(' ' || lower(t.name) || ' ', ' ' || word || ' ') > 0 OR lower(t.item_code) = word);
-        customers := ARRAY(SELECT c.id FROM sales.customer c
-                            WHERE strpos(' ' || lower(c.name) || ' ', ' ' || word || ' ') > 0 OR lower(c.code) = word);
     END IF;
     IF in_days <> 'true' THEN
         since := coalesce(since, '4713-01-01 BC');   -- the first there is
@@ -268,13 +294,20 @@ BEGIN
     END IF;
 
     -- Who leads.
-    SELECT coalesce(array_agg(f.kind), '{}') INTO given
-      FROM (VALUES ('customer', customer IS NOT NULL), ('salesman', seller IS NOT NULL), ('user', owner IS NOT NULL),
-                   ('author', author IS NOT NULL), ('all', in_days <> 'true'), ('status', statuses IS NOT NULL)) AS f (kind, is_given)
+    SELECT coalesce(array_agg(f.kind), '{}'), coalesce(array_agg(f.ask), '{}') INTO given, asks
+      FROM (VALUES ('customer', customer IS NOT NULL, 'i.customer_id + 0 = $6'),
+                   ('salesman', seller IS NOT NULL, 'i.salesman_id + 0 = $7'),
+                   ('user', owner IS NOT NULL, 'i.created_user_id + 0 = $8'),
+                   ('author', author IS NOT NULL, $s$coalesce(i.created_by, '') || '' = ANY ($9)$s$),
+                   ('all', in_days <> 'true', 'i.invoice_date + 0 BETWEEN $4 AND $5'),
+                   ('status', statuses IS NOT NULL, $s$i.status || '' = ANY ($3)$s$),
+                   ('worker', person IS NOT NULL, $s$(
+                    EXISTS (SELECT FROM sales.picking_session s WHERE s.invoice_id = i.id AND s.picker_id + 0 = $13 AND s.picking_status <> 'CANCELLED')
+                    OR EXISTS (SELECT FROM sales.packing_session s WHERE s.invoice_id = i.id AND s.packer_id + 0 = $13 AND s.packing_status <> 'CANCELLED')
+                    OR EXISTS (SELECT FROM sales.delivery_session s WHERE s.invoice_id = i.id AND s.assigned_to + 0 = $13 AND s.delivery_status <> 'CANCELLED'))$s$)
+           ) AS f (kind, is_given, ask)
      WHERE f.is_given;
-    IF worker IS NOT NULL THEN
-        leader := 'worker';
-    ELSIF cardinality(given) > 1 OR given <> '{}' AND search IS NOT NULL THEN
+    IF cardinality(given) > 1 OR given <> '{}' AND search IS NOT NULL THEN
         SELECT f.kind, f.n INTO leader, led
           FROM (SELECT g.kind, CASE g.kind
                        WHEN 'customer' THEN sales.count_invoices('customer', ARRAY[customer])
@@ -282,119 +315,118 @@ BEGIN
                        WHEN 'user' THEN sales.count_invoices('user', ARRAY[owner])
                        WHEN 'author' THEN sales.count_invoices('author', authors)
                        WHEN 'all' THEN sales.count_invoices('all', '{0}', since, until)
+                       WHEN 'worker' THEN (SELECT coalesce(sum(t.n), 0) FROM sales.session_tally t
+                                            WHERE t.kind IN ('picking', 'packing', 'delivery') AND t.worker_id = person AND t.status <> 'CANCELLED')
                        -- Its index has none of the other columns, and statuses come in long runs: of last year all are DELIVERED.
                        ELSE 10 * sales.count_invoices('all', '{0}', NULL, NULL, statuses) END AS n
                   FROM unnest(given) AS g (kind)) f
          ORDER BY f.n LIMIT 1;
-    ELSE
+    ELSIF given <> '{}' THEN
         leader := given[1];
     END IF;
-    IF search IS NOT NULL AND worker IS NULL AND (leader IS NULL OR led > FEW) THEN
-        leader := 'search';
+    IF leader = 'all' THEN
+        days := ARRAY(SELECT DISTINCT c.day FROM sales.invoice_counted c
+                       WHERE c.kind = 'all' AND c.key = 0 AND c.day BETWEEN since AND until AND (statuses IS NULL OR c.status = ANY (statuses)));
     END IF;
-    leads := CASE leader WHEN 'customer' THEN 'i.customer_id = $6' WHEN 'salesman' THEN 'i.salesman_id = $7' WHEN 'user' THEN 'i.created_user_id = $8'
-        WHEN 'author' THEN $s$coalesce(i.created_by, '') %s$s$ WHEN 'all' THEN 'i.invoice_date %s' WHEN 'status' THEN 'i.status %s' ELSE 'true' END;
-    filters := concat_ws(' AND ', 'i.is_active', CASE WHEN leader <> 'search' THEN is_found END,
-        CASE WHEN customer IS NOT NULL AND leader <> 'customer' THEN 'i.customer_id + 0 = $6' END,
-        CASE WHEN seller IS NOT NULL AND leader <> 'salesman' THEN 'i.salesman_id + 0 = $7' END,
-        CASE WHEN owner IS NOT NULL AND leader <> 'user' THEN 'i.created_user_id + 0 = $8' END,
-        CASE WHEN author IS NOT NULL AND leader <> 'author' THEN $s$coalesce(i.created_by, '') || '' = ANY ($9)$s$ END,
-        CASE WHEN in_days <> 'true' AND leader <> 'all' THEN 'i.invoice_date + 0 BETWEEN $4 AND $5' END,
-        CASE WHEN statuses IS NOT NULL AND leader <> 'status' THEN $s$i.status || '' = ANY ($3)$s$ END);
-
-    -- The sources.
-    IF leader = 'worker' THEN
-        sources := ARRAY(SELECT format('sales.%1$s_session s JOIN sales.invoice i ON i.id = s.invoice_id
-                WHERE s.%1$s_status <> ''CANCELLED'' AND s.%2$s = $13', t.kind, t.who)
-              FROM (VALUES ('picking', 'picker_id'), ('packing', 'packer_id'), ('delivery', 'assigned_to')) AS t (kind, who));
-    ELSIF leader = 'search' THEN
-        sources := ARRAY['sales.invoice_item t JOIN sales.invoice i ON i.id = t.invoice_id WHERE t.text_key %s', 'sales.invoice i WHERE i.customer_id %s',
-            CASE WHEN length(word) < 3 THEN 'sales.invoice i WHERE ' || in_number
-                 -- What a quarter of the newest numbers have is soon found among the newest.
-                 WHEN (SELECT count(*) FROM (SELECT i.invoice_no FROM sales.invoice i ORDER BY i.id DESC LIMIT 400) i
-                        WHERE strpos(lower(i.invoice_no), word) > 0) > 100
-                      THEN '(SELECT * FROM sales.invoice ORDER BY id DESC) i WHERE ' || in_number
-                 -- OFFSET 0: one by one; Postgres, expecting a hundred, might walk over all instead.
-                 ELSE 'sales.invoices_numbered($12) AS n (id) CROSS JOIN LATERAL (SELECT * FROM sales.invoice WHERE id = n.id OFFSET 0) i WHERE true' END];
-        begin_ := '{$10,$11,NULL}';
-    ELSE
-        sources := ARRAY['sales.invoice i WHERE ' || leads];
-        begin_ := ARRAY[CASE leader WHEN 'author' THEN '$9' WHEN 'all' THEN '$14' WHEN 'status' THEN '$3' END];
-        IF leader = 'all' THEN
-            days := ARRAY(SELECT DISTINCT c.day FROM sales.invoice_counted c
-                           WHERE c.kind = 'all' AND c.key = 0 AND c.day BETWEEN since AND until AND (statuses IS NULL OR c.status = ANY (statuses)));
+    filters := concat_ws(' AND ', 'i.is_active', (SELECT string_agg(a.ask, ' AND ') FROM unnest(given, asks) AS a (kind, ask) WHERE a.kind <> leader));
+    IF search IS NOT NULL AND (led IS NULL OR led > FEW) THEN
+        values_ := CASE leader WHEN 'all' THEN cardinality(days) WHEN 'author' THEN cardinality(creators) WHEN 'status' THEN cardinality(statuses) ELSE 1 END;
+        most := ceil(SAMPLED::numeric / greatest(values_, 1));
+        EXECUTE format('SELECT count(*) FILTER (WHERE %2$s)::numeric / greatest(count(*), 1) FROM (%1$s) s JOIN sales.invoice i USING (id)',
+                       sales.first_of_sources(leader, short, filters || ' AND ' || CASE ordering WHEN 'id' THEN beyond ELSE 'true' END, direction), is_found)
+           INTO share
+          USING after_key, after_id, statuses, since, until, customer, seller, owner, creators, texts, customers, word, person, days, most;
+        -- Each day must give a page of its own.
+        IF share < greatest(COMMON, values_ * size / 100000.0) THEN
+            leader := 'search';
+            filters := concat_ws(' AND ', 'i.is_active', (SELECT string_agg(a.ask, ' AND ') FROM unnest(asks) AS a (ask)));
         END IF;
     END IF;
-    whole := (SELECT string_agg(format('(SELECT i.id, %s AS value FROM %s AND %s LIMIT $15)', column_,
-                                       format(s.source, '= ANY (' || s.values || ')'), filters), ' UNION ALL ')
-                FROM unnest(sources, begin_) AS s (source, values));
 
     IF NOT keyset THEN
         counted := coalesce((array_remove(array_remove(given, 'all'), 'status'))[1], 'all');
-        IF coalesce(search, worker) IS NULL AND given <@ ARRAY[counted, 'all', 'status'] AND NOT given @> '{customer,all}' THEN
+        IF search IS NULL AND given <@ ARRAY[counted, 'all', 'status'] AND counted <> 'worker' AND NOT given @> '{customer,all}' THEN
             count := sales.count_invoices(counted, CASE counted WHEN 'customer' THEN ARRAY[customer] WHEN 'salesman' THEN ARRAY[seller]
                 WHEN 'user' THEN ARRAY[owner] WHEN 'author' THEN authors ELSE '{0}' END, since, until, statuses);
         ELSE
-            cap := CASE WHEN page_asked IS NOT NULL THEN greatest(ENOUGH, page_asked * size + 1) END;
-            most := cap;
-            LOOP
-                EXECUTE format('SELECT count(*), array_agg(DISTINCT w.id ORDER BY w.id %s) FROM (%s) w', direction, whole) INTO met, found
-                  USING after_key, after_id, statuses, since, until, customer, seller, owner, creators, texts, customers, word, person, days, most, skip;
-                count := coalesce(cardinality(found), 0);
-                EXIT WHEN most IS NULL OR met < most OR count >= cap;
-                most := most * 2;   -- some were met more than once
-            END LOOP;
-            exact := cap IS NULL OR count < cap;
-            count := least(count, cap);
+            -- What a search alone finds is soon gathered, but for letters that every other number has.
+            counted := CASE WHEN given = '{}' AND (share < 0.5 OR 25 > (
+                SELECT count(*) FROM generate_series(0, 49) AS n CROSS JOIN LATERAL (
+                       SELECT i.invoice_no FROM sales.invoice i WHERE i.id >= n * (SELECT max(id) FROM sales.invoice) / 50 ORDER BY i.id LIMIT 1) i
+                 WHERE strpos(lower(i.invoice_no), word) > 0)) THEN 'search' ELSE leader END;
+            most := CASE WHEN search IS NULL THEN 5 * ENOUGH ELSE ENOUGH END + 1;
+            step := (SELECT string_agg(format('SELECT i.id, %s AS fits, row_number() OVER () AS n FROM (SELECT i.* FROM %s %s LIMIT $15) i',
+                                              filters || CASE counted WHEN 'search' THEN '' ELSE ' AND ' || is_found END,
+                                              format(s.source, '= ANY (' || s.begins || ')'),
+                                              CASE WHEN s.begins IS NULL THEN 'ORDER BY i.id DESC' END), ' UNION ALL ')
+                       FROM sales.invoice_sources(counted, short) s);
+            EXECUTE format('SELECT array_agg(DISTINCT w.id ORDER BY w.id %s) FILTER (WHERE w.fits), max(w.n) FROM (%s) w', direction, step)
+               INTO found, met
+              USING after_key, after_id, statuses, since, until, customer, seller, owner, creators, texts, customers, word, person, days, most, 0, most;
+            count := coalesce(cardinality(found), 0);
+            exact := coalesce(met, 0) < most AND count <= ENOUGH;
+            count := least(count, ENOUGH);
         END IF;
-        page := coalesce(page_asked, greatest(1, ceil(count / size::numeric)::bigint));
-        skip := (page - 1) * size;
-        ids := CASE WHEN page = 1 OR skip < count THEN '{}'::bigint[] END;
-        IF skip >= count THEN RETURN; END IF;
-        IF found IS NOT NULL AND exact AND ordering = 'id' THEN
-            ids := found[skip + 1:skip + size];
+        IF exact THEN
+            page := coalesce(page_asked, greatest(1, ceil(count / size::numeric)::bigint));
+        ELSIF page_asked IS NULL THEN
+            ids := NULL;
             RETURN;
         END IF;
+        skip := (page - 1) * size;
+        IF exact THEN
+            ids := CASE WHEN page = 1 OR skip < count THEN '{}'::bigint[] END;
+            IF skip >= count THEN RETURN; END IF;
+            IF found IS NOT NULL AND ordering = 'id' THEN
+                ids := found[skip + 1:skip + size];
+                RETURN;
+            END IF;
+        END IF;
     END IF;
+    most := size + 1;
 
-    IF skip < PROBED / 4 AND (keyset OR count > PROBED)
-       AND (ordering <> 'id' AND leader <> 'worker' OR leader = 'search' OR cardinality(days) > 100) THEN
+    IF skip < PROBED / 4 AND (keyset OR NOT exact OR count > PROBED)
+       AND (ordering <> 'id' AND (leader <> 'none' OR search IS NOT NULL) OR cardinality(days) > 20) THEN
         EXECUTE format($s$
             SELECT array_agg(p.id), array_agg(%1$s)
               FROM (SELECT i.id, %2$s AS value
                       FROM (SELECT i.* FROM sales.invoice i WHERE %3$s AND %4$s ORDER BY %5$s LIMIT %6$s) i
-                     WHERE %7$s AND %8$s AND %9$s ORDER BY %5$s LIMIT $15 OFFSET $16) p$s$,
+                     WHERE i.is_active AND %7$s AND %8$s ORDER BY %5$s LIMIT $15 OFFSET $16) p$s$,
                 key, column_, beyond, CASE WHEN ordering = 'invoice_date' THEN in_days ELSE 'true' END, in_order, PROBED,
-                format(leads, '= ANY (' || begin_[1] || ')'), filters, is_found)
+                coalesce(array_to_string(nullif(asks, '{}'), ' AND '), 'true'), is_found)
            INTO ids, keys
-          USING after_key, after_id, statuses, since, until, customer, seller, owner, creators, texts, customers, word, person, days,
-                size + keyset::integer, skip;
-        IF cardinality(ids) = size + keyset::integer THEN RETURN; END IF;
+          USING after_key, after_id, statuses, since, until, customer, seller, owner, creators, texts, customers, word, person, days, most, skip;
     END IF;
-
-    IF leader IS NULL OR given = '{all}' AND search IS NULL AND ordering = 'invoice_date' THEN
-        -- Deleted ones, which an index has, are left out without a look at each invoice.
-        step := format($s$SELECT i.id, %s AS value FROM sales.invoice i WHERE i.id NOT IN (SELECT d.id FROM sales.invoice d WHERE NOT d.is_active)
-                           AND %s AND %s ORDER BY %s LIMIT $15 OFFSET $16$s$, column_, in_days, beyond, in_order);
-    ELSIF ordering = 'id' AND cardinality(sources) = 1 AND begin_[1] IS NULL THEN
-        step := format('SELECT i.id, i.id AS value FROM %s AND %s AND %s ORDER BY i.id %s LIMIT $15 OFFSET $16', sources[1], filters, beyond, direction);
-    ELSIF ordering = 'id' THEN
-        step := (SELECT string_agg(format(
-                    CASE WHEN s.values IS NULL THEN '(SELECT i.id FROM %2$s AND %3$s AND %4$s ORDER BY i.id %5$s LIMIT $15 + $16)'
-                         -- An invoice may have items of two such texts.
-                         ELSE 'SELECT x.id FROM unnest(%1$s) AS one (value) CROSS JOIN LATERAL (
-                               SELECT DISTINCT i.id FROM %2$s AND %3$s AND %4$s ORDER BY i.id %5$s LIMIT $15 + $16) x' END,
-                    s.values, format(s.source, '= one.value'), filters, beyond, direction), ' UNION ALL ')
-                   FROM unnest(sources, begin_) AS s (source, values));
-        step := format('SELECT DISTINCT x.id, x.id AS value FROM (%s) x ORDER BY x.id %s LIMIT $15 OFFSET $16', step, direction);
-    ELSE
-        step := format('SELECT DISTINCT i.id, i.value FROM (%s) i WHERE %s ORDER BY i.value %s, i.id %3$s LIMIT $15 OFFSET $16',
-                       replace(whole, ' LIMIT $15', ''), replace(beyond, column_, 'i.value'), direction);
+    IF cardinality(ids) IS DISTINCT FROM most THEN
+        IF leader = 'none' OR given = '{all}' AND search IS NULL AND ordering = 'invoice_date' THEN
+            -- Deleted ones, which an index has, are left out without a look at each invoice.
+            step := format($s$SELECT i.id, %s AS value FROM sales.invoice i WHERE i.id NOT IN (SELECT d.id FROM sales.invoice d WHERE NOT d.is_active)
+                               AND %s AND %s AND %s ORDER BY %s LIMIT $15 OFFSET $16$s$, column_, in_days, is_found, beyond, in_order);
+        ELSIF ordering = 'id' AND leader IN ('customer', 'salesman', 'user') THEN
+            step := format('SELECT i.id, i.id AS value FROM %s AND %s AND %s AND %s ORDER BY i.id %s LIMIT $15 OFFSET $16',
+                           (SELECT s.source FROM sales.invoice_sources(leader, short) s), filters, is_found, beyond, direction);
+        ELSIF ordering = 'id' THEN
+            step := sales.first_of_sources(leader, short, format('%s AND %s AND %s', filters, CASE leader WHEN 'search' THEN 'true' ELSE is_found END, beyond), direction);
+            step := format('SELECT DISTINCT x.id, x.id AS value FROM (%s) x ORDER BY x.id %s LIMIT $15 OFFSET $16', replace(step, 'LIMIT $15', 'LIMIT $15 + $16'), direction);
+        ELSE
+            step := (SELECT string_agg(format('(SELECT i.id, %s AS value FROM %s AND %s AND %s OFFSET 0)', column_,
+                                              format(s.source, '= ANY (' || s.begins || ')'), filters, CASE leader WHEN 'search' THEN 'true' ELSE is_found END), ' UNION ALL ')
+                       FROM sales.invoice_sources(leader, short) s);
+            step := format('SELECT DISTINCT i.id, i.value FROM (%s) i WHERE %s ORDER BY i.value %s, i.id %3$s LIMIT $15 OFFSET $16',
+                           step, replace(beyond, column_, 'i.value'), direction);
+        END IF;
+        EXECUTE format('SELECT coalesce(array_agg(p.id), ''{}''), array_agg(%s) FROM (%s) p', key, step)
+           INTO ids, keys
+          USING after_key, after_id, statuses, since, until, customer, seller, owner, creators, texts, customers, word, person, days, most, skip, NULL::bigint;
     END IF;
-    EXECUTE format('SELECT coalesce(array_agg(p.id), ''{}''), array_agg(%s) FROM (%s) p', key, step)
-       INTO ids, keys
-      USING after_key, after_id, statuses, since, until, customer, seller, owner, creators, texts, customers, word, person, days,
-            size + keyset::integer, skip;
+    IF NOT keyset THEN
+        IF NOT exact THEN
+            -- The page knows whether it is the last one, and then how many there are.
+            exact := cardinality(ids) <= size AND (ids <> '{}' OR skip = 0);
+            count := CASE WHEN exact THEN skip + cardinality(ids) WHEN ids <> '{}' THEN greatest(count, skip + cardinality(ids)) ELSE count END;
+        END IF;
+        ids := CASE WHEN page = 1 OR ids <> '{}' THEN ids[1:size] END;
+    END IF;
 END $$;
 
 -- As migration 0013 has it, but numbers are found as above.
@@ -410,7 +442,7 @@ BEGIN
      WHERE s.kind = kind_ AND s.invoice_id IN (
            SELECT i.id FROM sales.invoice i WHERE short AND position(needle IN lower(i.invoice_no)) > 0
             UNION ALL
-           SELECT n.id FROM sales.invoices_numbered(needle) AS n (id) WHERE NOT short
+           SELECT n.id FROM sales.invoices_numbered(needle, NULL) AS n (id) WHERE NOT short
             UNION ALL
            SELECT i.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id
             WHERE (short OR operations.trigrams(sales.searched(c.name, c.email)) @> pieces)

@@ -160,7 +160,7 @@ SELECT start.count, start.page,
 
 -- name: find_invoices(statuses, start_date, end_date, customer, salesman, user, created_by, worker, search, ordering, descending, page, page_size, keyset, after_key, after_id) -> row
 -- The invoices that every given filter (not null) lets through: count and page as list_invoices has them, and whether that is exact; or
--- with `keyset` those after (after_key, after_id), and the key of the last one when more follow. See sales.find_invoices (migration 0016).
+-- with `keyset` those after (after_key, after_id), and the key of the last one when more follow. See sales.filter_invoices (migration 0016).
 SELECT found.count, found.exact, found.page,
        CASE WHEN found.ids IS NOT NULL THEN coalesce((
             SELECT json_agg(one.document ORDER BY listed.n)
@@ -168,7 +168,7 @@ SELECT found.count, found.exact, found.page,
              CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = listed.id OFFSET 0) one
             ), '[]')::text END AS results,
        cardinality(found.ids) > $13::integer AS more, found.keys[$13::integer] AS last_key, found.ids[$13::integer] AS last_id
-  FROM sales.find_invoices($1::text[], ($2::text)::date, ($3::text)::date, $4, $5, ($6::text)::uuid, $7, $8, $9, $10, $11, $12,
+  FROM sales.filter_invoices($1::text[], ($2::text)::date, ($3::text)::date, $4, $5, ($6::text)::uuid, $7, $8, $9, $10, $11, $12,
                            $13::integer, $14, $15, $16) found;
 
 -- name: fold_invoice_changes() -> value

@@ -166,7 +166,7 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade_and_is_fo
         )  # the upgrade changed nobody's invoice
         for search in ("otriv", "OLD-77", "lifecare"):
             found = await connection.fetchval(
-                "SELECT count FROM sales.find_invoices(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, $1, 'id', true, 1, 20, false, NULL, NULL)",
+                "SELECT count FROM sales.filter_invoices(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, $1, 'id', true, 1, 20, false, NULL, NULL)",
                 search,
             )
             assert found == (1 if search == "OLD-77" else 100), search

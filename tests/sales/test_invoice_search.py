@@ -6,11 +6,15 @@ import datetime
 import itertools
 import json
 import random
+import time
 import urllib.parse
 
 import pytest
 import tornado.httpclient
 import tornado.iostream
+
+from core.database import Limited
+from handlers.sales import invoice as invoice_module
 
 pytestmark = pytest.mark.gen_test(timeout=60)
 
@@ -239,6 +243,7 @@ async def test_empty_and_blank_filters_are_none(api, db, invoice):
     await db.execute("TRUNCATE sales.invoice CASCADE")
     made = (await api.import_invoice(invoice())).json["data"]["id"]
     for name in (
+        "status",
         "search",
         "start_date",
         "end_date",
@@ -388,18 +393,41 @@ async def test_a_deleted_invoice_is_found_by_no_filter(api, db, invoice):
 
 async def test_searches_leave_connections_for_everybody_else(app, api, invoice, monkeypatch):
     under_way, most = 0, 0
-    row = app.db.row
+    row = Limited.row
 
-    async def slow(sql, *args):
+    async def slow(self, sql, *args):
         nonlocal under_way, most
-        if "find_invoices" not in sql:
-            return await row(sql, *args)
         under_way += 1
         most = max(most, under_way)
         await asyncio.sleep(0.02)
         under_way -= 1
-        return await row(sql, *args)
+        return await row(self, sql, *args)
 
-    monkeypatch.setattr(app.db, "row", slow)
+    monkeypatch.setattr(Limited, "row", slow)
     answers = await asyncio.gather(*(api.get("/api/sales/invoices/?search=para") for _ in range(20)))
     assert {answer.status for answer in answers} == {200} and most == app.config.db_pool_size // 2
+
+
+async def test_a_search_that_takes_too_long_is_cancelled_and_the_next_in_turn_need_not_wait_for_ever(
+    api, db, monkeypatch, app
+):
+    row = Limited.row
+
+    async def long(self, sql, *args):
+        return await row(self, "SELECT pg_sleep(30), 'tradepost-test-search'")
+
+    monkeypatch.setattr(Limited, "row", long)
+    monkeypatch.setattr(invoice_module, "SEARCH_SECONDS", 0.4)
+    monkeypatch.setattr(invoice_module, "WAIT_SECONDS", 0.2)
+    began = time.monotonic()
+    answers = await asyncio.gather(*(api.get("/api/sales/invoices/?search=para") for _ in range(8)))
+    assert {answer.status for answer in answers} == {503} and time.monotonic() - began < 5
+    assert {answer.json["message"] for answer in answers} == {
+        "Too many are searching at the moment. Please try again.",
+        "The database is too busy at the moment. Please try again.",
+    }
+    assert all(answer.headers["Retry-After"] for answer in answers)
+    still = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%tradepost-test-search%' AND state = 'active' AND pid <> pg_backend_pid()"
+    assert await db.fetchval(still) == 0
+    monkeypatch.undo()
+    assert (await api.get("/api/sales/invoices/?search=para")).status == 200
