@@ -68,7 +68,7 @@ KEPT = {name for name, (asked, _) in FILTERS.items() if not {"search", "worker"}
 }  # fmt: skip
 # Of which more are looked at than are counted, and how many of them are counted at least.
 SURELY = {
-    "worker": ENOUGH, "worker and status": ENOUGH, "worker and days": 5000, "worker and search": 0, "number, all": 9000, "number, many": 0,
+    "worker": 9000, "worker and status": 9000, "worker and days": 5000, "worker and search": 0, "number, all": 9000, "number, many": 0,
     "item, all": 5000, "item and status": 0, "item and salesman": 0, "number and days": 0, "number and days, few": 0, "created_by and status": ENOUGH,
 }  # fmt: skip
 PARAMETERS = ("status", "start_date", "end_date", "customer", "salesman", "user", "created_by", "worker", "search")
