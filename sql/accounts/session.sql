@@ -41,9 +41,9 @@ SELECT account.id AS account_id, session.id AS session_id, session.refreshes, ex
               account.is_staff, account.is_superuser, '[]'::json AS groups) shown;
 
 -- name: get_caller(session_id) -> row
--- Of an inactive account also with its sessions revoked, so that its caller is told why.
+-- Of an inactive account also with its sessions revoked, so that its caller is told why. expires_at: never later than it does.
 SELECT a.id AS account_id, a.public_id::text AS public_id, s.id AS session_id, a.email, a.name, a.role, a.is_active, a.is_staff,
-       a.is_superuser, s.revoked_at IS NOT NULL AS is_revoked, extract(epoch FROM s.expires_at)::bigint AS expires_at
+       a.is_superuser, s.revoked_at IS NOT NULL AS is_revoked, floor(extract(epoch FROM s.expires_at))::bigint AS expires_at
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
  WHERE s.id = $1 AND s.expires_at > now();
 
