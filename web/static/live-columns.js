@@ -159,6 +159,7 @@ export class Columns {
     const { count, isExact, isMore } = this.#store.summary(status);
     const number = whole.format(count ?? list.childElementCount) + (isExact ? "" : "+");
     write(fields.count, number);
+    fields.count.classList.toggle("long", number.length > 5); // the title beside it must stay readable
     write(tabFields.count, number);
     fields.nothing.hidden = list.childElementCount > 0;
     fields.more.hidden = !isMore;
