@@ -221,7 +221,7 @@ DECLARE
     led       bigint;   -- how many invoices it lets through, when that was looked up
     values_   integer;  -- how many its sources begin with
     share     numeric;  -- of some of these that a search finds
-    counted   text;     -- the filter whose counts are kept
+    counted   text;     -- the filter whose counts are kept, or whose sources are counted
     direction text := CASE WHEN descending THEN 'DESC' ELSE 'ASC' END;
     column_   text := CASE ordering WHEN 'created_by' THEN $s$coalesce(i.created_by, '')$s$ ELSE format('i.%I', ordering) END;
     key       text := CASE ordering WHEN 'created_at' THEN '(extract(epoch FROM p.value) * 1000000)::bigint' ELSE 'p.value' END || '::text';
