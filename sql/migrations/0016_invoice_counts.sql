@@ -196,6 +196,7 @@ CREATE FUNCTION sales.filter_invoices(
   SET plan_cache_mode = force_custom_plan SET jit = off
   SET enable_seqscan = off    -- also right after many rows came, when the statistics don't know of them
   SET enable_hashagg = off    -- ids are told apart twice as fast by sorting
+  SET enable_mergejoin = off SET enable_hashjoin = off   -- they would walk over all invoices to the few of a rare text
   SET work_mem = '32MB' AS $$
 #variable_conflict use_variable
 DECLARE
@@ -412,9 +413,16 @@ BEGIN
     END IF;
     IF cardinality(ids) IS DISTINCT FROM most THEN
         IF leader = 'none' OR given = '{all}' AND search IS NULL AND ordering = 'invoice_date' THEN
+            IF NOT keyset AND exact AND skip > count / 2 THEN   -- it is nearer from the other end
+                most := least(size, count - skip);
+                skip := count - skip - most;
+                in_order := replace(replace(replace(in_order, 'DESC', 'asc'), 'ASC', 'DESC'), 'asc', 'ASC');
+            END IF;
             -- Deleted ones, which an index has, are left out without a look at each invoice.
-            step := format($s$SELECT i.id, %s AS value FROM sales.invoice i WHERE i.id NOT IN (SELECT d.id FROM sales.invoice d WHERE NOT d.is_active)
-                               AND %s AND %s AND %s ORDER BY %s LIMIT $15 OFFSET $16$s$, column_, in_days, is_found, beyond, in_order);
+            step := format($step$SELECT * FROM (
+                SELECT i.id, %s AS value FROM sales.invoice i WHERE i.id NOT IN (SELECT d.id FROM sales.invoice d WHERE NOT d.is_active)
+                   AND %s AND %s AND %s ORDER BY %s LIMIT $15 OFFSET $16) i ORDER BY i.value %6$s, i.id %6$s$step$,
+                column_, in_days, is_found, beyond, in_order, direction);
         ELSIF ordering = 'id' AND leader IN ('customer', 'salesman', 'user') THEN
             step := format('SELECT i.id, i.id AS value FROM %s AND %s AND %s AND %s ORDER BY i.id %s LIMIT $15 OFFSET $16',
                            (SELECT s.source FROM sales.invoice_sources(leader, short) s), filters, is_found, beyond, direction);
