@@ -420,7 +420,7 @@ async def test_the_demos_own_postgres_and_redis_are_started_anew_when_someone_ki
         os.kill(victim, signal.SIGKILL)
         began = time.monotonic()
         while (answer := await api.post("/api/sales/import/invoice/", invoice(), key=key)).status != 201:
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15  # a killed Postgres first repairs itself
             await asyncio.sleep(0.05)
         imported.append(answer)
     assert [await stream.invoice() for _ in imported[1:]]
