@@ -65,14 +65,16 @@ async def test_two_that_deadlock_both_succeed_in_the_end(pool, table, db, settin
         f"ALTER DATABASE {settings.database_url.split('@/')[1].split('?')[0]} SET deadlock_timeout = '50ms'"
     )
     await terminate_all(db)  # so that the pool's connections come up with it
-    tries = 0
+    tries, held = 0, asyncio.Barrier(2)
 
     async def both(first, second):
         async def work(tx):
             nonlocal tries
             tries += 1
+            is_first_try = tries <= 2
             await tx.none("UPDATE public.pot SET n = n + 1 WHERE id = $1", first)
-            await asyncio.sleep(0.1)
+            if is_first_try:
+                await held.wait()  # until each has what the other wants
             await tx.none("UPDATE public.pot SET n = n + 1 WHERE id = $1", second)
 
         await pool.transaction(work)
