@@ -205,10 +205,10 @@ def changed_settings() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def io_loop() -> Iterator[Any]:
     """One for the module, where pytest-tornado has one for each test: connections to Postgres live as long as their loop."""
-    loop = tornado.ioloop.IOLoop()
-    loop.make_current()
+    loop = tornado.ioloop.IOLoop(make_current=False)
+    asyncio.set_event_loop(loop.asyncio_loop)
     yield loop
-    loop.clear_current()
+    asyncio.set_event_loop(None)
     loop.close(all_fds=True)
 
 
