@@ -19,6 +19,7 @@ import asyncpg
 from core.problem import unavailable
 
 ACQUIRE_SECONDS = 0.8  # for a free connection, or a new one; then 503
+TURN_SECONDS = 2.0  # for a turn among limited statements; then 503
 STATEMENT_SECONDS = 30.0  # for one statement, then it is cancelled, with 503
 CANCEL_SECONDS = 2.0  # for Postgres to confirm that; then the connection is dropped
 SLOW_SECONDS, WATCH_SECONDS, SIGN_SECONDS = (
@@ -108,9 +109,9 @@ class Database:
 
         return await self.attempt(once)
 
-    def within(self, seconds: float) -> "Limited":
-        """The same, for statements that are cancelled sooner, with 503: those that strangers may ask for."""
-        return Limited(self, seconds)
+    def limited(self, *, most: int, seconds: float) -> "Limited":
+        """The same for what strangers may ask for: at most so many statements at once, each cancelled after so long; 503 then."""
+        return Limited(self, most, seconds)
 
     async def transaction(
         self, work: Callable[["Transaction"], Awaitable[Result]], *, seconds: float = STATEMENT_SECONDS
@@ -229,22 +230,34 @@ class Transaction:
 
 
 class Limited:
-    """Statements of which each is a transaction of its own, and may take so many seconds. Implements core.sql.Runner."""
+    """Statements that leave connections for all others. Each is a transaction of its own. Implements core.sql.Runner."""
 
-    def __init__(self, db: Database, seconds: float) -> None:
+    def __init__(self, db: Database, most: int, seconds: float) -> None:
         self._db, self._seconds = db, seconds
+        self._turns = asyncio.Semaphore(most)
 
     async def value(self, sql: str, *args: Any) -> Any:
-        return await self._db.attempt(lambda connection: Transaction(connection, self._seconds).value(sql, *args))
+        return await self._run("value", sql, args)
 
     async def row(self, sql: str, *args: Any) -> Any:
-        return await self._db.attempt(lambda connection: Transaction(connection, self._seconds).row(sql, *args))
+        return await self._run("row", sql, args)
 
     async def rows(self, sql: str, *args: Any) -> Any:
-        return await self._db.attempt(lambda connection: Transaction(connection, self._seconds).rows(sql, *args))
+        return await self._run("rows", sql, args)
 
     async def none(self, sql: str, *args: Any) -> None:
-        await self._db.attempt(lambda connection: Transaction(connection, self._seconds).none(sql, *args))
+        await self._run("none", sql, args)
+
+    async def _run(self, method: str, sql: str, args: tuple[Any, ...]) -> Any:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise unavailable(BUSY) from None
+        try:
+            return await self._db.attempt(lambda found: getattr(Transaction(found, self._seconds), method)(sql, *args))
+        finally:
+            self._turns.release()
 
 
 class _SignOfLife:

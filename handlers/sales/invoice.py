@@ -1,6 +1,5 @@
 """Invoices: import, list. Seed 000, sections 1 and 2."""
 
-import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -10,13 +9,13 @@ from core import keyset, paging, schema, sql
 from core.application import BODY_LIMIT
 from core.duties import Duty
 from core.handler import body
-from core.problem import Problem, invalid, unavailable
+from core.problem import Problem, invalid
 from handlers.sales import SalesHandler, public_read, signed_in_or_api_key
 
 STATUSES = ("PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "DISPATCHED", "DELIVERED")
 MOST_STATUSES = 20  # in one request, also of those there are not
 LONGEST = 320  # characters of a filter; more than any column holds
-SEARCH_SECONDS, WAIT_SECONDS = 3.0, 2.0  # for a filtered list, and for its turn; then 503
+SEARCH_SECONDS = 3.0  # for a filtered list; then 503
 ORDERS = ("id", "invoice_no", "invoice_date", "status", "created_by", "created_at")
 
 query = sql.load("sales/invoice")
@@ -53,21 +52,11 @@ class Invoices(SalesHandler):
     async def _find(self, filters: dict[str, Any], order: str, **place: Any) -> Any:
         nowhere = {"page": None, "keyset": False, "after_key": None, "after_id": None}
         # Anyone may search, also for what takes long: the warehouse's steps must always find a connection.
-        searches = self.application.shared.setdefault(
-            "searches", asyncio.Semaphore(max(1, self.config.db_pool_size // 2))
+        most = max(1, self.config.db_pool_size // 2)
+        searches = self.application.shared.setdefault("searches", self.db.limited(most=most, seconds=SEARCH_SECONDS))
+        return await query.find_invoices(
+            searches, **filters, ordering=order.lstrip("-"), descending=order.startswith("-"), **{**nowhere, **place}
         )
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await searches.acquire()
-        except TimeoutError:
-            raise unavailable("Too many are searching at the moment. Please try again.") from None
-        try:
-            return await query.find_invoices(
-                self.db.within(SEARCH_SECONDS),
-                **filters, ordering=order.lstrip("-"), descending=order.startswith("-"), **{**nowhere, **place},
-            )  # fmt: skip
-        finally:
-            searches.release()
 
     def _filters(self) -> dict[str, Any]:
         statuses = {status.replace("\0", "") for status in self.get_query_arguments("status")} - {""}

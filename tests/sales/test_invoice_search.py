@@ -13,7 +13,8 @@ import pytest
 import tornado.httpclient
 import tornado.iostream
 
-from core.database import Limited
+from core import database
+from core.database import Transaction
 from handlers.sales import invoice as invoice_module
 
 pytestmark = pytest.mark.gen_test(timeout=60)
@@ -391,9 +392,9 @@ async def test_a_deleted_invoice_is_found_by_no_filter(api, db, invoice):
         assert await listed_by_cursor(api, asked, 1) == [kept], asked
 
 
-async def test_searches_leave_connections_for_everybody_else(app, api, invoice, monkeypatch):
+async def test_searches_leave_connections_for_everybody_else(app, api, monkeypatch):
     under_way, most = 0, 0
-    row = Limited.row
+    row = Transaction.row
 
     async def slow(self, sql, *args):
         nonlocal under_way, most
@@ -403,29 +404,26 @@ async def test_searches_leave_connections_for_everybody_else(app, api, invoice, 
         under_way -= 1
         return await row(self, sql, *args)
 
-    monkeypatch.setattr(Limited, "row", slow)
+    monkeypatch.setattr(Transaction, "row", slow)
     answers = await asyncio.gather(*(api.get("/api/sales/invoices/?search=para") for _ in range(20)))
     assert {answer.status for answer in answers} == {200} and most == app.config.db_pool_size // 2
 
 
 async def test_a_search_that_takes_too_long_is_cancelled_and_the_next_in_turn_need_not_wait_for_ever(
-    api, db, monkeypatch, app
+    api, db, monkeypatch
 ):
-    row = Limited.row
+    row = Transaction.row
 
     async def long(self, sql, *args):
         return await row(self, "SELECT pg_sleep(30), 'tradepost-test-search'")
 
-    monkeypatch.setattr(Limited, "row", long)
+    monkeypatch.setattr(Transaction, "row", long)
     monkeypatch.setattr(invoice_module, "SEARCH_SECONDS", 0.4)
-    monkeypatch.setattr(invoice_module, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(database, "TURN_SECONDS", 0.2)
     began = time.monotonic()
     answers = await asyncio.gather(*(api.get("/api/sales/invoices/?search=para") for _ in range(8)))
     assert {answer.status for answer in answers} == {503} and time.monotonic() - began < 5
-    assert {answer.json["message"] for answer in answers} == {
-        "Too many are searching at the moment. Please try again.",
-        "The database is too busy at the moment. Please try again.",
-    }
+    assert {answer.json["message"] for answer in answers} == {database.BUSY}
     assert all(answer.headers["Retry-After"] for answer in answers)
     still = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%tradepost-test-search%' AND state = 'active' AND pid <> pg_backend_pid()"
     assert await db.fetchval(still) == 0
