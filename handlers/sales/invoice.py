@@ -28,7 +28,7 @@ class Invoices(SalesHandler):
         """200, newest first. page, page_size (20, at most 100), or cursor (empty: from the beginning; nothing is counted); filters: status
         (repeatable: any of them), start_date, end_date, customer (code), salesman (name or id), created_by, user, worker, search;
         ordering: one of ORDERS, `-` before it: descending. count_is_exact is there, false, where there may be more: then page=last is
-        none. 400 a filter or cursor that is none. 404 Invalid page."""
+        none. 400 a filter or cursor that is none; 404 Invalid page; 503 a filter takes too long, or too many are at it."""
         size = paging.requested(self, default=20, most=100).size
         filters, order = self._filters(), self._order()
         if "cursor" in self.request.query_arguments:
