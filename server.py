@@ -13,15 +13,18 @@ from pathlib import Path
 
 import asyncpg
 
-from core import installation, logs, migrations, settings, workers
+from core import logs, settings
+from core.data import migrations
 from core.duties import Duty
-from core.fanout import connect
-from core.home import HomeError
-from core.installation import Installation
-from core.process import Process, listener, serve
-from core.storage import open_storage
-from core.unprivileged import EmbeddedError
-from handlers import routes
+from core.embedded import installation
+from core.embedded.home import HomeError
+from core.embedded.installation import Installation
+from core.embedded.unprivileged import EmbeddedError
+from core.files.configured import open_storage
+from core.live.fanout import connect
+from core.run import workers
+from core.run.process import Process, listener, serve
+from handlers import areas
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
 from handlers.operations.health import VERSION
@@ -61,10 +64,10 @@ def command_serve(args: argparse.Namespace) -> int:
             await asyncio.to_thread(here.revive)
 
         def process() -> Process:
-            duties = [*routes.duties(), Duty(600, trim_logs)]
+            duties = [*areas.duties(), Duty(600, trim_logs)]
             if args.workers == 1:  # of several, none has the embedded services as its children
                 duties.append(Duty(1, revive))
-            return Process(config, routes.router(), routes.refusals(), duties, routes.listeners())
+            return Process(config, areas.router(), areas.refusals(), duties, areas.listeners())
 
         if args.workers == 1:
             return serve(process, bind(args), None, lambda: greet(args, here))
@@ -241,7 +244,7 @@ async def _check_storage(config: Settings) -> str:
 
 
 def command_routes(args: argparse.Namespace) -> int:
-    for path, handler in sorted(routes.router().routes):
+    for path, handler in sorted(areas.router().routes):
         by_access: dict[str, list[str]] = {}
         for method in handler.methods():
             by_access.setdefault(handler.access_to(method).says, []).append(method)

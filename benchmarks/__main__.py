@@ -12,7 +12,7 @@ from collections.abc import Callable
 from benchmarks import accounts, sales, start, streams, table, warehouse
 from benchmarks.installation import BenchmarkError, Installation, installed
 from benchmarks.plan import Plan
-from core.embedded_postgres import EmbeddedError
+from core.embedded.postgres import EmbeddedError
 
 BENCHMARKS: dict[str, Callable[[Installation, Plan], list[table.Row]]] = {
     "import": sales.imports,

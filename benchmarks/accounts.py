@@ -15,7 +15,7 @@ from benchmarks.installation import Installation, Server, run_coroutine
 from benchmarks.plan import Plan
 from benchmarks.sales import seed_invoices
 from benchmarks.table import Row
-from core import sql
+from core.data import sql
 
 PASSWORD = "benchmark-password"
 FEW, MANY = 1_000, 100_000  # accounts

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.installation import ROOT
-from core.process import BACKLOG
+from core.run.process import BACKLOG
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 1000\n\n"
 ANSWER = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"

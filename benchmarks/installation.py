@@ -19,10 +19,10 @@ from typing import IO, Any
 
 import asyncpg
 
-from core import migrations
-from core.embedded_postgres import EmbeddedPostgres, start_postgres
-from core.embedded_redis import EmbeddedRedis, start_redis
-from core.home import open_home
+from core.data import migrations
+from core.embedded.home import open_home
+from core.embedded.postgres import EmbeddedPostgres, start_postgres
+from core.embedded.redis import EmbeddedRedis, start_redis
 from handlers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

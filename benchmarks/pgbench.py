@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.installation import BenchmarkError, Installation
-from core.sql import Query
+from core.data.sql import Query
 
 CLIENTS, THREADS = 16, 2
 MISSING = "this wheel brings no pgbench, so there is no reference"

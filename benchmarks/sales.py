@@ -15,7 +15,7 @@ from benchmarks import load, pgbench
 from benchmarks.installation import IMPORT_KEY, BenchmarkError, Installation, Server
 from benchmarks.plan import Plan
 from benchmarks.table import Row
-from core import sql
+from core.data import sql
 
 CUSTOMERS, SALESMEN = 200, 20
 FEW, PAGE_SIZE = 200, 20

@@ -6,8 +6,8 @@ from time import perf_counter
 from benchmarks.installation import Installation, Server, environment
 from benchmarks.plan import Plan
 from benchmarks.table import Row
-from core.embedded_postgres import start_postgres
-from core.home import open_home
+from core.embedded.home import open_home
+from core.embedded.postgres import start_postgres
 
 START_SECONDS = 3  # the aim
 

@@ -12,7 +12,7 @@ from benchmarks.plan import Plan
 from benchmarks.readers import Reader, Readers, note_ids
 from benchmarks.sales import import_requests, seed_people
 from benchmarks.table import Row
-from core.streams import KEEP_ALIVE
+from core.live.streams import KEEP_ALIVE
 
 IDLE, LIVE, STORM, MISSED = 5000, 1000, 2000, 100  # streams; events that each of the storm has missed
 EVENT_PAUSE = bare.PAUSE

@@ -12,7 +12,7 @@ from benchmarks.installation import Installation, Server
 from benchmarks.plan import Plan
 from benchmarks.sales import seed_invoices
 from benchmarks.table import Row
-from core import sql
+from core.data import sql
 
 INVOICES, SESSIONS, WORKERS = 40_000, 100_000, 50
 STEP_RATIO, HISTORY_RATE, FLAT = 0.30, 300, 0.80  # the aims

@@ -32,7 +32,7 @@ async def every(duty: Duty, app: Any) -> None:
         try:
             await duty.work(app)
         except Problem:
-            pass  # the database is away, which core/database.py has said
+            pass  # the database is away, which core/data/database.py has said
         except Exception:
             log.exception("%s failed, it is tried again in %s s", duty.work.__name__, duty.seconds)
 

@@ -25,14 +25,15 @@ import tornado.httpclient
 import tornado.ioloop
 from tornado.httputil import HTTPHeaders
 
-from core import migrations, passwords
-from core.application import Application
-from core.embedded_postgres import EmbeddedPostgres, start_postgres
-from core.embedded_redis import EmbeddedRedis, start_redis
-from core.home import Home, HomeError, open_home
-from core.process import Process
-from core.process import http_server as make_http_server
-from handlers import routes
+from core import passwords
+from core.data import migrations
+from core.embedded.home import Home, HomeError, open_home
+from core.embedded.postgres import EmbeddedPostgres, start_postgres
+from core.embedded.redis import EmbeddedRedis, start_redis
+from core.http.application import Application
+from core.run.process import Process
+from core.run.process import http_server as make_http_server
+from handlers import areas
 from handlers.accounts import commands
 from handlers.settings import Settings
 
@@ -248,9 +249,9 @@ def process(
 ) -> Iterator[Process]:
     """One server process, open, in the test's event loop."""
     started = Process(
-        replace(settings, **changed_settings), routes.router(), routes.refusals(), routes.duties(), routes.listeners()
+        replace(settings, **changed_settings), areas.router(), areas.refusals(), areas.duties(), areas.listeners()
     )
-    # The connections carry no state (core/database.py), and what they have planned serves the next test as well.
+    # The connections carry no state (core/data/database.py), and what they have planned serves the next test as well.
     database = started.app.db
     config = started.config
     kind = (config.database_url, config.db_pool_size, config.db_statement_cache)

@@ -15,8 +15,8 @@ import bcrypt
 import pytest
 
 import server
-from core import migrations
-from handlers import routes
+from core.data import migrations
+from handlers import areas
 from handlers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,9 +93,9 @@ def test_the_version_is_one_line_and_the_routes_are_all_there():
     assert re.fullmatch(r"Tradepost [0-9]+\.[0-9]+\.[0-9]+\n", version.stdout)
     lines = listed.stdout.splitlines()
     assert listed.returncode == 0 and {line.split()[0] for line in lines} == {
-        route.path for route in routes.router().routes
+        route.path for route in areas.router().routes
     }
-    for path, handler in routes.router().routes:
+    for path, handler in areas.router().routes:
         own = [line for line in lines if line.split()[0] == path]
         for method in handler.methods():
             says = handler.access_to(method).says

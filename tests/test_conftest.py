@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from core.home import open_home
+from core.embedded.home import open_home
 from tests.conftest import FOLDER, each, sweep
 
 

@@ -1,16 +1,16 @@
 """Opening and closing accounts. Seed 001; contracts/sales.md, 3."""
 
-from core import sql
-from handlers.accounts import AccountsDialect
-from handlers.accounts.caller import ChangesCallers
-from handlers.accounts.roles import administrator, may_touch
+from core.data import sql
 from handlers.accounts.user import ids, lock, not_oneself, query
-from handlers.accounts.wrapped import told
-from handlers.api import ApiHandler
+from handlers.api.caller import ChangesCallers
+from handlers.api.dialects import StaffDialect
+from handlers.api.envelope import told
+from handlers.api.handler import ApiHandler
+from handlers.api.roles import administrator, may_touch
 
 
 class Activation(ChangesCallers, ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = administrator
     active, word = True, "activated"
 

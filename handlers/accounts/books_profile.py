@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from core import sql
-from core.handler import body
+from core.data import sql
+from core.http.handler import body
 from handlers.accounts import names
-from handlers.accounts.caller import ChangesCallers
-from handlers.accounts.roles import signed_in
-from handlers.api import ApiHandler, bad_token
-from handlers.books import BooksDialect
+from handlers.api.caller import ChangesCallers
+from handlers.api.dialects import BooksDialect
+from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.roles import signed_in
 
 query = sql.load("accounts/books_profile")
 

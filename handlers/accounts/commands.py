@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import asyncpg
 
-from core import passwords, schema, sql
-from core.database import Database
+from core import passwords
+from core.data import sql
+from core.data.database import Database
+from core.http import schema
 from handlers.accounts import menu_seed, password_rules
-from handlers.accounts.roles import ROLES
+from handlers.api.roles import ROLES
 from handlers.settings import Settings
 
 LONGEST_NAME = 150  # as the column
@@ -94,7 +96,7 @@ async def create(
     if len(name) > LONGEST_NAME:
         return f"The name must have at most {LONGEST_NAME} characters."
     policy = password_rules.BOOKS if config.password_policy == "strict" else password_rules.STAFF
-    wrong = password_rules.refusals(policy, password, (email, name)) if password is not None else []
+    wrong = password_rules.faults(policy, password, (email, name)) if password is not None else []
     if wrong:
         return " ".join(sentence.rstrip(".") + "." for sentence in wrong)
     hashed = passwords.hash_now(password, config.bcrypt_cost) if password is not None else None

@@ -1,12 +1,13 @@
 """Departments of the firm. Contracts/sales.md, 4 (seed 001)."""
 
-from core import keyset, paging, sql
-from core.handler import body
+from core.data import sql
+from core.http import keyset, paging
+from core.http.handler import body
 from core.problem import Problem, not_found
-from handlers.accounts import AccountsDialect
-from handlers.accounts.roles import administrator, of_the_firm
-from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, path_id, told, walked
-from handlers.api import ApiHandler
+from handlers.api.dialects import StaffDialect
+from handlers.api.envelope import CREATED, DETAIL, UPDATED, listed, path_id, told, walked
+from handlers.api.handler import ApiHandler
+from handlers.api.roles import administrator, of_the_firm
 
 query = sql.load("accounts/department")
 
@@ -14,7 +15,7 @@ firm_reads = {"GET": of_the_firm, "*": administrator}
 
 
 class Departments(ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = firm_reads
     forms = True
 
@@ -38,7 +39,7 @@ class Departments(ApiHandler):
 
 
 class Department(ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = firm_reads
     forms = True
 

@@ -1,14 +1,14 @@
 """What there is below /api/auth/."""
 
-from handlers.accounts import AccountsDialect
-from handlers.accounts.roles import signed_in
-from handlers.api import ApiHandler
+from handlers.api.dialects import StaffDialect
+from handlers.api.handler import ApiHandler
+from handlers.api.roles import signed_in
 
 COLLECTIONS = ("users", "job-titles", "departments")
 
 
 class StaffIndex(ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = signed_in
 
     async def get(self) -> None:

@@ -2,20 +2,21 @@
 
 from typing import Any
 
-from core import keyset, paging, sql
-from core.handler import body
+from core.data import sql
+from core.http import keyset, paging
+from core.http.handler import body
+from core.http.schema import is_uuid
 from core.problem import Problem, invalid, not_found
-from core.schema import is_uuid
-from handlers.accounts import AccountsDialect
 from handlers.accounts.department import firm_reads
-from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, path_id, told, walked
-from handlers.api import ApiHandler
+from handlers.api.dialects import StaffDialect
+from handlers.api.envelope import CREATED, DETAIL, UPDATED, listed, path_id, told, walked
+from handlers.api.handler import ApiHandler
 
 query = sql.load("accounts/job_title")
 
 
 class JobTitles(ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = firm_reads
     forms = True
 
@@ -44,7 +45,7 @@ class JobTitles(ApiHandler):
 
 
 class JobTitle(ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = firm_reads
     forms = True
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import asyncpg
 
-from core import sql
-from core.handler import body
+from core.data import sql
+from core.http.handler import body
 from core.problem import Problem, invalid, not_found
-from handlers.accounts import AccountsDialect
-from handlers.accounts.roles import administrator, may_touch, signed_in
-from handlers.accounts.wrapped import path_id, told
-from handlers.api import ApiHandler, bad_token
+from handlers.api.dialects import StaffDialect
+from handlers.api.envelope import path_id, told
+from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.roles import administrator, may_touch, signed_in
 
 query = sql.load("accounts/menu")
 
 
-class MenuDialect(AccountsDialect):
+class MenuDialect(StaffDialect):
     """Tells what is wrong in a list of ids by position, `{"menu_ids": {"0": [...]}}`, and of the list as a whole bare."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class MenuDialect(AccountsDialect):
 
 
 class OwnMenus(ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = signed_in
 
     async def get(self) -> None:
@@ -43,7 +43,7 @@ class OwnMenus(ApiHandler):
 
 
 class Menus(ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = administrator
 
     async def get(self) -> None:
@@ -52,7 +52,7 @@ class Menus(ApiHandler):
 
 
 class AccountMenus(ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = administrator
 
     async def get(self, id: str) -> None:

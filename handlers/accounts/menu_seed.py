@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from core import sql
-from core.database import Database
+from core.data import sql
+from core.data.database import Database
 from handlers.settings import Settings
 
 query = sql.load("accounts/menu")

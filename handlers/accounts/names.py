@@ -4,9 +4,9 @@ who let two share a username; nobody takes another's by themselves, who could th
 import re
 from typing import Any
 
-from core import sql
+from core.data import sql
+from core.http.schema import BLANKS
 from core.problem import invalid
-from core.schema import BLANKS
 
 SHORTEST_USERNAME, SHORTEST_COMPANY, SHORTEST_ADDRESS = 3, 2, 5  # letters
 SHORT = f"Username must be at least {SHORTEST_USERNAME} characters long."

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from core import sql
-from core.handler import body
+from core.data import sql
+from core.http.handler import body
+from core.http.throttle import Throttle, throttle, too_many
 from core.problem import Problem, invalid
-from core.throttle import Throttle, throttle, too_many
-from handlers.accounts import AccountsDialect, password_rules
-from handlers.accounts.caller import ChangesCallers
-from handlers.accounts.roles import signed_in
-from handlers.api import ApiHandler
-from handlers.books import BooksDialect
+from handlers.accounts import password_rules
+from handlers.api.caller import ChangesCallers
+from handlers.api.dialects import BooksDialect, StaffDialect
+from handlers.api.handler import ApiHandler
+from handlers.api.roles import signed_in
 
 FAILURES, WINDOW = 10, 300  # wrong old passwords for one account, from wherever, within so many seconds
 
@@ -62,7 +62,7 @@ class PasswordHandler(ChangesCallers, ApiHandler):
 
 
 class StaffPassword(PasswordHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     policy = password_rules.STAFF
     refusal = ("Password verification failed", "Wrong password")
 

@@ -30,12 +30,12 @@ def check(
 ) -> None:
     """Raises Problem 400 with what is wrong with a new password. about: e-mail and names of the person, which it must not be
     like; they count for the books policy: of a MEMBER whichever way they take, and of all with PASSWORD_POLICY=strict."""
-    wrong = refusals(BOOKS if role == "MEMBER" or config.password_policy == "strict" else policy, password, about)
+    wrong = faults(BOOKS if role == "MEMBER" or config.password_policy == "strict" else policy, password, about)
     if wrong:
         raise invalid({field: wrong})
 
 
-def refusals(policy: str, password: str, about: Iterable[str | None] = ()) -> list[str]:
+def faults(policy: str, password: str, about: Iterable[str | None] = ()) -> list[str]:
     """What is wrong with it, one sentence each."""
     wrong = []
     if len(password) < SHORTEST[policy]:

@@ -1,18 +1,19 @@
 """One's own account, as seeds 001 and 004 both document it under /api/auth/users/me/."""
 
-from core import sql
-from core.handler import body
-from handlers.accounts import AccountsDialect, user
-from handlers.accounts.caller import ChangesCallers
-from handlers.accounts.roles import signed_in
-from handlers.accounts.wrapped import told
-from handlers.api import ApiHandler, bad_token
+from core.data import sql
+from core.http.handler import body
+from handlers.accounts import user
+from handlers.api.caller import ChangesCallers
+from handlers.api.dialects import StaffDialect
+from handlers.api.envelope import told
+from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.roles import signed_in
 
 query = sql.load("accounts/user")
 
 
 class OwnAccount(ChangesCallers, ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = signed_in
     forms = True
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from core import sql
+from core.data import sql
 from core.duties import Duty
 from core.problem import not_found
-from handlers.accounts.caller import ChangesCallers
-from handlers.accounts.roles import signed_in
-from handlers.pos import PosHandler
+from handlers.api.caller import ChangesCallers
+from handlers.api.handler import PosHandler
+from handlers.api.roles import signed_in
 
 KEPT_DAYS = 30  # after their end, so that one can still look up what a session was
 REMOVED_AT_ONCE = 1000  # in one statement of some 20 ms

@@ -3,14 +3,13 @@
 import json
 from typing import Any
 
-from core import sql
-from core.handler import body
+from core.data import sql
+from core.http.handler import body
 from core.problem import not_found
 from handlers.accounts import names, password_rules
-from handlers.accounts.caller import ChangesCallers
-from handlers.accounts.roles import ROLES, STRANGERS, administrator, may_give, may_touch, signed_in
-from handlers.api import bad_token
-from handlers.pos import PosHandler
+from handlers.api.caller import ChangesCallers
+from handlers.api.handler import PosHandler, bad_token
+from handlers.api.roles import ROLES, STRANGERS, administrator, may_give, may_touch, signed_in
 
 OF_THE_FIRM = [role for role in ROLES if role not in STRANGERS]
 ABOUT = ("email", "username", "first_name", "last_name")  # what a password must not be like

@@ -4,15 +4,15 @@ import json
 import time
 from typing import Any
 
-from core import sql
 from core.access import public
-from core.handler import body
+from core.data import sql
+from core.http.handler import body
+from core.http.throttle import Throttle, source, throttle, too_many
 from core.problem import Problem
-from core.throttle import Throttle, source, throttle, too_many
 from core.tokens import TokenError
-from handlers.accounts import AccountsDialect
-from handlers.accounts.caller import callers, is_session_id
-from handlers.api import ApiHandler
+from handlers.api.caller import callers, is_session_id
+from handlers.api.dialects import StaffDialect
+from handlers.api.handler import ApiHandler
 
 FAILURES, WINDOW = 10, 300  # sign-ins that may fail for one account from one address, within so many seconds
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="api"'}  # with each 401 (RFC 9110, 15.5.2)
@@ -98,7 +98,7 @@ class GivesTokens(ApiHandler):
 
 
 class SignIn(GivesTokens):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
 
     @body("accounts/sign_in")
     async def post(self) -> None:
@@ -123,7 +123,7 @@ class StaffRefresh(GivesTokens):
     """Seeds 001 and 004: answers both tokens. The first refresh token stays good as long as its session, for real clients go on
     using it; with REFRESH_TOKEN_ROTATION=strict each is good for one renewal."""
 
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
 
     @body("accounts/refresh")
     async def post(self) -> None:

@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
-from core import schema, sql
+from core.data import sql
+from core.http import schema
+from core.http.throttle import source, throttle, too_many
 from core.problem import Problem, invalid
-from core.throttle import source, throttle, too_many
 from handlers.accounts import names, password_rules
 from handlers.accounts.sign_in import GivesTokens
-from handlers.books import BooksDialect
+from handlers.api.dialects import BooksDialect
 
 EMAIL_TAKEN = "A user with this email already exists."
 SIGN_UP = schema.load("accounts/sign_up")
@@ -73,7 +74,7 @@ def _check(sent: dict[str, Any]) -> None:
     wrong = {
         "username": names.username_refusals(username),
         **names.company_refusals(sent),
-        "password": password_rules.refusals(password_rules.BOOKS, password, about),
+        "password": password_rules.faults(password_rules.BOOKS, password, about),
         "password_confirm": ["Passwords don't match"] if sent.get("password_confirm", password) != password else [],
     }
     if any(wrong.values()):

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from core import schema, sql
 from core.access import Access
-from core.handler import body
+from core.data import sql
+from core.http import schema
+from core.http.handler import body
 from core.problem import Problem, not_signed_in
 from core.tokens import TokenError
-from handlers.accounts import AccountsDialect
-from handlers.accounts.caller import ChangesCallers, find_caller
 from handlers.accounts.sign_in import GivesTokens, bad_refresh, is_strict, refresh_claims
-from handlers.api import ApiHandler, bad_token
-from handlers.books import BooksDialect
+from handlers.api.caller import ChangesCallers, find_caller
+from handlers.api.dialects import BooksDialect, StaffDialect
+from handlers.api.handler import ApiHandler, bad_token
 
 LOGOUT = schema.load("accounts/token_logout")
 
@@ -74,7 +74,7 @@ class Blacklist(ChangesCallers, GivesTokens):
 
 
 class SignOut(ChangesCallers, ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = signed_in_or_refresh_token
 
     async def post(self) -> None:

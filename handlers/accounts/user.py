@@ -6,15 +6,17 @@ from typing import Any
 
 import asyncpg
 
-from core import images, keyset, paging, schema, sql
 from core.access import Access
+from core.data import sql
+from core.files import images, media
+from core.http import keyset, paging, schema
 from core.problem import Problem, forbidden, invalid, not_found
-from handlers.accounts import AccountsDialect, names, password_rules, sign_up
-from handlers.accounts.caller import ChangesCallers
-from handlers.accounts.roles import ROLES, administers, administrator, may_give, may_give_flag, may_touch, signed_in
-from handlers.accounts.wrapped import CREATED, DETAIL, UPDATED, listed, told, walked
-from handlers.api import ApiHandler, bad_token
-from handlers.operations import media
+from handlers.accounts import names, password_rules, sign_up
+from handlers.api.caller import ChangesCallers
+from handlers.api.dialects import StaffDialect
+from handlers.api.envelope import CREATED, DETAIL, UPDATED, listed, told, walked
+from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.roles import ROLES, administers, administrator, may_give, may_give_flag, may_touch, signed_in
 
 IDS = ("id", "user_id", "date_joined")  # all one order
 # What a list can be ordered by. Each has an index; by several at once, Postgres sorts those that are alike in the first.
@@ -52,7 +54,7 @@ def _administrator_unless_a_stranger(handler: Any) -> None:
 
 
 class Users(ChangesCallers, ApiHandler):
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = {
         "POST": Access(
             "anyone, who signs up; signed in: area administration, or is_staff", _administrator_unless_a_stranger
@@ -95,7 +97,7 @@ class Users(ChangesCallers, ApiHandler):
         if wrong := names.company_refusals(self.body):
             raise invalid(wrong)
         hashed = await password_hash(self, self.body)
-        key = await media.store(self, await images.submitted(self, "avatar"))
+        key = await media.store(self.application, await images.submitted(self, "avatar"))
 
         async def make(db: sql.Runner) -> asyncpg.Record:
             await self.confirm(db)
@@ -115,7 +117,7 @@ class Users(ChangesCallers, ApiHandler):
 class User(ChangesCallers, ApiHandler):
     """{id} is the uuid of seed 001, or the number of seed 004."""
 
-    dialect = AccountsDialect()
+    dialect = StaffDialect()
     access = signed_in
     forms = True
 
@@ -214,7 +216,7 @@ async def _change(
     hashed: str | None,
     allow: Callable[[sql.Runner, asyncpg.Record], Awaitable[None]],
 ) -> str:
-    key = await media.store(handler, await images.submitted(handler, "avatar"))
+    key = await media.store(handler.application, await images.submitted(handler, "avatar"))
 
     async def apply(db: sql.Runner) -> tuple[asyncpg.Record, str | None]:
         user = await query.lock_user(db, **which)

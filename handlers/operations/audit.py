@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from core import keyset, paging, schema, sql
+from core.data import sql
+from core.http import keyset, paging, schema
 from core.problem import invalid
-from handlers.accounts.roles import may_enter
-from handlers.api import ApiHandler
-from handlers.operations import OperationsDialect
+from handlers.api.dialects import OperationsDialect
+from handlers.api.handler import ApiHandler
+from handlers.api.roles import may_enter
 
 MOST = 100  # entries a page
 LONGEST = 320  # characters of a filter

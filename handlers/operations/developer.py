@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from core import sql
 from core.access import public
-from core.database import BUSY, Transaction
+from core.data import sql
+from core.data.database import BUSY, Transaction
 from core.dialect import Dialect
-from core.handler import body
+from core.http.handler import body
 from core.problem import Problem, unavailable
-from handlers.accounts.caller import ChangesCallers
-from handlers.accounts.roles import may_enter
-from handlers.api import ApiHandler, bad_token
-from handlers.pages import Page
+from handlers.api.caller import ChangesCallers
+from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.page import Page
+from handlers.api.roles import may_enter
 
 LOCK_SECONDS = 10  # to wait for a table in use; meanwhile everybody else waits for it too
 STATEMENT_SECONDS = 600  # for one statement: a table may hold millions

@@ -4,10 +4,10 @@ import platform
 import time
 from datetime import UTC, datetime
 
-from core import sql
 from core.access import public
+from core.data import sql
 from core.problem import Problem
-from handlers.operations import OperationsHandler
+from handlers.api.handler import OperationsHandler
 
 VERSION = "1.0.0"  # of the API, in seeds 002 and 004
 COUNTS_SECONDS = 30  # counts may be that old: monitors call every second

@@ -1,7 +1,7 @@
 """GET /api/: what is here. Seeds 001 (API Root) and 004."""
 
 from core.access import public
-from handlers.operations import OperationsHandler
+from handlers.api.handler import OperationsHandler
 from handlers.operations.health import VERSION
 
 

@@ -4,20 +4,10 @@ import hmac
 from typing import Any
 
 from core.access import Access
-from core.dialect import Dialect
-from core.problem import Problem, not_signed_in
-from handlers.accounts.roles import may_enter
-from handlers.api import ApiHandler
-
-
-class SalesDialect(Dialect):
-    """`{success, status_code, message, errors}` as seed 000 shows; `detail` beside the message where clients read that first."""
-
-    def body(self, problem: Problem) -> dict[str, Any]:
-        whole = {"success": False, "status_code": problem.status, "message": problem.message}
-        if problem.fields is not None:
-            return {**whole, "errors": problem.fields}
-        return {**whole, "detail": problem.message, **problem.extra}
+from core.problem import not_signed_in
+from handlers.api.dialects import SalesDialect
+from handlers.api.handler import ApiHandler, NotFound
+from handlers.api.roles import may_enter
 
 
 class SalesHandler(ApiHandler):
@@ -45,3 +35,10 @@ def _is_key(given: str, key: str) -> bool:
 
 public_read = Access("anyone (SALES_PUBLIC_READ=false: signed in, area sales)", _read)
 signed_in_or_api_key = Access("signed in, area sales; or X-API-KEY", _import)
+
+
+class NotFoundInSales(NotFound):
+    dialect = SalesHandler.dialect
+
+
+fallbacks = [("/api/sales/", NotFoundInSales)]

@@ -1,7 +1,7 @@
 """The invoice board: the page that people watch invoices on."""
 
 from core.access import public
-from handlers.pages import Page
+from handlers.api.page import Page
 
 
 class Board(Page):

@@ -1,9 +1,10 @@
 """Delivery: start, complete, cancel. Seed 001; contracts/sales.md, 5."""
 
-from core import schema, sql
-from core.handler import body
+from core.data import sql
+from core.http import schema
+from core.http.handler import body
+from core.http.schema import BLANKS
 from core.problem import invalid
-from core.schema import BLANKS
 from handlers.sales.workflow import WORKER_GONE, Cancellation, Step, refuse_gone
 
 EXISTS = "Delivery session already exists for this invoice."

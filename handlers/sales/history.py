@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from core import keyset, paging, schema, sql
+from core.data import sql
 from core.duties import Duty
-from handlers.accounts.roles import may_enter
+from core.http import keyset, paging, schema
+from handlers.api.roles import may_enter
 from handlers.sales import SalesHandler
 
 MOST = 100  # sessions a page

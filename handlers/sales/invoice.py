@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from core import keyset, paging, schema, sql
-from core.application import BODY_LIMIT
+from core.data import sql
 from core.duties import Duty
-from core.handler import body
+from core.http import keyset, paging, schema
+from core.http.application import BODY_LIMIT
+from core.http.handler import body
 from core.problem import Problem, invalid
 from handlers.sales import SalesHandler, public_read, signed_in_or_api_key
 

@@ -6,13 +6,14 @@ Changes answer the invoice as GET shows it, and its new ETag. With If-Match, a c
 
 from typing import Any
 
-from core import schema, sql
-from core.application import BODY_LIMIT
-from core.database import Transaction
-from core.handler import body
+from core.data import sql
+from core.data.database import Transaction
+from core.http import schema
+from core.http.application import BODY_LIMIT
+from core.http.handler import body
+from core.http.schema import BLANKS
 from core.problem import Problem, invalid, not_found
-from core.schema import BLANKS
-from handlers.accounts.roles import invoicing
+from handlers.api.roles import invoicing
 from handlers.sales import SalesHandler, public_read
 
 MOST_ITEMS = 10_000  # of an invoice, as an import may bring

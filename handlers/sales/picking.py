@@ -1,7 +1,7 @@
 """Picking: start, complete, cancel; what a picker is at. Seed 001; contracts/sales.md, 5."""
 
-from core import sql
-from core.handler import body
+from core.data import sql
+from core.http.handler import body
 from handlers.sales.workflow import WORKER_GONE, ActiveTask, Cancellation, Step, refuse_busy, refuse_gone
 
 EXISTS = "Picking session already exists for this invoice."

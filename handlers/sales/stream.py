@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from core import sql
+from core.data import sql
 from core.duties import Duty
-from core.events import Wanted
+from core.live.events import Wanted
 from handlers.sales import SalesHandler, public_read
 
 MOST_FILTERS = 20  # of one kind in one request; there are seven statuses

@@ -8,14 +8,14 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-from core import schema
+from core.data.sql import Query
+from core.http import schema
+from core.http.schema import BLANKS
 from core.problem import Problem, invalid
-from core.schema import BLANKS
-from core.sql import Query
-from handlers.accounts.caller import Caller
-from handlers.accounts.roles import administers, may_enter
-from handlers.accounts.wrapped import told
-from handlers.api import bad_token
+from handlers.api.caller import Caller
+from handlers.api.envelope import told
+from handlers.api.handler import bad_token
+from handlers.api.roles import administers, may_enter
 from handlers.sales import SalesHandler
 
 NO_USER = "User not found. Please scan a valid email."

@@ -20,14 +20,15 @@ import pytest
 import tornado.httpclient
 from moto.server import ThreadedMotoServer
 
-from core import migrations
-from core.database import Database
-from core.home import open_home
+from core.data import migrations
+from core.data.database import Database
+from core.embedded.home import open_home
+from core.files import media
+from core.files.configured import open_storage
+from core.files.storage import LocalStorage
 from core.passwords import hash_now
 from core.problem import Problem
 from core.settings import read as read_settings
-from core.storage import LocalStorage, open_storage
-from handlers.operations import media
 from handlers.settings import Settings
 from tests.conftest import PASSWORD, Api, run_apart
 from tests.core.test_images import picture
@@ -43,7 +44,7 @@ NEW = "Rosebud-1941"
 PICTURE = picture("PNG", (60, 40))
 CONNECTIONS, ROUNDS = 12, 1
 SECONDS = 1.2  # of everybody at once
-BELIEVED = 0.09  # seconds for which a caller may be believed (handlers/accounts/caller.py)
+BELIEVED = 0.09  # seconds for which a caller may be believed (handlers/api/caller.py)
 BUCKET = "media-of-faults"
 ENV = {"BCRYPT_COST": "4", "DEVELOPER_OPTIONS": "true", "SIGN_UPS_PER_HOUR": "1000000", "SECRET_KEY": SECRET}
 _numbers = itertools.count(1)
@@ -463,7 +464,7 @@ async def test_a_process_killed_while_it_writes_a_file_leaves_nothing_that_the_d
     key = f"avatars/2025/01/18/{os.urandom(16).hex()}.png"
     await base.execute("INSERT INTO operations.media_file (key, unused_from) VALUES ($1, now())", key)
     script = (
-        "import asyncio, os, sys; from pathlib import Path; from core.storage import LocalStorage\n"
+        "import asyncio, os, sys; from pathlib import Path; from core.files.storage import LocalStorage\n"
         "os.fsync = lambda descriptor: os.stat(descriptor).st_size == 4 and os.kill(os.getpid(), 9)\n"
         "asyncio.run(LocalStorage(Path(sys.argv[1]), 'secret').put(sys.argv[2], b'data', 'image/png'))"
     )

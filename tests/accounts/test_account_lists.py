@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 
-from core import sql
+from core.data import sql
 from handlers.accounts import user
 from tests.conftest import each
 

@@ -9,11 +9,11 @@ import pytest
 import tornado.httpclient
 import tornado.testing
 
-from core.events import EventLog
-from core.process import Process
-from core.process import http_server as make_http_server
-from handlers import routes
-from handlers.accounts.caller import MOST_REMEMBERED, Callers, query
+from core.live.events import EventLog
+from core.run.process import Process
+from core.run.process import http_server as make_http_server
+from handlers import areas
+from handlers.api.caller import MOST_REMEMBERED, Callers, query
 from tests.conftest import PASSWORD, Api
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -26,7 +26,7 @@ ME = "/api/auth/users/me/"
 def other(io_loop, settings, changed_settings):
     """A client of a second process on the same database."""
     process = Process(
-        replace(settings, **changed_settings), routes.router(), routes.refusals(), routes.duties(), routes.listeners()
+        replace(settings, **changed_settings), areas.router(), areas.refusals(), areas.duties(), areas.listeners()
     )
     io_loop.run_sync(process.open)
     server = make_http_server(process.app)
@@ -179,7 +179,7 @@ async def test_a_change_heard_while_a_caller_is_being_read_is_not_lost(app, api,
 async def test_when_the_log_went_back_nothing_is_remembered(app, api, sign_in, lookups):
     token = (await sign_in("PICKER"))["access"]
     await warm(api, token)
-    for hear in routes.listeners()["accounts.changed"]:
+    for hear in areas.listeners()["accounts.changed"]:
         hear(app, None)
     before = len(lookups)
     assert (await api.get(ME, token=token)).status == 200

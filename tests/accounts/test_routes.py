@@ -8,10 +8,10 @@ import time
 import pytest
 
 from core.access import Access
-from core.handler import METHODS, Handler
-from handlers import routes
-from handlers.accounts.roles import ROLES
-from handlers.api import ApiHandler
+from core.http.handler import METHODS, Handler
+from handlers import areas
+from handlers.api.handler import ApiHandler
+from handlers.api.roles import ROLES
 from tests.conftest import EventStream
 
 pytestmark = pytest.mark.gen_test(timeout=60)
@@ -53,7 +53,7 @@ AREAS = {
     "developer": {"SUPERADMIN"},
 }
 # Those that end the caller's own session come last.
-ROUTES = sorted(routes.router().routes, key=lambda route: "logout" in route.path)
+ROUTES = sorted(areas.router().routes, key=lambda route: "logout" in route.path)
 SAMPLES = {"": "nothing", "int": "999999999", "path": "nothing.css"}
 DENIED = (401, 403)
 

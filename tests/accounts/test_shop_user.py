@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from core import schema
-from handlers.accounts.roles import ROLES, STRANGERS
+from core.http import schema
+from handlers.api.roles import ROLES, STRANGERS
 from tests.conftest import each
 
 pytestmark = pytest.mark.gen_test(timeout=30)

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from handlers.accounts.roles import ROLES, rank
+from handlers.api.roles import ROLES, rank
 from tests.conftest import PASSWORD, each
 
 pytestmark = pytest.mark.gen_test(timeout=30)

@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from core import database
-from core.database import Database
+from core.data import database
+from core.data.database import Database
 from core.problem import Problem
 from tests.core.test_handler import with_trigger
 

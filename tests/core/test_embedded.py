@@ -15,10 +15,11 @@ import asyncpg
 import pytest
 import redis
 
-from core import embedded_redis, unprivileged
-from core.embedded_postgres import EmbeddedError, start_postgres
-from core.embedded_redis import start_redis
-from core.home import open_home
+from core.embedded import redis as embedded_redis
+from core.embedded import unprivileged
+from core.embedded.home import open_home
+from core.embedded.postgres import EmbeddedError, start_postgres
+from core.embedded.redis import start_redis
 
 REPOSITORY = Path(__file__).parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about what root gives up")
@@ -79,9 +80,9 @@ def start_in_a_server(home, statement):
     """A server process that runs the statement over the home (named `home` in it), says so, and waits to be killed."""
     script = f"""
 from pathlib import Path
-from core.embedded_postgres import start_postgres
-from core.embedded_redis import start_redis
-from core.home import open_home
+from core.embedded.postgres import start_postgres
+from core.embedded.redis import start_redis
+from core.embedded.home import open_home
 home = open_home(Path({str(home)!r}))
 service = {statement}
 print(service.pid, flush=True)

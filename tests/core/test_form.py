@@ -5,12 +5,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from core import images
 from core.access import public
-from core.handler import Handler
-from core.router import Router
-from core.schema import Schema
-from handlers import routes
+from core.files import images
+from core.http.handler import Handler
+from core.http.router import Router
+from core.http.schema import Schema
+from handlers.api.handler import NotFound
 from tests.conftest import BOUNDARY
 from tests.core.test_images import picture
 
@@ -61,7 +61,7 @@ class JsonOnly(Handler):
 
 @pytest.fixture(autouse=True)
 def handlers(app):
-    app.router = Router([("/form/", Form), ("/json/", JsonOnly)], [("", routes.Nowhere)])
+    app.router = Router([("/form/", Form), ("/json/", JsonOnly)], [("", NotFound)])
 
 
 async def sent(api, **form):

@@ -10,8 +10,8 @@ from ipaddress import ip_network
 import pytest
 
 from core import logs
-from core.application import BODY_LIMIT
-from core.handler import JSON_LIMIT
+from core.http.application import BODY_LIMIT
+from core.http.handler import JSON_LIMIT
 from tests.conftest import IMPORT_KEY
 
 pytestmark = pytest.mark.gen_test(timeout=20)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.home import HomeError, open_home
+from core.embedded.home import HomeError, open_home
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 @pytest.fixture
 def holder(tmp_path):
     """Another process that has the home tmp_path/home open, until it is killed."""
-    script = "import pathlib, sys, core.home; home = core.home.open_home(pathlib.Path(sys.argv[1])); print(1); input()"
+    script = "import pathlib, sys, core.embedded.home; home = core.embedded.home.open_home(pathlib.Path(sys.argv[1])); print(1); input()"
     process = subprocess.Popen(
         [sys.executable, "-uc", script, tmp_path / "home"],
         cwd=REPOSITORY,

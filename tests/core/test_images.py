@@ -10,8 +10,8 @@ import zlib
 import pytest
 from PIL import Image
 
-from core import images
-from core.images import check_image
+from core.files import images
+from core.files.images import check_image
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 

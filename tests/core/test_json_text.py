@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core import json_text
+from core.http import json_text
 from core.problem import Problem
 
 INFINITY = float("inf")

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from core import keyset
+from core.data.sql import Queries
+from core.http import keyset
 from core.problem import Problem
-from core.sql import Queries
 
 
 def request(**arguments):

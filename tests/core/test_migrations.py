@@ -6,8 +6,8 @@ import itertools
 import asyncpg
 import pytest
 
-from core import migrations
-from core.migrations import Migration, MigrationError
+from core.data import migrations
+from core.data.migrations import Migration, MigrationError
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 _numbers = itertools.count(1)

@@ -3,8 +3,8 @@
 import pytest
 
 from core.access import public
-from core.handler import Handler
-from core.router import Router
+from core.http.handler import Handler
+from core.http.router import Router
 
 
 def handler(name):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import json_text, schema
+from core.http import json_text, schema
 from core.problem import Problem
 
 NAMES = sorted(str(path.relative_to(schema.ROOT).with_suffix("")) for path in schema.ROOT.rglob("*.json"))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from core import sql
+from core.data import sql
 
 FILES = sorted(path for path in sql.ROOT.rglob("*.sql") if path.parent.name != "migrations")
 # Statements that Postgres can't prepare; it parses only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES ahead.

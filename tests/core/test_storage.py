@@ -16,9 +16,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from core import setting, settings
+from core.files.configured import open_storage
+from core.files.storage import CONTENT_TYPES, LINK_SECONDS, LocalStorage
+from core.files.storage_s3 import S3Storage
 from core.problem import Problem
-from core.storage import CONTENT_TYPES, LINK_SECONDS, LocalStorage, open_storage
-from core.storage_s3 import S3Storage
 from handlers.settings import Settings
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -280,7 +281,7 @@ async def test_links_can_be_unsigned(s3, endpoint):
 async def test_a_link_is_given_again_for_half_its_life(s3, endpoint, monkeypatch):
     storage = s3(AWS_S3_ENDPOINT_URL=endpoint)
     now, signed = 1000.0, 0
-    monkeypatch.setattr("core.storage_s3.time.monotonic", lambda: now)
+    monkeypatch.setattr("core.files.storage_s3.time.monotonic", lambda: now)
     sign = (await storage._open()).generate_presigned_url
 
     async def counted(*args, **more):
@@ -356,7 +357,7 @@ async def test_with_s3_away_it_is_503_quickly(s3):
 
 
 async def test_with_an_s3_that_does_not_answer_it_is_503_in_time(s3, monkeypatch):
-    monkeypatch.setattr("core.storage_s3.TOTAL_SECONDS", 0.2)
+    monkeypatch.setattr("core.files.storage_s3.TOTAL_SECONDS", 0.2)
     silent = socket.create_server(("127.0.0.1", 0))
     storage = s3(AWS_S3_ENDPOINT_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert (await refused(storage.put(KEY, b"x", "image/png")))[0] == 503
@@ -421,7 +422,7 @@ def test_addresses_and_times_that_make_no_sense_are_refused():
 
 async def test_where_s3_is_not_configured_its_client_is_not_even_imported():
     code = (
-        "import sys; from core import settings; from core.storage import open_storage; from handlers.settings import Settings;"
+        "import sys; from core import settings; from core.files.configured import open_storage; from handlers.settings import Settings;"
         f"open_storage(settings.read(Settings, {NEEDED!r}));"
         "print([name for name in ('aioboto3', 'botocore', 'aiohttp', 'PIL') if name in sys.modules])"
     )

@@ -6,9 +6,9 @@ import itertools
 import pytest
 import redis.asyncio
 
-from core import throttle
-from core.fanout import connect
-from core.throttle import Throttle
+from core.http import throttle
+from core.http.throttle import Throttle
+from core.live.fanout import connect
 
 pytestmark = pytest.mark.gen_test
 _numbers = itertools.count(1)

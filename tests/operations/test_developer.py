@@ -6,7 +6,7 @@ import json
 import asyncpg
 import pytest
 
-from core import events
+from core.live import events
 from handlers.operations import developer
 from tests.conftest import IMPORT_KEY
 

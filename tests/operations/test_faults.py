@@ -20,10 +20,10 @@ import psutil
 import pytest
 import tornado.httpclient
 
-from core import migrations
-from core.embedded_postgres import EmbeddedPostgres, start_postgres
-from core.embedded_redis import EmbeddedRedis, start_redis
-from core.home import Home, open_home
+from core.data import migrations
+from core.embedded.home import Home, open_home
+from core.embedded.postgres import EmbeddedPostgres, start_postgres
+from core.embedded.redis import EmbeddedRedis, start_redis
 from tests.conftest import IMPORT_KEY, Api, EventStream, run_apart
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from core.database import Database
+from core.data.database import Database
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 AWAY = pytest.mark.parametrize("changed_settings", [{"redis_url": "redis://127.0.0.1:1"}], ids=["redis-away"])

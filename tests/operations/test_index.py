@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers import routes
+from handlers import areas
 
 pytestmark = pytest.mark.gen_test
 
@@ -14,7 +14,7 @@ async def test_the_index_names_every_path_of_the_api_with_its_methods(api):
     listed = {path: methods for area in answer.json["endpoints"].values() for path, methods in area.items()}
     wanted = {
         path.replace(":int", ""): handler.methods()
-        for path, handler in routes.router().routes
+        for path, handler in areas.router().routes
         if path.startswith("/api/") and path != "/api/"
     }
     assert listed == wanted and len(listed) > 5

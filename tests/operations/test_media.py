@@ -9,12 +9,13 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from core.access import public
-from core.images import Image, submitted
+from core.files import media
+from core.files.images import Image, submitted
+from core.http.router import Router
+from core.http.schema import Schema
 from core.problem import Problem, unavailable
-from core.router import Router
-from core.schema import Schema
-from handlers import routes
-from handlers.operations import Nowhere, OperationsHandler, media
+from handlers import areas
+from handlers.api.handler import NotFound, OperationsHandler
 from tests.core.test_images import KINDS, picture
 
 pytestmark = pytest.mark.gen_test(timeout=20)
@@ -31,7 +32,7 @@ class Upload(OperationsHandler):
 
     async def post(self) -> None:
         await self.read_body(self.application.shared["anything"])
-        self.reply({"key": await media.store(self, await submitted(self, "logo"), "logos")})
+        self.reply({"key": await media.store(self.application, await submitted(self, "logo"), "logos")})
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,7 @@ def clean(io_loop, db, app, settings):
 
     io_loop.run_sync(clean)
     app.shared["anything"] = Schema({"type": "object"})
-    app.router = Router([*routes.router().routes, ("/upload/", Upload)], [("", Nowhere)])
+    app.router = Router([*areas.router().routes, ("/upload/", Upload)], [("", NotFound)])
 
 
 @pytest.fixture
@@ -50,11 +51,7 @@ def stored(app, db):
     """`await stored()`: the key of a file that is there, and in the register."""
 
     async def stored(data=DATA, extension="png"):
-        class Handler:
-            application = app
-            db = app.db
-
-        return await media.store(Handler, Image(data, extension, f"image/{extension}"))
+        return await media.store(app, Image(data, extension, f"image/{extension}"))
 
     return stored
 
@@ -260,7 +257,7 @@ async def test_what_cannot_be_read_is_503(app, stored, get, monkeypatch):
         raise OSError(5, "Input/output error")
 
     path = await path_of(app, await stored())
-    monkeypatch.setattr("core.storage._read", broken)
+    monkeypatch.setattr("core.files.storage._read", broken)
     answer = await get(path)
     assert (answer.code, answer.headers["Retry-After"]) == (503, "2")
 

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from handlers.accounts.roles import ROLES
+from handlers.api.roles import ROLES
 from handlers.sales import history
 
 pytestmark = pytest.mark.gen_test(timeout=30)

@@ -7,7 +7,7 @@ import json
 import asyncpg
 import pytest
 
-from handlers.accounts.roles import ROLES
+from handlers.api.roles import ROLES
 from handlers.sales import invoice_change
 from tests.conftest import IMPORT_KEY, each
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handlers.accounts.roles import ROLES
+from handlers.api.roles import ROLES
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 

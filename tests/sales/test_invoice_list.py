@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from handlers.accounts.roles import ROLES
+from handlers.api.roles import ROLES
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 

@@ -13,8 +13,8 @@ import pytest
 import tornado.httpclient
 import tornado.iostream
 
-from core import database
-from core.database import Transaction
+from core.data import database
+from core.data.database import Transaction
 from handlers.sales import invoice as invoice_module
 
 pytestmark = pytest.mark.gen_test(timeout=60)

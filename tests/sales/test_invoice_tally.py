@@ -6,7 +6,7 @@ import random
 import asyncpg
 import pytest
 
-from core import sql
+from core.data import sql
 
 pytestmark = pytest.mark.gen_test(timeout=40)
 

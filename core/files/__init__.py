@@ -1,0 +1,1 @@
+"""Uploaded files: images, and where files are kept."""

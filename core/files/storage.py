@@ -1,0 +1,180 @@
+"""Where files are kept: a local folder here, or S3 (core/files/storage_s3.py). Keys are paths: `photos/2025/01/18/5f3a….png`."""
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from core.problem import Problem, not_found, unavailable
+
+LINK_SECONDS = (
+    3600  # a link stays the same for that long, so that browsers find the file in their cache, and good for up to twice
+)
+# What a local file may be; a browser is told nothing else, whatever the file holds.
+CONTENT_TYPES = {
+    "gif": "image/gif",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+}
+_KEY = re.compile(r"(?:[0-9A-Za-z_-]{1,64}/){1,8}[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}")
+
+log = logging.getLogger("tradepost.storage")
+
+
+class Storage(Protocol):
+    """Stores files under keys. Keys are never used twice, so a file never changes."""
+
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Store it. Raises Problem 503 when that isn't possible; then nothing can be read under that key."""
+
+    async def remove(self, key: str) -> None:
+        """Remove it; one that isn't there is fine. Raises Problem 503."""
+
+    async def link(self, origin: str, key: str) -> str:
+        """An absolute URL from which anybody who has it can read the file, for about an hour. origin: ours, as the client sees it."""
+
+    async def close(self) -> None: ...
+
+
+def away(error: BaseException) -> Problem:
+    """The refusal when a storage can't be reached or written, said in the log with its reason."""
+    log.warning("the file storage is not available: %s", str(error) or type(error).__name__)
+    return unavailable("The file storage is not available at the moment. Please try again.")
+
+
+class Stored(NamedTuple):
+    """A file of the local folder, as it is to be served."""
+
+    path: Path
+    content_type: str
+    size: int  # bytes
+    etag: str
+
+
+class LocalStorage:
+    """Files below a folder, 0700. We serve them ourselves under /media/, to who has a signed link."""
+
+    def __init__(self, folder: Path, secret: str, clock: Callable[[], float] = time.time) -> None:
+        self.folder, self._clock = folder, clock
+        # A key of its own, so that nothing signed here is of use elsewhere, nor the other way round.
+        self._key = hmac.digest(secret.encode(), b"links to media", "sha256")
+
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
+        try:
+            await asyncio.to_thread(self._write, key, data)
+        except OSError as error:
+            raise away(error) from error
+
+    def _write(self, key: str, data: bytes) -> None:
+        path = self._path(key)
+        _make_folders(self.folder, path.parent)
+        temporary = _unfinished(path)
+        try:
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync(path.parent)  # the name too: a row will say that the file is there
+
+    async def remove(self, key: str) -> None:
+        try:
+            await asyncio.to_thread(self._remove, self._path(key))
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise away(error) from error
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        _unfinished(path).unlink(missing_ok=True)  # of a process that was killed while it wrote
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no key")
+        return self.folder / key
+
+    async def link(self, origin: str, key: str) -> str:
+        expires = (int(self._clock()) // LINK_SECONDS + 2) * LINK_SECONDS
+        return f"{origin}/media/{key}?expires={expires}&signature={self._signature(key, expires)}"
+
+    def seconds_left(self, key: str, expires: str, signature: str) -> int:
+        """How long a link is still good; 0 when it is not, or not ours."""
+        if not re.fullmatch(r"[0-9]{1,12}", expires) or not _KEY.fullmatch(key):
+            return 0
+        if not hmac.compare_digest(self._signature(key, int(expires)).encode(), signature.encode()):
+            return 0
+        return max(0, int(expires) - int(self._clock()))
+
+    def _signature(self, key: str, expires: int) -> str:
+        return hmac.digest(self._key, f"{key}\n{expires}".encode(), "sha256").hex()
+
+    async def find(self, key: str) -> Stored | None:
+        """The file under that key; None when there is none that may be served."""
+        return await asyncio.to_thread(self._find, key)
+
+    def _find(self, key: str) -> Stored | None:
+        content_type = CONTENT_TYPES.get(key.rpartition(".")[2])
+        if content_type is None or not _KEY.fullmatch(key):
+            return None
+        path = self.folder / key
+        try:
+            found = path.lstat()
+            # A link that someone laid below the folder leads nowhere else.
+            if path.resolve(strict=True) != self.folder.resolve() / key or not path.is_file():
+                return None
+        except OSError:
+            return None
+        return Stored(path, content_type, found.st_size, f'"{found.st_mtime_ns:x}-{found.st_size:x}"')
+
+    async def read(self, stored: Stored, start: int, end: int) -> bytes:
+        """Bytes `start` up to, not with, `end`. Raises Problem: 404 it was removed meanwhile, 503."""
+        try:
+            return await asyncio.to_thread(_read, stored.path, start, end)
+        except FileNotFoundError:
+            raise not_found() from None
+        except OSError as error:
+            raise away(error) from error
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _unfinished(path: Path) -> Path:
+    """Where a file is written before it gets its name: not under one that `find` would serve."""
+    return path.with_name(f".{path.name}")
+
+
+def _make_folders(top: Path, folder: Path) -> None:
+    top.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = top
+    for name in folder.relative_to(top).parts:
+        path /= name
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+            _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, start: int, end: int) -> bytes:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        file.seek(start)
+        return file.read(end - start)

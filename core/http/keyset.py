@@ -1,0 +1,128 @@
+"""Keyset paging: a cursor names the last item of a page, and the next page begins after it, however long the list and whatever
+was added meanwhile. `cursor` and `page_size` in, `{"next", "previous", "results"}` out; previous is always null."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from core.data.sql import Query
+from core.http import paging
+from core.http.handler import Handler
+from core.problem import Problem
+
+LONGEST = 6000  # characters of a cursor: a key may hold several texts, of 600 letters together
+
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?[+-](0[0-9]|1[0-4]):[0-5][0-9]"
+)
+
+
+def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
+    """The key to go on after, one value for each test; None: from the beginning. Raises Problem 400 for what is no cursor of ours."""
+    text = handler.get_query_argument("cursor", "", strip=False)[:LONGEST]
+    if not text:
+        return None
+    try:
+        # Padded exactly: from Python 3.11 on, too much is refused as well as too little.
+        key = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        key = None
+    if not isinstance(key, list) or len(key) != len(tests) or not all(t(v) for t, v in zip(tests, key, strict=True)):
+        raise Problem(400, "bad-cursor", "Invalid cursor.")
+    return key
+
+
+def envelope(handler: Handler, items: Sequence[str], key: Sequence[Any] | None) -> str:
+    """The body around a page's items (JSON text each). key: of the last item, when more follow."""
+    return f'{{"next":{following(handler, key)},"previous":null,"results":[{",".join(items)}]}}'
+
+
+def following(handler: Handler, key: Sequence[Any] | None) -> str:
+    """The link to the page after the item with that key, as JSON text."""
+    if key is None:
+        return "null"
+    text = json.dumps(list(key), ensure_ascii=False, separators=(",", ":"))
+    return paging.link(handler, cursor=base64.urlsafe_b64encode(text.encode()).decode().rstrip("="), page=None)
+
+
+class Column(NamedTuple):
+    """What a list can be ordered by. sql: an expression that is never null, and whose index goes on with the list's unique column;
+    type: its type in Postgres; test: for `given`, of its values as JSON writes them."""
+
+    sql: str
+    type: str
+    test: Callable[[Any], bool]
+
+
+class Order:
+    """An order that a list was asked for. terms: names of columns, `-` before one: descending; one of them is unique. A cursor begins
+    with the terms, so that it is none of another order."""
+
+    def __init__(self, columns: Mapping[str, Column], terms: Sequence[str]) -> None:
+        self.name = ",".join(terms)
+        self._terms = [(columns[term.removeprefix("-")], term.startswith("-")) for term in terms]
+        self.by = ", ".join(f"{column.sql} {'DESC' if descends else 'ASC'}" for column, descends in self._terms)
+
+    def given(self, handler: Handler) -> str | None:
+        """The key to go on after, as JSON text; None: from the beginning. Raises Problem 400."""
+        key = given(handler, lambda name: name == self.name, *(column.test for column, _ in self._terms))
+        return json.dumps(key[1:]) if key else None
+
+    def walk(self, query: Query, after: str | None) -> Query:
+        """The query in this order, from after that key on (None: from the beginning). The key is the query's first parameter, `$1`:
+
+        SELECT …, /* key */ jsonb_build_array(id) /* or as asked */ AS key FROM …
+         WHERE /* after */ $1::jsonb IS NULL /* or as asked */ ORDER BY id /* or as asked */ LIMIT …
+        """
+        key = f"jsonb_build_array({', '.join(column.sql for column, _ in self._terms)})"
+        return query.ordered(self.by, key=key, after=None if after is None else self._after())
+
+    def _after(self) -> str:
+        """What tells that a row comes after the key: one comparison of rows, which an index serves, where all columns go the same way;
+        else `a >= $a AND (a > $a OR b < $b)`, of which an index serves the first."""
+        values = [f"($1::jsonb ->> {n})::{column.type}" for n, (column, _) in enumerate(self._terms)]
+        runs = []
+        for descends, run in groupby(zip(self._terms, values, strict=True), key=lambda pair: pair[0][1]):
+            pairs = list(run)
+            columns, key = ", ".join(column.sql for (column, _), _ in pairs), ", ".join(value for _, value in pairs)
+            runs.append((f"({columns})", "<" if descends else ">", f"({key})"))
+        columns, sign, key = runs.pop()
+        after = f"{columns} {sign} {key}"
+        for columns, sign, key in reversed(runs):
+            after = f"({columns} {sign}= {key} AND ({columns} {sign} {key} OR {after}))"
+        return after
+
+
+def is_id(value: Any) -> bool:
+    """A test for `given`: what a row's number can be."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def is_moment(value: Any) -> bool:
+    """A test for `given`: microseconds since 1970, as a timestamp of the years 1 to 9999 has."""
+    return type(value) is int and -(2**56) < value < 2**58
+
+
+def is_text(value: Any) -> bool:
+    """A test for `given`: what Postgres can hold as text."""
+    return isinstance(value, str) and not re.search("[\0\ud800-\udfff]", value)
+
+
+def is_flag(value: Any) -> bool:
+    """A test for `given`."""
+    return isinstance(value, bool)
+
+
+def is_instant(value: Any) -> bool:
+    """A test for `given`: a timestamptz as JSON writes it, or `infinity`, which stands for none."""
+    if value == "infinity":
+        return True
+    try:
+        return isinstance(value, str) and bool(_INSTANT.fullmatch(value) and datetime.fromisoformat(value))
+    except ValueError:
+        return False

@@ -1,0 +1,77 @@
+"""From a path to its handler: literal paths in one dict, parameterised ones grouped by their literal prefix.
+
+Tornado tries one regex after another; with hundreds of routes the last would wait for all the others. Both `/x` and `/x/` reach
+the handler, without a redirect (which would lose a POST's body).
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from core.http.handler import Handler
+
+# {id} is one segment; {id:int} matches nothing that isn't a bigint, so a malformed id is simply not found.
+_KINDS = {"": r"[^/]+", "int": r"[0-9]{1,18}", "path": r".+"}
+_PARAMETER = re.compile(r"\{([a-z_]+)(?::([a-z]+))?\}")
+
+
+class Route(NamedTuple):
+    path: str
+    handler: type[Handler]
+
+
+class Router:
+    """routes: (path, handler) pairs. fallbacks: (path prefix, handler) for paths that no route has, longest prefix first."""
+
+    def __init__(
+        self, routes: Iterable[tuple[str, type[Handler]]], fallbacks: Iterable[tuple[str, type[Handler]]]
+    ) -> None:
+        self.routes = [Route(*route) for route in routes]
+        self._fallbacks = sorted(fallbacks, key=lambda pair: -len(pair[0]))
+        self._literal: dict[str, type[Handler]] = {}
+        self._grouped: dict[str, list[tuple[re.Pattern[str], type[Handler]]]] = {}
+        taken: set[str] = set()
+        for path, handler in self.routes:
+            key = path.removesuffix("/")
+            shape = _PARAMETER.sub(r"{\2}", key)  # what a parameter is called makes no other path
+            if shape in taken:
+                raise ValueError(f"two routes for {path}")
+            taken.add(shape)
+            if "{" not in path:
+                self._literal[key] = handler
+            else:
+                prefix = key[: key.index("{")]
+                self._grouped.setdefault(prefix, []).append((re.compile(_expression(key)), handler))
+
+    def find(self, path: str) -> tuple[type[Handler], dict[str, str]]:
+        """The handler of `path` and its parameters, percent-decoded."""
+        key = path.removesuffix("/")
+        handler = self._literal.get(key)
+        if handler is not None:
+            return handler, {}
+        cut = len(key)
+        while (cut := key.rfind("/", 0, cut)) >= 0:
+            for pattern, candidate in self._grouped.get(key[: cut + 1], ()):
+                match = pattern.fullmatch(key)
+                parameters = _decoded(match.groupdict()) if match is not None else None
+                if parameters is not None:
+                    return candidate, parameters
+        return next(handler for prefix, handler in self._fallbacks if path.startswith(prefix)), {}
+
+
+def _decoded(parameters: dict[str, str]) -> dict[str, str] | None:
+    """None when they are no text that anything could be named by: not UTF-8, or with NUL."""
+    try:
+        found = {name: unquote(value, errors="strict") if "%" in value else value for name, value in parameters.items()}
+    except UnicodeDecodeError:
+        return None
+    return None if any("\0" in value for value in found.values()) else found
+
+
+def _expression(path: str) -> str:
+    parts, at = [], 0
+    for parameter in _PARAMETER.finditer(path):
+        parts += [re.escape(path[at : parameter.start()]), f"(?P<{parameter[1]}>{_KINDS[parameter[2] or '']})"]
+        at = parameter.end()
+    return "".join([*parts, re.escape(path[at:])])

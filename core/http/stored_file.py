@@ -1,0 +1,65 @@
+"""Serving the files of the local folder by signed links; those of S3 are linked to there."""
+
+import re
+
+from core.files.storage import LocalStorage, Stored
+from core.http.handler import Handler
+from core.problem import Problem, not_found
+
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+
+
+class StoredFile(Handler):
+    """A file of the local folder, for whoever has a signed link."""
+
+    async def get(self, path: str) -> None:
+        """200, 206, 304, 416. 404 unless the link is signed by us and not expired: who has none isn't told what there is."""
+        storage = self.application.storage
+        if not isinstance(storage, LocalStorage):
+            raise not_found()
+        seconds = storage.seconds_left(
+            path, self.get_query_argument("expires", ""), self.get_query_argument("signature", "")
+        )
+        found = await storage.find(path) if seconds else None
+        if found is None:
+            raise not_found()
+        self._describe(found, seconds)
+        if self.check_etag_header():
+            self.set_status(304)
+            self.finish()
+            return
+        start, end = self._wanted(found)
+        if self.request.method == "HEAD":
+            self.set_header("Content-Length", str(found.size))
+            self.finish()
+            return
+        self.reply(await storage.read(found, start, end), 206 if "Content-Range" in self._headers else 200)
+
+    def _describe(self, found: Stored, seconds: int) -> None:
+        self.set_header("Content-Type", found.content_type)
+        self.set_header("ETag", found.etag)
+        self.set_header("Accept-Ranges", "bytes")
+        self.set_header("Cache-Control", f"private, max-age={seconds}")
+        # Whatever a file may make a browser believe it is: it runs nothing and loads nothing.
+        self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
+
+    def _wanted(self, found: Stored) -> tuple[int, int]:
+        """The first byte wanted and the one after the last (RFC 9110, 14). Raises Problem 416."""
+        headers, size = self.request.headers, found.size
+        asked = _RANGE.fullmatch(headers.get("Range", "").replace(" ", ""))
+        if self.request.method == "HEAD" or asked is None or not (asked[1] or asked[2]):
+            return 0, size  # several ranges at once are not for pictures
+        if headers.get("If-Range", found.etag) != found.etag:
+            return 0, size
+        if asked[1]:
+            start, end = int(asked[1]), min(size, int(asked[2]) + 1) if asked[2] else size
+            if asked[2] and int(asked[2]) < int(asked[1]):
+                return 0, size  # not a range at all
+        else:
+            start, end = max(0, size - int(asked[2])), size
+        if start >= size:
+            raise Problem(
+                416, "no-such-range", "The file has no such range.", headers={"Content-Range": f"bytes */{size}"}
+            )
+        self.set_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
+        return start, end

@@ -1,0 +1,1 @@
+"""The event log and the streams that are fed from it."""

@@ -1,0 +1,1 @@
+"""One process of the server, and several on one port."""

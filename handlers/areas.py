@@ -1,0 +1,60 @@
+"""The areas of the server, found in their folders: adding one edits no other area's files.
+
+An area is a package in handlers/; handlers/api holds what all of them share. Each module of each package may define
+    routes     [(path, handler)]                             core/http/router.py
+    fallbacks  [(path prefix, handler)] for unknown paths    core/http/router.py
+    refusals   {constraint: refusal}                         core/http/application.py
+    duties     [Duty]                                        core/duties.py
+    listeners  {topic of the event log: listener}            core/duties.py
+"""
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import handlers
+from core.duties import Duty, Listener
+from core.http.application import Refusal, constraint_refusals
+from core.http.router import Router
+
+
+@cache
+def modules() -> list[ModuleType]:
+    """Every module of every package, in alphabetical order."""
+    found = []
+    for area in sorted(pkgutil.iter_modules(handlers.__path__), key=lambda entry: entry.name):
+        if area.ispkg:
+            package = importlib.import_module(f"handlers.{area.name}")
+            found.append(package)
+            found += [
+                importlib.import_module(f"handlers.{area.name}.{entry.name}")
+                for entry in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name)
+            ]
+    return found
+
+
+def router() -> Router:
+    return Router(_gathered("routes"), _gathered("fallbacks"))
+
+
+def refusals() -> dict[str, Refusal]:
+    return constraint_refusals(modules())
+
+
+def duties() -> list[Duty]:
+    return _gathered("duties")
+
+
+def listeners() -> dict[str, list[Listener]]:
+    """By topic of the event log."""
+    found: dict[str, list[Listener]] = {}
+    for module in modules():
+        for topic, listener in getattr(module, "listeners", {}).items():
+            found.setdefault(topic, []).append(listener)
+    return found
+
+
+def _gathered(name: str) -> list[Any]:
+    return [entry for module in modules() for entry in getattr(module, name, [])]

@@ -1,0 +1,42 @@
+"""The bare address, and the files that pages load."""
+
+import tornado.web
+
+from core.access import public
+from core.http.handler import Handler
+from handlers.api.page import WEB
+
+
+class Static(tornado.web.StaticFileHandler, Handler):
+    """Files of web/static, with ETag and Range. Tornado's handler keeps paths inside the folder."""
+
+    access = public
+    authenticates = False
+
+    def initialize(self) -> None:  # type: ignore[override]
+        Handler.initialize(self)
+        tornado.web.StaticFileHandler.initialize(self, path=str(WEB / "static"))
+
+    def compute_etag(self) -> str | None:
+        return tornado.web.StaticFileHandler.compute_etag(self)
+
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("Cache-Control", "no-cache")
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """200, 206, 304, 404."""
+        await tornado.web.StaticFileHandler.get(self, path, include_body)
+
+
+class Home(Handler):
+    """Who types the bare address wants to see something."""
+
+    access = public
+    authenticates = False
+
+    async def get(self) -> None:
+        """302 to the board."""
+        self.redirect("/live/")
+
+
+routes = [("/", Home), ("/static/{path:path}", Static)]
