@@ -133,7 +133,7 @@ def imports(installation: Installation, plan: Plan) -> list[Row]:
 def _wait_for_relay(installation: Installation, dsn: str) -> float:
     """Seconds until every event has its position: a server that answers faster than it relays would only run up a debt."""
     began = monotonic()
-    while installation.run("SELECT count(*) FROM operations.event WHERE position IS NULL", dsn=dsn):
+    while installation.run("SELECT count(*) FROM core.event WHERE position IS NULL", dsn=dsn):
         if monotonic() - began > 30:
             raise BenchmarkError("the relay is more than 30 s behind the imports")
         sleep(0.05)

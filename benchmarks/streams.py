@@ -164,7 +164,7 @@ def _deliveries(installation: Installation, dsn: str, server: Server, plan: Plan
 
 def _event_bytes(installation: Installation, dsn: str) -> int:
     """Of a typical frame."""
-    return int(installation.run("SELECT avg(octet_length(payload)) FROM operations.event", dsn=dsn)) + len(
+    return int(installation.run("SELECT avg(octet_length(payload)) FROM core.event", dsn=dsn)) + len(
         "id: 1000\ndata: \n\n"
     )
 
@@ -175,9 +175,9 @@ def _publish_batches(installation: Installation, dsn: str, server: Server, reade
     used = server.cpu_seconds()
     for n in range(1, batches + 1):
         installation.run(
-            f"""INSERT INTO operations.event (topic, payload)
+            f"""INSERT INTO core.event (topic, payload)
                 SELECT 'sales.invoice', payload
-                  FROM (SELECT payload FROM operations.event LIMIT 1) one, generate_series(1, {BATCH})""",
+                  FROM (SELECT payload FROM core.event LIMIT 1) one, generate_series(1, {BATCH})""",
             "SELECT 1",
             dsn=dsn,
         )
@@ -232,7 +232,7 @@ def _latencies(port: int, posts: int) -> list[float]:
 
 def _storm(installation: Installation, dsn: str, server: Server) -> list[Row]:
     """All connect at the same moment, each 100 events behind."""
-    head = installation.run("SELECT position FROM operations.event_head", dsn=dsn)
+    head = installation.run("SELECT position FROM core.event_head", dsn=dsn)
     seconds, readers = _reconnect(server.port, f"Last-Event-ID: {head - MISSED}\r\n")
     wanted = list(range(head - MISSED + 1, head + 1))
     lost = sum(len(set(wanted) - set(reader.ids)) for reader in readers.all()) + readers.lost * MISSED

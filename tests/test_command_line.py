@@ -174,7 +174,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(env, empty):
     at = {**env, "DATABASE_URL": empty}
     dry = run("migrate", "--dry-run", **at)
     assert (dry.returncode, dry.stdout.splitlines()) == (0, [f"would migrate {name}" for name in names])
-    assert ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'operations'") == [(0,)]
+    assert ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'core'") == [(0,)]
     wet = run("migrate", **at)
     assert (wet.returncode, wet.stdout.splitlines()) == (0, [*(f"migrated {name}" for name in names), "done"])
     assert run("migrate", "--dry-run", **at).stdout == "nothing to migrate\n"
@@ -297,7 +297,7 @@ def test_a_demo_beside_a_configured_database_or_redis_is_refused_before_anything
     )
     assert parts.returncode == 1 and "  DB_NAME is set, and --demo brings" in parts.stderr
     assert not home.exists()
-    assert ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'operations'") == [(0,)]
+    assert ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'core'") == [(0,)]
 
 
 def test_an_unknown_command_or_a_port_that_is_none_is_explained(capsys):

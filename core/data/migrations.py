@@ -18,8 +18,8 @@ query = sql.load("core/migration")
 
 # What a database without any migration needs before the first of them can be recorded.
 _RECORD = """
-CREATE SCHEMA IF NOT EXISTS operations;
-CREATE TABLE IF NOT EXISTS operations.migration (
+CREATE SCHEMA IF NOT EXISTS core;
+CREATE TABLE IF NOT EXISTS core.migration (
     number integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
 )"""
 
@@ -52,7 +52,7 @@ def files(folder: Path = FOLDER) -> list[Migration]:
 
 async def pending(connection: Any, migrations: list[Migration]) -> list[Migration]:
     """Those not applied yet. Raises MigrationError when an applied one was changed, or the database is ahead of this code."""
-    if await connection.fetchval("SELECT to_regclass('operations.migration') IS NULL"):
+    if await connection.fetchval("SELECT to_regclass('core.migration') IS NULL"):
         return migrations
     applied = {row["number"]: row for row in await connection.fetch(query.list_applied.text)}
     for migration in migrations:

@@ -23,7 +23,7 @@ MOST_ERRORS = 100  # named in one answer; a body of 10,000 wrong items needs no 
 _EMAIL = re.compile(
     r"[^@\s\"(),:;<>\[\\\]]{1,64}@(?=.{1,253}\Z)(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[0-9A-Za-z-]{2,63}"
 )
-BLANKS = " \t\n\r\f\v"  # as operations.trimmed has them
+BLANKS = " \t\n\r\f\v"  # as core.trimmed has them
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 

@@ -1,8 +1,8 @@
 """The event log as one process sees it: every event once, in the order of commit.
 
-A change and its event commit together (operations.event, position null). Then any process numbers it: after a hint (a request
+A change and its event commit together (core.event, position null). Then any process numbers it: after a hint (a request
 of its own has just committed something), and every TICK in any case, so that rows written by other programs, or by a process
-that was killed after its commit, are found as well. The numbering transaction holds the row lock of operations.event_head, so
+that was killed after its commit, are found as well. The numbering transaction holds the row lock of core.event_head, so
 there is one relay at a time without a leader to elect or to lose. Positions have no gaps, which makes every other channel safe
 to lose: whoever sees position n + 2 after n knows what is missing and reads it from the log.
 """

@@ -9,12 +9,12 @@ WITH old AS MATERIALIZED (
     SELECT a.id, accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1 FOR NO KEY UPDATE
 ), changed AS (
     UPDATE accounts.account AS a
-       SET username        = coalesce(operations.trimmed(b ->> 'username'), a.username),
-           company_name    = coalesce(operations.trimmed(b ->> 'company_name'), a.company_name),
-           company_address = coalesce(operations.trimmed(b ->> 'company_address'), a.company_address),
-           company_logo    = coalesce(operations.trimmed(b ->> 'company_logo'), a.company_logo),
-           first_name      = coalesce(operations.trimmed(b ->> 'first_name'), a.first_name),
-           last_name       = coalesce(operations.trimmed(b ->> 'last_name'), a.last_name),
+       SET username        = coalesce(core.trimmed(b ->> 'username'), a.username),
+           company_name    = coalesce(core.trimmed(b ->> 'company_name'), a.company_name),
+           company_address = coalesce(core.trimmed(b ->> 'company_address'), a.company_address),
+           company_logo    = coalesce(core.trimmed(b ->> 'company_logo'), a.company_logo),
+           first_name      = coalesce(core.trimmed(b ->> 'first_name'), a.first_name),
+           last_name       = coalesce(core.trimmed(b ->> 'last_name'), a.last_name),
            updated_at      = now()
       FROM CAST($2 AS jsonb) AS b, old   -- named here, so that it is read and locked before the change
      WHERE a.id = old.id

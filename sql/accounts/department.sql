@@ -11,7 +11,7 @@ SELECT page.count, page.number AS page, found.documents::text AS results
        SELECT coalesce(json_agg(json_build_object(
                   'id', d.id, 'name', d.name, 'description', d.description, 'is_active', d.is_active,
                   'job_titles', coalesce(held.job_titles, '[]'),
-                  'created_at', operations.iso(d.created_at), 'updated_at', operations.iso(d.updated_at))
+                  'created_at', core.iso(d.created_at), 'updated_at', core.iso(d.updated_at))
                   ORDER BY d.name, d.id), '[]') AS documents
          FROM (SELECT id, name, description, is_active, created_at, updated_at FROM accounts.department
                 ORDER BY name, id LIMIT $2 OFFSET (page.number - 1) * $2::bigint) d
@@ -19,7 +19,7 @@ SELECT page.count, page.number AS page, found.documents::text AS results
               SELECT json_agg(json_build_object(
                          'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,
                          'department_id', d.id, 'department', d.name,
-                         'created_at', operations.iso(t.created_at), 'updated_at', operations.iso(t.updated_at))
+                         'created_at', core.iso(t.created_at), 'updated_at', core.iso(t.updated_at))
                          ORDER BY t.title, t.id) AS job_titles
                 FROM accounts.job_title t WHERE t.department_id = d.id) held ON true
        ) found ON page.number = 1 OR (page.number - 1) * $2::bigint < page.count;
@@ -29,7 +29,7 @@ SELECT page.count, page.number AS page, found.documents::text AS results
 SELECT json_build_object(
            'id', d.id, 'name', d.name, 'description', d.description, 'is_active', d.is_active,
            'job_titles', coalesce(held.job_titles, '[]'),
-           'created_at', operations.iso(d.created_at), 'updated_at', operations.iso(d.updated_at))::text AS document,
+           'created_at', core.iso(d.created_at), 'updated_at', core.iso(d.updated_at))::text AS document,
        json_build_array(d.name)::text AS key
   FROM (SELECT id, name, description, is_active, created_at, updated_at FROM accounts.department
          WHERE name > $1::text ORDER BY name LIMIT $2::bigint + 1) d
@@ -37,7 +37,7 @@ SELECT json_build_object(
        SELECT json_agg(json_build_object(
                   'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,
                   'department_id', d.id, 'department', d.name,
-                  'created_at', operations.iso(t.created_at), 'updated_at', operations.iso(t.updated_at))
+                  'created_at', core.iso(t.created_at), 'updated_at', core.iso(t.updated_at))
                   ORDER BY t.title, t.id) AS job_titles
          FROM accounts.job_title t WHERE t.department_id = d.id) held ON true
  ORDER BY d.name;
@@ -46,13 +46,13 @@ SELECT json_build_object(
 SELECT json_build_object(
            'id', d.id, 'name', d.name, 'description', d.description, 'is_active', d.is_active,
            'job_titles', coalesce(held.job_titles, '[]'),
-           'created_at', operations.iso(d.created_at), 'updated_at', operations.iso(d.updated_at))::text
+           'created_at', core.iso(d.created_at), 'updated_at', core.iso(d.updated_at))::text
   FROM accounts.department d
   LEFT JOIN LATERAL (
        SELECT json_agg(json_build_object(
                   'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,
                   'department_id', d.id, 'department', d.name,
-                  'created_at', operations.iso(t.created_at), 'updated_at', operations.iso(t.updated_at))
+                  'created_at', core.iso(t.created_at), 'updated_at', core.iso(t.updated_at))
                   ORDER BY t.title, t.id) AS job_titles
          FROM accounts.job_title t WHERE t.department_id = d.id) held ON true
  WHERE d.id = $1;
@@ -60,14 +60,14 @@ SELECT json_build_object(
 -- name: create_department(body, actor) -> row
 WITH made AS (
     INSERT INTO accounts.department (name, description, is_active)
-    SELECT operations.trimmed(b.name), operations.trimmed(b.description), coalesce(b.is_active, true)
+    SELECT core.trimmed(b.name), core.trimmed(b.description), coalesce(b.is_active, true)
       FROM jsonb_to_record($1::jsonb) AS b (name text, description text, is_active boolean)
     RETURNING id, name, description, is_active, created_at, updated_at
 )
 SELECT json_build_object(
            'id', made.id, 'name', made.name, 'description', made.description, 'is_active', made.is_active,
            'job_titles', '[]'::json,
-           'created_at', operations.iso(made.created_at), 'updated_at', operations.iso(made.updated_at))::text AS document,
+           'created_at', core.iso(made.created_at), 'updated_at', core.iso(made.updated_at))::text AS document,
        operations.note($2::jsonb, 'department.create', 'department', made.id::text, NULL, to_jsonb(made))
   FROM made;
 
@@ -77,8 +77,8 @@ WITH old AS MATERIALIZED (
     SELECT id, name, description, is_active, created_at, updated_at FROM accounts.department WHERE id = $1 FOR NO KEY UPDATE
 ), changed AS (
     UPDATE accounts.department d
-       SET name        = coalesce(operations.trimmed(b.name), old.name),
-           description = CASE WHEN $2::jsonb ? 'description' THEN operations.trimmed(b.description) ELSE old.description END,
+       SET name        = coalesce(core.trimmed(b.name), old.name),
+           description = CASE WHEN $2::jsonb ? 'description' THEN core.trimmed(b.description) ELSE old.description END,
            is_active   = coalesce(b.is_active, old.is_active),
            updated_at  = now()
       FROM old, jsonb_to_record($2::jsonb) AS b (name text, description text, is_active boolean)
@@ -88,14 +88,14 @@ WITH old AS MATERIALIZED (
 SELECT json_build_object(
            'id', changed.id, 'name', changed.name, 'description', changed.description, 'is_active', changed.is_active,
            'job_titles', coalesce(held.job_titles, '[]'),
-           'created_at', operations.iso(changed.created_at), 'updated_at', operations.iso(changed.updated_at))::text AS document,
+           'created_at', core.iso(changed.created_at), 'updated_at', core.iso(changed.updated_at))::text AS document,
        operations.note($3::jsonb, 'department.update', 'department', changed.id::text, to_jsonb(old), to_jsonb(changed))
   FROM changed CROSS JOIN old
   LEFT JOIN LATERAL (
        SELECT json_agg(json_build_object(
                   'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,
                   'department_id', changed.id, 'department', changed.name,
-                  'created_at', operations.iso(t.created_at), 'updated_at', operations.iso(t.updated_at))
+                  'created_at', core.iso(t.created_at), 'updated_at', core.iso(t.updated_at))
                   ORDER BY t.title, t.id) AS job_titles
          FROM accounts.job_title t WHERE t.department_id = changed.id) held ON true;
 

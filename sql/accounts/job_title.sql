@@ -11,7 +11,7 @@ SELECT page.count, page.number AS page, found.documents::text AS results
        SELECT coalesce(json_agg(json_build_object(
                   'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,
                   'department_id', t.department_id, 'department', t.department,
-                  'created_at', operations.iso(t.created_at), 'updated_at', operations.iso(t.updated_at))
+                  'created_at', core.iso(t.created_at), 'updated_at', core.iso(t.updated_at))
                   ORDER BY t.department, t.title, t.id), '[]') AS documents
          FROM (SELECT j.id, j.title, j.description, j.is_active, j.department_id, d.name AS department, j.created_at, j.updated_at
                  FROM accounts.job_title j LEFT JOIN accounts.department d ON d.id = j.department_id
@@ -25,7 +25,7 @@ SELECT page.count, page.number AS page, found.documents::text AS results
 SELECT json_build_object(
            'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,
            'department_id', t.department_id, 'department', t.department,
-           'created_at', operations.iso(t.created_at), 'updated_at', operations.iso(t.updated_at))::text AS document,
+           'created_at', core.iso(t.created_at), 'updated_at', core.iso(t.updated_at))::text AS document,
        json_build_array(t.department, t.title)::text AS key
   FROM ((SELECT j.id, j.title, j.description, j.is_active, j.department_id, d.name AS department, j.created_at, j.updated_at
            FROM accounts.department d JOIN accounts.job_title j ON j.department_id = d.id
@@ -43,21 +43,21 @@ SELECT json_build_object(
 SELECT json_build_object(
            'id', t.id, 'title', t.title, 'description', t.description, 'is_active', t.is_active,
            'department_id', t.department_id, 'department', d.name,
-           'created_at', operations.iso(t.created_at), 'updated_at', operations.iso(t.updated_at))::text
+           'created_at', core.iso(t.created_at), 'updated_at', core.iso(t.updated_at))::text
   FROM accounts.job_title t LEFT JOIN accounts.department d ON d.id = t.department_id
  WHERE t.id = $1;
 
 -- name: create_job_title(body, actor) -> row
 WITH made AS (
     INSERT INTO accounts.job_title (title, department_id, description, is_active)
-    SELECT operations.trimmed(b.title), b.department_id, operations.trimmed(b.description), coalesce(b.is_active, true)
+    SELECT core.trimmed(b.title), b.department_id, core.trimmed(b.description), coalesce(b.is_active, true)
       FROM jsonb_to_record($1::jsonb) AS b (title text, department_id uuid, description text, is_active boolean)
     RETURNING id, title, department_id, description, is_active, created_at, updated_at
 )
 SELECT json_build_object(
            'id', made.id, 'title', made.title, 'description', made.description, 'is_active', made.is_active,
            'department_id', made.department_id, 'department', d.name,
-           'created_at', operations.iso(made.created_at), 'updated_at', operations.iso(made.updated_at))::text AS document,
+           'created_at', core.iso(made.created_at), 'updated_at', core.iso(made.updated_at))::text AS document,
        operations.note($2::jsonb, 'job_title.create', 'job_title', made.id::text, NULL, to_jsonb(made))
   FROM made LEFT JOIN accounts.department d ON d.id = made.department_id;
 
@@ -68,9 +68,9 @@ WITH old AS MATERIALIZED (
       FROM accounts.job_title WHERE id = $1 FOR NO KEY UPDATE
 ), changed AS (
     UPDATE accounts.job_title t
-       SET title         = coalesce(operations.trimmed(b.title), old.title),
+       SET title         = coalesce(core.trimmed(b.title), old.title),
            department_id = CASE WHEN $2::jsonb ? 'department_id' THEN b.department_id ELSE old.department_id END,
-           description   = CASE WHEN $2::jsonb ? 'description' THEN operations.trimmed(b.description) ELSE old.description END,
+           description   = CASE WHEN $2::jsonb ? 'description' THEN core.trimmed(b.description) ELSE old.description END,
            is_active     = coalesce(b.is_active, old.is_active),
            updated_at    = now()
       FROM old, jsonb_to_record($2::jsonb) AS b (title text, department_id uuid, description text, is_active boolean)
@@ -80,7 +80,7 @@ WITH old AS MATERIALIZED (
 SELECT json_build_object(
            'id', changed.id, 'title', changed.title, 'description', changed.description, 'is_active', changed.is_active,
            'department_id', changed.department_id, 'department', d.name,
-           'created_at', operations.iso(changed.created_at), 'updated_at', operations.iso(changed.updated_at))::text AS document,
+           'created_at', core.iso(changed.created_at), 'updated_at', core.iso(changed.updated_at))::text AS document,
        operations.note($3::jsonb, 'job_title.update', 'job_title', changed.id::text, to_jsonb(old), to_jsonb(changed))
   FROM changed CROSS JOIN old LEFT JOIN accounts.department d ON d.id = changed.department_id;
 

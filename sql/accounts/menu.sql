@@ -41,7 +41,7 @@ SELECT json_build_object(
        SELECT count(*) AS n,
               coalesce(json_agg(json_build_object(
                   'id', am.id, 'menu', m.id, 'menu_name', m.name, 'menu_code', m.code, 'menu_url', m.url, 'is_active', am.is_active,
-                  'assigned_by_email', giver.email, 'assigned_at', operations.iso(am.assigned_at))
+                  'assigned_by_email', giver.email, 'assigned_at', core.iso(am.assigned_at))
                   ORDER BY parent.place NULLS FIRST, m.place, m.code), '[]') AS assignments
          FROM accounts.account_menu am
          JOIN accounts.menu_item m ON m.id = am.menu_item_id

@@ -103,15 +103,15 @@ SELECT given.id AS session_id
 -- name: list_sessions(account_id) -> value
 -- Those that let someone in, newest first (seed 003, section 7).
 SELECT coalesce(json_agg(json_build_object(
-           'id', id, 'user_agent', user_agent, 'ip_address', address, 'created_at', operations.iso(created_at),
-           'expires_at', operations.iso(expires_at), 'is_revoked', false) ORDER BY id DESC), '[]')::text
+           'id', id, 'user_agent', user_agent, 'ip_address', address, 'created_at', core.iso(created_at),
+           'expires_at', core.iso(expires_at), 'is_revoked', false) ORDER BY id DESC), '[]')::text
   FROM accounts.session WHERE account_id = $1 AND revoked_at IS NULL AND expires_at > now();
 
 -- name: get_session(id, account_id) -> value
 -- Also one that has ended.
 SELECT json_build_object(
-           'id', id, 'user_agent', user_agent, 'ip_address', address, 'created_at', operations.iso(created_at),
-           'expires_at', operations.iso(expires_at), 'is_revoked', revoked_at IS NOT NULL)::text
+           'id', id, 'user_agent', user_agent, 'ip_address', address, 'created_at', core.iso(created_at),
+           'expires_at', core.iso(expires_at), 'is_revoked', revoked_at IS NOT NULL)::text
   FROM accounts.session WHERE id = $1 AND account_id = $2;
 
 -- name: revoke_session(id, account_id, actor) -> row

@@ -22,9 +22,9 @@ WITH maker AS (
     INSERT INTO accounts.account AS a (
            username, email, first_name, last_name, phone, address, role, is_superuser, is_staff, password_hash,
            created_by)
-    SELECT operations.trimmed(b.username), operations.trimmed(b.email), operations.trimmed(b.first_name),
-           operations.trimmed(b.last_name), nullif(operations.trimmed(b.phone_number), ''),
-           coalesce(operations.trimmed(b.address), ''), coalesce(b.role, 'EMPLOYEE'), coalesce(b.role = 'SUPERADMIN', false),
+    SELECT core.trimmed(b.username), core.trimmed(b.email), core.trimmed(b.first_name),
+           core.trimmed(b.last_name), nullif(core.trimmed(b.phone_number), ''),
+           coalesce(core.trimmed(b.address), ''), coalesce(b.role, 'EMPLOYEE'), coalesce(b.role = 'SUPERADMIN', false),
            coalesce(b.role IN ('SUPERADMIN', 'ADMIN', 'OWNER'), false), $2,
            (SELECT id FROM maker)
       FROM jsonb_to_record($1::jsonb) AS b (
@@ -50,12 +50,12 @@ WITH old AS (
     SELECT accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1
 ), changed AS (
     UPDATE accounts.account AS a
-       SET username      = coalesce(operations.trimmed(b.username), a.username),
-           email         = coalesce(operations.trimmed(b.email), a.email),
-           first_name    = coalesce(operations.trimmed(b.first_name), a.first_name),
-           last_name     = coalesce(operations.trimmed(b.last_name), a.last_name),
-           phone         = CASE WHEN b.phone_number IS NULL THEN a.phone ELSE nullif(operations.trimmed(b.phone_number), '') END,
-           address       = coalesce(operations.trimmed(b.address), a.address),
+       SET username      = coalesce(core.trimmed(b.username), a.username),
+           email         = coalesce(core.trimmed(b.email), a.email),
+           first_name    = coalesce(core.trimmed(b.first_name), a.first_name),
+           last_name     = coalesce(core.trimmed(b.last_name), a.last_name),
+           phone         = CASE WHEN b.phone_number IS NULL THEN a.phone ELSE nullif(core.trimmed(b.phone_number), '') END,
+           address       = coalesce(core.trimmed(b.address), a.address),
            role          = coalesce($3, a.role),
            is_superuser  = coalesce($3 = 'SUPERADMIN', a.is_superuser),
            is_staff      = a.is_staff AND (coalesce($3 = a.role, true) OR $4::boolean),

@@ -5,8 +5,8 @@
 -- of another role, which may share theirs. Of two who come at once, the second breaks account_email_key or
 -- account_member_username_key. account_id is null when something was taken.
 WITH sent AS MATERIALIZED (
-    SELECT lower(operations.trimmed(s.email)) AS email, operations.trimmed(s.username) AS username,
-           coalesce(operations.trimmed(s.company_name), '') AS company_name
+    SELECT lower(core.trimmed(s.email)) AS email, core.trimmed(s.username) AS username,
+           coalesce(core.trimmed(s.company_name), '') AS company_name
       FROM jsonb_to_record($1::jsonb) AS s (email text, username text, company_name text)
 ), taken AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM accounts.account a WHERE lower(a.email) = sent.email)

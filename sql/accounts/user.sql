@@ -94,14 +94,14 @@ WITH made AS (
     INSERT INTO accounts.account AS a (
            email, username, name, first_name, last_name, phone, role, is_superuser, department_id, job_title_id, is_active,
            is_staff, company_name, company_address, company_logo, avatar, password_hash, created_by)
-    SELECT operations.trimmed(b ->> 'email'), coalesce(operations.trimmed(b ->> 'username'), ''),
-           coalesce(operations.trimmed(b ->> 'name'), ''), coalesce(operations.trimmed(b ->> 'first_name'), ''),
-           coalesce(operations.trimmed(b ->> 'last_name'), ''), operations.trimmed(b ->> 'phone'),
+    SELECT core.trimmed(b ->> 'email'), coalesce(core.trimmed(b ->> 'username'), ''),
+           coalesce(core.trimmed(b ->> 'name'), ''), coalesce(core.trimmed(b ->> 'first_name'), ''),
+           coalesce(core.trimmed(b ->> 'last_name'), ''), core.trimmed(b ->> 'phone'),
            coalesce(b ->> 'role', 'USER'), coalesce(b ->> 'role' = 'SUPERADMIN', false), nullif(b ->> 'department_id', '')::uuid,
            nullif(b ->> 'job_title', '')::uuid, coalesce((b ->> 'is_active')::boolean, true),
            coalesce((b ->> 'is_staff')::boolean, b ->> 'role' IN ('SUPERADMIN', 'ADMIN', 'OWNER'), false),
-           coalesce(operations.trimmed(b ->> 'company_name'), ''),
-           coalesce(operations.trimmed(b ->> 'company_address'), ''), coalesce(operations.trimmed(b ->> 'company_logo'), ''),
+           coalesce(core.trimmed(b ->> 'company_name'), ''),
+           coalesce(core.trimmed(b ->> 'company_address'), ''), coalesce(core.trimmed(b ->> 'company_logo'), ''),
            $3, $2, $1
       FROM CAST($4 AS jsonb) AS b
     RETURNING a
@@ -135,21 +135,21 @@ WITH old AS (
     SELECT accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1
 ), changed AS (
     UPDATE accounts.account AS a
-       SET email           = coalesce(operations.trimmed(b ->> 'email'), a.email),
-           username        = coalesce(operations.trimmed(b ->> 'username'), a.username),
-           name            = coalesce(operations.trimmed(b ->> 'name'), a.name),
-           first_name      = coalesce(operations.trimmed(b ->> 'first_name'), a.first_name),
-           last_name       = coalesce(operations.trimmed(b ->> 'last_name'), a.last_name),
-           phone           = CASE WHEN b ? 'phone' THEN operations.trimmed(b ->> 'phone') ELSE a.phone END,
+       SET email           = coalesce(core.trimmed(b ->> 'email'), a.email),
+           username        = coalesce(core.trimmed(b ->> 'username'), a.username),
+           name            = coalesce(core.trimmed(b ->> 'name'), a.name),
+           first_name      = coalesce(core.trimmed(b ->> 'first_name'), a.first_name),
+           last_name       = coalesce(core.trimmed(b ->> 'last_name'), a.last_name),
+           phone           = CASE WHEN b ? 'phone' THEN core.trimmed(b ->> 'phone') ELSE a.phone END,
            role            = coalesce(b ->> 'role', a.role),
            is_superuser    = coalesce(b ->> 'role' = 'SUPERADMIN', a.is_superuser),
            department_id   = CASE WHEN b ? 'department_id' THEN nullif(b ->> 'department_id', '')::uuid ELSE a.department_id END,
            job_title_id    = CASE WHEN b ? 'job_title' THEN nullif(b ->> 'job_title', '')::uuid ELSE a.job_title_id END,
            is_active       = coalesce((b ->> 'is_active')::boolean, a.is_active),
            is_staff        = coalesce((b ->> 'is_staff')::boolean, a.is_staff AND $7),
-           company_name    = coalesce(operations.trimmed(b ->> 'company_name'), a.company_name),
-           company_address = coalesce(operations.trimmed(b ->> 'company_address'), a.company_address),
-           company_logo    = coalesce(operations.trimmed(b ->> 'company_logo'), a.company_logo),
+           company_name    = coalesce(core.trimmed(b ->> 'company_name'), a.company_name),
+           company_address = coalesce(core.trimmed(b ->> 'company_address'), a.company_address),
+           company_logo    = coalesce(core.trimmed(b ->> 'company_logo'), a.company_logo),
            avatar          = CASE WHEN $3::text IS NOT NULL THEN $3 WHEN b -> 'avatar' = 'null' THEN NULL ELSE a.avatar END,
            password_hash   = coalesce($2, a.password_hash),
            updated_at      = now()

@@ -3,23 +3,23 @@
 
 -- name: hold_file(key) -> none
 -- Before the file is stored, so that there is none without an entry. An hour is far longer than it takes to write its row.
-INSERT INTO operations.media_file (key, unused_from) VALUES ($1, now() + interval '1 hour');
+INSERT INTO core.media_file (key, unused_from) VALUES ($1, now() + interval '1 hour');
 
 -- name: claim_file(key) -> value
 -- Null unless nobody uses it. Whoever claims it has five minutes to remove it, then it is anybody's again: no transaction is
 -- open meanwhile.
-UPDATE operations.media_file SET unused_from = now() + interval '5 minutes'
+UPDATE core.media_file SET unused_from = now() + interval '5 minutes'
  WHERE key = $1 AND unused_from <= now()
 RETURNING key;
 
 -- name: claim_files(most) -> rows
 -- The same for those that have waited longest. Rows that another process claims at the same moment are skipped. ANY (ARRAY …)
 -- is looked up once; IN could be once a row, each time with other rows within the limit.
-UPDATE operations.media_file SET unused_from = now() + interval '5 minutes'
- WHERE key = ANY (ARRAY(SELECT key FROM operations.media_file WHERE unused_from <= now()
+UPDATE core.media_file SET unused_from = now() + interval '5 minutes'
+ WHERE key = ANY (ARRAY(SELECT key FROM core.media_file WHERE unused_from <= now()
                          ORDER BY unused_from, key LIMIT $1 FOR UPDATE SKIP LOCKED))
 RETURNING key;
 
 -- name: forget_file(key) -> none
 -- After the file is gone.
-DELETE FROM operations.media_file WHERE key = $1 AND unused_from IS NOT NULL;
+DELETE FROM core.media_file WHERE key = $1 AND unused_from IS NOT NULL;

@@ -80,13 +80,13 @@ SELECT i.id, row_to_json(document) AS document
  CROSS JOIN LATERAL (
        SELECT i.id, i.invoice_no, i.invoice_date, row_to_json(customer) AS customer, i.status,
               CASE WHEN s.id IS NOT NULL THEN row_to_json(salesman) END AS salesman, i.created_by,
-              items.list AS items, items.total AS total_amount, i.remarks, operations.iso(i.created_at) AS created_at) document;
+              items.list AS items, items.total AS total_amount, i.remarks, core.iso(i.created_at) AS created_at) document;
 
 -- At commit, when all items are there, whoever wrote them: this server or another program's plain SQL. Never by a
 -- sequential scan: a connection keeps its plan, also one that was made while the tables were empty.
 CREATE FUNCTION sales.announce_invoice() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
-    INSERT INTO operations.event (topic, payload)
+    INSERT INTO core.event (topic, payload)
     SELECT 'sales.invoice', d.document::text FROM sales.invoice_document d WHERE d.id = NEW.id;
     RETURN NULL;
 END $$;

@@ -103,7 +103,7 @@ CREATE TRIGGER account_went AFTER DELETE ON accounts.account REFERENCING OLD TAB
 -- Tells every process which account or session changed (topic accounts.changed), so that none goes on with an old one.
 CREATE FUNCTION accounts.announce_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO operations.event (topic, payload)
+    INSERT INTO core.event (topic, payload)
     VALUES ('accounts.changed', json_build_object(CASE TG_TABLE_NAME WHEN 'account' THEN 'account_id' ELSE 'session_id' END, OLD.id)::text);
     RETURN NULL;
 END $$;
@@ -147,8 +147,8 @@ CREATE FUNCTION accounts.document(a accounts.account) RETURNS json LANGUAGE sql 
         'department', (SELECT d.name FROM accounts.department d WHERE d.id = a.department_id), 'department_id', a.department_id,
         'job_title', a.job_title_id, 'job_title_name', (SELECT t.title FROM accounts.job_title t WHERE t.id = a.job_title_id),
         'company_name', a.company_name, 'company_address', a.company_address, 'company_logo', a.company_logo,
-        'is_active', a.is_active, 'is_staff', a.is_staff, 'date_joined', operations.iso(a.date_joined),
-        'last_login', operations.iso(a.last_login),
+        'is_active', a.is_active, 'is_staff', a.is_staff, 'date_joined', core.iso(a.date_joined),
+        'last_login', core.iso(a.last_login),
         'created_by_name', CASE WHEN a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER') THEN (SELECT coalesce(nullif(maker.name, ''), maker.email) FROM accounts.account maker WHERE maker.id = a.created_by) END)
 $$;
 
@@ -157,8 +157,8 @@ CREATE FUNCTION accounts.books_document(a accounts.account) RETURNS json LANGUAG
     SELECT json_build_object(
         'id', a.id, 'email', a.email, 'username', a.username, 'first_name', a.first_name, 'last_name', a.last_name,
         'company_name', a.company_name, 'company_address', a.company_address, 'company_logo', a.company_logo,
-        'is_active', a.is_active, 'is_staff', a.is_staff, 'date_joined', operations.iso(a.date_joined),
-        'last_login', operations.iso(a.last_login))
+        'is_active', a.is_active, 'is_staff', a.is_staff, 'date_joined', core.iso(a.date_joined),
+        'last_login', core.iso(a.last_login))
 $$;
 
 -- What the audit keeps of an account: the row, but for what changes by itself.

@@ -83,11 +83,11 @@ END $$;
 -- Takes a topic's events out of the log, so that nobody can be sent them again; positions go on. While a relay numbers
 -- events none that waits may vanish: the others would be given positions past the head. So those waiting go under the
 -- relay's lock, and the many that have a position before it.
-CREATE FUNCTION operations.forget_events(forgotten text) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION core.forget_events(forgotten text) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    head bigint := (SELECT h.position FROM operations.event_head h);
+    head bigint := (SELECT h.position FROM core.event_head h);
 BEGIN
-    DELETE FROM operations.event e WHERE e.topic = forgotten AND e.position <= head;
-    PERFORM FROM operations.event_head h FOR UPDATE;
-    DELETE FROM operations.event e WHERE e.topic = forgotten AND (e.position IS NULL OR e.position > head);
+    DELETE FROM core.event e WHERE e.topic = forgotten AND e.position <= head;
+    PERFORM FROM core.event_head h FOR UPDATE;
+    DELETE FROM core.event e WHERE e.topic = forgotten AND (e.position IS NULL OR e.position > head);
 END $$;

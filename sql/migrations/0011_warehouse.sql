@@ -97,7 +97,7 @@ CREATE TRIGGER invoice_versioned BEFORE UPDATE ON sales.invoice
 CREATE OR REPLACE FUNCTION sales.announce_invoice() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     IF coalesce(current_setting('tradepost.quiet', true), '') <> 'on' THEN
-        INSERT INTO operations.event (topic, payload)
+        INSERT INTO core.event (topic, payload)
         SELECT 'sales.invoice', d.document::text FROM sales.invoice_document d WHERE d.id = NEW.id;
     END IF;
     RETURN NULL;
@@ -140,5 +140,5 @@ SELECT i.id, row_to_json(document) AS document
  CROSS JOIN LATERAL (
        SELECT i.id, i.invoice_no, i.invoice_date, row_to_json(customer) AS customer, i.status,
               CASE WHEN s.id IS NOT NULL THEN row_to_json(salesman) END AS salesman, i.created_by,
-              items.list AS items, items.total AS total_amount, i.remarks, operations.iso(i.created_at) AS created_at,
+              items.list AS items, items.total AS total_amount, i.remarks, core.iso(i.created_at) AS created_at,
               i.is_active) document;

@@ -17,13 +17,13 @@ CREATE FUNCTION sales.picking_document(s sales.picking_session, invoice_no text,
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN picker.id IS NULL THEN json_build_object(
         'id', s.id, 'invoice', s.invoice_id, 'invoice_no', invoice_no, 'picker', NULL,
-        'start_time', operations.iso(s.start_time), 'end_time', operations.iso(s.end_time), 'picking_status', s.picking_status,
-        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', operations.iso(s.created_at))
+        'start_time', core.iso(s.start_time), 'end_time', core.iso(s.end_time), 'picking_status', s.picking_status,
+        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', core.iso(s.created_at))
     ELSE json_build_object(
         'id', s.id, 'invoice', s.invoice_id, 'invoice_no', invoice_no, 'picker', picker.public_id,
         'picker_name', accounts.full_name(picker), 'picker_email', picker.email,
-        'start_time', operations.iso(s.start_time), 'end_time', operations.iso(s.end_time), 'picking_status', s.picking_status,
-        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', operations.iso(s.created_at))
+        'start_time', core.iso(s.start_time), 'end_time', core.iso(s.end_time), 'picking_status', s.picking_status,
+        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', core.iso(s.created_at))
     END
 $$;
 
@@ -31,13 +31,13 @@ CREATE FUNCTION sales.packing_document(s sales.packing_session, invoice_no text,
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN packer.id IS NULL THEN json_build_object(
         'id', s.id, 'invoice', s.invoice_id, 'invoice_no', invoice_no, 'packer', NULL,
-        'start_time', operations.iso(s.start_time), 'end_time', operations.iso(s.end_time), 'packing_status', s.packing_status,
-        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', operations.iso(s.created_at))
+        'start_time', core.iso(s.start_time), 'end_time', core.iso(s.end_time), 'packing_status', s.packing_status,
+        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', core.iso(s.created_at))
     ELSE json_build_object(
         'id', s.id, 'invoice', s.invoice_id, 'invoice_no', invoice_no, 'packer', packer.public_id,
         'packer_name', accounts.full_name(packer), 'packer_email', packer.email,
-        'start_time', operations.iso(s.start_time), 'end_time', operations.iso(s.end_time), 'packing_status', s.packing_status,
-        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', operations.iso(s.created_at))
+        'start_time', core.iso(s.start_time), 'end_time', core.iso(s.end_time), 'packing_status', s.packing_status,
+        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', core.iso(s.created_at))
     END
 $$;
 
@@ -46,13 +46,13 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN assigned.id IS NULL THEN json_build_object(
         'id', s.id, 'invoice', s.invoice_id, 'invoice_no', invoice_no, 'delivery_type', s.delivery_type, 'assigned_to', NULL,
         'courier_name', s.courier_name, 'tracking_no', s.tracking_no,
-        'start_time', operations.iso(s.start_time), 'end_time', operations.iso(s.end_time), 'delivery_status', s.delivery_status,
-        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', operations.iso(s.created_at))
+        'start_time', core.iso(s.start_time), 'end_time', core.iso(s.end_time), 'delivery_status', s.delivery_status,
+        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', core.iso(s.created_at))
     ELSE json_build_object(
         'id', s.id, 'invoice', s.invoice_id, 'invoice_no', invoice_no, 'delivery_type', s.delivery_type,
         'assigned_to', assigned.public_id, 'assigned_to_name', accounts.full_name(assigned), 'assigned_to_email', assigned.email,
         'courier_name', s.courier_name, 'tracking_no', s.tracking_no,
-        'start_time', operations.iso(s.start_time), 'end_time', operations.iso(s.end_time), 'delivery_status', s.delivery_status,
-        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', operations.iso(s.created_at))
+        'start_time', core.iso(s.start_time), 'end_time', core.iso(s.end_time), 'delivery_status', s.delivery_status,
+        'notes', s.notes, 'duration_minutes', sales.minutes(s.start_time, s.end_time), 'created_at', core.iso(s.created_at))
     END
 $$;

@@ -292,7 +292,7 @@ BEGIN
 END $$;
 
 -- The members of several JSON objects (without blanks around them) in one, in their order; jsonb would sort them. Null: none.
-CREATE FUNCTION operations.joined(VARIADIC parts json[]) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION core.joined(VARIADIC parts json[]) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT ('{' || string_agg(substr(part::text, 2, length(part::text) - 2), ',' ORDER BY place) || '}')::json
       FROM unnest(parts) WITH ORDINALITY AS each (part, place) WHERE part IS NOT NULL
 $$;
@@ -304,7 +304,7 @@ DECLARE
     person text := CASE kind_ WHEN 'picking' THEN 'picker' WHEN 'packing' THEN 'packer' ELSE 'delivery_user' END;
 BEGIN
     RETURN QUERY
-    SELECT s.id, s.created_at, operations.joined(
+    SELECT s.id, s.created_at, core.joined(
            (SELECT row_to_json(x) FROM (
                    SELECT s.id, i.invoice_no, i.invoice_date, i.status AS invoice_status, i.remarks AS invoice_remarks,
                           i.customer ->> 'name' AS customer_name, i.customer ->> 'email' AS customer_email,
@@ -316,10 +316,10 @@ BEGIN
            (SELECT row_to_json(x) FROM (SELECT s.courier_name, s.tracking_no) x WHERE kind_ = 'delivery'),
            format('{"%s_status":%s}', kind_, to_json(s.status))::json,
            (SELECT row_to_json(x) FROM (
-                   SELECT i.items, i.total_amount, operations.iso(s.start_time) AS start_time,
-                          operations.iso(s.end_time) AS end_time,
+                   SELECT i.items, i.total_amount, core.iso(s.start_time) AS start_time,
+                          core.iso(s.end_time) AS end_time,
                           sales.minutes(s.start_time, s.end_time) AS duration, s.notes,
-                          operations.iso(s.created_at) AS created_at) x),
+                          core.iso(s.created_at) AS created_at) x),
            (SELECT row_to_json(x) FROM (SELECT s.cancel_reason) x WHERE s.cancel_reason IS NOT NULL))
       FROM sales.session s
      CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = s.invoice_id OFFSET 0) d
@@ -330,33 +330,33 @@ BEGIN
 END $$;
 
 -- What an event is about, in words that a reader of the stream can ask for; null: of interest to all who read the topic.
-ALTER TABLE operations.event ADD tags text[];
+ALTER TABLE core.event ADD tags text[];
 
 -- As migration 0001 has it, with tags. Another process may still call the old one until this commits; both take the same lock.
-DROP FUNCTION operations.relay_events(integer);
-CREATE FUNCTION operations.relay_events(batch integer)
+DROP FUNCTION core.relay_events(integer);
+CREATE FUNCTION core.relay_events(batch integer)
 RETURNS TABLE ("position" bigint, topic text, payload text, tags text[])
 LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     head bigint;
 BEGIN
-    PERFORM FROM operations.event e WHERE e.position IS NULL ORDER BY e.id LIMIT 1;
+    PERFORM FROM core.event e WHERE e.position IS NULL ORDER BY e.id LIMIT 1;
     IF FOUND THEN
-        SELECT h.position INTO head FROM operations.event_head h FOR UPDATE;
+        SELECT h.position INTO head FROM core.event_head h FOR UPDATE;
         RETURN QUERY
         WITH waiting AS (
             SELECT w.id, row_number() OVER (ORDER BY w.id) AS place
-              FROM (SELECT e.id FROM operations.event e WHERE e.position IS NULL ORDER BY e.id LIMIT batch) w
+              FROM (SELECT e.id FROM core.event e WHERE e.position IS NULL ORDER BY e.id LIMIT batch) w
         ), numbered AS (
-            UPDATE operations.event e SET position = head + w.place
+            UPDATE core.event e SET position = head + w.place
               FROM waiting w WHERE e.id = w.id AND e.position IS NULL
             RETURNING e.position, e.topic, e.payload, e.tags
         ), moved AS (
-            UPDATE operations.event_head h SET position = head + (SELECT count(*) FROM numbered)
+            UPDATE core.event_head h SET position = head + (SELECT count(*) FROM numbered)
         )
         SELECT n.position, n.topic, n.payload, n.tags FROM numbered n ORDER BY n.position;
     END IF;
-    RETURN QUERY SELECT h.position, NULL::text, NULL::text, NULL::text[] FROM operations.event_head h;
+    RETURN QUERY SELECT h.position, NULL::text, NULL::text, NULL::text[] FROM core.event_head h;
 END $$;
 
 -- As migration 0011 has it, with tags: the status that the change left and the one it led to, so that a board of either is told;
@@ -376,7 +376,7 @@ BEGIN
                  WHERE s.invoice_id = NEW.id
                    AND (s.status IN ('PREPARING', 'PENDING', 'IN_PROGRESS', 'IN_TRANSIT') OR s.end_time >= now()));
         END IF;
-        INSERT INTO operations.event (topic, payload, tags)
+        INSERT INTO core.event (topic, payload, tags)
         SELECT 'sales.invoice', d.document::text, told FROM sales.invoice_document d WHERE d.id = NEW.id;
     END IF;
     RETURN NULL;

@@ -87,9 +87,9 @@ SELECT json_build_object('job_titles', count(*))::text FROM gone;
 -- name: forget_invoices() -> none
 -- What was cleared must not be sent again to a reader of the stream who resumes it; all of them begin anew.
 WITH forgotten AS MATERIALIZED (
-    SELECT operations.forget_events('sales.invoice') AS done
+    SELECT core.forget_events('sales.invoice') AS done
 )
-INSERT INTO operations.event (topic, payload) SELECT 'sales.cleared', '{}' FROM forgotten WHERE done IS NOT NULL;
+INSERT INTO core.event (topic, payload) SELECT 'sales.cleared', '{}' FROM forgotten WHERE done IS NOT NULL;
 
 -- name: told_cleared(actor, table_name, message, counts) -> row
 -- The answer, and the audit's entry.

@@ -8,9 +8,9 @@
 -- the invoice: a new session is not seen, but then the invoice is no longer PACKED; one that was cancelled is seen as it was, hence
 -- `existing` locks it, which reads it anew. delivery_session_invoice_key refuses what is left.
 WITH sent AS MATERIALIZED (
-    SELECT operations.trimmed(b.invoice_no) AS invoice_no, b.delivery_type, operations.trimmed(b.user_email) AS user_email,
-           coalesce(operations.trimmed(b.courier_name), '') AS courier_name,
-           coalesce(operations.trimmed(b.tracking_no), '') AS tracking_no, coalesce(operations.trimmed(b.notes), '') AS notes
+    SELECT core.trimmed(b.invoice_no) AS invoice_no, b.delivery_type, core.trimmed(b.user_email) AS user_email,
+           coalesce(core.trimmed(b.courier_name), '') AS courier_name,
+           coalesce(core.trimmed(b.tracking_no), '') AS tracking_no, coalesce(core.trimmed(b.notes), '') AS notes
       FROM jsonb_to_record($1::jsonb) AS b (
            invoice_no text, delivery_type text, user_email text, courier_name text, tracking_no text, notes text)
 ), invoice AS MATERIALIZED (
@@ -51,8 +51,8 @@ SELECT decided.refusal, invoice.status,
 -- IN_TRANSIT leaves the session open and the invoice DISPATCHED; readers of the stream are told all the same (version). It may come
 -- any number of times, so its notes are bounded in sum: most_notes, characters.
 WITH sent AS MATERIALIZED (
-    SELECT operations.trimmed(b.invoice_no) AS invoice_no, coalesce(operations.trimmed(b.user_email), '') AS user_email,
-           coalesce(b.delivery_status, 'DELIVERED') AS delivery_status, coalesce(operations.trimmed(b.notes), '') AS notes
+    SELECT core.trimmed(b.invoice_no) AS invoice_no, coalesce(core.trimmed(b.user_email), '') AS user_email,
+           coalesce(b.delivery_status, 'DELIVERED') AS delivery_status, coalesce(core.trimmed(b.notes), '') AS notes
       FROM jsonb_to_record($1::jsonb) AS b (invoice_no text, user_email text, delivery_status text, notes text)
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
@@ -99,8 +99,8 @@ SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(a
 -- name: cancel_delivery(body, caller_id, caller_may) -> row
 -- Who isn't an administrator has to name the session's worker; the handler sees to it that they name somebody.
 WITH sent AS MATERIALIZED (
-    SELECT operations.trimmed(b.invoice_no) AS invoice_no, operations.trimmed(b.user_email) AS user_email,
-           operations.trimmed(b.reason) AS reason
+    SELECT core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email,
+           core.trimmed(b.reason) AS reason
       FROM jsonb_to_record($1::jsonb) AS b (invoice_no text, user_email text, reason text)
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
@@ -136,6 +136,6 @@ WITH sent AS MATERIALIZED (
       FROM invoice, decided WHERE i.id = invoice.id AND decided.refusal IS NULL
 )
 SELECT decided.refusal, invoice.status, invoice.invoice_no, session.courier_name, accounts.full_name(assigned.account) AS name,
-       (assigned.account).email, operations.joined(sales.delivery_document(cancelled.whole, invoice.invoice_no, assigned.account),
+       (assigned.account).email, core.joined(sales.delivery_document(cancelled.whole, invoice.invoice_no, assigned.account),
                          json_build_object('cancel_reason', (cancelled.whole).cancel_reason))::text AS document
   FROM decided LEFT JOIN invoice ON true LEFT JOIN session ON true LEFT JOIN assigned ON true LEFT JOIN cancelled ON true;

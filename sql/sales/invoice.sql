@@ -5,15 +5,15 @@
 -- A customer or salesman that is already as the body says is only read: writing the row would make imports that name
 -- the same customer wait for one another's commit. Fields that the body leaves out keep their value.
 WITH body AS MATERIALIZED (
-    SELECT operations.trimmed(b.invoice_no) AS invoice_no, b.invoice_date, operations.trimmed(b.salesman) AS salesman,
-           operations.trimmed(b.created_by) AS created_by, operations.trimmed(b.remarks) AS remarks, b.customer, b.items
+    SELECT core.trimmed(b.invoice_no) AS invoice_no, b.invoice_date, core.trimmed(b.salesman) AS salesman,
+           core.trimmed(b.created_by) AS created_by, core.trimmed(b.remarks) AS remarks, b.customer, b.items
       FROM jsonb_to_record($2::jsonb) AS b (
            invoice_no text, invoice_date date, salesman text, created_by text, remarks text, customer jsonb, items jsonb)
 ), sent AS MATERIALIZED (
-    SELECT operations.trimmed(s.code) AS code, operations.trimmed(s.name) AS name, operations.trimmed(s.area) AS area,
-           operations.trimmed(s.address1) AS address1, operations.trimmed(s.address2) AS address2,
-           operations.trimmed(s.phone1) AS phone1, operations.trimmed(s.phone2) AS phone2,
-           operations.trimmed(s.email) AS email
+    SELECT core.trimmed(s.code) AS code, core.trimmed(s.name) AS name, core.trimmed(s.area) AS area,
+           core.trimmed(s.address1) AS address1, core.trimmed(s.address2) AS address2,
+           core.trimmed(s.phone1) AS phone1, core.trimmed(s.phone2) AS phone2,
+           core.trimmed(s.email) AS email
       FROM body, jsonb_to_record(body.customer) AS s (
            code text, name text, area text, address1 text, address2 text, phone1 text, phone2 text, email text)
 ), known_customer AS MATERIALIZED (
@@ -58,10 +58,10 @@ WITH body AS MATERIALIZED (
 ), item AS (
     INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp, company_name, packing, shelf_location,
                                     remarks, batch_no, expiry_date)
-    SELECT invoice.id, operations.trimmed(t.name), operations.trimmed(t.item_code), t.quantity::integer,
+    SELECT invoice.id, core.trimmed(t.name), core.trimmed(t.item_code), t.quantity::integer,
            CASE WHEN scale(t.mrp) > 6 THEN round(t.mrp, 6) ELSE t.mrp END,
-           coalesce(operations.trimmed(t.company_name), ''), coalesce(operations.trimmed(t.packing), ''),
-           operations.trimmed(t.shelf_location), operations.trimmed(t.remarks), operations.trimmed(t.batch_no),
+           coalesce(core.trimmed(t.company_name), ''), coalesce(core.trimmed(t.packing), ''),
+           core.trimmed(t.shelf_location), core.trimmed(t.remarks), core.trimmed(t.batch_no),
            t.expiry_date
       FROM invoice, body,
            ROWS FROM (jsonb_to_recordset(body.items) AS (
@@ -78,7 +78,7 @@ SELECT row_to_json(data)::text
 -- name: find_invoice_no(invoice_no) -> value
 -- What a refused import is told of the invoice that has the number.
 SELECT row_to_json(data)::text
-  FROM (SELECT id, invoice_no FROM sales.invoice WHERE invoice_no = operations.trimmed($1)) data;
+  FROM (SELECT id, invoice_no FROM sales.invoice WHERE invoice_no = core.trimmed($1)) data;
 
 -- name: list_invoices(statuses, page, page_size) -> row
 -- count, the page served (1-based; null asks for the last one) and its invoices, newest first; results is null for a

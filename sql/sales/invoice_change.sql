@@ -22,10 +22,10 @@ SELECT FROM sales.invoice WHERE id = $1 FOR NO KEY UPDATE;
 -- By the rules of import_invoice: members that the body leaves out keep their value. True when there was something to write.
 -- A function for both would make each import a tenth slower.
 WITH sent AS MATERIALIZED (
-    SELECT operations.trimmed(s.code) AS code, operations.trimmed(s.name) AS name, operations.trimmed(s.area) AS area,
-           operations.trimmed(s.address1) AS address1, operations.trimmed(s.address2) AS address2,
-           operations.trimmed(s.phone1) AS phone1, operations.trimmed(s.phone2) AS phone2,
-           operations.trimmed(s.email) AS email
+    SELECT core.trimmed(s.code) AS code, core.trimmed(s.name) AS name, core.trimmed(s.area) AS area,
+           core.trimmed(s.address1) AS address1, core.trimmed(s.address2) AS address2,
+           core.trimmed(s.phone1) AS phone1, core.trimmed(s.phone2) AS phone2,
+           core.trimmed(s.email) AS email
       FROM jsonb_to_record($1::jsonb -> 'customer') AS s (
            code text, name text, area text, address1 text, address2 text, phone1 text, phone2 text, email text)
 )
@@ -46,17 +46,17 @@ ON CONFLICT (code) DO UPDATE
 RETURNING true;
 
 -- name: write_salesman(body) -> none
-INSERT INTO sales.salesman (name) VALUES (operations.trimmed($1::jsonb ->> 'salesman')) ON CONFLICT (name) DO NOTHING;
+INSERT INTO sales.salesman (name) VALUES (core.trimmed($1::jsonb ->> 'salesman')) ON CONFLICT (name) DO NOTHING;
 
 -- name: change_invoice(id, body, is_whole, is_touched) -> none
 -- The invoice's own columns, once its customer and salesman are there. is_whole: what the body leaves out is emptied; else it
 -- stays. is_touched: what it shows from other tables changes too, which its version has to tell.
 UPDATE sales.invoice i
    SET invoice_date = coalesce(b.invoice_date, i.invoice_date),
-       customer_id  = coalesce((SELECT id FROM sales.customer WHERE code = operations.trimmed(b.customer ->> 'code')), i.customer_id),
-       salesman_id  = coalesce((SELECT id FROM sales.salesman WHERE name = operations.trimmed(b.salesman)), i.salesman_id),
-       created_by   = CASE WHEN $3::boolean OR $2::jsonb ? 'created_by' THEN operations.trimmed(b.created_by) ELSE i.created_by END,
-       remarks      = CASE WHEN $3::boolean OR $2::jsonb ? 'remarks' THEN operations.trimmed(b.remarks) ELSE i.remarks END,
+       customer_id  = coalesce((SELECT id FROM sales.customer WHERE code = core.trimmed(b.customer ->> 'code')), i.customer_id),
+       salesman_id  = coalesce((SELECT id FROM sales.salesman WHERE name = core.trimmed(b.salesman)), i.salesman_id),
+       created_by   = CASE WHEN $3::boolean OR $2::jsonb ? 'created_by' THEN core.trimmed(b.created_by) ELSE i.created_by END,
+       remarks      = CASE WHEN $3::boolean OR $2::jsonb ? 'remarks' THEN core.trimmed(b.remarks) ELSE i.remarks END,
        version      = i.version + ($4::boolean)::integer
   FROM jsonb_to_record($2::jsonb) AS b (invoice_date date, salesman text, created_by text, remarks text, customer jsonb)
  WHERE i.id = $1;
@@ -74,10 +74,10 @@ DELETE FROM sales.invoice_item WHERE invoice_id = $1;
 -- As import_invoice does: in their order, behind those that are there.
 INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp, company_name, packing, shelf_location, remarks,
                                 batch_no, expiry_date)
-SELECT $1, operations.trimmed(t.name), operations.trimmed(t.item_code), t.quantity::integer,
+SELECT $1, core.trimmed(t.name), core.trimmed(t.item_code), t.quantity::integer,
        CASE WHEN scale(t.mrp) > 6 THEN round(t.mrp, 6) ELSE t.mrp END,
-       coalesce(operations.trimmed(t.company_name), ''), coalesce(operations.trimmed(t.packing), ''),
-       operations.trimmed(t.shelf_location), operations.trimmed(t.remarks), operations.trimmed(t.batch_no), t.expiry_date
+       coalesce(core.trimmed(t.company_name), ''), coalesce(core.trimmed(t.packing), ''),
+       core.trimmed(t.shelf_location), core.trimmed(t.remarks), core.trimmed(t.batch_no), t.expiry_date
   FROM ROWS FROM (jsonb_to_recordset($2::jsonb -> 'items') AS (
             name text, item_code text, quantity numeric, mrp numeric, company_name text, packing text, shelf_location text,
             remarks text, batch_no text, expiry_date date)) WITH ORDINALITY AS t

@@ -8,8 +8,8 @@
 -- one that was cancelled is seen as it was, hence `existing` locks it, which reads it anew. packing_session_invoice_key and
 -- packing_session_packer_active_key refuse what is left.
 WITH sent AS MATERIALIZED (
-    SELECT operations.trimmed(b.invoice_no) AS invoice_no, operations.trimmed(b.user_email) AS user_email,
-           coalesce(operations.trimmed(b.notes), '') AS notes
+    SELECT core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email,
+           coalesce(core.trimmed(b.notes), '') AS notes
       FROM jsonb_to_record($1::jsonb) AS b (invoice_no text, user_email text, notes text)
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
@@ -46,8 +46,8 @@ SELECT decided.refusal, invoice.status, accounts.full_name(worker.account) AS na
 
 -- name: complete_packing(body, caller_id, caller_may) -> row
 WITH sent AS MATERIALIZED (
-    SELECT operations.trimmed(b.invoice_no) AS invoice_no, operations.trimmed(b.user_email) AS user_email,
-           operations.trimmed(b.notes) AS notes
+    SELECT core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email,
+           core.trimmed(b.notes) AS notes
       FROM jsonb_to_record($1::jsonb) AS b (invoice_no text, user_email text, notes text)
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
@@ -89,8 +89,8 @@ SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(p
 -- name: cancel_packing(body, caller_id, caller_may) -> row
 -- Who isn't an administrator has to name the session's worker; the handler sees to it that they name somebody.
 WITH sent AS MATERIALIZED (
-    SELECT operations.trimmed(b.invoice_no) AS invoice_no, operations.trimmed(b.user_email) AS user_email,
-           operations.trimmed(b.reason) AS reason
+    SELECT core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email,
+           core.trimmed(b.reason) AS reason
       FROM jsonb_to_record($1::jsonb) AS b (invoice_no text, user_email text, reason text)
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
@@ -125,24 +125,24 @@ WITH sent AS MATERIALIZED (
       FROM invoice, decided WHERE i.id = invoice.id AND decided.refusal IS NULL
 )
 SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(packer.account) AS name, (packer.account).email,
-       operations.joined(sales.packing_document(cancelled.whole, invoice.invoice_no, packer.account),
+       core.joined(sales.packing_document(cancelled.whole, invoice.invoice_no, packer.account),
                          json_build_object('cancel_reason', (cancelled.whole).cancel_reason))::text AS document
   FROM decided LEFT JOIN invoice ON true LEFT JOIN packer ON true LEFT JOIN cancelled ON true;
 
 -- name: get_blocking_packing(user_email) -> value
 -- The session that a packer has begun; when it has just been finished, the last one they began. As JSON, for the refusal.
 SELECT row_to_json(data)::text
-  FROM (SELECT i.invoice_no, operations.iso(s.start_time) AS started_at
+  FROM (SELECT i.invoice_no, core.iso(s.start_time) AS started_at
           FROM accounts.account a JOIN sales.packing_session s ON s.id = coalesce(
                (SELECT id FROM sales.packing_session WHERE packer_id = a.id AND packing_status = 'IN_PROGRESS'),
                (SELECT id FROM sales.packing_session WHERE packer_id = a.id ORDER BY created_at DESC, id DESC LIMIT 1))
           JOIN sales.invoice i ON i.id = s.invoice_id
-         WHERE lower(a.email) = lower(operations.trimmed($1))) data;
+         WHERE lower(a.email) = lower(core.trimmed($1))) data;
 
 -- name: get_active_packing(caller_id, email, public_id) -> row
 -- Whose task (of the e-mail or the uuid asked for; the caller's when nobody has it), and the task: null when there is none.
 SELECT a.id AS account_id, a.email,
-       (SELECT json_build_object('task_type', 'PACKING', 'session_id', s.id, 'start_time', operations.iso(s.start_time),
+       (SELECT json_build_object('task_type', 'PACKING', 'session_id', s.id, 'start_time', core.iso(s.start_time),
                                  'invoice', d.document)::text
           FROM sales.packing_session s
          CROSS JOIN LATERAL (SELECT document FROM sales.invoice_document WHERE id = s.invoice_id OFFSET 0) d

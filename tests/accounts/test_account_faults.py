@@ -357,7 +357,7 @@ def kept(request, media_root, ground, base, io_loop):
 
 async def remove_unused(ground, base, storage):
     """What each process does every minute, an hour later."""
-    await base.execute("UPDATE operations.media_file SET unused_from = now() WHERE unused_from IS NOT NULL")
+    await base.execute("UPDATE core.media_file SET unused_from = now() WHERE unused_from IS NOT NULL")
     db = Database(ground.postgres.dsn, size=2, statement_cache=100)
     await media.remove_unused(SimpleNamespace(db=db, storage=storage))
     await db.close()
@@ -369,7 +369,7 @@ async def avatar_of(base, found):
 
 async def registered(base):
     """Key: whether a row uses it."""
-    rows = await base.fetch("SELECT key, unused_from IS NULL AS used FROM operations.media_file")
+    rows = await base.fetch("SELECT key, unused_from IS NULL AS used FROM core.media_file")
     return {row["key"]: row["used"] for row in rows}
 
 
@@ -462,7 +462,7 @@ async def test_a_process_killed_while_it_writes_a_file_leaves_nothing_that_the_d
     ground, media_root, base
 ):
     key = f"avatars/2025/01/18/{os.urandom(16).hex()}.png"
-    await base.execute("INSERT INTO operations.media_file (key, unused_from) VALUES ($1, now())", key)
+    await base.execute("INSERT INTO core.media_file (key, unused_from) VALUES ($1, now())", key)
     script = (
         "import asyncio, os, sys; from pathlib import Path; from core.files.storage import LocalStorage\n"
         "os.fsync = lambda descriptor: os.stat(descriptor).st_size == 4 and os.kill(os.getpid(), 9)\n"

@@ -42,7 +42,7 @@ async def test_an_empty_database_gets_them_all_in_order_and_a_second_run_does_no
     assert await migrations.apply(empty) == names
     assert await migrations.apply(empty) == []
     assert await migrations.outstanding(empty) == []
-    assert await ask(empty, "SELECT array_agg(name ORDER BY number) FROM operations.migration") == names
+    assert await ask(empty, "SELECT array_agg(name ORDER BY number) FROM core.migration") == names
 
 
 async def test_servers_that_start_at_once_apply_each_file_once(empty):
@@ -69,19 +69,19 @@ async def test_a_failing_migration_leaves_nothing_of_itself_and_all_before_it(em
     with pytest.raises(MigrationError, match=r"0003_step.sql: .*nothing_there.*; nothing of it was applied"):
         await migrations.apply(empty, made(FIRST, SECOND, "CREATE TABLE public.b (); SELECT * FROM nothing_there"))
     assert await ask(empty, "SELECT to_regclass('public.b')") is None
-    assert await ask(empty, "SELECT max(number) FROM operations.migration") == 2
+    assert await ask(empty, "SELECT max(number) FROM core.migration") == 2
     assert await migrations.apply(empty, made(FIRST, SECOND, "CREATE TABLE public.b ()")) == ["0003_step"]
 
 
 async def test_a_failing_first_migration_leaves_an_empty_database(empty):
     with pytest.raises(MigrationError):
         await migrations.apply(empty, made("CREATE SCHEMA half; SELECT 1 / 0"))
-    assert await ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname IN ('half', 'operations')") == 0
+    assert await ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname IN ('half', 'core')") == 0
 
 
 async def test_looking_at_what_is_outstanding_changes_nothing(empty):
     assert await migrations.outstanding(empty) == [migration.name for migration in migrations.files()]
-    assert await ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'operations'") == 0
+    assert await ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'core'") == 0
 
 
 async def test_a_locked_table_is_given_up_on_instead_of_queued_for(empty, monkeypatch):
@@ -152,7 +152,7 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade_and_is_fo
         before = await connection.fetch(
             "SELECT id, document::jsonb AS document FROM sales.invoice_document ORDER BY id"
         )
-        waiting = await connection.fetchval("SELECT count(*) FROM operations.event")
+        waiting = await connection.fetchval("SELECT count(*) FROM core.event")
         await migrations.apply(empty, whole)
         names = await connection.fetch("SELECT name, first_name, last_name FROM accounts.account ORDER BY id")
         assert [tuple(row) for row in names] == [("Ada", "Ada", ""), ("Jane van Doe", "Jane", "van Doe"), ("", "", "")]
@@ -162,7 +162,7 @@ async def test_what_an_older_release_stored_is_there_after_the_upgrade_and_is_fo
         )
         assert after == before and len(after) == 100
         assert (
-            await connection.fetchval("SELECT count(*) FROM operations.event") == waiting
+            await connection.fetchval("SELECT count(*) FROM core.event") == waiting
         )  # the upgrade changed nobody's invoice
         for search in ("otriv", "OLD-77", "lifecare"):
             found = await connection.fetchval(

@@ -528,7 +528,7 @@ def either(request, changed_settings):
 @pytest.mark.usefixtures("either")
 async def caught_up(db, process):
     """Until the process has told its readers all that was committed."""
-    waiting = "SELECT count(*) > 0 OR $1 < (SELECT position FROM operations.event_head) FROM operations.event WHERE position IS NULL"
+    waiting = "SELECT count(*) > 0 OR $1 < (SELECT position FROM core.event_head) FROM core.event WHERE position IS NULL"
     while await db.fetchval(waiting, process.app.streams.head):
         await asyncio.sleep(0.02)
 
@@ -576,7 +576,7 @@ class TestStream:
     async def test_nothing_of_the_cleared_is_left_in_the_log(self, db, fill, clear, api, invoice):
         await fill()
         await clear("all")
-        assert await db.fetchval("SELECT count(*) FROM operations.event WHERE topic = 'sales.invoice'") == 0
+        assert await db.fetchval("SELECT count(*) FROM core.event WHERE topic = 'sales.invoice'") == 0
 
     @pytest.mark.parametrize("name", ["salesmen", "sessions"])
     async def test_invoices_that_a_clearing_changes_do_not_announce_themselves_one_by_one(
@@ -587,7 +587,7 @@ class TestStream:
         before = {row["id"]: row["version"] for row in await db.fetch("SELECT id, version FROM sales.invoice")}
         reader = await stream()
         await clear(name)
-        assert await db.fetchval("SELECT count(*) FROM operations.event WHERE topic = 'sales.invoice'") == 0
+        assert await db.fetchval("SELECT count(*) FROM core.event WHERE topic = 'sales.invoice'") == 0
         await told_to_begin_anew(reader)
         after = {row["id"]: row["version"] for row in await db.fetch("SELECT id, version FROM sales.invoice")}
         # Whoever has seen one before must notice that it is another now.
@@ -635,7 +635,7 @@ async def told_to_begin_anew(reader):
 
 async def sign_in_events(db):
     """An event of another topic in the log, so that it reaches back to before what follows."""
-    await db.execute("INSERT INTO operations.event (topic, payload) VALUES ('test.other', '{}')")
+    await db.execute("INSERT INTO core.event (topic, payload) VALUES ('test.other', '{}')")
 
 
 class TestRelay:
@@ -655,24 +655,24 @@ class TestRelay:
         async def relays():
             connection = await asyncpg.connect(settings.database_url)
             for _ in range(60):
-                await connection.fetch("SELECT operations.relay_events(3)")
+                await connection.fetch("SELECT core.relay_events(3)")
                 await asyncio.sleep(0.001)
             await connection.close()
 
         await asyncio.gather(imports(), imports(), clears(), relays(), relays())
         head, highest = await db.fetchrow("""
-            SELECT (SELECT position FROM operations.event_head), (SELECT coalesce(max(position), 0) FROM operations.event)""")
+            SELECT (SELECT position FROM core.event_head), (SELECT coalesce(max(position), 0) FROM core.event)""")
         assert highest <= head
 
     async def test_forgetting_waits_for_the_relay_that_is_numbering(self, db, settings):
-        await db.execute("DELETE FROM operations.event")
+        await db.execute("DELETE FROM core.event")
         other = await asyncpg.connect(settings.database_url)
         try:
             async with other.transaction():
-                await other.execute("SELECT FROM operations.event_head FOR UPDATE")
+                await other.execute("SELECT FROM core.event_head FOR UPDATE")
                 await db.execute("SET lock_timeout = '50ms'")
                 with pytest.raises(asyncpg.LockNotAvailableError):
-                    await db.execute("SELECT operations.forget_events('sales.invoice')")
+                    await db.execute("SELECT core.forget_events('sales.invoice')")
         finally:
             await db.execute("RESET lock_timeout")
             await other.close()

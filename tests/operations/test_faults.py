@@ -134,7 +134,7 @@ async def test_an_event_whose_server_was_killed_after_the_201_arrives_once_after
     holder = await asyncpg.connect(ground.postgres.dsn)
     hold = holder.transaction()
     await hold.start()
-    await holder.execute("SELECT position FROM operations.event_head FOR UPDATE")  # no relay gets past this
+    await holder.execute("SELECT position FROM core.event_head FOR UPDATE")  # no relay gets past this
     assert (await Api(client, program.url).import_invoice(invoice(invoice_no="KILLED-1"))).status == 201
     program.end(signal.SIGKILL)
     stream.close()

@@ -39,7 +39,7 @@ class Upload(OperationsHandler):
 def clean(io_loop, db, app, settings):
     async def clean():
         await db.execute("DELETE FROM accounts.account")
-        await db.execute("DELETE FROM operations.media_file")
+        await db.execute("DELETE FROM core.media_file")
 
     io_loop.run_sync(clean)
     app.shared["anything"] = Schema({"type": "object"})
@@ -85,7 +85,7 @@ def files(settings):
 
 async def register(db):
     return {
-        row["key"]: row["unused_from"] for row in await db.fetch("SELECT key, unused_from FROM operations.media_file")
+        row["key"]: row["unused_from"] for row in await db.fetch("SELECT key, unused_from FROM core.media_file")
     }
 
 
@@ -289,7 +289,7 @@ async def test_with_the_storage_away_an_upload_is_503(api, app, db, monkeypatch)
 
 async def test_what_is_being_stored_is_held_for_an_hour_and_what_a_row_uses_for_good(app, stored, db):
     key = await stored()
-    left = await db.fetchval("SELECT unused_from - now() FROM operations.media_file WHERE key = $1", key)
+    left = await db.fetchval("SELECT unused_from - now() FROM core.media_file WHERE key = $1", key)
     assert 3500 < left.total_seconds() <= 3600
     await db.execute(ACCOUNT, "ann@example.com", key)
     assert (await register(db))[key] is None
@@ -330,7 +330,7 @@ async def test_the_duty_removes_what_a_killed_process_left_and_the_pictures_of_r
     await media.hold(app.db, never_stored)
     await db.execute(ACCOUNT, "ann@example.com", of_account)
     await db.execute(
-        "UPDATE operations.media_file SET unused_from = now() - interval '1 s' WHERE key <> $1", of_account
+        "UPDATE core.media_file SET unused_from = now() - interval '1 s' WHERE key <> $1", of_account
     )
     await db.execute("DELETE FROM accounts.account")
     await media.remove_unused(app)
@@ -339,17 +339,17 @@ async def test_the_duty_removes_what_a_killed_process_left_and_the_pictures_of_r
 
 async def test_with_the_storage_away_removal_is_put_off_and_done_later(app, stored, db, settings, monkeypatch):
     key, local = await stored(), app.storage
-    await db.execute("UPDATE operations.media_file SET unused_from = now()")
+    await db.execute("UPDATE core.media_file SET unused_from = now()")
     monkeypatch.setattr(app, "storage", Away())
     await media.remove_now(app, key)
     assert key in files(settings) and key in await register(db)
-    await db.execute("UPDATE operations.media_file SET unused_from = now()")
+    await db.execute("UPDATE core.media_file SET unused_from = now()")
     with pytest.raises(Problem):  # which core/duties.py takes for what it is
         await media.remove_unused(app)
     monkeypatch.setattr(app, "storage", local)
     await media.remove_unused(app)
     assert key in files(settings)  # claimed a moment ago
-    await db.execute("UPDATE operations.media_file SET unused_from = now()")
+    await db.execute("UPDATE core.media_file SET unused_from = now()")
     await media.remove_unused(app)
     assert key not in files(settings) and await register(db) == {}
 
@@ -359,7 +359,7 @@ async def test_a_storage_that_hangs_does_not_hold_up_the_request(app, stored, db
         await asyncio.sleep(60)
 
     key = await stored()
-    await db.execute("UPDATE operations.media_file SET unused_from = now()")
+    await db.execute("UPDATE core.media_file SET unused_from = now()")
     monkeypatch.setattr(app.storage, "remove", hang)
     monkeypatch.setattr(media, "REMOVE_NOW_SECONDS", 0.05)
     await media.remove_now(app, key)
@@ -368,7 +368,7 @@ async def test_a_storage_that_hangs_does_not_hold_up_the_request(app, stored, db
 
 async def test_many_removing_at_once_remove_each_file_once(app, stored, db, monkeypatch):
     keys = [await stored() for _ in range(media.BATCH + 20)]
-    await db.execute("UPDATE operations.media_file SET unused_from = now()")
+    await db.execute("UPDATE core.media_file SET unused_from = now()")
     removed, remove = [], app.storage.remove
 
     async def counted(key):

@@ -473,7 +473,7 @@ async def test_a_reset_makes_the_page_load_the_list_anew(api, db, page, server, 
     await db.execute("DELETE FROM sales.invoice WHERE invoice_no = $1", gone)
     # The log no longer reaches back to what the page saw last, as after a purge or a restore.
     server._process._streams._backlog.forget()
-    await db.execute("DELETE FROM operations.event")
+    await db.execute("DELETE FROM core.event")
     server._process._streams._backlog.head += 1000
     await server.finish()
     await page.hurry()

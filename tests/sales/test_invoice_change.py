@@ -82,7 +82,7 @@ def events(db):
 
     async def events(id):
         rows = await db.fetch(
-            "SELECT payload FROM operations.event WHERE topic = 'sales.invoice' AND payload LIKE $1 ORDER BY id",
+            "SELECT payload FROM core.event WHERE topic = 'sales.invoice' AND payload LIKE $1 ORDER BY id",
             f"%{id}%",
         )
         return [found for row in rows if (found := json.loads(row["payload"]))["id"] == id]

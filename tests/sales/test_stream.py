@@ -101,9 +101,9 @@ async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then
     for _ in range(3):
         await api.import_invoice(invoice())
         await reader.event()
-    await db.execute("UPDATE operations.event SET created_at = now() - interval '100 hours'")
+    await db.execute("UPDATE core.event SET created_at = now() - interval '100 hours'")
     await events.purge(process.app)
-    assert await db.fetchval("SELECT count(*) FROM operations.event") == 0
+    assert await db.fetchval("SELECT count(*) FROM core.event") == 0
     process.app.streams._backlog.forget()  # what this process remembers would still do
     again = await stream(headers={"Last-Event-ID": before})
     assert (await again.event())["event"] == "reset"
@@ -130,7 +130,7 @@ async def test_a_reader_whose_missed_events_are_purged_while_it_is_sent_them_is_
 
     async def purged_after_the_first(*args):
         found = await piece(*args)
-        await db.execute("DELETE FROM operations.event WHERE position < $1", log.head - 100)
+        await db.execute("DELETE FROM core.event WHERE position < $1", log.head - 100)
         return found
 
     monkeypatch.setattr(log, "piece", purged_after_the_first)
@@ -287,10 +287,10 @@ async def test_after_the_log_went_back_readers_are_told_and_then_follow_the_new_
     for _ in range(3):
         await api.import_invoice(invoice())
         await reader.event()
-    before = await db.fetchval("SELECT position FROM operations.event_head")
+    before = await db.fetchval("SELECT position FROM core.event_head")
     async with db.transaction():  # as a restored dump would leave it
-        await db.execute("DELETE FROM operations.event WHERE position > $1", before - 3)
-        await db.execute("UPDATE operations.event_head SET position = $1", before - 3)
+        await db.execute("DELETE FROM core.event WHERE position > $1", before - 3)
+        await db.execute("UPDATE core.event_head SET position = $1", before - 3)
     assert (await reader.event())["event"] == "reset"
     assert reader.last_id == str(before - 3)
     imported = (await api.import_invoice(invoice())).json["data"]["id"]
@@ -305,7 +305,7 @@ async def test_a_reader_that_leaves_before_its_stream_begins_leaves_nothing_behi
     await process.app.events.relay()
     process.app.streams._backlog.forget()
     async with db.transaction():
-        await db.execute("LOCK TABLE operations.event")  # what was missed can't be looked up now
+        await db.execute("LOCK TABLE core.event")  # what was missed can't be looked up now
         _, writer = await asyncio.open_connection("localhost", http_port)
         writer.write(b"GET /api/sales/sse/invoices/ HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 0\r\n\r\n")
         while not process.app.active:
@@ -377,9 +377,9 @@ async def hears_nothing(reader, position):
 
 
 async def head(db):
-    while await db.fetchval("SELECT count(*) FROM operations.event WHERE position IS NULL"):
+    while await db.fetchval("SELECT count(*) FROM core.event WHERE position IS NULL"):
         await asyncio.sleep(0.01)
-    return await db.fetchval("SELECT position FROM operations.event_head")
+    return await db.fetchval("SELECT position FROM core.event_head")
 
 
 async def test_a_reader_of_a_status_hears_of_those_that_come_to_it_stay_in_it_and_leave_it(db, stream, imported, moved):
@@ -525,7 +525,7 @@ async def test_ids_of_a_filtered_reader_never_go_back_and_resuming_from_any_of_t
 
 async def test_an_event_without_tags_concerns_everybody(db, stream):
     reader = await stream(f"{SSE}?status=PICKED&worker=nobody@example.com")
-    await db.execute("INSERT INTO operations.event (topic, payload) VALUES ('sales.invoice', '{\"id\": 0}')")
+    await db.execute("INSERT INTO core.event (topic, payload) VALUES ('sales.invoice', '{\"id\": 0}')")
     assert (await reader.invoice())["id"] == 0
 
 

@@ -58,7 +58,7 @@ async def everything(db):
     """What the steps may change."""
     tables = ("sales.invoice", "sales.picking_session", "sales.packing_session", "sales.delivery_session")
     return [await db.fetch(f"SELECT * FROM {table} ORDER BY id") for table in tables] + [
-        await db.fetchval("SELECT count(*) FROM operations.event WHERE topic = 'sales.invoice'")
+        await db.fetchval("SELECT count(*) FROM core.event WHERE topic = 'sales.invoice'")
     ]
 
 
