@@ -14,7 +14,7 @@ from core.home import Home, open_home
 from core.settings import SettingsError, Some
 from core.unprivileged import EmbeddedError
 
-NO_REDIS = "No Redis here (no wheel for this Python, none on PATH): going on without; everything works."
+NO_REDIS = "No Redis here (no wheel for this machine, none on PATH): going on without; everything works."
 # What a demo brings itself. Beside a production's `.env` it would plant its accounts, whose passwords are known, in there.
 BROUGHT = {"DATABASE_URL": "Postgres", "DB_NAME": "Postgres", "REDIS_URL": "Redis"}
 
