@@ -24,9 +24,9 @@ from core.files.configured import open_storage
 from core.live.fanout import connect
 from core.run import workers
 from core.run.process import Process, listener, serve
-from handlers import areas
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
+from handlers.api import areas
 from handlers.operations.health import VERSION
 from handlers.settings import Settings
 

@@ -33,8 +33,8 @@ from core.embedded.redis import EmbeddedRedis, start_redis
 from core.http.application import Application
 from core.run.process import Process
 from core.run.process import http_server as make_http_server
-from handlers import areas
 from handlers.accounts import commands
+from handlers.api import areas
 from handlers.settings import Settings
 
 IMPORT_KEY = "test-import-key"

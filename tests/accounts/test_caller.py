@@ -12,7 +12,7 @@ import tornado.testing
 from core.live.events import EventLog
 from core.run.process import Process
 from core.run.process import http_server as make_http_server
-from handlers import areas
+from handlers.api import areas
 from handlers.api.caller import MOST_REMEMBERED, Callers, query
 from tests.conftest import PASSWORD, Api
 

@@ -9,7 +9,7 @@ import pytest
 
 from core.access import Access
 from core.http.handler import METHODS, Handler
-from handlers import areas
+from handlers.api import areas
 from handlers.api.handler import ApiHandler
 from handlers.api.roles import ROLES
 from tests.conftest import EventStream

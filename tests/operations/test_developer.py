@@ -528,7 +528,9 @@ def either(request, changed_settings):
 @pytest.mark.usefixtures("either")
 async def caught_up(db, process):
     """Until the process has told its readers all that was committed."""
-    waiting = "SELECT count(*) > 0 OR $1 < (SELECT position FROM core.event_head) FROM core.event WHERE position IS NULL"
+    waiting = (
+        "SELECT count(*) > 0 OR $1 < (SELECT position FROM core.event_head) FROM core.event WHERE position IS NULL"
+    )
     while await db.fetchval(waiting, process.app.streams.head):
         await asyncio.sleep(0.02)
 

@@ -14,7 +14,7 @@ from core.files.images import Image, submitted
 from core.http.router import Router
 from core.http.schema import Schema
 from core.problem import Problem, unavailable
-from handlers import areas
+from handlers.api import areas
 from handlers.api.handler import NotFound, OperationsHandler
 from tests.core.test_images import KINDS, picture
 
@@ -84,9 +84,7 @@ def files(settings):
 
 
 async def register(db):
-    return {
-        row["key"]: row["unused_from"] for row in await db.fetch("SELECT key, unused_from FROM core.media_file")
-    }
+    return {row["key"]: row["unused_from"] for row in await db.fetch("SELECT key, unused_from FROM core.media_file")}
 
 
 class Away:
@@ -329,9 +327,7 @@ async def test_the_duty_removes_what_a_killed_process_left_and_the_pictures_of_r
     never_stored = "avatars/2025/01/18/" + "0" * 32 + ".png"
     await media.hold(app.db, never_stored)
     await db.execute(ACCOUNT, "ann@example.com", of_account)
-    await db.execute(
-        "UPDATE core.media_file SET unused_from = now() - interval '1 s' WHERE key <> $1", of_account
-    )
+    await db.execute("UPDATE core.media_file SET unused_from = now() - interval '1 s' WHERE key <> $1", of_account)
     await db.execute("DELETE FROM accounts.account")
     await media.remove_unused(app)
     assert await register(db) == {} and not {left, of_account} & set(files(settings))

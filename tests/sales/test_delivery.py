@@ -151,9 +151,7 @@ async def test_in_transit_keeps_the_delivery_open_and_tells_the_stream(warehouse
     worker = await warehouse.worker()
     number = await warehouse.at("DISPATCHED", worker["email"])
     await stream()
-    reader = await stream(
-        headers={"Last-Event-ID": str(await db.fetchval("SELECT max(position) FROM core.event"))}
-    )
+    reader = await stream(headers={"Last-Event-ID": str(await db.fetchval("SELECT max(position) FROM core.event"))})
     for n in (1, 2):
         answer = await warehouse.step(
             COMPLETE, number, worker["email"], delivery_status="IN_TRANSIT", notes=f"stop {n}"
