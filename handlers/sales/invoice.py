@@ -8,7 +8,7 @@ from typing import Any
 from core.data import sql
 from core.duties import Duty
 from core.http import keyset, paging, schema
-from core.http.application import BODY_LIMIT
+from core.http.application import BODY_LIMIT, Application
 from core.http.handler import body
 from core.problem import Problem, invalid
 from handlers.sales import SalesHandler, public_read, signed_in_or_api_key
@@ -20,6 +20,14 @@ SEARCH_SECONDS = 3.0  # for a filtered list; then 503
 ORDERS = ("id", "invoice_no", "invoice_date", "status", "created_by", "created_at")
 
 query = sql.load("sales/invoice")
+
+
+class Searches:
+    """The share of the database's connections that filtered lists may use. Anyone may search, also for what takes long, and the
+    warehouse's steps must always find a free connection."""
+
+    def __init__(self, app: Application) -> None:
+        self.db = app.db.limited(most=max(1, app.config.db_pool_size // 2), seconds=SEARCH_SECONDS)
 
 
 class Invoices(SalesHandler):
@@ -52,11 +60,8 @@ class Invoices(SalesHandler):
 
     async def _find(self, filters: dict[str, Any], order: str, **place: Any) -> Any:
         nowhere = {"page": None, "keyset": False, "after_key": None, "after_id": None}
-        # Anyone may search, also for what takes long: the warehouse's steps must always find a connection.
-        most = max(1, self.config.db_pool_size // 2)
-        searches = self.application.shared.setdefault("searches", self.db.limited(most=most, seconds=SEARCH_SECONDS))
         return await query.find_invoices(
-            searches, **filters, ordering=order.lstrip("-"), descending=order.startswith("-"), **{**nowhere, **place}
+            self.application.kept(Searches).db, **filters, ordering=order.lstrip("-"), descending=order.startswith("-"), **{**nowhere, **place}
         )
 
     def _filters(self) -> dict[str, Any]:
