@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from core.data.sql import Query
 from core.http import paging
 from core.http.handler import Handler
-from core.problem import Problem
+from core.problem import Message, Problem
 
 LONGEST = 6000  # characters of a cursor: a key may hold several texts, of 600 letters together
 
@@ -33,7 +33,7 @@ def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
     except (binascii.Error, ValueError, RecursionError):
         key = None
     if not isinstance(key, list) or len(key) != len(tests) or not all(t(v) for t, v in zip(tests, key, strict=True)):
-        raise Problem(400, "bad-cursor", "Invalid cursor.")
+        raise Problem(400, "bad-cursor", Message.of("bad-cursor"))
     return key
 
 

@@ -11,12 +11,12 @@ import asyncpg
 from core.access import public
 from core.data import sql
 from core.data.database import BUSY, Transaction
-from core.dialect import Dialect
 from core.http.handler import body
 from core.problem import Problem, unavailable
 from handlers.api import areas
 from handlers.api.caller import ChangesCallers
 from handlers.api.clearing import Clearing
+from handlers.api.dialects import ApiDialect
 from handlers.api.handler import ApiHandler, bad_token
 from handlers.api.page import Page
 from handlers.api.roles import may_enter
@@ -27,7 +27,7 @@ STATEMENT_SECONDS = 600  # for one statement: a table may hold millions
 query = sql.load("operations/developer")
 
 
-class DeveloperDialect(Dialect):
+class DeveloperDialect(ApiDialect):
     """`{success, message}` without status_code; `detail` as seed 001's clients read it, field errors under `errors`."""
 
     def body(self, problem: Problem) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
-async def fold_deltas(app: Any) -> None:
+async def fold_deltas(app: Application) -> None:
     """Bring the counts of the histories up to date."""
     folded = await query.fold_deltas(app.db)
     if folded > 1000:

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.data import sql
 from core.duties import Duty
-from core.http.application import BODY_LIMIT
+from core.http.application import BODY_LIMIT, Application
 from core.http.handler import body
 from core.problem import Problem
 from handlers.sales import SalesHandler, signed_in_or_api_key
@@ -40,7 +40,7 @@ async def invoice_no_taken(handler: Any) -> Problem:
     )
 
 
-async def fold_deltas(app: Any) -> None:
+async def fold_deltas(app: Application) -> None:
     """Bring the counts of the lists up to date."""
     folded = await query.fold_deltas(app.db)
     if folded > 1000:

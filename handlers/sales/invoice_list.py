@@ -8,6 +8,7 @@ import asyncpg
 
 from core.data import sql
 from core.http import keyset, paging, schema
+from core.http.application import Application
 from core.problem import invalid, not_found
 from handlers.sales import SalesHandler, public_read
 
@@ -41,6 +42,14 @@ class Place(NamedTuple):
     after: str | None
     skip: int
     most: int  # invoices of the page
+
+
+class ListConnections:
+    """The share of the database's connections for lists with filters. Anyone may search, also for what takes long, and the
+    warehouse's steps must always find a free connection."""
+
+    def __init__(self, app: Application) -> None:
+        self.db = app.db.limited(most=max(1, app.config.db_pool_size // 2), seconds=SEARCH_SECONDS)
 
 
 class Invoices(SalesHandler):
@@ -160,9 +169,7 @@ class Invoices(SalesHandler):
 
     @property
     def lists(self) -> sql.Runner:
-        """Runs what may take long, on at most half of the connections: the warehouse's steps must always find one."""
-        most = max(1, self.config.db_pool_size // 2)
-        return self.application.shared.setdefault("lists", self.db.limited(most=most, seconds=SEARCH_SECONDS))
+        return self.application.kept(ListConnections).db
 
     def _filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/sales/invoice_list.sql. Raises Problem 400."""

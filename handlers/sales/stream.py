@@ -4,15 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from core.data import sql
 from core.duties import Duty
 from core.live.events import Wanted
+from handlers.api.caller import list_ended
 from handlers.sales import SalesHandler, public_read
 
 MOST_FILTERS = 20  # of one kind in one request; there are seven statuses
 ENDED_SECONDS = 3  # until a stream notices that its session has ended
-
-query = sql.load("accounts/session")
 
 
 class InvoiceStream(SalesHandler):
@@ -44,8 +42,7 @@ async def end_with_sessions(app: Any) -> None:
     """Close the streams whose session was revoked or has expired, or whose account was closed."""
     sessions = app.streams.leases()
     if sessions:
-        ended = await query.list_ended(app.db, session_ids=list(sessions))
-        app.streams.end({row["session_id"] for row in ended})
+        app.streams.end(await list_ended(app, sessions))
 
 
 def end_with_session(app: Any, payload: bytes | None) -> None:

@@ -13,7 +13,7 @@ from core.http import schema
 from core.http.schema import BLANKS
 from core.problem import Problem, invalid
 from handlers.api.caller import Caller
-from handlers.api.envelope import told
+from handlers.api.envelope import envelope
 from handlers.api.handler import bad_token
 from handlers.api.roles import administers, may_enter
 from handlers.sales import SalesHandler
@@ -39,7 +39,7 @@ class Workflow(SalesHandler):
     kind: ClassVar[str]
 
     def reply_told(self, message: str, data: str, status: int = 200) -> None:
-        self.reply(told(message, data, status), status=status)
+        self.reply(envelope(message, data, status), status=status)
 
 
 class Step(Workflow):

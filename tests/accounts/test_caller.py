@@ -161,18 +161,17 @@ class TestTwoProcesses:
 async def test_a_change_heard_while_a_caller_is_being_read_is_not_lost(app, api, sign_in, monkeypatch):
     token = (await sign_in("PICKER"))["access"]
     session_id = app.tokens.read("access", token)["sid"]
-    remembered = Callers()
+    remembered = Callers(app)
     row = app.db.row
 
     async def late(sql, *args):
         found = await row(sql, *args)
-        remembered.hear(
-            b'{"session_id":%d}' % session_id
-        )  # the row was read before the change, and arrives after its event
+        # The row was read before the change, and arrives after its event.
+        remembered.apply(b'{"session_id":%d}' % session_id)
         return found
 
     monkeypatch.setattr(app.db, "row", late)
-    assert await remembered.find(app, session_id) is not None
+    assert await remembered.find(session_id) is not None
     assert not remembered._by_session
 
 

@@ -21,6 +21,7 @@ from tests.core.test_images import KINDS, picture
 pytestmark = pytest.mark.gen_test(timeout=20)
 
 DATA = picture("PNG", (60, 40))
+ANYTHING = Schema({"type": "object"})
 ACCOUNT = "INSERT INTO accounts.account (email, role, avatar) VALUES ($1, 'USER', $2) RETURNING id"
 
 
@@ -31,7 +32,7 @@ class Upload(OperationsHandler):
     forms = True
 
     async def post(self) -> None:
-        await self.read_body(self.application.shared["anything"])
+        await self.read_body(ANYTHING)
         self.reply({"key": await media.store(self.application, await submitted(self, "logo"), "logos")})
 
 
@@ -42,7 +43,6 @@ def clean(io_loop, db, app, settings):
         await db.execute("DELETE FROM core.media_file")
 
     io_loop.run_sync(clean)
-    app.shared["anything"] = Schema({"type": "object"})
     app.router = Router([*areas.router().routes, ("/upload/", Upload)], [("", NotFound)])
 
 
