@@ -12,7 +12,7 @@ from core.run.process import Process
 from handlers import areas
 from handlers.sales import stream as invoice_stream
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 
 @pytest.fixture(autouse=True, params=["with Redis", "without Redis"])
