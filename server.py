@@ -206,10 +206,7 @@ def command_check(args: argparse.Namespace) -> int:
 async def _check_postgres(config: Settings) -> str:
     connection = await asyncpg.connect(config.database_url, timeout=5, statement_cache_size=0)
     try:
-        version = await connection.fetchval("SHOW server_version_num")
-        if int(version) < 140000:
-            raise RuntimeError("Postgres 14 or later is needed")
-        return f"version {int(version) // 10000}.{int(version) % 10000}"
+        return f"version {await migrations.postgres_version(connection)}"
     finally:
         await connection.close()
 

@@ -12,6 +12,7 @@ from core.data import sql
 
 FOLDER = sql.ROOT / "migrations"
 LOCK = 7_308_332_045  # any number that nothing else in the database uses
+OLDEST_POSTGRES = 16
 LOCK_TIMEOUT = "5s"  # give up rather than make the running release queue behind our wait for a table
 
 query = sql.load("core/migration")
@@ -50,6 +51,15 @@ def files(folder: Path = FOLDER) -> list[Migration]:
     return found
 
 
+async def postgres_version(connection: Any) -> str:
+    """Such as 18.6. Raises MigrationError where that is older than this release works with."""
+    number = int(await connection.fetchval("SHOW server_version_num"))
+    version = f"{number // 10000}.{number % 10000}"
+    if number < OLDEST_POSTGRES * 10000:
+        raise MigrationError(f"this database is on Postgres {version}; Postgres {OLDEST_POSTGRES} or later is needed")
+    return version
+
+
 async def pending(connection: Any, migrations: list[Migration]) -> list[Migration]:
     """Those not applied yet. Raises MigrationError when an applied one was changed, or the database is ahead of this code."""
     if await connection.fetchval("SELECT to_regclass('core.migration') IS NULL"):
@@ -75,6 +85,7 @@ async def apply(dsn: str, migrations: list[Migration] | None = None) -> list[str
     done: list[str] = []
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
+        await postgres_version(connection)
         while True:
             async with connection.transaction():
                 # The lock ends with the transaction, so a killed process never leaves it behind, PgBouncer or not.
@@ -101,6 +112,7 @@ async def outstanding(dsn: str) -> list[str]:
     """Names of the migrations that `apply` would run."""
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
+        await postgres_version(connection)
         return [migration.name for migration in await pending(connection, files())]
     finally:
         await connection.close()

@@ -15,15 +15,7 @@ import tornado.iostream
 from core.data.database import Database
 from core.duties import Duty, Listener, always, every
 from core.files.configured import open_storage
-from core.http.application import (
-    BODY_SECONDS,
-    HEADER_LIMIT,
-    HEADER_SECONDS,
-    READ_LIMIT,
-    Application,
-    Refusal,
-    finish_requests,
-)
+from core.http.application import BODY_SECONDS, HEADER_LIMIT, HEADER_SECONDS, READ_LIMIT, Application, Refusal, finish_requests
 from core.http.router import Router
 from core.live.events import PURGE_SECONDS, Event, EventLog, purge
 from core.live.fanout import Fanout, connect
