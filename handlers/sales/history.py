@@ -5,6 +5,7 @@ from typing import Any
 from core.data import sql
 from core.duties import Duty
 from core.http import keyset, paging, schema
+from core.http.application import Application
 from handlers.api.roles import may_enter
 from handlers.sales import SalesHandler
 

@@ -9,7 +9,7 @@ import pytest
 from core.data import migrations
 from core.data.migrations import Migration, MigrationError
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 _numbers = itertools.count(1)
 
 

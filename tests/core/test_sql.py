@@ -85,7 +85,7 @@ def test_every_query_file_has_queries_and_loads():
         assert sql.load(str(path.relative_to(sql.ROOT).with_suffix(""))).all, path
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_postgres_prepares_every_query_against_the_migrated_schema(db):
     wrong = []
     for path in FILES:

@@ -22,7 +22,7 @@ from core.files.storage_s3 import S3Storage
 from core.problem import Problem
 from handlers.settings import Settings
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 ORIGIN = "https://shop.example.com"
 KEY = "avatars/2025/01/18/0123456789abcdef0123456789abcdef.png"

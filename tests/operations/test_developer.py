@@ -8,9 +8,9 @@ import pytest
 
 from core.live import events
 from handlers.operations import developer
-from tests.conftest import IMPORT_KEY
+from tests.support.http import IMPORT_KEY
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 STATS, CLEAR, RESET = (f"/api/developer/{name}/" for name in ("table-stats", "clear-data", "reset-sequences"))
 DESCRIPTIONS = {

@@ -5,7 +5,7 @@ import pytest
 from handlers.sales.delivery import MOST_NOTES
 from tests.sales.test_picking import NO_INVOICE, NO_USER, refused, status_of
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 START, COMPLETE = "delivery/start", "delivery/complete"
 KEYS = [
