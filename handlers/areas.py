@@ -1,6 +1,6 @@
-"""The areas of the server, found in their folders: adding one edits no other area's files.
+"""The areas of the server, found in their folders: adding an area edits no other area's files.
 
-An area is a package in handlers/; handlers/api holds what all of them share. Each module of each package may define
+An area is a package in handlers/; handlers/api is what all areas share. Each module of each package may define
     routes     [(path, handler)]                             core/http/router.py
     fallbacks  [(path prefix, handler)] for unknown paths    core/http/router.py
     refusals   {constraint: refusal}                         core/http/application.py
@@ -36,19 +36,22 @@ def modules() -> list[ModuleType]:
 
 
 def router() -> Router:
+    """The routes and fallbacks of all areas."""
     return Router(_gathered("routes"), _gathered("fallbacks"))
 
 
 def refusals() -> dict[str, Refusal]:
+    """The refusals of all areas, by constraint."""
     return constraint_refusals(modules())
 
 
 def duties() -> list[Duty]:
+    """The duties of all areas."""
     return _gathered("duties")
 
 
 def listeners() -> dict[str, list[Listener]]:
-    """By topic of the event log."""
+    """The listeners of all areas, by topic of the event log."""
     found: dict[str, list[Listener]] = {}
     for module in modules():
         for topic, listener in getattr(module, "listeners", {}).items():

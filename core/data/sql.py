@@ -4,8 +4,8 @@
     -- One sentence of why.
     SELECT … WHERE id = $1;
 
-`load("sales/invoice").get_invoice(db, invoice_id=7)` runs it. `->` says what comes back: `value` (first column of the first row, or
-None), `row` (a record or None), `rows` (a list), `none`. Loading refuses a file whose parameters and $n don't match.
+`load("sales/invoice").get_invoice(db, invoice_id=7)` runs it. `->` says what it returns: `value` (the first column of the first row,
+or None), `row` (a record or None), `rows` (a list of records), or `none`. Loading refuses a query whose parameters don't match its $n.
 """
 
 import re
@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parents[2] / "sql"
 _HEAD = re.compile(
     r"^-- name: (?P<name>[a-z][a-z0-9_]*)\((?P<parameters>[a-z0-9_, ]*)\) -> (?P<kind>value|rows|row|none)$", re.M
 )
-_LIKE_A_HEAD = re.compile(
-    r"^\s*--\s*name\s*:", re.M | re.I
-)  # else one misspelt would be a comment in the query before it
-MOST_ORDERS = 1000  # texts kept; clients combine columns as they like
+# A misspelt head would otherwise be a comment of the query before it.
+_LIKE_A_HEAD = re.compile(r"^\s*--\s*name\s*:", re.M | re.I)
+# Ordered queries that are kept: clients can combine columns in any number of ways.
+MOST_ORDERS = 1000
 
 
 class Runner(Protocol):
-    """What runs statements: the Database itself, or one of its transactions."""
+    """Runs statements: the Database, one of its transactions, or its limited share."""
 
     def value(self, sql: str, *args: Any) -> Awaitable[Any]: ...
     def row(self, sql: str, *args: Any) -> Awaitable[Any]: ...
@@ -34,16 +34,18 @@ class Runner(Protocol):
 
 
 class Query:
-    """One statement; call it with a Runner and its parameters by name."""
+    """One statement. Call it with a Runner and its parameters by name."""
 
     def __init__(self, name: str, parameters: tuple[str, ...], kind: str, text: str) -> None:
         self.name, self.parameters, self.kind, self.text = name, parameters, kind, text
         self._names = set(parameters)
 
     def ordered(self, by: str, *, key: str | None = None, after: str | None = None) -> "Query":
-        """The same query in another order. `by` replaces what the text has between `ORDER BY` and `/* or as asked */`; key and
-        after, where given, what it has from `/* key */` and `/* after */` to there (core/http/keyset.py). All are SQL, so they must
-        come from an allow-list."""
+        """The same query in another order. `by` replaces what stands between `ORDER BY` and `/* or as asked */`; `key` and `after` what
+        stands between `/* key */` or `/* after */` and `/* or as asked */` (core/http/keyset.py). None leaves it as it is.
+
+        All three are SQL, so they must come from an allow-list. Raises ValueError when the query has no such place.
+        """
         return _in_order(self, by, key, after)
 
     def __call__(self, db: Runner, **given: Any) -> Awaitable[Any]:
@@ -59,7 +61,8 @@ def _in_order(query: Query, by: str, key: str | None, after: str | None) -> Quer
     for head, asked in (("ORDER BY", f"ORDER BY {by}"), ("/* key */", key), ("/* after */", after)):
         if asked is not None:
             part = rf"{re.escape(head)} .*? /\* or as asked \*/"
-            text, replaced = re.subn(part, asked.replace("\\", "\\\\"), text)  # backslashes as they are
+            # A backslash in the replacement stands for itself.
+            text, replaced = re.subn(part, asked.replace("\\", "\\\\"), text)
             if not replaced:
                 raise ValueError(f"{query.name} is in one order only")
     return Query(query.name, query.parameters, query.kind, text)
@@ -87,9 +90,8 @@ class Queries:
             self.all.append(query)
             setattr(self, query.name, query)
 
-    def __getattr__(
-        self, name: str
-    ) -> Query:  # reached only for a name that isn't there; tells mypy the rest are queries
+    def __getattr__(self, name: str) -> Query:
+        # Python calls this only for a missing name; its type tells mypy that all attributes are queries.
         raise AttributeError(f"no query named {name}")
 
 
