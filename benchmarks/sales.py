@@ -110,7 +110,6 @@ def imports(installation: Installation, plan: Plan) -> list[Row]:
         ["null::bigint", f"format('{body}', :client_id::int, :r::bigint, :c::int, :s::int)"],
         {"r": "random(1, 9000000000000000)", "c": f"random(0, {CUSTOMERS - 1})", "s": f"random(0, {SALESMEN - 1})"},
     )
-    has_reference = pgbench.is_there(installation)
     results, references, behind = [], [], 0.0
     with installation.server(ours) as server:
         requests = import_requests(server.port)
@@ -118,15 +117,12 @@ def imports(installation: Installation, plan: Plan) -> list[Row]:
         for _ in range(plan.rounds(5)):
             results.append(load.run(server, requests, 201, plan.seconds))
             behind = max(behind, _wait_for_relay(installation, ours))
-            if has_reference:
-                references.append(pgbench.rate(installation, theirs, text, plan.seconds))
-    rate = median(result.rate for result in results)
-    reference = median(references) if references else None
+            references.append(pgbench.rate(installation, theirs, text, plan.seconds))
+    rate, reference = median(result.rate for result in results), median(references)
     notes = load.notes(results) + (f", relay {behind:.1f} s behind" if behind > 0.5 else "")
-    met = rate >= IMPORT_RATE and (reference is None or rate / reference >= IMPORT_RATIO)
+    met = rate >= IMPORT_RATE and rate / reference >= IMPORT_RATIO
     return [
-        Row("import", rate, "/s", reference, "/s pgbench", f"≥ {IMPORT_RATIO:.2f} ×, ≥ {IMPORT_RATE:,}/s", met,
-            notes if has_reference else f"{notes}; {pgbench.MISSING}"),
+        Row("import", rate, "/s", reference, "/s pgbench", f"≥ {IMPORT_RATIO:.2f} ×, ≥ {IMPORT_RATE:,}/s", met, notes),
     ]  # fmt: skip
 
 
@@ -230,8 +226,7 @@ def _case_rows(
         for rows, case in cases.items():
             requests = itertools.cycle([load.request("GET", path, servers[rows].port) for path in case.paths])
             results[rows].append(load.run(servers[rows], requests, 200, plan.seconds / 2))
-            if pgbench.is_there(installation):
-                references[rows].append(pgbench.rate(installation, dsns[rows], case.script, plan.seconds / 2))
+            references[rows].append(pgbench.rate(installation, dsns[rows], case.script, plan.seconds / 2))
     found = []
     rates = {rows: median(result.rate for result in results[rows]) for rows in cases}
     few = min(cases)
@@ -242,7 +237,6 @@ def _case_rows(
         if rows != few:
             aim, met = f"{aim}, ≥ {FLAT:.2f} × at {few:,}", met and flat >= FLAT
             notes = f"{flat:.2f} × the rate at {few:,}; {notes}"
-        reference = median(references[rows]) if references[rows] else None
-        notes += "" if references[rows] else f"; {pgbench.MISSING}"
+        reference = median(references[rows])
         found.append(Row(f"{case.name}, {rows:,} invoices", rate, "/s", reference, "/s pgbench", aim, met, notes))
     return found

@@ -37,14 +37,12 @@ def steps(installation: Installation, plan: Plan) -> list[Row]:
             requests = _step_requests(server, name, headers, number)
             for _ in range(plan.rounds(3)):
                 results.append(load.run(server, requests, expected, plan.seconds / 2 * share))
-                if pgbench.is_there(installation):
-                    body = """format('{"invoice_no":"SEED-%1$s","user_email":"person%1$s@example.com"}', nextval('bench_step'))"""
-                    script = pgbench.script(statement, [f"{body}::jsonb", "1", "'all'"], {})
-                    references.append(pgbench.rate(installation, theirs, script, plan.seconds / 2 * share))
+                body = """format('{"invoice_no":"SEED-%1$s","user_email":"person%1$s@example.com"}', nextval('bench_step'))"""
+                script = pgbench.script(statement, [f"{body}::jsonb", "1", "'all'"], {})
+                references.append(pgbench.rate(installation, theirs, script, plan.seconds / 2 * share))
             installation.run("SELECT setval('bench_step', 1, false)", dsn=theirs)
-            rate, reference = median(result.rate for result in results), median(references) if references else None
-            met = None if reference is None else rate / reference >= STEP_RATIO
-            notes = load.notes(results) if references else f"{load.notes(results)}; {pgbench.MISSING}"
+            rate, reference = median(result.rate for result in results), median(references)
+            met, notes = rate / reference >= STEP_RATIO, load.notes(results)
             found.append(
                 Row(f"picking/{name}", rate, "/s", reference, "/s pgbench", f"≥ {STEP_RATIO:.2f} ×", met, notes)
             )
@@ -104,11 +102,7 @@ def histories(installation: Installation, plan: Plan) -> list[Row]:
                 )
                 results = [load.run(server, requests, 200, plan.seconds / 2) for _ in range(plan.rounds(3))]
                 script = pgbench.script(history.list_page, arguments, {})
-                reference = (
-                    pgbench.rate(installation, dsn, script, plan.seconds / 2)
-                    if pgbench.is_there(installation)
-                    else None
-                )
+                reference = pgbench.rate(installation, dsn, script, plan.seconds / 2)
                 rates[name, rows] = rate = median(result.rate for result in results)
                 flat = rate / rates[name, SESSIONS // 100]
                 aim, met = f"≥ {HISTORY_RATE}/s", rate >= HISTORY_RATE

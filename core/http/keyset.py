@@ -72,8 +72,14 @@ class Order:
 
     def __init__(self, columns: Mapping[str, Column], terms: Sequence[str]) -> None:
         self.name = ",".join(terms)
+        self._columns = columns
         self._terms = [(columns[term.removeprefix("-")], term.startswith("-")) for term in terms]
         self.by = ", ".join(f"{column.sql} {'DESC' if descends else 'ASC'}" for column, descends in self._terms)
+
+    def reversed(self) -> "Order":
+        """The same columns, each the other way."""
+        terms = self.name.split(",")
+        return Order(self._columns, [term.removeprefix("-") if term.startswith("-") else f"-{term}" for term in terms])
 
     def given(self, handler: Handler) -> str | None:
         """The key after which the page begins, as JSON text; None: at the beginning. Raises Problem 400."""

@@ -22,7 +22,9 @@ class OwnAccount(ChangesCallers, ApiHandler):
         found = await query.get_user(self.db, public_id=None, account_id=self.caller.account_id)
         if found is None:  # deleted since the token was looked at
             raise bad_token("invalid")
-        self.reply(envelope("Profile retrieved successfully", await self.linked(found["document"]), books=found["books"]))
+        self.reply(
+            envelope("Profile retrieved successfully", await self.linked(found["document"]), books=found["books"])
+        )
 
     @body("accounts/user_update_own")
     async def put(self) -> None:

@@ -15,7 +15,14 @@ class Index(OperationsHandler):
         for path, handler in self.application.router.routes:
             if path.startswith("/api/") and path != "/api/":
                 endpoints.setdefault(path.split("/")[2], {})[path.replace(":int", "")] = handler.methods()
-        self.reply({"message": f"{product.NAME} API", "version": product.VERSION, "endpoints": endpoints, "documentation": None})
+        self.reply(
+            {
+                "message": f"{product.NAME} API",
+                "version": product.VERSION,
+                "endpoints": endpoints,
+                "documentation": None,
+            }
+        )
 
 
 routes = [("/api/", Index)]

@@ -30,7 +30,7 @@ class InvoiceStream(SalesHandler):
         needed = self.caller is not None and not self.config.sales_public_read
         lease = self.caller.session_id if needed else None
         wanted = self._wanted("status", str) + self._wanted("worker", str.lower)
-        await self.application.streams.serve(self, "sales.invoice", lease, wanted=wanted, ended_by="sales.cleared")
+        await self.application.streams.serve(self, "sales.invoice", lease, wanted=wanted, ended_by="sales.reload")
 
     def _wanted(self, name: str, written: Callable[[str], str]) -> Wanted:
         """The filter of that name, in the words of sales.announce_invoice (migration 0013); none when it isn't asked for."""
@@ -59,5 +59,5 @@ def begin_anew(app: Any, payload: bytes | None) -> None:
 
 
 duties = [Duty(ENDED_SECONDS, end_with_sessions)]
-listeners = {"accounts.changed": end_with_session, "sales.cleared": begin_anew}
+listeners = {"accounts.changed": end_with_session, "sales.reload": begin_anew}
 routes = [("/api/sales/sse/invoices/", InvoiceStream)]

@@ -17,12 +17,9 @@ from types import SimpleNamespace
 import asyncpg
 import boto3
 import pytest
-import tornado.httpclient
 from moto.server import ThreadedMotoServer
 
-from core.data import migrations
 from core.data.database import Database
-from core.embedded.home import open_home
 from core.files import media
 from core.files.configured import open_storage
 from core.files.storage import LocalStorage
@@ -30,11 +27,11 @@ from core.passwords import hash_now
 from core.problem import Problem
 from core.settings import read as read_settings
 from handlers.settings import Settings
-from tests.conftest import PASSWORD, Api, run_apart
 from tests.core.test_images import picture
-from tests.operations.test_faults import ROOT, Ground, Server, _family
+from tests.support.http import PASSWORD, Api, open_session
+from tests.support.program import ROOT, Server, family, frozen, migrated_ground
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 INDEX = "/api/auth/"  # asks no database for its answer: whoever gets it was believed
 ME = "/api/auth/users/me/"
@@ -52,18 +49,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def ground(home_folder):
-    home = open_home(home_folder / "account-faults")
-    ground = Ground(home)
-
-    async def migrate() -> None:
-        await migrations.apply(ground.postgres.dsn)
-
-    run_apart(migrate())
-    yield ground
-    if ground.redis:
-        ground.redis.stop()
-    ground.postgres.stop()
-    home.close()
+    with migrated_ground(home_folder / "account-faults") as ground:
+        yield ground
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +102,9 @@ def other(started, bucket):
 
 @pytest.fixture
 def client(io_loop):
-    found = tornado.httpclient.AsyncHTTPClient(force_instance=True, max_clients=200)
-    yield found
-    found.close()
+    session = io_loop.run_sync(lambda: open_session(200, keep=False))
+    yield session
+    io_loop.run_sync(session.close)
 
 
 @pytest.fixture
@@ -210,17 +197,6 @@ async def felt_after(program, token, change, *, path=INDEX):
         return max(0.0, max(await asyncio.gather(*waiting)) - at)
 
 
-@contextlib.contextmanager
-def frozen(*pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
 # Who is remembered
 
 
@@ -252,10 +228,10 @@ async def test_a_frozen_postgres_lets_nobody_in_on_what_was_known_before(ground,
     api = Api(client, program.url)
     ended, other = await token_of(api, await account("PICKER")), await token_of(api, await account("PACKER"))
     async with connections(program, ended) as opened, connections(program, other) as others:
-        family = _family(ground.postgres.pid)  # with the connections that are open now
+        pids = family(ground.postgres.pid)  # with the connections that are open now
         await base.execute("UPDATE accounts.session SET revoked_at = now() WHERE id = $1", session_of(ended))
         revoked = time.monotonic()
-        with frozen(*family):
+        with frozen(*pids):
             at = time.monotonic()
             let_in = await asyncio.gather(
                 *(last_let_in(one, INDEX, ended, (503, 401)) for one in opened),
@@ -501,7 +477,7 @@ async def test_workers_killed_amid_uploads_and_updates_leave_whole_rows_and_no_f
 
     work = [asyncio.create_task(go_on(found)) for found in people]
     await asyncio.sleep(0.3)
-    for victim in _family(program.process.pid):
+    for victim in family(program.process.pid):
         if victim != program.process.pid:
             os.kill(victim, signal.SIGKILL)
     await asyncio.gather(*work)
@@ -514,7 +490,7 @@ async def test_workers_killed_amid_uploads_and_updates_leave_whole_rows_and_no_f
     keys = sorted(row["avatar"] for row in used)
     assert Folder(media_root).keys() == keys and await registered(base) == dict.fromkeys(keys, True)
     assert program.log.read_text().count("signal 9, starting it anew") == 2
-    assert len(_family(program.process.pid)) == 3
+    assert len(family(program.process.pid)) == 3
 
 
 # Everybody at once

@@ -9,9 +9,8 @@ import pytest
 
 from core.data import sql
 from handlers.accounts import user
-from tests.conftest import each
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 USERS, DEPARTMENTS, TITLES = "/api/auth/users/", "/api/auth/departments/", "/api/auth/job-titles/"
 COMBINED = [
@@ -127,22 +126,23 @@ async def test_a_search_that_finds_nobody_is_an_empty_page(api, admin):
     }  # fmt: skip
 
 
-@each("ordering", ["", "-email", "last_login", "-last_login", "role,-name"])
-async def test_those_there_throughout_are_shown_once_whoever_comes_and_goes_meanwhile(db, accounts, walk, ordering):
-    await db.execute("DELETE FROM accounts.account WHERE email ~ 'x\\.example$|^crowd'")
-    await accounts(41)
-    there = {row["id"] for row in await db.fetch("SELECT id FROM accounts.account")}
-    pages = itertools.count(1)
+async def test_those_there_throughout_are_shown_once_whoever_comes_and_goes_meanwhile(subtests, db, accounts, walk):
+    for ordering in ["", "-email", "last_login", "-last_login", "role,-name"]:
+        with subtests.test(ordering=ordering):
+            await db.execute("DELETE FROM accounts.account WHERE email ~ 'x\\.example$|^crowd'")
+            await accounts(41)
+            there = {row["id"] for row in await db.fetch("SELECT id FROM accounts.account")}
+            pages = itertools.count(1)
 
-    async def between():
-        """Some come, everywhere in the order; of those shown and of those not shown yet, some go, the last one shown among them."""
-        await accounts(5)
-        n = next(pages)
-        await db.execute("DELETE FROM accounts.account WHERE email LIKE '%walker%' AND id % 13 = $1::int", n)
+            async def between(pages=pages):
+                """Some come, everywhere in the order; of those shown and of those not shown yet, some go, the last one shown among them."""
+                await accounts(5)
+                n = next(pages)
+                await db.execute("DELETE FROM accounts.account WHERE email LIKE '%walker%' AND id % 13 = $1::int", n)
 
-    shown = [one["user_id"] for one in (await walk(USERS, between=between, page_size=10, ordering=ordering))[0]]
-    stayed = there & {row["id"] for row in await db.fetch("SELECT id FROM accounts.account")}
-    assert len(shown) == len(set(shown)) and stayed <= set(shown) and 20 < len(stayed) < len(there)
+            shown = [one["user_id"] for one in (await walk(USERS, between=between, page_size=10, ordering=ordering))[0]]
+            stayed = there & {row["id"] for row in await db.fetch("SELECT id FROM accounts.account")}
+            assert len(shown) == len(set(shown)) and stayed <= set(shown) and 20 < len(stayed) < len(there)
 
 
 async def test_the_walk_goes_on_when_the_account_it_stopped_at_is_gone(api, admin, db, accounts):
@@ -208,15 +208,18 @@ async def test_a_cursor_that_is_none_of_this_order_is_400(api, admin, db, accoun
         assert value is None or await refused(TITLES, made_up(value, "Clerk"))
 
 
-@each(
-    "value",
-    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:59", "2024-02-29T00:00:00.5+05:30", "infinity"],
-)
-async def test_any_moment_can_be_gone_on_from(api, admin, value):
-    for ordering in ("last_login", "-last_login"):
-        name = user._order(ordering).name
-        answer = await api.get(f"{USERS}?ordering={ordering}&cursor={made_up(name, value, 5)}", token=admin)
-        assert answer.status == 200, answer.text
+async def test_any_moment_can_be_gone_on_from(subtests, api, admin):
+    for value in [
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59.999999-14:59",
+        "2024-02-29T00:00:00.5+05:30",
+        "infinity",
+    ]:
+        with subtests.test(value=value):
+            for ordering in ("last_login", "-last_login"):
+                name = user._order(ordering).name
+                answer = await api.get(f"{USERS}?ordering={ordering}&cursor={made_up(name, value, 5)}", token=admin)
+                assert answer.status == 200, answer.text
 
 
 class Direct:

@@ -7,9 +7,8 @@ import pytest
 
 from handlers.accounts import commands
 from tests.accounts.test_sign_in import within
-from tests.conftest import each
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 PROFILE, ME = "/api/auth/profile/", "/api/auth/me/"
 PASSWORD = "password123"
@@ -128,27 +127,29 @@ async def test_an_empty_field_is_none(api, person):
     assert {profile[name] for name in empty} == {""}
 
 
-@each("changes, told", [
-    *(({field: value}, {field: words}) for field in LONGEST for value, words in (
-        (None, ["This field may not be null."]), (5, ["Not a valid string."]), ([], ["Not a valid string."]), (True, ["Not a valid string."]),
-        ("a\0b", ["Null characters are not allowed."]), ("x" * (LONGEST[field] + 1), [f"Ensure this field has no more than {LONGEST[field]} characters."]),
-    )),
-    ({"username": "ab"}, {"username": ["Username must be at least 3 characters long."]}),
-    ({"username": ""}, {"username": ["Username must be at least 3 characters long."]}),
-    ({"username": "a b c"}, {"username": ["Username can only contain letters, numbers, and underscores."]}),
-    ({"username": "ännchen"}, {"username": ["Username can only contain letters, numbers, and underscores."]}),
-    ({"company_name": " a "}, {"company_name": ["Company name must be at least 2 characters long."]}),
-    ({"company_address": " abc "}, {"company_address": ["Company address must be at least 5 characters long."]}),
-    ({"company_name": "a", "company_address": "b"}, {
-        "company_name": ["Company name must be at least 2 characters long."], "company_address": ["Company address must be at least 5 characters long."]}),
-])  # fmt: skip
-async def test_a_wrong_field_is_named_and_nothing_is_changed(api, person, changes, told):
-    token = await person()
-    before = (await api.get(PROFILE, token=token)).json
-    for method in ("PUT", "PATCH"):
-        answer = await change(api, token, method, **{"first_name": "Other", **changes})
-        assert (answer.status, answer.json) == (400, {"error": "Validation failed", "details": told})
-    assert (await api.get(PROFILE, token=token)).json == before
+async def test_a_wrong_field_is_named_and_nothing_is_changed(subtests, api, person):
+    cases = [
+        *(({field: value}, {field: words}) for field in LONGEST for value, words in (
+            (None, ["This field may not be null."]), (5, ["Not a valid string."]), ([], ["Not a valid string."]), (True, ["Not a valid string."]),
+            ("a\0b", ["Null characters are not allowed."]), ("x" * (LONGEST[field] + 1), [f"Ensure this field has no more than {LONGEST[field]} characters."]),
+        )),
+        ({"username": "ab"}, {"username": ["Username must be at least 3 characters long."]}),
+        ({"username": ""}, {"username": ["Username must be at least 3 characters long."]}),
+        ({"username": "a b c"}, {"username": ["Username can only contain letters, numbers, and underscores."]}),
+        ({"username": "ännchen"}, {"username": ["Username can only contain letters, numbers, and underscores."]}),
+        ({"company_name": " a "}, {"company_name": ["Company name must be at least 2 characters long."]}),
+        ({"company_address": " abc "}, {"company_address": ["Company address must be at least 5 characters long."]}),
+        ({"company_name": "a", "company_address": "b"}, {
+            "company_name": ["Company name must be at least 2 characters long."], "company_address": ["Company address must be at least 5 characters long."]}),
+    ]  # fmt: skip
+    for changes, told in cases:
+        with subtests.test(changes=changes, told=told):
+            token = await person()
+            before = (await api.get(PROFILE, token=token)).json
+            for method in ("PUT", "PATCH"):
+                answer = await change(api, token, method, **{"first_name": "Other", **changes})
+                assert (answer.status, answer.json) == (400, {"error": "Validation failed", "details": told})
+            assert (await api.get(PROFILE, token=token)).json == before
 
 
 async def test_a_username_is_ones_own_whatever_the_case_and_whoever_has_it(api, person):

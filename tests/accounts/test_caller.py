@@ -6,17 +6,16 @@ import time
 from dataclasses import replace
 
 import pytest
-import tornado.httpclient
 import tornado.testing
 
 from core.live.events import EventLog
 from core.run.process import Process
 from core.run.process import http_server as make_http_server
-from handlers import areas
+from handlers.api import areas
 from handlers.api.caller import MOST_REMEMBERED, Callers, query
-from tests.conftest import PASSWORD, Api
+from tests.support.http import PASSWORD, Api, open_session
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 WITHIN = 0.5  # seconds; it takes 0.07 at most where nothing else runs, and a busy machine makes tests wait
 _numbers = itertools.count(1)
 ME = "/api/auth/users/me/"
@@ -32,9 +31,9 @@ def other(io_loop, settings, changed_settings):
     server = make_http_server(process.app)
     sock, port = tornado.testing.bind_unused_port()
     server.add_socket(sock)
-    client = tornado.httpclient.AsyncHTTPClient(force_instance=True)
-    yield Api(client, f"http://127.0.0.1:{port}")
-    client.close()
+    session = io_loop.run_sync(open_session)
+    yield Api(session, f"http://127.0.0.1:{port}")
+    io_loop.run_sync(session.close)
     server.stop()
     io_loop.run_sync(server.close_all_connections)
     io_loop.run_sync(process.close)

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 LIST = "/api/auth/departments/"
 TITLES = "/api/auth/job-titles/"

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 LIST = "/api/auth/job-titles/"
 DEPARTMENTS = "/api/auth/departments/"

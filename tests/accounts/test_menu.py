@@ -9,7 +9,7 @@ import pytest
 
 from handlers.accounts import menu_seed
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 AREAS = ["/api/access/", "/api/access-control/"]
 OWN, ALL, ASSIGN = "/api/access/menus/", "/api/access/admin/menus/", "/api/access/admin/assign-menus/"

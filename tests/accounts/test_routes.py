@@ -9,12 +9,11 @@ import pytest
 
 from core.access import Access
 from core.http.handler import METHODS, Handler
-from handlers import areas
-from handlers.api.handler import ApiHandler
+from handlers.api.handler import ApiHandler, areas
 from handlers.api.roles import ROLES
-from tests.conftest import EventStream
+from tests.support.sse import EventStream
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 # The table of the design, section 3.
 AREAS = {

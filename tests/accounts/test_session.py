@@ -9,7 +9,7 @@ import pytest
 
 from handlers.accounts import session
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 SESSIONS, LOGIN, ME = "/api/sessions/", "/api/auth/login/", "/api/users/me/"
 CLOSED = {"status": "Sesión cerrada correctamente"}

@@ -8,9 +8,8 @@ import pytest
 
 from core.http import schema
 from handlers.api.roles import ROLES, STRANGERS
-from tests.conftest import each
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 PEOPLE, ME, LOGIN = "/api/users/", "/api/users/me/", "/api/auth/login/"
 PASSWORD = "password123"
@@ -171,19 +170,20 @@ async def test_the_schemas_know_every_role():
 # What is refused
 
 
-@each("field, value, told", BAD)
-async def test_a_bad_field_is_named_and_nothing_is_made_or_changed(api, made, owner, db, field, value, told):
-    someone = await made()
-    before = await db.fetchval("SELECT array_agg(a ORDER BY id)::text FROM accounts.account a")
-    for method, path, body in [
-        ("POST", PEOPLE, person(**{field: value})), ("PUT", of(someone), person(**{field: value})),
-        ("PATCH", of(someone), {field: value}), ("PUT", ME, {field: value}), ("PATCH", ME, {field: value}),
-    ]:  # fmt: skip
-        if path == ME and field == "role":
-            continue
-        answer = await api.call(method, path, body, token=owner)
-        assert (answer.status, answer.json) == (400, {field: told}), (method, path)
-    assert await db.fetchval("SELECT array_agg(a ORDER BY id)::text FROM accounts.account a") == before
+async def test_a_bad_field_is_named_and_nothing_is_made_or_changed(subtests, api, made, owner, db):
+    for field, value, told in BAD:
+        with subtests.test(field=field, value=value, told=told):
+            someone = await made()
+            before = await db.fetchval("SELECT array_agg(a ORDER BY id)::text FROM accounts.account a")
+            for method, path, body in [
+                ("POST", PEOPLE, person(**{field: value})), ("PUT", of(someone), person(**{field: value})),
+                ("PATCH", of(someone), {field: value}), ("PUT", ME, {field: value}), ("PATCH", ME, {field: value}),
+            ]:  # fmt: skip
+                if path == ME and field == "role":
+                    continue
+                answer = await api.call(method, path, body, token=owner)
+                assert (answer.status, answer.json) == (400, {field: told}), (method, path)
+            assert await db.fetchval("SELECT array_agg(a ORDER BY id)::text FROM accounts.account a") == before
 
 
 async def test_all_that_is_missing_is_named_at_once(api, made, owner):

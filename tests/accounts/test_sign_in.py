@@ -10,7 +10,7 @@ import pytest
 from handlers.accounts import commands
 from handlers.accounts.sign_in import FAILURES, WINDOW
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 LOGIN, STAFF_REFRESH, SHOP_REFRESH, ME = (
     "/api/auth/login/",

@@ -10,7 +10,7 @@ from handlers.accounts import commands
 from handlers.accounts.sign_in import FAILURES
 from tests.accounts.test_sign_in import claims_of, forged, within
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 OBTAIN, VERIFY, BLACKLIST, LOGOUT = (
     "/api/auth/token/",

@@ -8,9 +8,9 @@ import uuid
 import pytest
 
 from handlers.api.roles import ROLES, rank
-from tests.conftest import PASSWORD, each
+from tests.support.http import PASSWORD
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 USERS = "/api/auth/users/"
 NO_UUID = "5c1cf4d6-1111-4222-8333-444455556666"  # nothing has it
@@ -92,13 +92,14 @@ async def test_an_account_is_found_by_its_uuid_and_by_its_number(api, admin, mad
         assert answer.json["message"] == "Detail retrieved successfully" and answer.json["id"] == data["user_id"]
 
 
-@each("id", ["nothing", "0", "999999999", str(10**17), "9" * 30, NO_UUID, "1e3", "١", "-1"])
-@each("method", ["GET", "PUT", "PATCH", "DELETE"])
-async def test_an_account_that_is_not_there_is_404(api, admin, method, id):
-    answer = await api.call(
-        method, f"{USERS}{id}/", {"email": "a@b.example"} if method[0] == "P" else None, token=admin
-    )
-    assert answer.status == 404 and answer.json["success"] is False and answer.json["detail"]
+async def test_an_account_that_is_not_there_is_404(subtests, api, admin):
+    for id in ["nothing", "0", "999999999", str(10**17), "9" * 30, NO_UUID, "1e3", "١", "-1"]:
+        for method in ["GET", "PUT", "PATCH", "DELETE"]:
+            with subtests.test(id=id, method=method):
+                answer = await api.call(
+                    method, f"{USERS}{id}/", {"email": "a@b.example"} if method[0] == "P" else None, token=admin
+                )
+                assert answer.status == 404 and answer.json["success"] is False and answer.json["detail"]
 
 
 async def test_others_than_administrators_see_only_themselves(api, sign_in, made):
@@ -204,25 +205,31 @@ BAD = {
 }
 
 
-@each("field, value", [(f, v) for f, vs in BAD.items() for v in vs])
-async def test_a_bad_field_is_400_and_named_and_nothing_is_stored(api, admin, made, db, field, value):
-    data = await made()
-    before = await db.fetchval("SELECT count(*) FROM accounts.account")
-    for method, path in (("POST", USERS), ("PUT", f"{USERS}{data['id']}/"), ("PATCH", f"{USERS}{data['id']}/")):
-        email = {} if method == "PATCH" else {"email": an_email() if method == "POST" else data["email"]}
-        answer = await api.call(method, path, {**email, field: value}, token=admin)
-        assert answer.status == 400, (method, answer.text)
-        assert isinstance(answer.json["errors"][field], list) and answer.json[field] == answer.json["errors"][field]
-    assert await db.fetchval("SELECT count(*) FROM accounts.account") == before
-    assert (await api.get(f"{USERS}{data['id']}/", token=admin)).json["data"] == data
+async def test_a_bad_field_is_400_and_named_and_nothing_is_stored(subtests, api, admin, made, db):
+    for field, value in [(f, v) for f, vs in BAD.items() for v in vs]:
+        with subtests.test(field=field, value=value):
+            data = await made()
+            before = await db.fetchval("SELECT count(*) FROM accounts.account")
+            for method, path in (("POST", USERS), ("PUT", f"{USERS}{data['id']}/"), ("PATCH", f"{USERS}{data['id']}/")):
+                email = {} if method == "PATCH" else {"email": an_email() if method == "POST" else data["email"]}
+                answer = await api.call(method, path, {**email, field: value}, token=admin)
+                assert answer.status == 400, (method, answer.text)
+                assert (
+                    isinstance(answer.json["errors"][field], list)
+                    and answer.json[field] == answer.json["errors"][field]
+                )
+            assert await db.fetchval("SELECT count(*) FROM accounts.account") == before
+            assert (await api.get(f"{USERS}{data['id']}/", token=admin)).json["data"] == data
 
 
-@each("body", [
-    b"", b"{", b"[]", b"null", b'"x"', b"NaN", b'{"email": NaN}', b"[" * 10_000, b"\xff", b'{"email":"a@b.example","email":"c@d.example"}',
-])  # fmt: skip
-async def test_a_body_that_is_none_is_400(api, admin, body):
-    answer = await api.call("POST", USERS, body, token=admin)
-    assert answer.status == 400 and answer.json["success"] is False
+async def test_a_body_that_is_none_is_400(subtests, api, admin):
+    cases = [
+        b"", b"{", b"[]", b"null", b'"x"', b"NaN", b'{"email": NaN}', b"[" * 10_000, b"\xff", b'{"email":"a@b.example","email":"c@d.example"}',
+    ]  # fmt: skip
+    for body in cases:
+        with subtests.test(body=body):
+            answer = await api.call("POST", USERS, body, token=admin)
+            assert answer.status == 400 and answer.json["success"] is False
 
 
 async def test_an_email_is_unique_ignoring_case(api, admin, made):

@@ -10,7 +10,7 @@ from core.data.database import Database
 from core.problem import Problem
 from tests.core.test_handler import with_trigger
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 
 @pytest.fixture

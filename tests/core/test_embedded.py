@@ -1,6 +1,7 @@
 """The embedded Postgres and Redis: real processes over directories of the tests' own, as root or not."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -10,11 +11,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import pytest
 import redis
 
+from core.embedded import postgres as embedded_postgres
 from core.embedded import redis as embedded_redis
 from core.embedded import unprivileged
 from core.embedded.home import open_home
@@ -101,6 +104,18 @@ def kill(server):
     return pid
 
 
+@contextlib.contextmanager
+def data_of_version_16(path):
+    """Within, that home's data directory says that Postgres 16 has made it; yields a pattern of how it is refused."""
+    version = path / "postgres/data/PG_VERSION"
+    ours = version.read_text()
+    version.write_text("16\n")
+    try:
+        yield rf"^{path}/postgres/data is of Postgres 16, .* brings {ours.strip()}, .*: delete {path} to begin .* README, .*$"
+    finally:
+        version.write_text(ours)
+
+
 def owner(pid):
     return Path(f"/proc/{pid}").stat().st_uid
 
@@ -141,6 +156,31 @@ def test_postgres_is_durable_unless_told_otherwise(home):
         postgres.stop()
 
     assert answers == ["on on", "off off"]
+
+
+def test_text_sorts_by_code_point_and_case_and_letters_are_not_only_ascii(postgres):
+    words = "string_agg(word, ' ' ORDER BY word) FROM unnest('{b,É,a,മ,z,B,é}'::text[]) AS word"
+
+    assert query(postgres.dsn, f"SELECT {words}") == "B a b z É é മ"
+    assert query(postgres.dsn, "SELECT lower('ÉCOLE') || upper('über') || ('ÉCOLE' ILIKE 'école')") == "écoleÜBERtrue"
+
+
+def test_the_owner_of_a_database_can_create_the_trusted_extensions(postgres):
+    owner = postgres.dsn.replace("//tradepost:", "//plain:").replace("@/tradepost", "@/theirs")
+    query(postgres.dsn, f"CREATE ROLE plain LOGIN PASSWORD '{unquote(urlsplit(postgres.dsn).password)}'")
+    query(postgres.dsn, "CREATE DATABASE theirs OWNER plain")
+
+    for name in ("pg_trgm", "unaccent", "btree_gist"):
+        query(owner, f"CREATE EXTENSION {name}")
+
+    assert query(owner, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
+    assert query(owner, "SELECT unaccent('École')") == "Ecole"
+    # Letters of any script, where the system knows them.
+    assert query(owner, "SELECT similarity('ÉCOLE മലയാളം', 'école മലയാളം')") == 1
+    if embedded_postgres._character_types() == "C.UTF-8":
+        assert query(owner, "SELECT similarity('മലയാളം', 'മലയാളി')") > 0.3
+    query(postgres.dsn, "DROP DATABASE theirs")
+    query(postgres.dsn, "DROP ROLE plain")
 
 
 def test_a_start_over_existing_data_takes_well_under_a_second(home):
@@ -242,15 +282,30 @@ def test_a_missing_database_is_made_at_the_next_start(home):
     again.stop()
 
 
-def test_data_of_another_postgres_version_is_an_error_of_one_line_with_the_reason(home):
-    version = home.path / "postgres/data/PG_VERSION"
-    ours = version.read_text()
-    version.write_text("15\n")
-    try:
-        with pytest.raises(EmbeddedError, match=r"^Postgres doesn't start: .*database files are incompatible.*$"):
+def test_data_of_another_postgres_version_is_refused_in_one_line_and_left_as_it_is(home):
+    def files():
+        found = {path: path.lstat() for path in (home.path / "postgres").rglob("*")}
+        return {path: (status.st_mtime_ns, status.st_size, status.st_uid) for path, status in found.items()}
+
+    with data_of_version_16(home.path) as refusal:
+        before = files()
+        with pytest.raises(EmbeddedError, match=refusal):
             start_postgres(home)
-    finally:
-        version.write_text(ours)
+        assert files() == before
+
+
+def test_a_postgres_of_another_version_left_running_by_a_killed_server_is_stopped_and_not_adopted(home):
+    path = home.path
+    home.close()
+    pid = kill(start_in_a_server(path, "start_postgres(home, durable=False)"))
+
+    again = open_home(path)
+    with data_of_version_16(path) as refusal, pytest.raises(EmbeddedError, match=refusal):
+        start_postgres(again)
+
+    assert not unprivileged.command_line(pid)
+    assert "database system is shut down" in (path / "postgres/postgres.log").read_text().splitlines()[-1]
+    again.close()
 
 
 def test_sockets_move_to_a_closed_directory_below_tmp_when_the_home_has_a_long_path(directory):
@@ -377,7 +432,9 @@ def test_redis_listens_on_no_port_and_writes_nothing_to_disk(new_home):
 
 
 @needs_redis
-def test_redis_left_running_by_a_killed_server_is_adopted(directory):
+def test_redis_left_running_by_a_killed_server_is_adopted(directory, monkeypatch):
+    # A short environment, such as cron's: the server writes its title, by which it is found, over that too.
+    monkeypatch.setenv("PATH", "/bin")
     path = directory / "redis-adopted"
     pid = kill(start_in_a_server(path, "start_redis(home)"))
 
@@ -416,6 +473,17 @@ def test_socket_and_pid_files_of_a_killed_redis_are_no_obstacle(new_home):
 
     assert redis.Redis.from_url(again.url).ping()
     again.stop()
+
+
+@pytest.mark.parametrize("name", ["redis-server", "valkey-server"])
+def test_where_the_wheel_is_missing_a_server_on_path_is_used(tmp_path, monkeypatch, name):
+    (tmp_path / name).touch(mode=0o755)
+    monkeypatch.setattr("importlib.util.find_spec", lambda package: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert embedded_redis._find_binary() == (tmp_path / name, "from-path")
+    (tmp_path / name).unlink()
+    assert embedded_redis._find_binary() is None
 
 
 def test_a_machine_without_redis_is_no_error(new_home, monkeypatch):

@@ -12,10 +12,10 @@ from core.http.router import Router
 from core.http.schema import Schema
 from handlers.api.dialects import PosDialect
 from handlers.api.handler import NotFound
-from tests.conftest import BOUNDARY
 from tests.core.test_images import NOT_AN_IMAGE, picture
+from tests.support.http import BOUNDARY
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 NOT_A_FILE = ["The submitted data was not a file. Check the encoding type on the form."]

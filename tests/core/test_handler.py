@@ -12,9 +12,9 @@ import pytest
 from core import logs
 from core.http.application import BODY_LIMIT
 from core.http.handler import JSON_LIMIT
-from tests.conftest import IMPORT_KEY
+from tests.support.http import IMPORT_KEY
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 LIST, IMPORT, LOGIN, ME = (
     "/api/sales/invoices/",

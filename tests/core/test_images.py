@@ -14,7 +14,7 @@ from core.files import images
 from core.files.images import ImageRefused, check_image
 from handlers.api.messages import SENTENCES
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 NOT_AN_IMAGE = "Upload a valid image. The file you uploaded was either not an image or a corrupted image."
 TOO_LARGE = "Ensure this image has no more than 25,000,000 pixels."

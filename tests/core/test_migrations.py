@@ -9,7 +9,7 @@ import pytest
 from core.data import migrations
 from core.data.migrations import Migration, MigrationError
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 _numbers = itertools.count(1)
 
 
@@ -77,6 +77,16 @@ async def test_a_failing_first_migration_leaves_an_empty_database(empty):
     with pytest.raises(MigrationError):
         await migrations.apply(empty, made("CREATE SCHEMA half; SELECT 1 / 0"))
     assert await ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname IN ('half', 'core')") == 0
+
+
+async def test_an_older_postgres_is_refused_before_anything_runs(empty, monkeypatch):
+    monkeypatch.setattr(migrations, "OLDEST_POSTGRES", 99)
+    for refused in (migrations.apply(empty, made(FIRST)), migrations.outstanding(empty)):
+        with pytest.raises(
+            MigrationError, match=r"^this database is on Postgres [0-9.]+; Postgres 99 or later is needed$"
+        ):
+            await refused
+    assert await ask(empty, "SELECT to_regclass('public.a')") is None
 
 
 async def test_looking_at_what_is_outstanding_changes_nothing(empty):

@@ -8,9 +8,9 @@ import pytest
 
 from core.live import events
 from handlers.operations import developer
-from tests.conftest import IMPORT_KEY
+from tests.support.http import IMPORT_KEY
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 STATS, CLEAR, RESET = (f"/api/developer/{name}/" for name in ("table-stats", "clear-data", "reset-sequences"))
 DESCRIPTIONS = {
@@ -528,7 +528,9 @@ def either(request, changed_settings):
 @pytest.mark.usefixtures("either")
 async def caught_up(db, process):
     """Until the process has told its readers all that was committed."""
-    waiting = "SELECT count(*) > 0 OR $1 < (SELECT position FROM core.event_head) FROM core.event WHERE position IS NULL"
+    waiting = (
+        "SELECT count(*) > 0 OR $1 < (SELECT position FROM core.event_head) FROM core.event WHERE position IS NULL"
+    )
     while await db.fetchval(waiting, process.app.streams.head):
         await asyncio.sleep(0.02)
 

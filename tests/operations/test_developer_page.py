@@ -2,97 +2,33 @@
 
 import asyncio
 import os
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.conftest import PASSWORD
+from tests.support.browser import Page, needs_chromium
+from tests.support.http import PASSWORD
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --lang=en-US "
-    # All pages in one process: one is started for each visit otherwise, to have it ready or to come back to.
-    "--process-per-site --disable-features=BackForwardCache,ProactivelySwapBrowsingInstance,SpareRendererForSitePerProcess"
-)
 PHONE, DESK = (390, 844), (1440, 900)
-SHOTS = os.environ.get("DEVELOPER_PAGE_SHOTS", "")  # a folder: then each look at the page is also kept as a picture
+# A folder: each look at the page is also kept there as a picture.
+SHOTS = os.environ.get("DEVELOPER_PAGE_SHOTS", "")
 
-pytestmark = [
-    pytest.mark.gen_test(timeout=40),
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="needs chromium and chromedriver on PATH (apt-get install chromium chromium-driver)",
-    ),
-]
+pytestmark = [pytest.mark.gen_test, needs_chromium]
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    """One browser for the module; a page of its own for each test comes from `page`."""
-    profile = tempfile.mkdtemp(prefix="tradepost-chromium-")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
-        options.add_argument(flag)
-    env = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")} | {"HOME": profile}
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(executable_path=DRIVER, env=env))
-    driver.set_page_load_timeout(10)
-    yield driver
-    driver.quit()
-    shutil.rmtree(profile, ignore_errors=True)
-
-
-class DeveloperPage:
-    """The page under test. Selenium blocks, and the server runs in this thread's loop: so its calls go to a thread."""
-
-    def __init__(self, driver: Any, address: str) -> None:
-        self._driver, self._address = driver, address
-
-    async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.to_thread(function, *arguments)
+class DeveloperPage(Page):
+    """The page under test."""
 
     async def open(self) -> None:
-        await self._call(self._driver.get, self._address)
+        await self.load()
 
     async def sign_in(self, email: str = "superadmin@example.com", password: str = PASSWORD) -> None:
         await self.open()
         await self.sees("#sign-in", "Sign in")
         await self.type("#email", email)
         await self.type("#password", password, Keys.ENTER)
-
-    async def script(self, code: str, *arguments: Any) -> Any:
-        return await self._call(self._driver.execute_script, code, *arguments)
-
-    async def until(self, look: Callable[[], Any], wanted: Callable[[Any], bool], seconds: float = 12) -> Any:
-        """Look again until it is as wanted; the last look is what a failure shows."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                found = await look()
-                if wanted(found):
-                    return found
-            except (NoSuchElementException, StaleElementReferenceException, WebDriverException) as not_yet:
-                found = not_yet
-            assert time.monotonic() < deadline, f"still {found!r}"
-            await asyncio.sleep(0.03)
-
-    async def text(self, selector: str = "body") -> str:
-        """What is to be seen there: of what is hidden, nothing."""
-        return await self._call(lambda: self._driver.find_element(By.CSS_SELECTOR, selector).text)
-
-    async def sees(self, selector: str, *words: str) -> str:
-        return await self.until(lambda: self.text(selector), lambda text: all(word in text for word in words))
 
     async def counts(self) -> dict[str, str]:
         rows = await self.script(
@@ -101,30 +37,12 @@ class DeveloperPage:
         )
         return dict(rows)
 
-    async def type(self, selector: str, *text: str) -> None:
-        def type_it() -> None:
-            field = self._driver.find_element(By.CSS_SELECTOR, selector)
-            field.clear()
-            field.send_keys(*text)
-
-        await self._call(type_it)
-
-    async def press(self, *keys: str) -> None:
-        await self._call(lambda: self._driver.switch_to.active_element.send_keys(*keys))
-
-    async def click(self, selector: str) -> None:
-        await self._call(lambda: self._driver.find_element(By.CSS_SELECTOR, selector).click())
-
     async def begin(self, table: str) -> None:
         """Open the dialog of a change."""
         button = f'#changes button[data-table="{table}"]'
         await self.until(lambda: self.script("return !document.querySelector(arguments[0]).disabled", button), bool)
         await self.click(button)
         await self.until(lambda: self.script("return document.getElementById('dialog').open"), bool)
-
-    async def resize(self, width: int, height: int) -> None:
-        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        await self._call(self._driver.execute_cdp_cmd, "Emulation.setDeviceMetricsOverride", screen)
 
     async def looks_right(self, name: str) -> None:
         """Nothing reaches beyond the screen, or out of its own box."""
@@ -138,9 +56,6 @@ class DeveloperPage:
                 .map(element => element.outerHTML)"""
         assert await self.script(too_wide) == []
         assert await self.script("return document.documentElement.scrollWidth <= innerWidth")
-
-    async def log(self) -> list[dict[str, Any]]:
-        return await self._call(self._driver.get_log, "browser")
 
 
 @pytest.fixture
@@ -158,9 +73,8 @@ def page(chrome: Any, base_url: str, http_server: Any, io_loop: Any, db: Any, si
     chrome.get_log("browser")  # empties it
     page = DeveloperPage(chrome, f"{base_url}/developer/")
     yield page
-    chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    io_loop.run_sync(lambda: page.script("sessionStorage.clear()"))
-    io_loop.run_sync(lambda: page._call(chrome.get, "about:blank"))
+    io_loop.run_sync(page.restore_size)
+    io_loop.run_sync(page.leave)
 
 
 async def test_who_is_not_signed_in_is_asked_to_and_sees_no_counts(page):

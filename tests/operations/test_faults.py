@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,77 +17,18 @@ from typing import Any
 import asyncpg
 import psutil
 import pytest
-import tornado.httpclient
 
-from core.data import migrations
-from core.embedded.home import Home, open_home
-from core.embedded.postgres import EmbeddedPostgres, start_postgres
-from core.embedded.redis import EmbeddedRedis, start_redis
-from tests.conftest import IMPORT_KEY, Api, EventStream, run_apart
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-class Ground:
-    """A Postgres and a Redis that a test may stop."""
-
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        self.postgres: EmbeddedPostgres = start_postgres(home, durable=False)
-        self.redis: EmbeddedRedis | None = start_redis(home)
+from core.embedded.postgres import start_postgres
+from core.embedded.redis import start_redis
+from tests.support.http import IMPORT_KEY, Api, open_session
+from tests.support.program import Ground, Server, family, migrated_ground
+from tests.support.sse import EventStream
 
 
 @pytest.fixture(scope="module")
 def ground(home_folder: Path) -> Iterator[Ground]:
-    home = open_home(home_folder / "faults")
-    ground = Ground(home)
-
-    async def migrate() -> None:
-        await migrations.apply(ground.postgres.dsn)
-
-    run_apart(migrate())
-    yield ground
-    if ground.redis:
-        ground.redis.stop()
-    ground.postgres.stop()
-    home.close()
-
-
-class Server:
-    """The program, as an administrator runs it."""
-
-    def __init__(self, ground: Ground, log: Path, *arguments: str, **env: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = log
-        self.workers = int(arguments[arguments.index("--workers") + 1]) if "--workers" in arguments else 1
-        self._command = [sys.executable, str(ROOT / "server.py"), "serve", "--port", str(self.port), *arguments]
-        self._env = {
-            **os.environ,
-            "SECRET_KEY": "test-secret-key-of-at-least-32-bytes!",
-            "DATABASE_URL": ground.postgres.dsn,
-            "REDIS_URL": ground.redis.url if ground.redis else "",
-            "REDIS_PREFIX": f"faults-{os.getpid()}:",
-            "SALES_IMPORT_API_KEY": IMPORT_KEY,
-            **env,
-        }
-
-    def start(self) -> "Server":
-        earlier = self.log.read_text() if self.log.exists() else ""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
-        while self.log.read_text().removeprefix(earlier).count("is ready") < self.workers:
-            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
-        return self
-
-    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-        return self.process.wait(30)
+    with migrated_ground(home_folder / "faults") as ground:
+        yield ground
 
 
 @pytest.fixture
@@ -109,9 +49,9 @@ def server(ground: Ground, tmp_path: Path) -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def client(io_loop: Any) -> Iterator[Any]:
     """An HTTP client that opens as many connections as it is asked to."""
-    found = tornado.httpclient.AsyncHTTPClient(force_instance=True, max_clients=200)
-    yield found
-    found.close()
+    session = io_loop.run_sync(lambda: open_session(200, keep=False))
+    yield session
+    io_loop.run_sync(session.close)
 
 
 async def reader(server: Server, last: str | None = None) -> EventStream:
@@ -124,7 +64,7 @@ async def numbers(stream: EventStream, count: int, seconds: float = 15) -> list[
     return [(await stream.invoice(seconds))["invoice_no"] for _ in range(count)]
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 async def test_an_event_whose_server_was_killed_after_the_201_arrives_once_after_the_restart(
     ground, server, client, invoice
 ):
@@ -146,11 +86,11 @@ async def test_an_event_whose_server_was_killed_after_the_201_arrives_once_after
     assert await numbers(again, 2) == ["KILLED-1", "KILLED-2"]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 async def test_no_event_is_lost_and_the_api_is_unaffected_while_redis_is_away(ground, server, client, invoice, how):
     if ground.redis is None:
-        pytest.skip("no Redis on this machine (no wheel for this Python, none on PATH)")
+        pytest.skip("no Redis on this machine (no wheel for it, none on PATH)")
     program = server("--workers", "2")
     api = Api(client, program.url)
     streams = [await reader(program) for _ in range(16)]  # on either worker
@@ -188,7 +128,7 @@ async def test_no_event_is_lost_and_the_api_is_unaffected_while_redis_is_away(gr
     assert "redis is back" in log
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 async def test_without_redis_the_events_of_each_worker_reach_the_readers_of_all(server, client, invoice):
     program = server("--workers", "2", REDIS_URL="")
     api = Api(client, program.url)
@@ -204,7 +144,7 @@ async def test_without_redis_the_events_of_each_worker_reach_the_readers_of_all(
         stream.close()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 async def test_without_postgres_it_answers_503_in_time_and_recovers_by_itself(ground, server, client, invoice, how):
     program = server()
@@ -213,7 +153,7 @@ async def test_without_postgres_it_answers_503_in_time_and_recovers_by_itself(gr
     assert (await api.get("/api/sales/invoices/")).status == 200
     postmaster = ground.postgres.pid
     if how == "frozen":
-        for pid in _family(postmaster):
+        for pid in family(postmaster):
             os.kill(pid, signal.SIGSTOP)
     else:
         await asyncio.to_thread(ground.postgres.stop)
@@ -233,7 +173,7 @@ async def test_without_postgres_it_answers_503_in_time_and_recovers_by_itself(gr
             assert answers[0].json["success"] is False
     finally:
         if how == "frozen":
-            for pid in _family(postmaster):
+            for pid in family(postmaster):
                 os.kill(pid, signal.SIGCONT)
         else:
             ground.postgres = await asyncio.to_thread(start_postgres, ground.home, durable=False)
@@ -255,20 +195,7 @@ async def _until(stream: EventStream, number: str) -> bool:
     return True
 
 
-def _family(parent: int) -> list[int]:
-    """Its children first: a postmaster that is still awake would notice them stopping."""
-    found = [parent]
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 async def test_a_reader_that_never_reads_is_let_go_and_the_others_miss_nothing(server, client, invoice):
     program = server()
     api = Api(client, program.url)
@@ -288,7 +215,7 @@ async def test_a_reader_that_never_reads_is_let_go_and_the_others_miss_nothing(s
         stream.close()
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_stop_under_load_answers_every_request_that_it_took(server, invoice, workers):
     program = server("--workers", workers)
@@ -334,12 +261,12 @@ async def test_a_stop_under_load_answers_every_request_that_it_took(server, invo
     assert last.startswith("retry: ")  # readers are told to come back, each at its own moment
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 async def test_a_killed_worker_is_replaced_and_its_readers_resume(server, client, invoice):
     program = server("--workers", "2")
     api = Api(client, program.url)
     streams = [await reader(program) for _ in range(16)]
-    victim = next(pid for pid in _family(program.process.pid) if pid != program.process.pid)
+    victim = next(pid for pid in family(program.process.pid) if pid != program.process.pid)
     os.kill(victim, signal.SIGKILL)
     await asyncio.sleep(0.1)
     sent = [f"WORKER-{n}" for n in range(5)]
@@ -355,14 +282,14 @@ async def test_a_killed_worker_is_replaced_and_its_readers_resume(server, client
             resumed += 1
     assert 0 < resumed < len(streams)
     await asyncio.sleep(1.2)
-    assert len(_family(program.process.pid)) == 3
+    assert len(family(program.process.pid)) == 3
     assert "signal 9, starting it anew" in program.log.read_text()
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 async def test_workers_end_when_their_parent_is_killed_and_the_port_is_free_again(server, client):
     program = server("--workers", "2")
-    workers = [pid for pid in _family(program.process.pid) if pid != program.process.pid]
+    workers = [pid for pid in family(program.process.pid) if pid != program.process.pid]
     program.end(signal.SIGKILL)
     deadline = time.monotonic() + 5
     while any(
@@ -406,7 +333,7 @@ def test_of_two_servers_started_at_once_on_one_port_one_serves_and_the_other_say
     assert winner.end() == 0
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 async def test_the_demos_own_postgres_and_redis_are_started_anew_when_someone_kills_them(
     server, client, invoice, home_folder
 ):

@@ -8,7 +8,7 @@ import pytest
 from core.data.database import Database
 from handlers.operations.health import Counts
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 AWAY = pytest.mark.parametrize("changed_settings", [{"redis_url": "redis://127.0.0.1:1"}], ids=["redis-away"])
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers import areas
+from handlers.api import areas
 
 pytestmark = pytest.mark.gen_test
 
@@ -28,7 +28,7 @@ async def test_anyone_may_read_it_and_nobody_may_write_it(api):
     assert answer.json == {"error": 'Method "POST" not allowed.', "detail": 'Method "POST" not allowed.'}
 
 
-async def test_the_bare_address_leads_to_the_board(api, http_client):
+async def test_the_bare_address_leads_to_the_board(api):
     for path in ("/", ""):
-        answer = await http_client.fetch(api.base_url + path, follow_redirects=False, raise_error=False)
-        assert (answer.code, answer.headers["Location"]) == (302, "/live/")
+        answer = await api.get(path)
+        assert (answer.status, answer.headers["Location"]) == (302, "/live/")

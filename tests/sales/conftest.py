@@ -1,55 +1,11 @@
-"""A warehouse to work in: invoices at any point of their way, and people who take them on."""
+"""The fixtures of the sales tests: a warehouse to work in, and the invoice board in a browser."""
 
-import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-# What brings an invoice to each status, from the one before.
-WAY = {
-    "PENDING": None,
-    "PICKING": ("picking/start", {}),
-    "PICKED": ("picking/complete", {}),
-    "PACKING": ("packing/start", {}),
-    "PACKED": ("packing/complete", {}),
-    "DISPATCHED": ("delivery/start", {"delivery_type": "DIRECT"}),
-    "DELIVERED": ("delivery/complete", {}),
-}
-_numbers = itertools.count(1)
-
-
-class Warehouse:
-    """`token` is of the account that is signed in at the terminal; the workers are scanned."""
-
-    def __init__(self, api: Any, invoice: Any, sign_in: Any, token: str) -> None:
-        self.api, self._invoice, self._sign_in, self.token = api, invoice, sign_in, token
-
-    async def worker(self, role: str = "PICKER") -> dict[str, Any]:
-        """A person of their own: id, email, name, token."""
-        signed_in = await self._sign_in(role, f"worker-{next(_numbers)}@example.com")
-        user = signed_in["data"]["user"]
-        return {"id": user["id"], "email": user["email"], "name": user["name"], "token": signed_in["access"]}
-
-    async def step(
-        self, path: str, invoice_no: str, user_email: str | None = None, *, token: str | None = None, **more: Any
-    ) -> Any:
-        """The answer to a step such as `picking/start`."""
-        who = {} if user_email is None else {"user_email": user_email}
-        body = {"invoice_no": invoice_no, **who, **more}
-        return await self.api.post(f"/api/sales/{path}/", body, token=token or self.token)
-
-    async def at(self, status: str, user_email: str) -> str:
-        """The number of a new invoice, brought to this status by one worker."""
-        sent = self._invoice()
-        answer = await self.api.import_invoice(sent)
-        assert answer.status == 201, answer.text
-        for reached, how in WAY.items():
-            if how is not None:
-                answer = await self.step(how[0], sent["invoice_no"], user_email, **how[1])
-                assert answer.status in (200, 201), answer.text
-            if reached == status:
-                return str(sent["invoice_no"])
-        raise AssertionError(status)
+from tests.sales.warehouse import Warehouse
 
 
 @pytest.fixture
@@ -57,3 +13,23 @@ def warehouse(io_loop: Any, api: Any, invoice: Any, sign_in: Any) -> Warehouse:
     """Somebody with the role STORE, whose name is Store, is signed in at the terminal."""
     signed_in = io_loop.run_sync(lambda: sign_in("STORE"))
     return Warehouse(api, invoice, sign_in, signed_in["access"])
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, base_url: str, http_server: Any, io_loop: Any, db: Any) -> Iterator[Any]:
+    """The board of a server that has no invoices yet, in a tab that nobody signed in to."""
+    # Selenium takes long to import, and most tests don't need it.
+    from tests.sales.board_page import opened
+
+    io_loop.run_sync(lambda: db.execute("TRUNCATE sales.invoice CASCADE"))
+    yield from opened(request.getfixturevalue("chrome"), base_url, io_loop)
+
+
+@pytest.fixture
+def server(http_server: Any, process: Any, base_url: str) -> Iterator[Any]:
+    """The server's place on its port, which a test takes away and gives back."""
+    from tests.sales.board_page import Outage
+
+    outage = Outage(http_server, process, int(base_url.rpartition(":")[2]))
+    yield outage
+    outage.end()

@@ -1,4 +1,3 @@
-# ruff: noqa: F811  a test that takes a fixture of another module has a parameter of its name
 """Working with the board in real browsers: finding an invoice, its detail, taking its steps; alone and with others."""
 
 import asyncio
@@ -7,7 +6,12 @@ from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
-from test_board import PASSWORD, PHONE, WALL, BoardPage, browser, chrome, imported, opened, page, pytestmark, server  # noqa: F401
+
+from tests.sales.board_page import PHONE, WALL, BoardPage, imported, opened
+from tests.support.browser import browser, needs_chromium
+from tests.support.http import PASSWORD
+
+pytestmark = [pytest.mark.gen_test, needs_chromium]
 
 WORKER, OTHER = "picker@example.com", "packer@example.com"
 SHELVES = ("R-12", "", "A-10", "R-2", "A-9")

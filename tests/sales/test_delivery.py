@@ -5,7 +5,7 @@ import pytest
 from handlers.sales.delivery import MOST_NOTES
 from tests.sales.test_picking import NO_INVOICE, NO_USER, refused, status_of
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 START, COMPLETE = "delivery/start", "delivery/complete"
 KEYS = [
@@ -151,9 +151,7 @@ async def test_in_transit_keeps_the_delivery_open_and_tells_the_stream(warehouse
     worker = await warehouse.worker()
     number = await warehouse.at("DISPATCHED", worker["email"])
     await stream()
-    reader = await stream(
-        headers={"Last-Event-ID": str(await db.fetchval("SELECT max(position) FROM core.event"))}
-    )
+    reader = await stream(headers={"Last-Event-ID": str(await db.fetchval("SELECT max(position) FROM core.event"))})
     for n in (1, 2):
         answer = await warehouse.step(
             COMPLETE, number, worker["email"], delivery_status="IN_TRANSIT", notes=f"stop {n}"

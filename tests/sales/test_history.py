@@ -8,7 +8,7 @@ import pytest
 from handlers.api.roles import ROLES
 from handlers.sales import history
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 COLUMNS = {
     "picking": ("picker_id", "picking_status"),

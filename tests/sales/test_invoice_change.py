@@ -9,9 +9,9 @@ import pytest
 
 from handlers.api.roles import ROLES
 from handlers.sales import invoice_change
-from tests.conftest import IMPORT_KEY, each
+from tests.support.http import IMPORT_KEY
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 LIST = "/api/sales/invoices/"
 BILLERS = ("SUPERADMIN", "ADMIN", "OWNER", "BILLING")
@@ -193,24 +193,25 @@ class TestWho:
 
 
 class TestStates:
-    @each("method", METHODS)
     @pytest.mark.parametrize("status", STATUSES)
     async def test_only_a_pending_invoice_is_changed(
-        self, api, db, change, imported, bodies, events, audited, status, method
+        self, subtests, api, db, change, imported, bodies, events, audited, status
     ):
-        shown, body = await imported()
-        id = shown.json["id"]
-        await db.execute("UPDATE sales.invoice SET status = $2 WHERE id = $1", id, status)
-        before, told = await api.get(path(id)), await events(id)
-        answer = await change(method, id, bodies(body["invoice_no"])[method])
-        if status == "PENDING":
-            assert answer.status == DONE[method]
-            return
-        assert answer.status == 409
-        message = f"Invoice {body['invoice_no']} can't be changed any more: its status is {status}."
-        assert answer.json == {"success": False, "status_code": 409, "message": message, "detail": message}
-        assert (await api.get(path(id))).json == before.json
-        assert await events(id) == told and await audited(id) == []
+        for method in METHODS:
+            with subtests.test(method=method):
+                shown, body = await imported()
+                id = shown.json["id"]
+                await db.execute("UPDATE sales.invoice SET status = $2 WHERE id = $1", id, status)
+                before, told = await api.get(path(id)), await events(id)
+                answer = await change(method, id, bodies(body["invoice_no"])[method])
+                if status == "PENDING":
+                    assert answer.status == DONE[method]
+                    return
+                assert answer.status == 409
+                message = f"Invoice {body['invoice_no']} can't be changed any more: its status is {status}."
+                assert answer.json == {"success": False, "status_code": 409, "message": message, "detail": message}
+                assert (await api.get(path(id))).json == before.json
+                assert await events(id) == told and await audited(id) == []
 
     @pytest.mark.parametrize("method", METHODS)
     async def test_a_deleted_invoice_is_404(self, api, change, imported, bodies, method):
@@ -476,29 +477,30 @@ def told_of(errors, names):
 
 
 class TestBadInput:
-    @each("field", FIELDS)
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
     async def test_a_field_that_is_wrong_is_named_and_nothing_changes(
-        self, change, imported, untouched, bodies, method, field
+        self, subtests, change, imported, untouched, bodies, method
     ):
-        names = field[0].split(".")
-        if method == "POST" and (names[0] != "items" or len(names) == 1):
-            return
-        shown, body = await imported(items=[item()])
-        for value in wrong_values(*field[1:], whole=method != "PATCH" or len(names) > 1):
-            if method == "POST":
-                sent = with_value(item(), names[1:], value)
-            elif method == "PUT":
-                sent = with_value({**body, "remarks": "other"}, names, value)
-            else:
-                sent = {names[0]: with_value(body, names, value)[names[0]], "remarks": "other"} | (
-                    {} if names != ["remarks"] else {"remarks": value}
-                )
-            answer = await change(method, shown.json["id"], sent)
-            assert answer.status == 400, (value if value is MISSING else str(value)[:50], answer.text[:200])
-            assert answer.json["message"] == "Validation failed" and answer.json["success"] is False
-            assert told_of(answer.json["errors"], names[1:] if method == "POST" else names)
-        await untouched(shown)
+        for field in FIELDS:
+            with subtests.test(field=field):
+                names = field[0].split(".")
+                if method == "POST" and (names[0] != "items" or len(names) == 1):
+                    return
+                shown, body = await imported(items=[item()])
+                for value in wrong_values(*field[1:], whole=method != "PATCH" or len(names) > 1):
+                    if method == "POST":
+                        sent = with_value(item(), names[1:], value)
+                    elif method == "PUT":
+                        sent = with_value({**body, "remarks": "other"}, names, value)
+                    else:
+                        sent = {names[0]: with_value(body, names, value)[names[0]], "remarks": "other"} | (
+                            {} if names != ["remarks"] else {"remarks": value}
+                        )
+                    answer = await change(method, shown.json["id"], sent)
+                    assert answer.status == 400, (value if value is MISSING else str(value)[:50], answer.text[:200])
+                    assert answer.json["message"] == "Validation failed" and answer.json["success"] is False
+                    assert told_of(answer.json["errors"], names[1:] if method == "POST" else names)
+                await untouched(shown)
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
     async def test_a_body_that_is_none_is_400(self, change, imported, untouched, method):
@@ -527,29 +529,28 @@ class TestBadInput:
 
 class TestIfMatch:
     @pytest.mark.parametrize("method", METHODS)
-    @each(
-        "tags, matches",
-        [
+    async def test_a_change_is_made_only_to_what_the_client_names(
+        self, subtests, change, imported, bodies, untouched, method
+    ):
+        cases = [
             ("{}", True), ("*", True), (" * ", True), ('"a", {}', True), ('{},"b"', True), ('"a,b" ,{} , W/"c"', True),
             ("W/{}", False), ('W/"a", W/{}', False), ('"other"', False), ('"a", "b"', False), ("", False), (",", False), ("{}{}", False),
             ("{}; x", False), ('"*"', False), ('*, "a"', False), ("garbage", False), ("x" * 4000, False), ('"é"', False),
-        ],
-    )  # fmt: skip
-    async def test_a_change_is_made_only_to_what_the_client_names(
-        self, change, imported, bodies, untouched, method, tags, matches
-    ):
-        shown, body = await imported()
-        etag = shown.headers["ETag"]
-        sent = {"If-Match": tags.replace("{}", etag)}
-        answer = await change(method, shown.json["id"], bodies(body["invoice_no"])[method], headers=sent)
-        if matches:
-            assert answer.status == DONE[method]
-            return
-        assert (answer.status, answer.headers["ETag"]) == (412, etag)
-        assert answer.json["message"] == (
-            f"Invoice {body['invoice_no']} was changed in the meantime. Please read it again."
-        )
-        await untouched(shown)
+        ]  # fmt: skip
+        for tags, matches in cases:
+            with subtests.test(tags=tags, matches=matches):
+                shown, body = await imported()
+                etag = shown.headers["ETag"]
+                sent = {"If-Match": tags.replace("{}", etag)}
+                answer = await change(method, shown.json["id"], bodies(body["invoice_no"])[method], headers=sent)
+                if matches:
+                    assert answer.status == DONE[method]
+                    return
+                assert (answer.status, answer.headers["ETag"]) == (412, etag)
+                assert answer.json["message"] == (
+                    f"Invoice {body['invoice_no']} was changed in the meantime. Please read it again."
+                )
+                await untouched(shown)
 
     async def test_a_tag_without_its_quotes_is_another(self, change, imported, untouched):
         shown, _ = await imported()

@@ -6,7 +6,7 @@ import random
 import asyncpg
 import pytest
 
-pytestmark = pytest.mark.gen_test(timeout=40)
+pytestmark = pytest.mark.gen_test
 
 PATH = "/api/sales/invoices/"
 STATUSES = ("PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "DISPATCHED", "DELIVERED")

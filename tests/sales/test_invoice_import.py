@@ -11,7 +11,7 @@ import pytest
 
 from handlers.api.roles import ROLES
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 PATH = "/api/sales/import/invoice/"
 SALES_ROLES = [role for role, areas in ROLES.items() if "sales" in areas]

@@ -7,7 +7,7 @@ import pytest
 
 from handlers.api.roles import ROLES
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 PATH = "/api/sales/invoices/"
 INVALID_PAGE = {"success": False, "status_code": 404, "message": "Invalid page.", "detail": "Invalid page."}

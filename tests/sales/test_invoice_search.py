@@ -10,14 +10,12 @@ import time
 import urllib.parse
 
 import pytest
-import tornado.httpclient
-import tornado.iostream
 
 from core.data import database
 from core.data.database import Transaction
 from handlers.sales import invoice as invoice_module
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 PATH = "/api/sales/invoices/"
 STATUSES = ("PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "DISPATCHED", "DELIVERED")
@@ -289,7 +287,7 @@ async def test_no_filter_text_harms(api, db, invoice):
 
 
 async def test_a_search_of_a_megabyte_ends_the_connection_and_nothing_else(api, db):
-    with pytest.raises((OSError, tornado.iostream.StreamClosedError, tornado.httpclient.HTTPClientError)):
+    with pytest.raises(ConnectionError):
         await api.get(f"{PATH}?search={'a' * 2**20}")
     assert (await api.get(url(search="aaa"))).status == 200
 

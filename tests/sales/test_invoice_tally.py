@@ -8,7 +8,7 @@ import pytest
 
 from core.data import sql
 
-pytestmark = pytest.mark.gen_test(timeout=40)
+pytestmark = pytest.mark.gen_test
 
 PATH = "/api/sales/invoices/"
 STATUSES = ("PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "DISPATCHED", "DELIVERED")

@@ -6,7 +6,7 @@ import pytest
 
 from handlers.sales.invoice import ORDERS
 
-pytestmark = pytest.mark.gen_test(timeout=120)
+pytestmark = pytest.mark.gen_test
 
 MANY, ENOUGH = 40_000, 10_000
 EMAIL = "worker@many.example"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.sales.test_picking import NO_INVOICE, NO_USER, refused, status_of
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 START, COMPLETE = "packing/start", "packing/complete"
 KEYS = [

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 START, COMPLETE = "picking/start", "picking/complete"
 KEYS = [

@@ -9,10 +9,10 @@ import pytest
 
 from core.live import backlog, events, recent
 from core.run.process import Process
-from handlers import areas
+from handlers.api import areas
 from handlers.sales import stream as invoice_stream
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 
 @pytest.fixture(autouse=True, params=["with Redis", "without Redis"])

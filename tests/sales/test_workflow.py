@@ -7,15 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
-import tornado.httpclient
 
 from core.data import database
 from handlers.api.roles import ROLES
-from tests.conftest import Api
-from tests.sales.conftest import WAY
 from tests.sales.test_picking import NO_INVOICE, NO_USER, refused, status_of
+from tests.sales.warehouse import WAY
+from tests.support.http import Api, open_session
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 NOUNS = ["picking", "packing", "delivery"]
 ALIKE = ["picking", "packing"]
@@ -42,9 +41,9 @@ MISMATCH = {
 def crowd(io_loop, base_url, monkeypatch):
     """A client that opens as many connections as it is asked to, of a server that lets them wait, however slow the machine."""
     monkeypatch.setattr(database, "ACQUIRE_SECONDS", 15)
-    client = tornado.httpclient.AsyncHTTPClient(force_instance=True, max_clients=100)
-    yield Api(client, base_url)
-    client.close()
+    session = io_loop.run_sync(lambda: open_session(100, keep=False))
+    yield Api(session, base_url)
+    io_loop.run_sync(session.close)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ An area is a package in handlers/; handlers/api is what all areas share. Each mo
     refusals   {constraint: refusal}                         core/http/application.py
     duties     [Duty]                                        core/duties.py
     listeners  {topic of the event log: listener}            core/duties.py
+    tables, clearings                                        handlers/api/clearing.py
 """
 
 import importlib
@@ -37,7 +38,7 @@ def modules() -> list[ModuleType]:
 
 def router() -> Router:
     """The routes and fallbacks of all areas."""
-    return Router(_gathered("routes"), _gathered("fallbacks"))
+    return Router(gathered("routes"), gathered("fallbacks"))
 
 
 def refusals() -> dict[str, Refusal]:
@@ -47,7 +48,7 @@ def refusals() -> dict[str, Refusal]:
 
 def duties() -> list[Duty]:
     """The duties of all areas."""
-    return _gathered("duties")
+    return gathered("duties")
 
 
 def listeners() -> dict[str, list[Listener]]:
@@ -59,5 +60,16 @@ def listeners() -> dict[str, list[Listener]]:
     return found
 
 
-def _gathered(name: str) -> list[Any]:
+def names() -> list[str]:
+    """The names of the areas, which are also those of their schemas in Postgres."""
+    return sorted({module.__name__.split(".")[1] for module in modules()} - {"api"})
+
+
+def joined(name: str) -> dict[str, Any]:
+    """One dict of all dicts that modules define under this name."""
+    return {key: value for module in modules() for key, value in getattr(module, name, {}).items()}
+
+
+def gathered(name: str) -> list[Any]:
+    """One list of all lists that modules define under this name."""
     return [entry for module in modules() for entry in getattr(module, name, [])]

@@ -1,6 +1,5 @@
-"""What the tests run on: one that was killed is cleared away by the next, and values that share a server are all asked."""
+"""A test run that was killed is cleared away by the next one."""
 
-import inspect
 import os
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import time
 import pytest
 
 from core.embedded.home import open_home
-from tests.conftest import FOLDER, each, sweep
+from tests.support.services import FOLDER, sweep
 
 
 @pytest.fixture
@@ -43,18 +42,3 @@ def test_a_run_that_was_killed_is_cleared_away_and_one_that_goes_on_or_has_just_
     assert dead_process.poll() is not None and not dead.exists()
     assert running_process.poll() is None and running.exists()
     assert new_process.poll() is None and new.exists()
-
-
-@pytest.mark.gen_test
-async def test_each_runs_a_test_with_all_values_and_says_which_one_failed():
-    seen = []
-
-    @each("field, value", [("a", 1), ("b", 2), ("c", 3)])
-    async def looked_at(fixture, field, value):
-        seen.append((fixture, field, value))
-        assert field != "b"
-
-    assert list(inspect.signature(looked_at).parameters) == ["fixture"]
-    with pytest.raises(AssertionError) as failed:
-        await looked_at("f")
-    assert seen == [("f", "a", 1), ("f", "b", 2)] and failed.value.__notes__ == ["with field='b', value=2"]
