@@ -77,7 +77,7 @@ class Order:
         self.by = ", ".join(f"{column.sql} {'DESC' if descends else 'ASC'}" for column, descends in self._terms)
 
     def reversed(self) -> "Order":
-        """The same columns, each the other way."""
+        """The same columns, each in the opposite direction."""
         terms = self.name.split(",")
         return Order(self._columns, [term.removeprefix("-") if term.startswith("-") else f"-{term}" for term in terms])
 
