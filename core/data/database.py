@@ -199,7 +199,7 @@ class Database:
                 raise unavailable(BUSY) from error
             raise self._away(error) from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            # Whatever the reason for which no connection can be opened.
+            # No connection can be opened, for whatever reason.
             raise self._away(error) from error
 
     async def _release(self, connection: Any) -> None:

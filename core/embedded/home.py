@@ -99,7 +99,7 @@ def _make(path: Path) -> None:
     try:
         account = unprivileged.account_for(path)
     except unprivileged.EmbeddedError:
-        # There is no account that could run services. Whoever starts a service gets this error then.
+        # There is no account that could run services. The error is raised again when a service starts.
         return
     if account:
         # Embedded services don't run as root. Their account may pass through this directory to its own, but not list it.

@@ -1,5 +1,5 @@
 """Keyset paging: a cursor names the last item of a page, and the next page begins after it. A page costs the same at any depth of the
-list, and items that are added meanwhile shift nothing. Parameters: `cursor` and `page_size`. Body: `{"next", "previous", "results"}`;
+list, and items that are added in the meantime shift nothing. Parameters: `cursor` and `page_size`. Body: `{"next", "previous", "results"}`;
 previous is always null."""
 
 import base64
