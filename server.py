@@ -1,4 +1,4 @@
-"""Tradepost: boot order, top to bottom, and the command line."""
+"""The command line, and the order in which the server starts."""
 
 import argparse
 import asyncio
@@ -6,6 +6,7 @@ import dataclasses
 import getpass
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import asyncpg
 
-from core import logs, settings
+from core import logs, product, settings
 from core.data import migrations
 from core.duties import Duty
 from core.embedded import installation
@@ -24,32 +25,38 @@ from core.files.configured import open_storage
 from core.live.fanout import connect
 from core.run import workers
 from core.run.process import Process, listener, serve
-from handlers import areas
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
-from handlers.operations.health import VERSION
+from handlers.api.handler import areas
 from handlers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent
+# The folder of a demo, beside this file.
+HOME = f".{product.SLUG}"
 DEMO_IMPORT_KEY = "demo-import-key"
-# Where the documents' web clients run while they are being written (seed 001).
+# The addresses of the documented web clients during their development.
 DEMO_ORIGINS = "http://localhost:3000,http://127.0.0.1:3000,http://localhost:3001,http://127.0.0.1:3001"
 
 
+# Runs one command; returns the exit status.
+Command = Callable[[argparse.Namespace], int]
+
+
 class Refused(Exception):
-    """The command can't go on; the lines say why and what to do."""
+    """The command can't go on; the message says why and what to do."""
 
 
 def installed(args: argparse.Namespace) -> AbstractContextManager[Installation[Settings]]:
+    """The settings and, for a demo, its own Postgres and Redis."""
     home = Path(args.home) if args.demo else None
-    # A demo keeps to itself: its files go nowhere near the bucket that .env may name.
+    # A demo keeps its files in its own folder, even if .env names a bucket.
     demo = {"SALES_IMPORT_API_KEY": DEMO_IMPORT_KEY, "USE_S3": "false", "CLOUDFLARE_R2_ENABLED": "false"}
     unless_set = {"DEVELOPER_OPTIONS": "true", "CORS_ALLOWED_ORIGINS": DEMO_ORIGINS}
     return installation.installed(Settings, ROOT / ".env", home, demo, unless_set)
 
 
 def command_serve(args: argparse.Namespace) -> int:
-    port_is_free(args.host, args.port)
+    check_port(args.host, args.port)
     with installed(args) as here:
         config = here.config
         logs.configure(debug=config.debug, as_json=config.log_format == "json")
@@ -65,7 +72,8 @@ def command_serve(args: argparse.Namespace) -> int:
 
         def process() -> Process:
             duties = [*areas.duties(), Duty(600, trim_logs)]
-            if args.workers == 1:  # of several, none has the embedded services as its children
+            # Of several workers none is the parent of the embedded services, so none could see that they have ended.
+            if args.workers == 1:
                 duties.append(Duty(1, revive))
             return Process(config, areas.router(), areas.refusals(), duties, areas.listeners())
 
@@ -75,32 +83,35 @@ def command_serve(args: argparse.Namespace) -> int:
         def work(number: int, parent: int) -> int:
             return serve(process, bind(args), parent, lambda: greet(args, here) if number == 1 else None)
 
-        held = bind(args)  # so that the port is ours even while every worker is being replaced
+        # This process holds the port too, so that it stays ours even while every worker is being replaced.
+        held = bind(args)
         try:
             return workers.supervise(args.workers, work)
         finally:
             held.close()
 
 
-def port_is_free(host: str, port: int) -> None:
-    """Without SO_REUSEPORT, which would let two servers share the port unnoticed."""
+def check_port(host: str, port: int) -> None:
+    """Raises Refused when the port is taken. Binds it without SO_REUSEPORT, which would let two servers share the port unnoticed."""
     try:
         listener(host, port, shared=False).close()
     except OSError as error:
         raise Refused(f"Can't listen on {host}:{port}: {error.strerror}. Choose another with --port.") from None
 
 
-def bind(args: argparse.Namespace):
+def bind(args: argparse.Namespace) -> socket.socket:
+    """A socket on the address of the command line."""
     return listener(args.host, args.port, shared=args.workers > 1)
 
 
 def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
+    """Print the address and, for a demo, all that one needs to try it."""
     host = "127.0.0.1" if args.host in ("0.0.0.0", "::") else args.host
     address = f"http://{f'[{host}]' if ':' in host else host}:{args.port}"
     if not args.demo:
-        print(f"Tradepost {VERSION} serves {address}", flush=True)
+        print(f"{product.NAME} {product.VERSION} serves {address}", flush=True)
         return
-    lines = [f"Tradepost {VERSION} serves {address}  (demo: data in {here.folder})", *here.notes]
+    lines = [f"{product.NAME} {product.VERSION} serves {address}  (demo: data in {here.folder})", *here.notes]
     lines += [f"  sign in   {a.email} or {a.username}, password {a.password}  ({a.role})" for a in accounts.DEMO[:1]]
     lines += [f"            {a.email}, {a.username}, {a.password}  ({a.role})" for a in accounts.DEMO[1:]]
     lines += [
@@ -180,7 +191,7 @@ def command_demo(args: argparse.Namespace) -> int:
 
 
 def command_check(args: argparse.Namespace) -> int:
-    """Each setting, Postgres, Redis, migrations, media storage: ok, or what to do."""
+    """Print for each setting, Postgres, the migrations, Redis and the media storage that it is ok, or what is wrong with it."""
     failed = 0
     try:
         with installed(args) as here:
@@ -194,7 +205,8 @@ def command_check(args: argparse.Namespace) -> int:
             ):
                 try:
                     print(f"ok     {name}: {asyncio.run(test(here.config))}")
-                except Exception as error:  # whatever is wrong with a service, the command is here to say it
+                except Exception as error:
+                    # Whatever is wrong with a service, this command reports it and goes on.
                     failed = 1
                     print(f"wrong  {name}: {error or type(error).__name__}")
     except settings.SettingsError as error:
@@ -230,7 +242,7 @@ async def _check_redis(config: Settings) -> str:
 
 
 async def _check_storage(config: Settings) -> str:
-    """Puts a file there and removes it again."""
+    """Stores a file and removes it."""
     storage = open_storage(config)
     try:
         await storage.put("check/written-by-server-check.txt", b"check\n", "text/plain")
@@ -251,24 +263,22 @@ def command_routes(args: argparse.Namespace) -> int:
 
 
 def command_version(args: argparse.Namespace) -> int:
-    print(f"Tradepost {VERSION}")
+    print(f"{product.NAME} {product.VERSION}")
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="server.py", description="Tradepost: a trading business's back office on one address."
-    )
+    top = argparse.ArgumentParser(prog="server.py", description=f"{product.NAME}: {product.DESCRIPTION}.")
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
 
-    def add(name: str, run, says: str, *, installed: bool = True) -> argparse.ArgumentParser:
+    def add(name: str, run: Command, says: str, *, installed: bool = True) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=says, description=says)
         command.set_defaults(run=run)
         if installed:
             command.add_argument(
                 "--home",
-                default=str(ROOT / ".tradepost"),
-                help="where the embedded Postgres, Redis and demo secrets live (default: .tradepost)",
+                default=str(ROOT / HOME),
+                help=f"where the embedded Postgres, Redis and demo secrets live (default: {HOME})",
             )
             command.add_argument(
                 "--demo",
@@ -319,20 +329,22 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    signal.signal(
-        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
-    )  # so that what was started is stopped again
+    # SIGTERM raises SystemExit, so that all `with` blocks stop what they have started.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     args = parser().parse_args()
     try:
-        return args.run(args)
+        run: Command = args.run
+        return run(args)
     except settings.SettingsError as error:
-        print("\n".join(["Tradepost can't start:", *(f"  {line}" for line in error.lines)]), file=sys.stderr)
+        print("\n".join([f"{product.NAME} can't start:", *(f"  {line}" for line in error.lines)]), file=sys.stderr)
     except (Refused, HomeError, EmbeddedError, migrations.MigrationError) as error:
-        print(f"Tradepost: {error}", file=sys.stderr)
-    except BrokenPipeError:  # whoever read our output has seen enough
+        print(f"{product.NAME}: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        # The reader of standard output has closed it, such as `head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # the last: a connection lost half-way
-        print(f"Tradepost: the database can't be reached: {error}", file=sys.stderr)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        # InterfaceError: the connection was lost in the middle of something.
+        print(f"{product.NAME}: the database can't be reached: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         pass
     return 1

@@ -1,17 +1,47 @@
-"""How an API writes its refusals. Each area has one subclass; nothing else knows the shape of an error body."""
+"""How an API words and writes its refusals. Each API has a subclass; nothing else knows its sentences or the shape of its error body."""
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from core.problem import Problem
+from core.problem import Message, Problem
 
 
 class Dialect:
-    """The plainest body: `{"detail": message}`, field errors bare."""
+    """The plainest body: `{"detail": message}`; field errors as they are.
+
+    sentences: the words of each Message, by its code, with its details in braces: {"maxLength": "At most {limit} characters."}.
+    A code without a sentence stands for itself. What core says of its own services (the database is away) is no Message.
+    """
+
+    sentences: ClassVar[Mapping[str, str]] = {}
 
     def body(self, problem: Problem) -> Any:
+        """The response body, as a value. All messages of `problem` are text."""
         return problem.fields if problem.fields is not None else {"detail": problem.message, **problem.extra}
 
     def render(self, problem: Problem) -> str:
         """The response body, as JSON text."""
-        return json.dumps(self.body(problem), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(self.body(self.worded(problem)), ensure_ascii=False, separators=(",", ":"))
+
+    def worded(self, problem: Problem) -> Problem:
+        """The same refusal with text for each Message."""
+        return Problem(
+            problem.status,
+            problem.slug,
+            self._words(problem.message),
+            self._words(problem.fields),
+            headers=problem.headers,
+            extra=problem.extra,
+        )
+
+    def _words(self, said: Any) -> Any:
+        if isinstance(said, Message):
+            return self.sentences.get(said.code, said.code).format(**said.details)
+        if isinstance(said, dict):
+            return {name: self._words(inner) for name, inner in said.items()}
+        if isinstance(said, list):
+            words = [self._words(inner) for inner in said]
+            # Two rules may share a sentence, which then stands there once.
+            return list(dict.fromkeys(words)) if any(isinstance(inner, Message) for inner in said) else words
+        return said

@@ -1,47 +1,55 @@
-"""Work that a process does beside its requests: all the time, or from time to time."""
+"""Work that a process does beside its requests: continuously, or at intervals."""
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core import product
 from core.problem import Problem
 
-log = logging.getLogger("tradepost.duties")
+if TYPE_CHECKING:
+    from core.http.application import Application
 
+# Between two starts of a background task that failed or ended.
+RESTART_SECONDS = 1
 
-Work = Callable[[], Coroutine[Any, Any, None]]  # does something until cancelled
+log = product.logger("duties")
 
-# Told each event of a topic, in every process, in order: the application and the event's payload; None instead when the log
-# went back, so that anything may be otherwise. It must not raise, and not wait.
-Listener = Callable[[Any, bytes | None], None]
+# A background task: runs until cancelled.
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+# Gets the application and the payload of each event of its topic, in every process, in order; None instead of a payload when the
+# log went back, so that anything may have changed. It must not raise, and it can't wait.
+Listener = Callable[["Application", bytes | None], None]
 
 
 class Duty(NamedTuple):
-    """Called every `seconds` in every process, so it must bear being done twice at once."""
+    """`work(application)` is called every `seconds` in every process, so two processes may do it at the same time."""
 
     seconds: float
-    work: Callable[[Any], Awaitable[None]]  # with the application
+    work: Callable[["Application"], Awaitable[None]]
 
 
-async def every(duty: Duty, app: Any) -> None:
-    """Do it until cancelled."""
+async def every(duty: Duty, app: "Application") -> None:
+    """Repeat the duty until cancelled."""
     while True:
-        await asyncio.sleep(duty.seconds * random.uniform(0.9, 1.1))  # several processes don't do it in step
+        # The random factor keeps several processes from doing it at the same moment.
+        await asyncio.sleep(duty.seconds * random.uniform(0.9, 1.1))
         try:
             await duty.work(app)
         except Problem:
-            pass  # the database is away, which core/data/database.py has said
+            # The database is away, which core/data/database.py has logged.
+            pass
         except Exception:
             log.exception("%s failed, it is tried again in %s s", duty.work.__name__, duty.seconds)
 
 
 async def always(work: Work) -> None:
-    """Do it until cancelled, whatever happens: a process must not go on without, unnoticed."""
+    """Run the task until cancelled, and start it again whenever it fails: a process can't do without it."""
     while True:
         try:
             await work()
         except Exception:
             log.exception("a background task failed, starting it anew")
-        await asyncio.sleep(1)
+        await asyncio.sleep(RESTART_SECONDS)

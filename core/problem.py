@@ -1,21 +1,37 @@
-"""A refusal: the one exception that handlers raise. An API's dialect writes it (core/dialect.py)."""
+"""A refusal: the one exception that handlers raise. An API's dialect writes its body (core/dialect.py)."""
 
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A sentence for the client, named by its code. Core names what is wrong; the dialect has the words (Dialect.sentences).
+
+    details: what the sentence mentions, by the names that it has in the sentence.
+    """
+
+    code: str
+    details: dict[str, Any]
+
+    @classmethod
+    def of(cls, code: str, /, **details: Any) -> "Message":
+        return cls(code, details)
 
 
 class Problem(Exception):
     """Refuse the request.
 
-    status: HTTP status. slug: short stable name, for the log. message: English, one sentence, for the client.
+    status: HTTP status. slug: short stable name, for the log. message: one sentence for the client.
     fields: messages by field, nested as the body is: {"customer": {"code": ["…"]}, "items": [{}, {"mrp": ["…"]}]}.
-    headers: response headers, such as Retry-After in seconds. extra: members that the documents add to this one body.
+    headers: response headers, such as Retry-After in seconds. extra: further members of this one body.
     """
 
     def __init__(
         self,
         status: int,
         slug: str,
-        message: str,
+        message: str | Message,
         fields: Any = None,
         *,
         headers: dict[str, str] | None = None,
@@ -31,27 +47,26 @@ class Problem(Exception):
 
 
 def invalid(fields: Any) -> Problem:
-    """400: the body's fields are not as the schema says."""
-    return Problem(400, "invalid", "Validation failed", fields)
+    """400: the body's fields break the schema, or a rule beside it."""
+    return Problem(400, "invalid", Message.of("invalid"), fields)
 
 
 def unavailable(message: str, seconds: int = 2) -> Problem:
-    """503: something this server needs is away; worth trying again after `seconds`."""
+    """503: something this server needs is away; the client may try again after `seconds`."""
     return Problem(503, "unavailable", message, headers={"Retry-After": str(seconds)})
-
-
-NOT_SIGNED_IN = "Authentication credentials were not provided."
-FORBIDDEN = "You do not have permission to perform this action."
 
 
 def not_signed_in() -> Problem:
     """401 without credentials (RFC 6750, 3)."""
-    return Problem(401, "not-signed-in", NOT_SIGNED_IN, headers={"WWW-Authenticate": 'Bearer realm="api"'})
+    challenge = {"WWW-Authenticate": 'Bearer realm="api"'}
+    return Problem(401, "not-signed-in", Message.of("not-signed-in"), headers=challenge)
 
 
 def forbidden() -> Problem:
-    return Problem(403, "forbidden", FORBIDDEN)
+    """403: the caller is known and may not do this."""
+    return Problem(403, "forbidden", Message.of("forbidden"))
 
 
-def not_found(message: str = "Not found.") -> Problem:
-    return Problem(404, "not-found", message)
+def not_found(message: str | Message | None = None) -> Problem:
+    """404."""
+    return Problem(404, "not-found", message or Message.of("not-found"))

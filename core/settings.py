@@ -11,7 +11,22 @@ from urllib.parse import quote
 
 from dotenv import dotenv_values
 
-from core.setting import ROOT, boolean, folder, hosts, key, networks, number, one_of, origins, plain_name, public_address, setting, text, url
+from core.setting import (
+    ROOT,
+    boolean,
+    folder,
+    hosts,
+    key,
+    networks,
+    number,
+    one_of,
+    origins,
+    plain_name,
+    public_address,
+    setting,
+    text,
+    url,
+)
 
 
 class SettingsError(Exception):

@@ -8,7 +8,6 @@ asyncpg's own costs a round trip.
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable
 from time import monotonic
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from core import product
 from core.problem import unavailable
 
 ACQUIRE_SECONDS = 0.8  # for a free connection, or a new one; then 503
@@ -36,7 +36,7 @@ _PREPARED = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
 AWAY = "The database is not available at the moment. Please try again."
 BUSY = "The database is too busy at the moment. Please try again."
 
-log = logging.getLogger("tradepost.database")
+log = product.logger("database")
 Result = TypeVar("Result")
 
 _REPEATABLE = (

@@ -1,4 +1,9 @@
-"""Migrations: sql/migrations/NNNN_what_changed.sql, each in one transaction, all under one lock, never changed afterwards."""
+"""The database's schema: numbered migrations, then each area's functions and views.
+
+A migration, sql/migrations/NNNN_AREA_what.sql, is applied once and never changed afterwards. Functions and views are repeatable:
+sql/AREA/functions.sql holds CREATE OR REPLACE statements and is applied after the migrations whenever its text has changed. All
+that one start has to apply is one transaction under one lock, so no other program ever sees half of it.
+"""
 
 import hashlib
 import re
@@ -12,17 +17,10 @@ from core.data import sql
 
 FOLDER = sql.ROOT / "migrations"
 LOCK = 7_308_332_045  # any number that nothing else in the database uses
+LOCK_TIMEOUT = "5s"  # giving up is better than making the running release queue behind our wait for a table
 OLDEST_POSTGRES = 16
-LOCK_TIMEOUT = "5s"  # give up rather than make the running release queue behind our wait for a table
 
 query = sql.load("core/migration")
-
-# What a database without any migration needs before the first of them can be recorded.
-_RECORD = """
-CREATE SCHEMA IF NOT EXISTS core;
-CREATE TABLE IF NOT EXISTS core.migration (
-    number integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
-)"""
 
 
 class MigrationError(Exception):
@@ -40,15 +38,45 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def files(folder: Path = FOLDER) -> list[Migration]:
-    """The migrations in order. Raises MigrationError when the numbers are not 1, 2, 3, …"""
+@dataclass(frozen=True)
+class Functions:
+    """The repeatable functions and views of one area."""
+
+    area: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What the files say, in the order in which it is applied."""
+
+    migrations: list[Migration]
+    functions: list[Functions]
+
+
+def files(root: Path = sql.ROOT) -> Schema:
+    """The files below `root`. Raises MigrationError when the numbers are not 1, 2, 3, …
+
+    Functions are in the order of their areas' first migrations: those of a later area may rely on those of an earlier one.
+    """
     found: list[Migration] = []
-    for path in sorted(folder.glob("*.sql")):
+    for path in sorted((root / "migrations").glob("*.sql")):
         name = re.fullmatch(r"([0-9]{4})_[a-z0-9_]+", path.stem)
         if name is None or int(name[1]) != len(found) + 1:
-            raise MigrationError(f"{path.name}: expected {len(found) + 1:04}_what_changed.sql here")
+            raise MigrationError(f"{path.name}: expected {len(found) + 1:04}_AREA_what.sql here")
         found.append(Migration(int(name[1]), path.stem, path.read_text(encoding="utf-8")))
-    return found
+    areas = list(dict.fromkeys(migration.name.split("_")[1] for migration in found))
+    functions = [
+        Functions(path.parent.name, path.read_text(encoding="utf-8")) for path in sorted(root.glob("*/functions.sql"))
+    ]
+    for one in functions:
+        if one.area not in areas:
+            raise MigrationError(f"sql/{one.area}/functions.sql: no migration is named NNNN_{one.area}…")
+    return Schema(found, sorted(functions, key=lambda one: areas.index(one.area)))
 
 
 async def postgres_version(connection: Any) -> str:
@@ -60,59 +88,82 @@ async def postgres_version(connection: Any) -> str:
     return version
 
 
-async def pending(connection: Any, migrations: list[Migration]) -> list[Migration]:
-    """Those not applied yet. Raises MigrationError when an applied one was changed, or the database is ahead of this code."""
+async def pending(connection: Any, schema: Schema) -> Schema:
+    """What is not applied yet. Raises MigrationError: an applied migration was changed, the database is ahead of this code, or
+    Postgres is too old."""
+    await postgres_version(connection)
     if await connection.fetchval("SELECT to_regclass('core.migration') IS NULL"):
-        return migrations
+        return schema
     applied = {row["number"]: row for row in await connection.fetch(query.list_applied.text)}
-    for migration in migrations:
+    for migration in schema.migrations:
         row = applied.get(migration.number)
         if row is not None and row["sha256"] != migration.sha256:
             raise MigrationError(
                 f"{migration.name}.sql was changed after it was applied; restore it and write a new migration"
             )
     ahead = max(applied, default=0)
-    if ahead > len(migrations):
+    if ahead > len(schema.migrations):
         raise MigrationError(
-            f"the database has migration {ahead}, this release ends at {len(migrations)}; start a newer release"
+            f"the database has migration {ahead}, this release ends at {len(schema.migrations)}; start a newer release"
         )
-    return [migration for migration in migrations if migration.number not in applied]
+    defined = {row["area"]: row["sha256"] for row in await connection.fetch(query.list_functions.text)}
+    return Schema(
+        [migration for migration in schema.migrations if migration.number not in applied],
+        [functions for functions in schema.functions if defined.get(functions.area) != functions.sha256],
+    )
 
 
-async def apply(dsn: str, migrations: list[Migration] | None = None) -> list[str]:
-    """Apply what is pending, one transaction each; returns their names. Two servers starting at once take turns."""
-    migrations = files() if migrations is None else migrations
-    done: list[str] = []
+async def apply(dsn: str, schema: Schema | None = None) -> list[str]:
+    """Apply what is pending, in one transaction; returns the names. Of two servers that start at once the second finds nothing
+    left to do. Raises MigrationError; then nothing was applied."""
+    schema = files() if schema is None else schema
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
-        await postgres_version(connection)
-        while True:
-            async with connection.transaction():
-                # The lock ends with the transaction, so a killed process never leaves it behind, PgBouncer or not.
-                await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
-                waiting = await pending(connection, migrations)
-                if not waiting:
-                    return done
-                following = waiting[0]
-                await connection.execute(_RECORD)
-                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-                try:
-                    await connection.execute(following.text)
-                except asyncpg.PostgresError as error:
-                    raise MigrationError(f"{following.name}.sql: {error}; nothing of it was applied") from error
-                await connection.execute(
-                    query.record_migration.text, following.number, following.name, following.sha256
-                )
-                done.append(following.name)
+        async with connection.transaction():
+            # The lock ends with the transaction, so a killed process never leaves it behind, with PgBouncer or without.
+            await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+            waiting = await pending(connection, schema)
+            if not (waiting.migrations or waiting.functions):
+                return []
+            for statement in (query.make_schema, query.make_migration_table, query.make_functions_table):
+                await connection.execute(statement.text)
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            # Functions may call one another in any order, across files too.
+            await connection.execute("SET LOCAL check_function_bodies = off")
+            for migration in waiting.migrations:
+                await _run(connection, f"{migration.name}.sql", migration.text)
+                record = query.record_migration.text
+                await connection.execute(record, migration.number, migration.name, migration.sha256)
+            for functions in waiting.functions:
+                await _run(connection, f"{functions.area}/functions.sql", functions.text)
+                await connection.execute(query.record_functions.text, functions.area, functions.sha256)
+            return _names(waiting)
     finally:
         await connection.close()
 
 
 async def outstanding(dsn: str) -> list[str]:
-    """Names of the migrations that `apply` would run."""
+    """Names of what `apply` would apply."""
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
-        await postgres_version(connection)
-        return [migration.name for migration in await pending(connection, files())]
+        return _names(await pending(connection, files()))
     finally:
         await connection.close()
+
+
+async def _run(connection: Any, name: str, text: str) -> None:
+    try:
+        await connection.execute(text)
+    except asyncpg.InsufficientPrivilegeError as error:
+        if "extension" in str(error):
+            raise MigrationError(
+                f"{name}: {error}. The owner of the database may create it: let that role run the migrations, or have an"
+                " administrator run CREATE EXTENSION in this database first. Nothing was applied."
+            ) from error
+        raise MigrationError(f"{name}: {error}; nothing was applied") from error
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"{name}: {error}; nothing was applied") from error
+
+
+def _names(schema: Schema) -> list[str]:
+    return [m.name for m in schema.migrations] + [f"functions of {f.area}" for f in schema.functions]

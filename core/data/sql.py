@@ -6,22 +6,36 @@
 
 `load("sales/invoice").get_invoice(db, invoice_id=7)` runs it. `->` says what comes back: `value` (first column of the first row, or
 None), `row` (a record or None), `rows` (a list), `none`. Loading refuses a file whose parameters and $n don't match.
+
+A list with many optional filters has their conditions as fragments in the same file, and its query says where they go:
+
+    -- filter: customer(code)
+    i.customer_id = (SELECT id FROM sales.customer WHERE code = $1)
+
+    -- name: list_invoices(most) -> rows
+    SELECT … FROM sales.invoice i WHERE i.is_active /* filters */ ORDER BY i.id LIMIT $1;
+
+`query.list_invoices.where(customer="C1")(db, most=20)` joins the given ones with AND, in the order of the file, and passes their
+values as parameters. So Postgres plans each combination that is asked for by itself.
 """
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 ROOT = Path(__file__).resolve().parents[2] / "sql"
 _HEAD = re.compile(
-    r"^-- name: (?P<name>[a-z][a-z0-9_]*)\((?P<parameters>[a-z0-9_, ]*)\) -> (?P<kind>value|rows|row|none)$", re.M
+    r"^-- (?P<what>name|filter): (?P<name>[a-z][a-z0-9_]*)\((?P<parameters>[a-z0-9_, ]*)\)"
+    r"(?: -> (?P<kind>value|rows|row|none))?$",
+    re.M,
 )
-_LIKE_A_HEAD = re.compile(
-    r"^\s*--\s*name\s*:", re.M | re.I
-)  # else one misspelt would be a comment in the query before it
+# A misspelt head would otherwise be a comment in the query before it.
+_LIKE_A_HEAD = re.compile(r"^\s*--\s*(name|filter)\s*:", re.M | re.I)
+FILTERS = "/* filters */"
 MOST_ORDERS = 1000  # texts kept; clients combine columns as they like
+MOST_FILTERED = 1000  # texts kept; clients combine filters as they like
 
 
 class Runner(Protocol):
@@ -33,11 +47,22 @@ class Runner(Protocol):
     def none(self, sql: str, *args: Any) -> Awaitable[Any]: ...
 
 
-class Query:
-    """One statement; call it with a Runner and its parameters by name."""
+class Filter(NamedTuple):
+    """A condition that a list may be asked for. text: SQL with its own parameters, `$1` and so on."""
 
-    def __init__(self, name: str, parameters: tuple[str, ...], kind: str, text: str) -> None:
+    name: str
+    parameters: tuple[str, ...]
+    text: str
+
+
+class Query:
+    """One statement; call it with a Runner and its parameters by name. filters: of its file, for `where`."""
+
+    def __init__(
+        self, name: str, parameters: tuple[str, ...], kind: str, text: str, filters: Mapping[str, Filter] | None = None
+    ) -> None:
         self.name, self.parameters, self.kind, self.text = name, parameters, kind, text
+        self.filters = filters or {}
         self._names = set(parameters)
 
     def ordered(self, by: str, *, key: str | None = None, after: str | None = None) -> "Query":
@@ -46,11 +71,55 @@ class Query:
         come from an allow-list."""
         return _in_order(self, by, key, after)
 
+    def where(self, **given: Any) -> "FilteredQuery":
+        """The same query with these filters of its file: a value for each, or a tuple for a filter of several parameters."""
+        # In the order of the file, so that the same filters always make the same text.
+        names = tuple(name for name in self.filters if name in given)
+        if len(names) != len(given):
+            raise TypeError(f"{self.name}: no filter is called {', '.join(given.keys() - self.filters.keys())}")
+        values: list[Any] = []
+        for name in names:
+            own = given[name] if isinstance(given[name], tuple) else (given[name],)
+            if len(own) != len(self.filters[name].parameters):
+                raise TypeError(f"filter {name} takes {self.filters[name].parameters}")
+            values += own
+        return FilteredQuery(_filtered(self, names), values)
+
     def __call__(self, db: Runner, **given: Any) -> Awaitable[Any]:
+        return self.run(db, given, ())
+
+    def run(self, db: Runner, given: Mapping[str, Any], beside: Sequence[Any]) -> Awaitable[Any]:
+        """beside: the values of filters, after the query's own parameters."""
         if given.keys() != self._names:
             raise TypeError(f"{self.name} takes {self.parameters}, not {tuple(given)}")
-        run = getattr(db, self.kind)
-        return run(self.text, *[given[parameter] for parameter in self.parameters])
+        run: Callable[..., Awaitable[Any]] = getattr(db, self.kind)
+        return run(self.text, *[given[parameter] for parameter in self.parameters], *beside)
+
+
+class FilteredQuery:
+    """A query with filters and their values; call it as the query itself."""
+
+    def __init__(self, query: Query, values: Sequence[Any]) -> None:
+        self.query, self.values = query, values
+
+    def __call__(self, db: Runner, **given: Any) -> Awaitable[Any]:
+        return self.query.run(db, given, self.values)
+
+
+@lru_cache(MOST_FILTERED)
+def _filtered(query: Query, names: tuple[str, ...]) -> Query:
+    if FILTERS not in query.text:
+        raise ValueError(f"{query.name} takes no filters")
+    conditions, first = [], len(query.parameters)
+    for name in names:
+        one = query.filters[name]
+        conditions.append("AND (" + _renumbered(one.text, first) + ")")
+        first += len(one.parameters)
+    return Query(query.name, query.parameters, query.kind, query.text.replace(FILTERS, "\n   ".join(conditions)))
+
+
+def _renumbered(text: str, first: int) -> str:
+    return re.sub(r"\$([0-9]+)", lambda found: f"${int(found[1]) + first}", text)
 
 
 @lru_cache(MOST_ORDERS)
@@ -62,34 +131,39 @@ def _in_order(query: Query, by: str, key: str | None, after: str | None) -> Quer
             text, replaced = re.subn(part, asked.replace("\\", "\\\\"), text)  # backslashes as they are
             if not replaced:
                 raise ValueError(f"{query.name} is in one order only")
-    return Query(query.name, query.parameters, query.kind, text)
+    return Query(query.name, query.parameters, query.kind, text, query.filters)
 
 
 class Queries:
     """The queries of one file, as attributes."""
 
     def __init__(self, source: str, text: str) -> None:
-        heads = list(_HEAD.finditer(text))
+        heads = [head for head in _HEAD.finditer(text) if (head["kind"] is None) == (head["what"] == "filter")]
         if len(_LIKE_A_HEAD.findall(text)) != len(heads):
-            raise ValueError(f"{source}: a `-- name:` line is malformed")
+            raise ValueError(f"{source}: a `-- name:` or `-- filter:` line is malformed")
         self.all: list[Query] = []
+        self.filters: dict[str, Filter] = {}
         for head, following in zip(heads, [*heads[1:], None], strict=True):
             body = text[head.end() : following.start() if following else None].strip()
-            parameters = tuple(p for p in re.split(r", *", head["parameters"]) if p)
-            used = {int(n) for n in re.findall(r"\$([0-9]+)", re.sub(r"--.*", "", body))}
-            if used != set(range(1, len(parameters) + 1)):
-                raise ValueError(
-                    f"{source}: {head['name']} declares {len(parameters)} parameters and uses {sorted(used)}"
-                )
-            if hasattr(self, head["name"]):
-                raise ValueError(f"{source}: two queries are named {head['name']}")
-            query = Query(head["name"], parameters, head["kind"], body)
-            self.all.append(query)
-            setattr(self, query.name, query)
+            self._add(source, head, body)
 
-    def __getattr__(
-        self, name: str
-    ) -> Query:  # reached only for a name that isn't there; tells mypy the rest are queries
+    def _add(self, source: str, head: re.Match[str], body: str) -> None:
+        name, parameters = head["name"], tuple(p for p in re.split(r", *", head["parameters"]) if p)
+        without_comments = re.sub(r"--.*", "", body)
+        used = {int(n) for n in re.findall(r"\$([0-9]+)", without_comments)}
+        if used != set(range(1, len(parameters) + 1)):
+            raise ValueError(f"{source}: {name} declares {len(parameters)} parameters and uses {sorted(used)}")
+        if name in self.filters or name in self.__dict__:
+            raise ValueError(f"{source}: two queries or filters are named {name}")
+        if head["what"] == "filter":
+            self.filters[name] = Filter(name, parameters, without_comments.strip())
+        else:
+            query = Query(name, parameters, head["kind"], body, self.filters)
+            self.all.append(query)
+            setattr(self, name, query)
+
+    # Reached only for a name that isn't there. Its type tells mypy that all other attributes are queries.
+    def __getattr__(self, name: str) -> Query:
         raise AttributeError(f"no query named {name}")
 
 

@@ -1,74 +1,88 @@
-"""What is uploaded as an image: decoded in full, within limits, before it is kept. Its name and declared type prove nothing."""
+"""Uploaded images: decoded in full, within limits, before they are stored. A file's name and declared type prove nothing."""
 
 import asyncio
 import re
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from core.problem import invalid
+from core.problem import Message, invalid
 
-BYTES = 5 * 1024 * 1024  # the documents' 5 MB
-PIXELS = 25_000_000  # 100 MB decoded; cameras of telephones take up to about 24 million by default
-FRAMES = 300  # of an animation
-SCANS = 40  # of a progressive JPEG; encoders write up to twenty. Each goes over the whole picture: 5 MB of them took an hour
-PIXELS_OF_FRAMES = 100_000_000  # of all its frames together, about a second's work
+# Of the uploaded file: 5 MB, as the documents say.
+BYTES = 5 * 1024 * 1024
+# Of one frame: 100 MB when decoded. The cameras of phones take up to about 24 million by default.
+PIXELS = 25_000_000
+# Of one animation.
+FRAMES = 300
+# Of a progressive JPEG; encoders write up to twenty. Each scan takes a pass over the whole picture: 5 MB of scans took an hour.
+SCANS = 40
+# Of all frames of an animation together: about a second's work.
+PIXELS_OF_FRAMES = 100_000_000
 
-EMPTY = "The submitted file is empty."
-NOT_AN_IMAGE = "Upload a valid image. The file you uploaded was either not an image or a corrupted image."
-NOT_A_FILE = "The submitted data was not a file. Check the encoding type on the form."
-TOO_LONG = f"Ensure this file has no more than {BYTES // 1024 // 1024} MB."
-TOO_LARGE = f"Ensure this image has no more than {PIXELS:,} pixels."
-TOO_MANY = f"Ensure this animation has no more than {FRAMES} frames and {PIXELS_OF_FRAMES:,} pixels."
+# Markers that stand between segments; FF 00, FF D0 to D7 and FF FF occur within a scan's data.
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # the others stand within a scan's data
-
-# Pillow's name: ours, and the type. MPO is a JPEG with more pictures behind the first, as some cameras write it.
+# Pillow's name of a format: our extension and the media type. MPO is a JPEG with more pictures behind the first; some cameras write it.
 _KINDS = {
-    "PNG": ("png", "image/png"), "JPEG": ("jpg", "image/jpeg"), "MPO": ("jpg", "image/jpeg"), "GIF": ("gif", "image/gif"),
+    "PNG": ("png", "image/png"),
+    "JPEG": ("jpg", "image/jpeg"),
+    "MPO": ("jpg", "image/jpeg"),
+    "GIF": ("gif", "image/gif"),
     "WEBP": ("webp", "image/webp"),
-}  # fmt: skip
+}
 
-# Two decodes at once, so at most 0.2 GB; started when first needed, after the workers are forked.
+# Two decodes at the same time take at most 0.2 GB. The threads start at the first use, which is after the workers are forked.
 _threads = ThreadPoolExecutor(2, "images")
 
 
 class Image(NamedTuple):
-    """An image that can be kept as it is."""
+    """A file that was decoded without error. extension: png, jpg, gif or webp, by its content."""
 
     data: bytes
-    extension: str  # png, jpg, gif or webp, by what it is
+    extension: str
     content_type: str
 
 
+class ImageRefused(Exception):
+    """The file is not an image that we store. `message` is for the client."""
+
+    def __init__(self, code: str, **details: Any) -> None:
+        super().__init__(code)
+        self.message = Message.of(code, **details)
+
+
+class Submitted(Protocol):
+    """The body of a request, as core/http/handler.py reads it."""
+
+    body: Any
+    files: Mapping[str, tuple[str, bytes]]
+
+
 async def check_image(data: bytes) -> Image:
-    """Decode it, in a thread. Raises ValueError with what to tell who sent it."""
+    """Decode it, in a thread. Raises ImageRefused."""
     if not data:
-        raise ValueError(EMPTY)
+        raise ImageRefused("file.empty")
     if len(data) > BYTES:
-        raise ValueError(TOO_LONG)
+        raise ImageRefused("file.too-long", megabytes=BYTES // 1024 // 1024)
     return await asyncio.get_running_loop().run_in_executor(_threads, _decode, data)
 
 
-async def submitted(handler: Any, name: str) -> Image | None:
-    """The image that came with the body as file `name`; None when nothing came. Raises Problem 400."""
-    if name in handler.files:
+async def submitted(request: Submitted, name: str) -> Image | None:
+    """The image that came as file `name` of a form; None when there is none. Raises Problem 400."""
+    if name in request.files:
         try:
-            return await check_image(handler.files[name][1])
-        except ValueError as error:
-            raise invalid({name: [str(error)]}) from None
-    # A browser sends "" for a file that nobody chose.
-    if isinstance(handler.body, dict) and handler.body.get(name) not in (None, ""):
-        raise invalid({name: [NOT_A_FILE]})
+            return await check_image(request.files[name][1])
+        except ImageRefused as error:
+            raise invalid({name: [error.message]}) from None
+    # A browser sends "" for a file field in which nothing was chosen.
+    if isinstance(request.body, dict) and request.body.get(name) not in (None, ""):
+        raise invalid({name: [Message.of("file.not-a-file")]})
     return None
 
 
-class _Refused(Exception):
-    """Not Pillow's: a limit of ours."""
-
-
 def _decode(data: bytes) -> Image:
-    # Imported only here: a start, or a process that never sees an image, does without.
+    # Pillow is imported only here, so that starting a server, and a process that never sees an image, do without it.
     from PIL import GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
     from PIL import Image as Pillow
 
@@ -76,15 +90,15 @@ def _decode(data: bytes) -> Image:
         with Pillow.open(BytesIO(data), formats=("PNG", "JPEG", "GIF", "WEBP")) as image:
             extension, content_type = _KINDS[image.format or ""]
             if extension == "jpg" and _scans(data) > SCANS:
-                raise _Refused(NOT_AN_IMAGE)
+                raise ImageRefused("image.broken")
             _decode_frames(image, most=1 if image.format == "MPO" else FRAMES + 1)
-    except _Refused as error:
-        raise ValueError(str(error)) from None
+    except ImageRefused:
+        raise
     except Pillow.DecompressionBombError:
-        raise ValueError(TOO_LARGE) from None
+        raise ImageRefused("image.too-large", pixels=PIXELS) from None
     except Exception:
-        # Pillow's decoders raise whatever they run into: SyntaxError, struct.error, IndexError, zlib.error …
-        raise ValueError(NOT_AN_IMAGE) from None
+        # Pillow's decoders let through whatever error they meet: SyntaxError, struct.error, IndexError, zlib.error …
+        raise ImageRefused("image.broken") from None
     return Image(data, extension, content_type)
 
 
@@ -93,19 +107,19 @@ def _decode_frames(image: Any, most: int) -> None:
     for frame in range(most):
         try:
             image.seek(frame)
-        except EOFError:  # the one before was the last
+        except EOFError:  # no more frames
             return
-        # Before each decoding: a later frame can be larger than the first.
+        # Checked before decoding each frame: a later frame can be larger than the first.
         if image.width * image.height > PIXELS:
-            raise _Refused(TOO_LARGE)
+            raise ImageRefused("image.too-large", pixels=PIXELS)
         pixels += image.width * image.height
         if frame == FRAMES or pixels > PIXELS_OF_FRAMES:
-            raise _Refused(TOO_MANY)
+            raise ImageRefused("image.too-many-frames", frames=FRAMES, pixels=PIXELS_OF_FRAMES)
         image.load()
 
 
 def _scans(data: bytes) -> int:
-    """How many scans a decoder will find in a JPEG: up to its end, and not in what APPn and COM segments hold."""
+    """How many scans a decoder will find in a JPEG. Skips the content of APPn and COM segments, and what follows the end marker."""
     count = at = 0
     while (found := _JPEG_MARKER.search(data, at)) is not None:
         at, marker = found.end(), data[found.end() - 1]

@@ -12,11 +12,13 @@ A process killed between two of these leaves a file that the register knows and 
 import asyncio
 import secrets
 from datetime import UTC, datetime
-from typing import Any
+from typing import Protocol
 
 from core.data import sql
+from core.data.database import Database
 from core.duties import Duty
 from core.files.images import Image
+from core.files.storage import Storage
 from core.problem import Problem
 
 REMOVE_SECONDS = 60  # between two looks for unused files
@@ -26,7 +28,14 @@ BATCH = 20  # claimed at once: even at 12 s each (core/files/storage_s3.py) they
 query = sql.load("core/media")
 
 
-async def store(app: Any, image: Image | None, prefix: str = "avatars") -> str | None:
+class Files(Protocol):
+    """What of an application this module uses."""
+
+    db: Database
+    storage: Storage
+
+
+async def store(app: Files, image: Image | None, prefix: str = "avatars") -> str | None:
     """Keep an image; its key, PREFIX/YYYY/MM/DD/RANDOM.EXTENSION, to be written into its row. Raises Problem 503: nothing is changed."""
     if image is None:
         return None
@@ -41,7 +50,7 @@ async def hold(db: sql.Runner, key: str) -> None:
     await query.hold_file(db, key=key)
 
 
-async def remove_now(app: Any, key: str | None) -> None:
+async def remove_now(app: Files, key: str | None) -> None:
     """Remove a file that no row uses any more, or leave it to `remove_unused` when that isn't possible at once."""
     if key is None:
         return
@@ -53,14 +62,14 @@ async def remove_now(app: Any, key: str | None) -> None:
         pass  # the claim ends, and then the duty does it; what is away has been said where it was noticed
 
 
-async def remove_unused(app: Any) -> None:
+async def remove_unused(app: Files) -> None:
     """Remove every file that nobody uses. With the storage away it ends there, and what was claimed is tried again later."""
     while claimed := await query.claim_files(app.db, most=BATCH):
         for row in claimed:
             await _remove(app, row["key"])
 
 
-async def _remove(app: Any, key: str) -> None:
+async def _remove(app: Files, key: str) -> None:
     await app.storage.remove(key)
     await query.forget_file(app.db, key=key)
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import hmac
-import logging
 import os
 import re
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from core import product
 from core.problem import Problem, not_found, unavailable
 
 LINK_SECONDS = (
@@ -26,7 +26,7 @@ CONTENT_TYPES = {
 }
 _KEY = re.compile(r"(?:[0-9A-Za-z_-]{1,64}/){1,8}[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}")
 
-log = logging.getLogger("tradepost.storage")
+log = product.logger("storage")
 
 
 class Storage(Protocol):

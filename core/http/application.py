@@ -1,40 +1,35 @@
-"""The application: what all handlers of one process share, and the way of a request to its handler within the limits."""
+"""The application: what the handlers of one process share, and how a request gets to its handler within the limits."""
 
 import asyncio
 import itertools
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import tornado.httputil
 import tornado.web
 
 from core.data.database import Database
 from core.files.storage import Storage
-from core.http.handler import Handler
+from core.http.handler import Handler, access_log
 from core.http.router import Router
-from core.live.events import EventLog
-from core.live.streams import Streams
+from core.live.live import Live
 from core.passwords import Passwords
 from core.problem import Problem
 from core.settings import CoreSettings
 from core.tokens import Tokens
 
-BODY_LIMIT = 10 * 1024 * 1024  # bytes of a request body; a longer one is 413
-READ_LIMIT = 64 * 1024 * 1024  # up to here a body too long is read and dropped, so that the client gets to read the 413
-HEADER_LIMIT = 32 * 1024
-HEADER_SECONDS = 75  # to send the next request's head on an idle connection
-BODY_SECONDS = 60  # to send a body
+# Bytes of a request body; a longer one gets 413.
+BODY_LIMIT = 10 * 1024 * 1024
 
-# What is done about a broken constraint: a refusal, or a coroutine that looks for what the client should be told.
+# What answers a broken constraint of the database: a refusal, or a coroutine that finds it, with the request's handler.
 Refusal = Problem | Callable[[Any], Awaitable[Problem]]
-
-access_log = logging.getLogger("tradepost.access")
+Kept = TypeVar("Kept")
 
 
 class Application(tornado.web.Application):
-    """One per process. Handlers reach everything through it; nothing is global."""
+    """One in each process. Handlers reach through it everything that requests share; there are no globals."""
 
     def __init__(
         self,
@@ -44,30 +39,42 @@ class Application(tornado.web.Application):
         *,
         db: Database,
         redis: Any,
-        events: EventLog,
-        streams: Streams,
+        live: Live,
         passwords: Passwords,
         tokens: Tokens,
         storage: Storage,
     ) -> None:
+        """redis: a client of redis-py, or None."""
         super().__init__()
         self.config = config
         self.router = router
         self.refusals = refusals
         self.db = db
         self.redis = redis
-        self.events = events
-        self.streams = streams
+        self.events = live.events
+        self.streams = live.streams
         self.passwords = passwords
         self.tokens = tokens
         self.storage = storage
+        # True from SIGTERM on: answers then say `Connection: close`.
         self.draining = False
-        self.active = 0  # requests begun and not finished
+        # Requests that have begun and are not finished.
+        self.active = 0
         self._name, self._requests = secrets.token_hex(4), itertools.count(1)
-        self.shared: dict[str, Any] = {}  # what an area keeps for the life of the process (its throttles, caches)
+        self._kept: dict[Callable[[Application], Any], Any] = {}
         self.log_requests = access_log.isEnabledFor(logging.INFO)
 
+    def kept(self, kind: Callable[["Application"], Kept]) -> Kept:
+        """The one object of a class in this process, made at its first use by `kind(application)`.
+
+        This is where an area keeps what outlives a request, such as a cache: `self.application.kept(Callers)`.
+        """
+        if kind not in self._kept:
+            self._kept[kind] = kind(self)
+        return cast(Kept, self._kept[kind])
+
     def find_handler(self, request: tornado.httputil.HTTPServerRequest, **kwargs: Any) -> Any:
+        """Tornado calls this once it has read a request's head."""
         handler, parameters = self.router.find(request.path)
         delegate = self.get_handler_delegate(
             request, handler, path_kwargs={k: v.encode() for k, v in parameters.items()}
@@ -77,16 +84,17 @@ class Application(tornado.web.Application):
         return _LimitedBody(delegate, request)
 
     def next_request_id(self) -> str:
-        """A name for a request: unique, not secret."""
+        """A new name for a request: unique, but not secret."""
         return f"{self._name}-{next(self._requests):x}"
 
     def log_request(self, handler: tornado.web.RequestHandler) -> None:
+        """Tornado calls this after each answer, and core/live/streams.py at the beginning of a stream."""
         if self.log_requests and isinstance(handler, Handler):
             handler.log_line()
 
 
 class _LimitedBody(tornado.httputil.HTTPMessageDelegate):
-    """Passes on a body up to BODY_LIMIT and drops the rest; the handler then answers 413 (Handler.enter)."""
+    """Passes on a body of up to BODY_LIMIT and drops the rest. The handler then answers 413 (Handler.prepare)."""
 
     def __init__(
         self, inner: tornado.httputil.HTTPMessageDelegate, request: tornado.httputil.HTTPServerRequest
@@ -113,7 +121,7 @@ class _LimitedBody(tornado.httputil.HTTPMessageDelegate):
 
 
 def constraint_refusals(modules: Iterable[Any]) -> dict[str, Refusal]:
-    """The `refusals` of all handler modules in one table; a constraint belongs to one table, so its name to one module."""
+    """The `refusals` of all handler modules in one table, by constraint. Raises ValueError when two modules name the same constraint."""
     found: dict[str, Refusal] = {}
     for module in modules:
         for constraint, refusal in getattr(module, "refusals", {}).items():
@@ -124,7 +132,7 @@ def constraint_refusals(modules: Iterable[Any]) -> dict[str, Refusal]:
 
 
 async def finish_requests(app: Application, seconds: float) -> bool:
-    """Wait until no request is being answered; False when some still are after `seconds`."""
+    """Wait until all active requests are answered; False when some still are not after `seconds`."""
     deadline = asyncio.get_running_loop().time() + seconds
     while app.active and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.01)

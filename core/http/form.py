@@ -1,7 +1,7 @@
-"""Bodies of HTML forms (multipart/form-data, application/x-www-form-urlencoded) as the JSON that they stand for.
+"""Bodies of HTML forms (multipart/form-data, application/x-www-form-urlencoded), translated to the equivalent JSON.
 
-A form knows texts only. What the schema says of a field decides what its text means; then the JSON goes the way of any other
-(core/http/json_text.py, the schema), so that a field sent in either way meets the same refusals.
+A form holds only texts. The schema's type of a field decides what its text means. The JSON is then read and validated like any
+other (core/http/json_text.py, the schema), so a wrong field gets the same refusal however it was sent.
 """
 
 import json
@@ -13,12 +13,13 @@ import tornado.httputil
 
 from core.http import json_text
 from core.http.schema import Schema
-from core.problem import Problem, invalid
+from core.problem import Message, Problem, invalid
 
 TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
-FIELDS = 100  # in one form; the documented ones have twenty. Tornado's own limits: 100 parts, 1000 urlencoded fields
+# Fields and files of one form; the documented forms have twenty. Tornado's own limits: 100 parts, 1000 urlencoded fields.
+MOST_FIELDS = 100
 
-# By field: what the client calls the file, which is not to be believed, and its content.
+# By field: the file's name as the client gives it (don't trust it), and its content.
 Files = Mapping[str, tuple[str, bytes]]
 
 _BOOLEANS = {"true": "true", "1": "true", "on": "true", "false": "false", "0": "false", "off": "false"}
@@ -27,22 +28,22 @@ _NUMBER = re.compile(r"(-?)0*([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")
 
 
 def read(request: tornado.httputil.HTTPServerRequest, expected: Schema) -> tuple[Any, str, Files]:
-    """The value, its JSON text, and the files. Of a field that came twice the last counts, unless the schema has a list there.
+    """The value, its JSON text, and the files. Of a repeated field the last one counts, unless the schema has a list there.
 
-    Raises Problem 400. Tornado has taken the body apart already, and refused with 400 one that can't be.
+    Raises Problem 400. Tornado parses the body before this, and itself answers 400 to one that it can't parse.
     """
-    arguments, files = _taken_apart(request)
-    if len(arguments) + len(files) > FIELDS:
-        raise Problem(400, "too-many-fields", f"The form has more than {FIELDS} fields.")
+    arguments, files = _parts(request)
+    if len(arguments) + len(files) > MOST_FIELDS:
+        raise Problem(400, "too-many-fields", Message.of("too-many-fields", limit=MOST_FIELDS))
     properties = expected.document.get("properties", {})
     members, wrong = {}, {}
     for name, sent in arguments.items():
         try:
             members[name] = _json(properties.get(name, {}), [text.decode("utf-8") for text in sent])
         except UnicodeDecodeError:
-            wrong[name] = ["Not a valid string."]
+            wrong[name] = [Message.of("type.string")]
     for name in files:
-        # Where the schema has a field, a file is of the wrong type: stand-ins for it, so that the schema says so.
+        # A file where the schema has a field is of the wrong type. A value of a wrong type takes its place, so that the schema refuses it.
         if name in properties:
             members[name] = "[]" if "object" in _types(properties[name]) else "{}"
     if wrong:
@@ -54,11 +55,11 @@ def read(request: tornado.httputil.HTTPServerRequest, expected: Schema) -> tuple
     return value, text, {name: (found[-1].filename, found[-1].body) for name, found in files.items()}
 
 
-def _taken_apart(request: tornado.httputil.HTTPServerRequest) -> tuple[dict[str, list[bytes]], dict[str, Any]]:
+def _parts(request: tornado.httputil.HTTPServerRequest) -> tuple[dict[str, list[bytes]], dict[str, Any]]:
     kind, separator, rest = request.headers.get("Content-Type", "").partition(";")
     if kind.startswith(TYPES):
         return request.body_arguments, request.files
-    # Tornado knows the types in lower case only, but they are the same in any (RFC 9110, 8.3.1).
+    # Tornado recognises these types only in lower case, but media types ignore case (RFC 9110, 8.3.1).
     arguments: dict[str, list[bytes]] = {}
     files: dict[str, Any] = {}
     try:
@@ -71,7 +72,7 @@ def _taken_apart(request: tornado.httputil.HTTPServerRequest) -> tuple[dict[str,
 
 
 def _json(declared: dict[str, Any], sent: list[str]) -> str:
-    """What a field's texts stand for, as JSON. What can't be what the schema asks for stays a string, which the schema refuses."""
+    """A field's texts as JSON of the declared type. A text that isn't of that type stays a string, which the schema then refuses."""
     types, text = _types(declared), sent[-1].strip(" \t\r\n\f\v")
     if "array" in types and not (len(sent) == 1 and (text == "" or text.startswith("["))):
         return f"[{','.join(_json(declared.get('items', {}), [one]) for one in sent)}]"
@@ -82,7 +83,7 @@ def _json(declared: dict[str, Any], sent: list[str]) -> str:
     if "boolean" in types and text.lower() in _BOOLEANS:
         return _BOOLEANS[text.lower()]
     if "integer" in types and _INTEGER.fullmatch(text) or "number" in types and _NUMBER.fullmatch(text):
-        # Digit for digit: no amount passes through a float.
+        # The digits are copied, so that no amount passes through a float.
         return _NUMBER.sub(r"\1\2", text)
     return json.dumps(sent[-1])
 
@@ -100,7 +101,7 @@ def _types(declared: dict[str, Any]) -> set[str]:
 
 
 def _is_plain(declared: dict[str, Any]) -> bool:
-    """Whether an empty text is as good a value as any other: a string of no format and no choices."""
+    """Whether the field takes an empty text: a string without format, enum or const."""
     return any(
         "string" in _types({"type": branch.get("type", [])}) and not branch.keys() & {"format", "enum", "const"}
         for branch in _branches(declared)

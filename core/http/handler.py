@@ -1,13 +1,18 @@
-"""The base of all handlers: a request's way in (limits, host, CORS, who, may they), and every way out.
+"""The base of all handlers: how a request comes in (limits, host, CORS, authentication, authorisation) and all ways to answer it.
 
-Method functions only do the use case; what they raise becomes a response here, in the dialect of their area.
+Tornado calls, in this order, and all of them are below:
+
+    initialize()                    counts the request as active
+    prepare()                       checks limits and host, authenticates, authorises; raises Problem
+    get(), post(), ...              the use case of a subclass; answers with reply(), or raises
+    _handle_request_exception()     only if one of these two raised: answers with a refusal
+    on_finish()                     once the answer is written: hints the event log, counts the request as done
 """
 
 import asyncio
 import functools
 import http.client
 import json
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from types import MappingProxyType
@@ -17,49 +22,56 @@ import asyncpg
 import tornado.iostream
 import tornado.web
 
-from core import logs
+from core import logs, product
 from core.access import Access
 from core.dialect import Dialect
 from core.http import form, json_text, network, schema
-from core.problem import Problem, invalid, unavailable
+from core.problem import Message, Problem, invalid, unavailable
 
 if TYPE_CHECKING:
     from core.data.database import Database
     from core.http.application import Application
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-JSON_LIMIT = 1_100_000  # bytes; reading JSON holds up everybody else, so who takes more says so (Handler.json_limit)
-LARGE_BODY = 128 * 1024  # bytes from which reading a body goes to a thread: other requests must not wait for it
+# These change nothing, so the event log has nothing new after them.
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+# Bytes of a JSON body, about a megabyte. Reading JSON blocks the event loop; a handler that takes more sets Handler.json_limit.
+JSON_LIMIT = 1_100_000
+# Bytes. A body from this size on is read in a thread, so that other requests don't wait for it.
+LARGE_BODY = 128 * 1024
+# How long a browser may remember the answer to a CORS preflight; one day is more than any browser does.
+PREFLIGHT_SECONDS = 86400
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
 
-log = logging.getLogger("tradepost.handler")
-access_log = logging.getLogger("tradepost.access")
+log = product.logger("handler")
+access_log = product.logger("access")
 
 
 class Handler(tornado.web.RequestHandler):
-    """A subclass names its `access` and `dialect`, and defines get, post, put, patch, delete as coroutines."""
+    """A subclass sets `access` and `dialect`, and defines get, post, put, patch, delete as coroutines.
+
+    access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
+    forms: True accepts a body that is a form, with files. json_limit: bytes of a JSON body.
+    body, body_text, files: set by read_body.
+    """
 
     application: "Application"
     dialect: ClassVar[Dialect] = Dialect()
-    access: ClassVar[Access | dict[str, Access]]  # of all methods, or by method, "*" for those not named
-    authenticates: ClassVar[bool] = True  # False: whatever credentials come along are not looked at
-    forms: ClassVar[bool] = False  # True: a body may also be a form, with files
-    json_limit: ClassVar[int] = JSON_LIMIT  # bytes of a JSON body
-    left = False  # no longer among the active requests
-    refused = ""  # why, for the log
-    body: Any = None  # the validated body
-    body_text = ""  # and as it was sent, for Postgres
-    files: form.Files = MappingProxyType({})  # what a form brought beside it
+    access: ClassVar[Access[Any] | dict[str, Access[Any]]]
+    authenticates: ClassVar[bool] = True
+    forms: ClassVar[bool] = False
+    json_limit: ClassVar[int] = JSON_LIMIT
+    # The validated value, its text as it was sent (Postgres reads it), and the files that came beside it.
+    body: Any = None
+    body_text = ""
+    files: form.Files = MappingProxyType({})
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        for method in METHODS:
-            own = cls.__dict__.get(method.lower())
-            if own is not None:
-                setattr(cls, method.lower(), _guarded(own))
-                if method == "GET" and "head" not in cls.__dict__:
-                    cls.head = cls.get
+    # The slug of the refusal, as the log shows it.
+    _refused = ""
+    _is_prepared = False
+    _is_done = False
+    _refusing: asyncio.Task[None] | None = None
 
     def initialize(self) -> None:
         self.application.active += 1
@@ -67,27 +79,29 @@ class Handler(tornado.web.RequestHandler):
 
     @functools.cached_property
     def request_id(self) -> str:
-        """Names this request in the log; a proxy's or client's own name for it is kept."""
+        """Names this request in the log and in X-Request-ID; a client's or proxy's own id is kept."""
         given = self.request.headers.get("X-Request-ID", "")
         return given if _REQUEST_ID.fullmatch(given) else self.application.next_request_id()
 
     @classmethod
     def methods(cls) -> list[str]:
+        """The methods that the class defines, without HEAD and OPTIONS."""
         return [method for method in METHODS if getattr(cls, method.lower()) is not getattr(Handler, method.lower())]
 
     @classmethod
-    def access_to(cls, method: str) -> Access:
+    def access_to(cls, method: str) -> Access[Any]:
+        """What a method asks of its caller."""
         if isinstance(cls.access, Access):
             return cls.access
         return cls.access.get("GET" if method == "HEAD" else method) or cls.access["*"]
 
     @classmethod
     def allowed(cls) -> str:
-        """What the Allow header says (RFC 9110, 10.2.1)."""
+        """The value of the Allow header (RFC 9110, 10.2.1)."""
         methods = cls.methods()
         return ", ".join([*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
 
-    # What the use case needs
+    # For the use case
 
     @property
     def db(self) -> "Database":
@@ -95,13 +109,14 @@ class Handler(tornado.web.RequestHandler):
 
     @property
     def config(self) -> Any:
+        """The settings. Their class is the application's own (core/settings.py), so core doesn't know its type."""
         return self.application.config
 
     @functools.cached_property
     def remote_address(self) -> str:
-        """The client's address; X-Forwarded-For is believed only as far as configured proxies wrote it."""
+        """The client's address. X-Forwarded-For counts only as far as TRUSTED_PROXIES have written it."""
         peer = self.request.remote_ip or ""
-        if self._from_proxy:
+        if self._is_from_proxy:
             for hop in reversed(self.request.headers.get("X-Forwarded-For", "").split(",")):
                 hop = hop.strip()
                 if not network.is_address(hop):
@@ -114,20 +129,24 @@ class Handler(tornado.web.RequestHandler):
     @property
     def origin(self) -> str:
         """scheme://host of this server as the client sees it, for absolute URLs."""
-        scheme = self.request.headers.get("X-Forwarded-Proto", "") if self._from_proxy else ""
+        scheme = self.request.headers.get("X-Forwarded-Proto", "") if self._is_from_proxy else ""
         return f"{scheme if scheme in ('http', 'https') else 'http'}://{self.request.host}"
 
     @property
-    def _from_proxy(self) -> bool:
+    def _is_from_proxy(self) -> bool:
         trusted = self.config.trusted_proxies
         return bool(trusted) and network.among(self.request.remote_ip or "", trusted)
 
-    # A request's way in
+    # The way in
 
-    async def enter(self) -> None:
-        """Everything before the use case. Raises Problem."""
+    async def prepare(self) -> None:
+        """Check everything that comes before the use case. Raises Problem."""
+        self._is_prepared = True
+        if self.request.method == "OPTIONS":
+            # A browser sends a CORS preflight without credentials.
+            return
         if getattr(self.request, "body_too_long", False):
-            raise Problem(413, "too-long", "The request body is longer than 10 MB.")
+            raise Problem(413, "too-long", Message.of("too-long", limit="10 MB"))
         if not network.host_allowed(self.request.host_name, self.config.allowed_hosts):
             raise Problem(400, "unknown-host", "This server does not answer to that host name (ALLOWED_HOSTS).")
         if self.authenticates:
@@ -137,18 +156,18 @@ class Handler(tornado.web.RequestHandler):
             access.check(self)
 
     async def authenticate(self) -> None:
-        """Find out who calls. An application's base handler does; core knows no accounts."""
+        """Find out who calls. An application's base handler overrides this: core knows no accounts. Raises Problem."""
 
     async def read_body(self, expected: schema.Schema) -> None:
-        """Read and validate the body into self.body and self.body_text. Raises Problem: 415, 400."""
+        """Read and validate the body into self.body, self.body_text and self.files. Raises Problem: 400, 413, 415."""
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if self.forms and kind in form.TYPES:
             self.body, self.body_text, self.files = await asyncio.to_thread(form.read, self.request, expected)
             return
         if kind not in ("", "application/json") and not (kind.startswith("application/") and kind.endswith("+json")):
-            raise Problem(415, "not-json-type", f'Unsupported media type "{kind}" in request.')
+            raise Problem(415, "not-json-type", Message.of("media-type", kind=kind))
         if len(self.request.body) > self.json_limit:
-            raise Problem(413, "too-long", f"The request body is longer than {self.json_limit:,} bytes.")
+            raise Problem(413, "too-long", Message.of("too-long", limit=f"{self.json_limit:,} bytes"))
         if len(self.request.body) < LARGE_BODY:
             self.body, self.body_text = _read(self.request.body, expected)
         else:
@@ -159,7 +178,7 @@ class Handler(tornado.web.RequestHandler):
     def reply(
         self, body: str | bytes | dict[str, Any] | list[Any], status: int = 200, headers: dict[str, str] | None = None
     ) -> None:
-        """Answer with JSON: text as Postgres composed it, or a value."""
+        """Answer with JSON: finished text, as Postgres composes it, or a value."""
         self.set_status(status)
         for name, value in (headers or {}).items():
             self.set_header(name, value)
@@ -168,22 +187,58 @@ class Handler(tornado.web.RequestHandler):
         )
 
     def reply_nothing(self) -> None:
+        """Answer 204."""
         self.set_status(204)
         self.clear_header("Content-Type")
         self.finish()
 
     def refuse(self, problem: Problem) -> None:
-        """Answer with the area's error body."""
-        if self._finished or self._headers_written:
+        """Answer with the error body of the handler's dialect. Too late once the answer has begun: then it ends there."""
+        if self._finished:
+            return
+        if self._headers_written:
+            self.finish()
             return
         self.clear()
         for name, value in problem.headers.items():
             self.set_header(name, value)
-        self.refused = f" refused={problem.slug}"
+        self._refused = f" refused={problem.slug}"
         self.reply(self.dialect.render(problem), problem.status)
 
+    def _handle_request_exception(self, error: BaseException) -> None:
+        """Tornado calls this with whatever prepare() or the method raised, and would write an HTML page.
+
+        It isn't a coroutine, but finding the right refusal may take a query; hence the task. Tornado reads no further request from
+        the connection before this one is finished.
+        """
+        if self._is_prepared and isinstance(error, Exception):
+            self._refusing = asyncio.create_task(self._answer_error(error))
+        else:
+            # Tornado itself refused the request before prepare(): an unknown method, a body that can't be parsed.
+            super()._handle_request_exception(error)
+
+    async def _answer_error(self, error: Exception) -> None:
+        try:
+            if isinstance(error, tornado.iostream.StreamClosedError):
+                # The client has left, so nobody reads an answer.
+                self.on_finish()
+                if not self._finished:
+                    self.finish()
+                return
+            try:
+                problem = await self.resolve(error)
+            except Problem as second:
+                # Finding the refusal was itself refused, for example because the database is away.
+                problem = second
+            self.refuse(problem)
+        except Exception as failure:
+            # resolve(), a refusal or a dialect has a bug: Tornado logs it and answers 500, through write_error().
+            super()._handle_request_exception(failure)
+        finally:
+            self._refusing = None
+
     async def resolve(self, error: BaseException) -> Problem:
-        """The one place where an exception becomes a refusal; an unexpected one is logged with its traceback, and told nothing of."""
+        """The refusal for an exception. An unexpected one is logged with its traceback; the client gets a 500 without details."""
         if isinstance(error, Problem):
             return error
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
@@ -191,15 +246,15 @@ class Handler(tornado.web.RequestHandler):
             if refusal is not None:
                 return refusal if isinstance(refusal, Problem) else await refusal(self)
         if isinstance(error, tornado.web.HTTPError) and error.status_code < 500:
-            # Tornado's own: an argument that is no UTF-8, a static file that isn't there.
-            told = error.reason or http.client.responses.get(error.status_code, "Refused")
-            return Problem(error.status_code, "refused", told)
+            # Tornado raises these: an argument that isn't UTF-8, a static file that doesn't exist.
+            reason = error.reason or http.client.responses.get(error.status_code, "Refused")
+            return Problem(error.status_code, "refused", reason)
         if isinstance(error, asyncpg.TransactionRollbackError):
-            # 40: still in each other's way after all of core/data/database.py's attempts.
+            # Class 40: the transactions still conflicted after all attempts of core/data/database.py.
             log.warning("%s %s gave up: %s", self.request.method, self.request.path, error)
             return unavailable("The server is too busy at the moment. Please try again.")
         if isinstance(error, asyncpg.DataError | asyncpg.StatementTooComplexError):
-            # A backstop: the schemas name the field before it gets here.
+            # The schemas should have refused it before, and named the field.
             log.warning("a value passed validation that Postgres refuses: %s", error)
             return Problem(400, "unstorable", "A value in the request can't be stored.")
         log.error("%s %s failed", self.request.method, self.request.path, exc_info=error)
@@ -209,7 +264,7 @@ class Handler(tornado.web.RequestHandler):
 
     def set_default_headers(self) -> None:
         headers = self._headers
-        headers["Server"] = "Tradepost"
+        headers["Server"] = product.NAME
         headers["Content-Type"] = "application/json"
         headers["X-Request-ID"] = self.request_id
         for name, value in _SECURITY.items():
@@ -225,37 +280,48 @@ class Handler(tornado.web.RequestHandler):
                 headers["Access-Control-Expose-Headers"] = "ETag, X-Request-ID, Retry-After"
 
     def compute_etag(self) -> str | None:
-        return None  # hashing every body would cost more than the few unchanged ones save
+        """None: hashing every body would cost more than the few unchanged bodies would save."""
+        return None
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What Tornado itself refuses (a malformed request line or form), in the dialect too."""
+        """Tornado's own refusals get the dialect's body too."""
         self.finish(self.dialect.render(Problem(status_code, "refused", self._reason)))
 
     def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
+        """Tornado calls this before write_error()."""
         if not isinstance(value, tornado.web.HTTPError):
             log.error("%s %s failed", self.request.method, self.request.path, exc_info=(kind, value, trace))
 
     def committed(self) -> None:
-        """After a method that writes: it may have committed an event."""
+        """Called after each request that was not refused and may have written something, so perhaps an event."""
         self.application.events.hint()
 
     def on_finish(self) -> None:
-        """Called by Tornado, and by those who end a request in another way: no longer one that a stop waits for."""
-        if not self.left:
-            self.left = True
-            self.application.active -= 1
+        """Called by Tornado once the answer is written, and by core/live/streams.py when a stream takes over the connection."""
+        if self._is_done:
+            return
+        self._is_done = True
+        self.application.active -= 1
+        if self.request.method not in SAFE_METHODS and not self._refused:
+            self.committed()
 
     def log_line(self) -> None:
-        # The path without its query: a token may be in it.
+        """Write the request's line into the access log."""
+        # The path without its query, in which a token may be.
         access_log.info(
-            "%s %s %d %.1fms from=%s%s", self.request.method, self.request.path, self.get_status(),
-            self.request.request_time() * 1000, self.remote_address, self.refused,
-        )  # fmt: skip
+            "%s %s %d %.1fms from=%s%s",
+            self.request.method,
+            self.request.path,
+            self.get_status(),
+            self.request.request_time() * 1000,
+            self.remote_address,
+            self._refused,
+        )
 
     # Methods that a subclass doesn't define
 
     async def options(self, **parameters: str) -> None:
-        """A CORS preflight, or a plain question for the methods."""
+        """204: a CORS preflight, or a question for the methods."""
         self.set_header("Allow", self.allowed())
         if "Access-Control-Request-Method" in self.request.headers and "Access-Control-Allow-Origin" in self._headers:
             self.set_header("Access-Control-Allow-Methods", "DELETE, GET, OPTIONS, PATCH, POST, PUT")
@@ -263,26 +329,33 @@ class Handler(tornado.web.RequestHandler):
                 "Access-Control-Allow-Headers",
                 "authorization, content-type, x-api-key, x-request-id, last-event-id, if-match, if-none-match",
             )
-            self.set_header("Access-Control-Max-Age", "86400")
+            self.set_header("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))
         self.reply_nothing()
 
     async def _refuse_method(self, **parameters: str) -> None:
-        try:
-            await self.enter()
-            raise Problem(
-                405, "wrong-method", f'Method "{self.request.method}" not allowed.', headers={"Allow": self.allowed()}
-            )
-        except Exception as error:
-            self.refuse(await self.resolve(error))
+        said = Message.of("wrong-method", method=self.request.method)
+        raise Problem(405, "wrong-method", said, headers={"Allow": self.allowed()})
 
-    head = get = post = put = patch = delete = _refuse_method
+    async def _get_without_body(self, **parameters: str) -> None:
+        """HEAD is GET; Tornado leaves out the body (RFC 9110, 9.3.2)."""
+        await self.get(**parameters)
+
+    get: Callable[..., Awaitable[None]] = _refuse_method
+    post: Callable[..., Awaitable[None]] = _refuse_method
+    put: Callable[..., Awaitable[None]] = _refuse_method
+    patch: Callable[..., Awaitable[None]] = _refuse_method
+    delete: Callable[..., Awaitable[None]] = _refuse_method
+    head: Callable[..., Awaitable[None]] = _get_without_body
 
 
-def body(schema_name: str) -> Callable[[Any], Any]:
+Method = Callable[..., Awaitable[None]]
+
+
+def body(schema_name: str) -> Callable[[Method], Method]:
     """Validate the request's body against schemas/NAME.json before the method runs."""
     expected = schema.load(schema_name)
 
-    def decorate(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    def decorate(method: Method) -> Method:
         @functools.wraps(method)
         async def with_body(self: Handler, **parameters: str) -> None:
             await self.read_body(expected)
@@ -292,27 +365,6 @@ def body(schema_name: str) -> Callable[[Any], Any]:
         return with_body
 
     return decorate
-
-
-def _guarded(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    @functools.wraps(method)
-    async def guarded(self: Handler, **parameters: str) -> None:
-        try:
-            await self.enter()
-            await method(self, **parameters)
-        except tornado.iostream.StreamClosedError:
-            self.on_finish()  # the client left; nobody is there to be told
-        except Exception as error:
-            try:
-                problem = await self.resolve(error)
-            except Problem as second:  # finding out what to say was refused too, for example with the database away
-                problem = second
-            self.refuse(problem)
-            return
-        if self.request.method not in ("GET", "HEAD"):
-            self.committed()
-
-    return guarded
 
 
 def _read(sent: bytes, expected: schema.Schema) -> tuple[Any, str]:

@@ -1,28 +1,32 @@
-"""Reading JSON from strangers: strict, without surprises for what comes after.
+"""Reading JSON from clients that nobody knows: strictly, so that nothing later meets a value that it can't handle.
 
-What json.loads lets through and must not: NaN and Infinity, numbers beyond a float, repeated keys, NUL and lone surrogates
-(no Postgres text holds them), nesting without end. Where a field can be named, it is (the slow path, after a fast test).
+What json.loads accepts and this must not: NaN and Infinity, numbers beyond a float, repeated keys, NUL characters and lone
+surrogates (no Postgres text holds them), and unlimited nesting. The refusal names the field wherever it can; that takes a slower
+pass, which runs only after a quick test has found something wrong.
 """
 
 import json
 import re
 from typing import Any
 
-from core.problem import Problem, invalid
+from core.problem import Message, Problem, invalid
 
-LONGEST_INTEGER = 18  # digits; a longer one is beyond every column, and slow to read
-DEEPEST = 100  # levels; the documented bodies have five. json stops near 1000, but what walks the value after it would not get there
-MOST_REFUSALS, FAR_DOWN, LONGEST_NAME = (
-    100,
-    1000,
-    100,
-)  # messages in one answer; places in a list; letters of a key told back
+# Digits. A longer integer is beyond every bigint column, and Python needs quadratic time to read it.
+LONGEST_INTEGER = 18
+# Levels; documented bodies have five. Python's json stops near 1000, but functions that walk the value would overflow before that.
+DEEPEST = 100
+# In one answer: a client can't use more.
+MOST_MESSAGES = 100
+# Items of a list. The answer would hold an empty place for each item before a wrong one, so it only names the number from here on.
+MOST_PLACES = 1000
+# Characters of a client's own key that the answer repeats.
+LONGEST_NAME = 100
 INFINITY = float("inf")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Repeated:
-    """Stands where a key came twice."""
+    """The type of _REPEATED, the value of a key that came twice."""
 
 
 _REPEATED = _Repeated()
@@ -33,8 +37,8 @@ def _integer(digits: str) -> int | float:
 
 
 def _number(digits: str) -> float:
-    # Infinity stands for every number that no schema's bounds admit: beyond a float, NaN, or closer to zero than a
-    # float can tell (1e-99999), which Postgres would write out in full.
+    # Infinity stands for every number that a schema's bounds refuse anyway: beyond a float, NaN, or closer to zero than a
+    # float can represent (1e-99999), which Postgres would write out with all its digits.
     value = float(digits)
     return INFINITY if (value == 0.0 or len(digits) > 40) and _tiny(digits) else value
 
@@ -64,19 +68,19 @@ _decode = json.JSONDecoder(
 ).decode
 
 
-def parse_error(reason: object) -> Problem:
-    return Problem(400, "not-json", f"JSON parse error - {reason}")
+def _not_json(reason: object) -> Problem:
+    return Problem(400, "not-json", Message.of("not-json", reason=reason))
 
 
 def read(body: bytes) -> tuple[Any, str]:
-    """The value and its text. Raises Problem: 400 not-json, or 400 invalid that names the field."""
+    """The value and its text. Raises Problem 400: `not-json`, or `invalid` with the fields that hold what is not allowed."""
     try:
         text = body.decode("utf-8")
         value = _decode(text)
     except RecursionError:
-        raise parse_error("nested too deeply") from None
+        raise _not_json("nested too deeply") from None
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
-        raise parse_error(error) from None
+        raise _not_json(error) from None
     repeats = _repeats(value)
     if b"\\u" in body or repeats:
         wrong = _refused(value, _Budget())
@@ -86,9 +90,9 @@ def read(body: bytes) -> tuple[Any, str]:
 
 
 def _repeats(value: Any, level: int = 1) -> bool:
-    """Whether a key came twice anywhere. Raises Problem when `value` is nested too deeply."""
+    """Whether any object has a repeated key. Raises Problem when `value` is nested too deeply."""
     if level > DEEPEST:
-        raise parse_error("nested too deeply")
+        raise _not_json("nested too deeply")
     found = False
     if isinstance(value, dict):
         for v in value.values():
@@ -100,17 +104,17 @@ def _repeats(value: Any, level: int = 1) -> bool:
 
 
 class _Budget:
-    """Messages that may still be written: a body of a million wrong texts needs no more."""
+    """How many messages the answer may still get."""
 
     def __init__(self) -> None:
-        self.left = MOST_REFUSALS
+        self.left = MOST_MESSAGES
 
 
 def _refused(value: Any, budget: _Budget) -> Any:
-    """The messages for what may not be stored, nested as `value` is; None when all is well."""
+    """The messages for what can't be stored, nested as `value` is; None when nothing is wrong."""
     if value is _REPEATED:
         budget.left -= 1
-        return ["This field is repeated."]
+        return [Message.of("repeated")]
     if isinstance(value, str):
         return _refused_text(value, budget)
     if isinstance(value, dict):
@@ -125,27 +129,27 @@ def _refused(value: Any, budget: _Budget) -> Any:
 
 
 def _refused_items(items: list[Any], budget: _Budget) -> Any:
-    """A list with {} where nothing was wrong; of a place too far down, only which it is."""
+    """A list of messages by position, {} for an item that is right; past MOST_PLACES one message with the item's number."""
     found: dict[int, Any] = {}
     for i, item in enumerate(items):
         if (wrong := _refused(item, budget)) is not None:
-            if i >= FAR_DOWN:
-                return {"non_field_errors": [f"Item {i + 1} holds what is not allowed in text."]}
+            if i >= MOST_PLACES:
+                return {"non_field_errors": [Message.of("bad-item", number=i + 1)]}
             found[i] = wrong
             if budget.left <= 0:
                 break
     return [found.get(i, {}) for i in range(max(found) + 1)] if found else None
 
 
-def _refused_text(value: str, budget: _Budget) -> list[str] | None:
+def _refused_text(value: str, budget: _Budget) -> list[Message] | None:
     if "\0" in value:
         budget.left -= 1
-        return ["Null characters are not allowed."]
+        return [Message.of("null-character")]
     surrogate = _SURROGATE.search(value)
     if surrogate is None:
         return None
     budget.left -= 1
-    return [f"Surrogate characters are not allowed: U+{ord(surrogate[0]):X}."]
+    return [Message.of("surrogate", point=ord(surrogate[0]))]
 
 
 def _printable(name: str) -> str:

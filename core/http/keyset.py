@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from core.data.sql import Query
 from core.http import paging
 from core.http.handler import Handler
-from core.problem import Problem
+from core.problem import Message, Problem
 
 LONGEST = 6000  # characters of a cursor: a key may hold several texts, of 600 letters together
 
@@ -33,7 +33,7 @@ def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
     except (binascii.Error, ValueError, RecursionError):
         key = None
     if not isinstance(key, list) or len(key) != len(tests) or not all(t(v) for t, v in zip(tests, key, strict=True)):
-        raise Problem(400, "bad-cursor", "Invalid cursor.")
+        raise Problem(400, "bad-cursor", Message.of("bad-cursor"))
     return key
 
 
@@ -65,8 +65,14 @@ class Order:
 
     def __init__(self, columns: Mapping[str, Column], terms: Sequence[str]) -> None:
         self.name = ",".join(terms)
+        self._columns = columns
         self._terms = [(columns[term.removeprefix("-")], term.startswith("-")) for term in terms]
         self.by = ", ".join(f"{column.sql} {'DESC' if descends else 'ASC'}" for column, descends in self._terms)
+
+    def reversed(self) -> "Order":
+        """The same columns, each the other way."""
+        terms = self.name.split(",")
+        return Order(self._columns, [term.removeprefix("-") if term.startswith("-") else f"-{term}" for term in terms])
 
     def given(self, handler: Handler) -> str | None:
         """The key to go on after, as JSON text; None: from the beginning. Raises Problem 400."""

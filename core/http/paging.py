@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from core.http.handler import Handler
-from core.problem import not_found
+from core.problem import Message, not_found
 
 LARGEST_PAGE = 10**12  # a page number beyond any list
 
@@ -26,7 +26,7 @@ def requested(handler: Handler, *, default: int, most: int) -> Page:
     if number == "last":
         return Page(None, items)
     if not _is_count(number) or not 0 < int(number) <= LARGEST_PAGE:
-        raise not_found("Invalid page.")
+        raise not_found(Message.of("bad-page"))
     return Page(int(number), items)
 
 
@@ -42,7 +42,7 @@ class Parts(NamedTuple):
 def parts(handler: Handler, count: int, number: int, size: int, results: str | None) -> Parts:
     """results: JSON text; None: there is no such page, 404. Links keep the other parameters, keys in order."""
     if results is None:
-        raise not_found("Invalid page.")
+        raise not_found(Message.of("bad-page"))
     following = _link(handler, number + 1) if number * size < count else "null"
     previous = _link(handler, number - 1) if number > 1 else "null"
     return Parts(count, following, previous, results)

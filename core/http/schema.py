@@ -1,7 +1,7 @@
-"""Request bodies against their JSON Schema (2020-12), one file a body under schemas/.
+"""Validating request bodies against their JSON Schema (2020-12): one file under schemas/ for each kind of body.
 
-Two validators: jsonschema-rs, compiled once, decides the common case in microseconds; jsonschema, the validator of record,
-checks the schema files at start and names what is wrong in a refused body. tests/core/test_schema.py holds them to one verdict.
+Two validators: jsonschema-rs, compiled once, accepts a right body in microseconds. jsonschema, the validator of record, checks the
+schema files at start, and finds what is wrong in a refused body. tests/core/test_schema.py proves that they always agree.
 """
 
 import datetime
@@ -16,20 +16,24 @@ from typing import Any
 import jsonschema
 import jsonschema_rs
 
-ROOT = Path(__file__).resolve().parents[2] / "schemas"
-MOST_ERRORS = 100  # named in one answer; a body of 10,000 wrong items needs no more
+from core.problem import Message
 
-# One local part and a domain with a dot, no blanks: what the documents' "valid e-mail" tells apart. Delivery is the real test.
+ROOT = Path(__file__).resolve().parents[2] / "schemas"
+# Named in one answer: a client can't use more.
+MOST_ERRORS = 100
+
+# One local part, and a domain with a dot, without blanks. Only a mail that is delivered proves more.
 _EMAIL = re.compile(
     r"[^@\s\"(),:;<>\[\\\]]{1,64}@(?=.{1,253}\Z)(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[0-9A-Za-z-]{2,63}"
 )
-BLANKS = " \t\n\r\f\v"  # as core.trimmed has them
+# The same characters that the SQL function core.trimmed removes.
+BLANKS = " \t\n\r\f\v"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def is_date(value: str) -> bool:
-    """YYYY-MM-DD of a day that exists, years 1 to 9999 (what Postgres and Python both hold)."""
+    """YYYY-MM-DD of an existing day, in the years 1 to 9999, which both Postgres and Python can hold."""
     if not _DATE.fullmatch(value):
         return False
     try:
@@ -40,7 +44,7 @@ def is_date(value: str) -> bool:
 
 
 def is_email(value: str) -> bool:
-    """Blanks around it are not part of it."""
+    """Blanks around the address are ignored."""
     return bool(_EMAIL.fullmatch(value.strip(BLANKS)))
 
 
@@ -49,16 +53,16 @@ def is_uuid(value: str) -> bool:
 
 
 def is_positive_integer(value: str) -> bool:
-    """Digits of 1 to 999,999,999, blanks around them allowed."""
+    """Decimal digits of a number from 1 to 999,999,999; spaces around them are allowed."""
     return bool(re.fullmatch(r" *0{0,20}[1-9][0-9]{0,8} *", value)) and len(value) <= 60
 
 
 def is_amount(value: str) -> bool:
-    """Digits with an optional decimal point, below 1,000,000,000, blanks around them allowed."""
+    """Decimal digits of a number below 1,000,000,000, with or without a decimal point; spaces around them are allowed."""
     return bool(re.fullmatch(r" *[0-9]{1,9}(\.[0-9]{1,20})? *", value)) and len(value) <= 60
 
 
-# Formats are ours in both validators: the libraries' own ones differ in the corners.
+# Both validators use these functions: the libraries' own formats disagree in rare cases.
 FORMATS = {
     "date": is_date,
     "email": is_email,
@@ -70,37 +74,22 @@ _format_checker = jsonschema.FormatChecker(formats=())
 for _name, _test in FORMATS.items():
     _format_checker.checks(_name)(lambda value, test=_test: not isinstance(value, str) or test(value))
 
-REQUIRED = "This field is required."
 _items = jsonschema.Draft202012Validator.VALIDATORS["items"]
 
 
 def _items_unless_too_many(
     validator: Any, items: Any, instance: Any, schema: Any
 ) -> Iterator[jsonschema.ValidationError]:
-    """A list that is too long is refused as a whole: looking into 100,000 items, to name none, took 6 s."""
+    """Doesn't look into a list that is too long, which is refused as a whole: validating 100,000 items took 6 s."""
     if not isinstance(instance, list) or len(instance) <= schema.get("maxItems", len(instance)):
         yield from _items(validator, items, instance, schema) or ()
 
 
 _Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"items": _items_unless_too_many})
 
-_TYPES = {
-    "string": "Not a valid string.",
-    "integer": "A valid integer is required.",
-    "number": "A valid number is required.",
-    "boolean": "Must be a valid boolean.",
-}
-_FORMAT_MESSAGES = {
-    "date": "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.",
-    "email": "Enter a valid email address.",
-    "uuid": "Must be a valid UUID.",
-    "positive-integer": _TYPES["integer"],
-    "amount": _TYPES["number"],
-}
-
 
 class Schema:
-    """One request body's shape: `accepts(value)` and, for a refused value, `errors(value)`."""
+    """The schema of one kind of body."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         jsonschema.Draft202012Validator.check_schema(document)
@@ -109,17 +98,20 @@ class Schema:
         self._compiled = jsonschema_rs.Draft202012Validator(document, formats=FORMATS, validate_formats=True)
 
     def accepts(self, value: Any) -> bool:
+        """Whether the value is valid."""
         return self._compiled.is_valid(value)
 
     def errors(self, value: Any) -> dict[str, Any]:
-        """Messages by field, nested as the body is; what concerns an object or list as a whole is under non_field_errors."""
+        """A Message for each wrong field, nested as the body is: {"customer": {"code": [Message]}, "items": [{}, {"mrp": [Message]}]}.
+
+        What is wrong with an object or list as a whole is under non_field_errors."""
         tree: dict[Any, Any] = {}
-        for error in islice(map(_telling, self.of_record.iter_errors(value)), MOST_ERRORS):
+        for error in islice(map(_most_specific, self.of_record.iter_errors(value)), MOST_ERRORS):
             path = list(error.absolute_path)
             if error.validator == "required":
                 for name in error.validator_value:
                     if name not in error.instance:
-                        _put(tree, [*path, name], REQUIRED)
+                        _put(tree, [*path, name], Message.of("required"))
             elif _is_collection(error):
                 _put(tree, [*path, "non_field_errors"], message(error))
             else:
@@ -129,42 +121,33 @@ class Schema:
 
 @cache
 def load(name: str) -> Schema:
-    """The schema of schemas/NAME.json. Raises at start when the file is no valid schema."""
+    """The schema of schemas/NAME.json. Raises jsonschema.SchemaError, at import and so at start, when the file is not a valid schema."""
     return Schema(json.loads((ROOT / f"{name}.json").read_text(encoding="utf-8")))
 
 
-def message(error: jsonschema.ValidationError) -> str:
-    """The standard sentence for one failed keyword."""
+def message(error: jsonschema.ValidationError) -> Message:
+    """The message for one failed keyword. Its code is the keyword, or more exact where that depends on the keyword's value."""
     keyword, limit, instance = error.validator, error.validator_value, error.instance
     if instance is None:
-        return "This field may not be null."
+        return Message.of("null")
     if keyword == "type":
         return _wrong_type(limit if isinstance(limit, list) else [limit], instance)
+    # core/http/json_text.py reads a number beyond every bound as infinity.
     if isinstance(instance, float) and instance in (float("inf"), float("-inf")):
-        return _TYPES["number"]
+        return Message.of("type.number")
     if keyword == "format":
-        return (
-            "This field may not be blank."
-            if limit == "email" and not instance.strip(BLANKS)
-            else _FORMAT_MESSAGES[limit]
-        )
+        return Message.of("blank" if limit == "email" and not instance.strip(BLANKS) else f"format.{limit}")
+    if keyword == "minItems" and limit == 1:
+        return Message.of("minItems.1")
     if keyword == "enum":
-        return f'"{instance}" is not a valid choice.'
-    if keyword in ("pattern", "minLength"):
-        return "This field may not be blank."
-    if keyword == "maxLength":
-        return f"Ensure this field has no more than {limit} characters."
-    if keyword == "maxItems":
-        return f"Ensure this field has no more than {limit} elements."
-    if keyword == "minItems":
-        return "This list may not be empty." if limit == 1 else f"Ensure this field has at least {limit} elements."
-    if keyword in ("minimum", "maximum"):
-        return f"Ensure this value is {'greater' if keyword == 'minimum' else 'less'} than or equal to {limit}."
-    raise ValueError(f"no sentence for the schema keyword {keyword!r}")
+        return Message.of("enum", value=instance)
+    if keyword in ("pattern", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"):
+        return Message.of(keyword, limit=limit)
+    raise ValueError(f"no message for the schema keyword {keyword!r}")
 
 
-def _telling(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
-    """Of alternatives that all failed, the error that says most: of the one whose type fits, else of the first."""
+def _most_specific(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
+    """Of an anyOf whose alternatives all failed: the error of the first one whose type fits, else of the first one."""
     if error.validator != "anyOf" or error.instance is None:
         return error
     branches: dict[Any, list[jsonschema.ValidationError]] = {}
@@ -174,13 +157,9 @@ def _telling(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
     return (fitting or [branches[min(branches)]])[0][0]
 
 
-def _wrong_type(types: list[str], instance: Any) -> str:
-    kind = type(instance).__name__
-    if "array" in types:
-        return f'Expected a list of items but got type "{kind}".'
-    if "object" in types:
-        return f"Invalid data. Expected a dictionary, but got {kind}."
-    return _TYPES[types[0]]
+def _wrong_type(types: list[str], instance: Any) -> Message:
+    wanted = "array" if "array" in types else "object" if "object" in types else types[0]
+    return Message.of(f"type.{wanted}", kind=type(instance).__name__)
 
 
 def _is_collection(error: jsonschema.ValidationError) -> bool:
@@ -190,18 +169,18 @@ def _is_collection(error: jsonschema.ValidationError) -> bool:
     return error.validator == "type" and error.instance is not None and ("array" in types or "object" in types)
 
 
-def _put(tree: Any, path: list[Any], text: str) -> None:
+def _put(tree: Any, path: list[Any], said: Message) -> None:
     for step in path[:-1]:
         tree = tree.setdefault(step, {})
-        if isinstance(tree, list):  # the whole was refused already
+        if isinstance(tree, list):  # the object or list is already refused as a whole
             return
     found = tree.setdefault(path[-1], [])
-    if isinstance(found, list) and text not in found:
-        found.append(text)
+    if isinstance(found, list) and said not in found:
+        found.append(said)
 
 
 def _lists(tree: Any) -> Any:
-    """Objects whose keys are positions become lists, with {} where nothing was wrong."""
+    """The same tree with a list for each dict whose keys are positions; {} for the items that are right."""
     if not isinstance(tree, dict):
         return tree
     if tree and all(isinstance(key, int) for key in tree):

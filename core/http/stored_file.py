@@ -4,7 +4,7 @@ import re
 
 from core.files.storage import LocalStorage, Stored
 from core.http.handler import Handler
-from core.problem import Problem, not_found
+from core.problem import Message, Problem, not_found
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
@@ -59,7 +59,7 @@ class StoredFile(Handler):
             start, end = max(0, size - int(asked[2])), size
         if start >= size:
             raise Problem(
-                416, "no-such-range", "The file has no such range.", headers={"Content-Range": f"bytes */{size}"}
+                416, "no-such-range", Message.of("no-such-range"), headers={"Content-Range": f"bytes */{size}"}
             )
         self.set_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
         return start, end

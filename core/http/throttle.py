@@ -1,7 +1,6 @@
-"""Counting failures, or tries, within a window: in Redis where there is one, else in this process."""
+"""Throttles: counting failures, or attempts, within a window of time; in Redis where there is one, else in this process."""
 
 import ipaddress
-import logging
 import math
 import time
 from collections.abc import Awaitable
@@ -9,14 +8,18 @@ from typing import Any
 
 import redis.exceptions
 
-from core.problem import Problem
+from core import product
+from core.http.application import Application
+from core.problem import Message, Problem
 
-MOST_KEYS = 100_000  # kept in process; strangers must not be able to fill the memory
-AWAY_SECONDS = 5  # without asking a Redis that did not answer: each sign-in would wait for it again
+# Kept in process: strangers choose the keys and must not be able to fill the memory.
+MOST_KEYS = 100_000
+# Without asking a Redis that did not answer, for which each sign-in would wait.
+AWAY_SECONDS = 5
 
-log = logging.getLogger("tradepost.throttle")
+log = product.logger("throttle")
 
-# The window begins with the first failure; incrementing and setting its end are one step.
+# The window begins with the first failure. Counting it and setting the window's end are one atomic step.
 _COUNT = """
 local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
@@ -25,15 +28,16 @@ return n
 
 
 class Throttle:
-    """At most `limit` failures a key within `seconds`."""
+    """At most `limit` failures of each key within `seconds`. prefix: begins the keys in Redis."""
 
     def __init__(self, redis_client: Any, prefix: str, limit: int, seconds: int) -> None:
         self._redis, self._prefix, self.limit, self.seconds = redis_client, prefix, limit, seconds
-        self._own: dict[str, tuple[int, float]] = {}  # key: failures, end of the window (monotonic)
+        # By key: the failures that this process has counted, and the end of their window (monotonic).
+        self._own: dict[str, tuple[int, float]] = {}
         self._away_until = 0.0
 
     async def wait(self, key: str) -> int:
-        """Seconds until another try is allowed; 0 when it is now."""
+        """Seconds until another attempt is allowed; 0: it is allowed now."""
         if self._asks_redis:
             name = self._prefix + key
             found = await self._asked(self._redis.pipeline(transaction=False).get(name).ttl(name).execute())
@@ -44,7 +48,7 @@ class Throttle:
         return math.ceil(left) if count >= self.limit and left > 0 else 0
 
     async def fail(self, key: str) -> int:
-        """Count one failure; returns how many there are in this window."""
+        """Count a failure; returns how many there are in this window."""
         if self._asks_redis:
             count = await self._asked(self._redis.eval(_COUNT, 1, self._prefix + key, self.seconds))
             if count is not None:
@@ -69,7 +73,7 @@ class Throttle:
         return self._redis is not None and time.monotonic() >= self._away_until
 
     async def _asked(self, answer: Awaitable[Any]) -> Any:
-        """What Redis says; None when it is away, and then this process counts for a while."""
+        """The answer of Redis; None when it is away. This process then counts for AWAY_SECONDS."""
         try:
             return await answer
         except (redis.exceptions.RedisError, OSError):
@@ -78,17 +82,28 @@ class Throttle:
             return None
 
 
-def throttle(app: Any, name: str, limit: int, seconds: int) -> Throttle:
-    """The application's throttle of that name."""
-    found = app.shared.get(f"throttle {name}")
-    if found is None:
-        found = Throttle(app.redis, f"{app.config.redis_prefix}{name}:", limit, seconds)
-        app.shared[f"throttle {name}"] = found
-    return found
+class Throttles:
+    """The throttles of one process, by name."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._by_name: dict[str, Throttle] = {}
+
+    def named(self, name: str, limit: int, seconds: int) -> Throttle:
+        """The throttle of that name, which is part of its keys in Redis."""
+        if name not in self._by_name:
+            prefix = f"{self._app.config.redis_prefix}{name}:"
+            self._by_name[name] = Throttle(self._app.redis, prefix, limit, seconds)
+        return self._by_name[name]
+
+
+def throttle(app: Application, name: str, limit: int, seconds: int) -> Throttle:
+    """The application's throttle of that name, made at its first use."""
+    return app.kept(Throttles).named(name, limit, seconds)
 
 
 def source(address: str) -> str:
-    """What an address is counted by: itself; of IPv6 its /64, for whoever has one address has all of that."""
+    """The key by which an address is counted: itself; of IPv6 its /64, because a subscriber usually has a whole /64."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -101,6 +116,6 @@ def source(address: str) -> str:
 
 
 def too_many(what: str, seconds: int) -> Problem:
-    """429 (RFC 6585, 4): `Too many WHAT. Try again in SECONDS seconds.`"""
-    told = f"Too many {what}. Try again in {seconds} seconds."
-    return Problem(429, "throttled", told, headers={"Retry-After": str(seconds)})
+    """429 with Retry-After (RFC 6585, 4). what: the attempts, in the plural."""
+    said = Message.of("throttled", what=what, seconds=seconds)
+    return Problem(429, "throttled", said, headers={"Retry-After": str(seconds)})

@@ -8,15 +8,18 @@ to lose: whoever sees position n + 2 after n knows what is missing and reads it 
 """
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core import product
 from core.data import sql
 from core.data.database import Database
 from core.problem import Problem
+
+if TYPE_CHECKING:
+    from core.http.application import Application
 
 TICK = 0.25  # seconds until a row that nobody hinted at is seen
 KEEN_TICK, KEEN_SECONDS = 0.05, 5.0  # the same while someone relies on the log being known, and for how long after
@@ -25,7 +28,7 @@ BATCH = 500
 PURGE_SECONDS, PURGE_BATCH = 60, 5000
 
 query = sql.load("core/event")
-log = logging.getLogger("tradepost.events")
+log = product.logger("events")
 
 
 # What a reader filters a topic by: an event is sent when it has one tag of each set. Empty: every event.
@@ -168,7 +171,7 @@ class EventLog:
         self._deliver(events)
 
 
-async def purge(app: Any) -> None:
+async def purge(app: "Application") -> None:
     """Forget what is older than the retention: no stream can be resumed from there any more."""
     while await query.purge_events(app.db, hours=app.config.event_retention_hours, most=PURGE_BATCH) == PURGE_BATCH:
         pass

@@ -6,7 +6,6 @@ reader fills it from the log (core/live/events.py).
 
 import asyncio
 import json
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,6 +15,7 @@ import redis.exceptions
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
+from core import product
 from core.duties import Work
 from core.live.events import Event
 
@@ -27,7 +27,7 @@ LARGEST = 64 * 1024  # bytes of a batch; readers of a larger one see the gap and
 WAITING = 100  # batches not sent yet while Redis is away; the newest are worth most
 BLOCK = 1000  # milliseconds
 
-log = logging.getLogger("tradepost.redis")
+log = product.logger("redis")
 
 
 def connect(url: str) -> Any:

@@ -4,7 +4,8 @@ import asyncio
 import socket
 from collections import deque
 from time import monotonic
-from typing import Any
+
+from tornado.web import RequestHandler
 
 from core.live.events import Wanted
 
@@ -40,7 +41,7 @@ class Stream:
         self.spoke = 0
 
 
-def set_headers(handler: Any) -> None:
+def set_headers(handler: RequestHandler) -> None:
     """What a stream's response announces."""
     handler.set_header("Content-Type", "text/event-stream")
     handler.set_header("Cache-Control", "no-cache")
@@ -48,7 +49,7 @@ def set_headers(handler: Any) -> None:
     handler.set_header("Connection", "close")
 
 
-def response_head(handler: Any) -> bytes:
+def response_head(handler: RequestHandler) -> bytes:
     """The response's head. No length and no chunks: the stream ends when the connection does (RFC 9112, 6.3)."""
     set_headers(handler)
     lines = "".join(f"{name}: {value}\r\n" for name, value in handler._headers.get_all())

@@ -6,7 +6,6 @@ is one file descriptor to the event loop; a watcher for each would cost more mem
 
 import asyncio
 import contextlib
-import logging
 import random
 import selectors
 import socket
@@ -15,6 +14,7 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
+from core import product
 from core.live.stream import Stream
 
 SEND_BUFFER = 64 * 1024  # bytes the kernel holds for one stream; it would grow to megabytes
@@ -23,7 +23,7 @@ BUFFER_LIMIT = 256 * 1024  # bytes waiting for one slow reader; beyond it is clo
 YIELD_EVERY = 500  # writes between two turns of other requests
 SPOKES = 10  # keep-alives are spread over so many ticks of the interval
 
-log = logging.getLogger("tradepost.streams")
+log = product.logger("streams")
 
 
 def retry() -> bytes:

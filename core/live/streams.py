@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from typing import Any
 
 import tornado.iostream
+from tornado.web import RequestHandler
 
 from core.data.database import Database
 from core.duties import Work
@@ -173,7 +173,7 @@ class Streams:
         return KEEP_ALIVE
 
     async def serve(
-        self, handler: Any, topic: str, lease: int | None = None, *, wanted: Wanted = (), ended_by: str = ""
+        self, handler: RequestHandler, topic: str, lease: int | None = None, *, wanted: Wanted = (), ended_by: str = ""
     ) -> None:
         """Turn the handler's request into a stream of `topic`. `Last-Event-ID` or `?lastEventId=` resumes it.
 
@@ -212,7 +212,7 @@ class Streams:
                     stream, b"id: %d\n\n" % stream.position
                 )  # what was looked through needs no second look
 
-    def _adopt(self, handler: Any, stream: Stream) -> bytes:
+    def _adopt(self, handler: RequestHandler, stream: Stream) -> bytes:
         """Make the handler's connection the stream's; returns the head of the response. Raises StreamClosedError, OSError."""
         head = response_head(handler)
         connection = handler.detach()
@@ -224,7 +224,7 @@ class Streams:
             # Our duplicate of the descriptor outlives Tornado's stream object, which is many times the size of ours.
             connection.close()
             handler.on_finish()
-        handler.log_line()
+        handler.application.log_request(handler)
         return head
 
     async def _replay(self, stream: Stream) -> None:

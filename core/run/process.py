@@ -1,8 +1,8 @@
-"""One process of the server, from its pools to its end. What it serves is given to it."""
+"""One process of the server, from opening its connections to the end. What it serves is given to it."""
 
 import asyncio
 import contextlib
-import logging
+import functools
 import os
 import resource
 import signal
@@ -12,29 +12,46 @@ from collections.abc import Callable
 import tornado.httpserver
 import tornado.iostream
 
+from core import product
 from core.data.database import Database
 from core.duties import Duty, Listener, always, every
 from core.files.configured import open_storage
-from core.http.application import BODY_SECONDS, HEADER_LIMIT, HEADER_SECONDS, READ_LIMIT, Application, Refusal, finish_requests
+from core.http.application import Application, Refusal, finish_requests
 from core.http.router import Router
-from core.live.events import PURGE_SECONDS, Event, EventLog, purge
-from core.live.fanout import Fanout, connect
-from core.live.streams import Streams
+from core.live.events import PURGE_SECONDS, purge
+from core.live.fanout import connect
+from core.live.live import Live, LiveSettings
 from core.passwords import Passwords
 from core.problem import Problem
 from core.settings import CoreSettings
 from core.tokens import Tokens
 
-FINISH_SECONDS = 10  # for requests that have begun, after SIGTERM
-IDLE_SECONDS = 0.5  # for a request that is already on its way on an open connection
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last: the terminal was closed
-BACKLOG = 4096  # connections waiting to be accepted; after a restart thousands of streams come back at once
+# Bytes. Up to here a body beyond BODY_LIMIT is read and dropped, so that the client gets to read the 413.
+READ_LIMIT = 64 * 1024 * 1024
+# Bytes of a request's head.
+HEADER_LIMIT = 32 * 1024
+# For a client to send the next request's head on an open connection.
+HEADER_SECONDS = 75
+# For a client to send a body.
+BODY_SECONDS = 60
+# After SIGTERM, for the requests that have begun.
+FINISH_SECONDS = 10
+# After SIGTERM, for a request that is already on its way on an open connection.
+IDLE_SECONDS = 0.5
+# SIGHUP: the terminal was closed.
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# Connections that wait to be accepted: after a restart thousands of streams reconnect at once.
+BACKLOG = 4096
+# Between two attempts to open the event log while the database is away.
+OPEN_SECONDS = 0.5
+# Open files that one process asks the system for: each stream is one. Linux allows no more by default.
+MOST_FILES = 1_048_576
 
-log = logging.getLogger("tradepost.process")
+log = product.logger("process")
 
 
 class Process:
-    """Pools, application and background tasks of one process: `await open()`, then requests; `await close()` at the end."""
+    """Connections, application and background tasks of one process: `await open()`, then requests; `await close()` at the end."""
 
     def __init__(
         self,
@@ -45,62 +62,48 @@ class Process:
         listeners: dict[str, list[Listener]],
     ) -> None:
         self.config = config
-        self._listeners = listeners
         self._duties = [Duty(PURGE_SECONDS, purge), *duties]
         self._db = Database(config.database_url, size=config.db_pool_size, statement_cache=config.db_statement_cache)
         self._redis = connect(config.redis_url) if config.redis_url else None
-        self._streams = Streams(self._db, config.sse_keepalive_seconds)
-        self._fanout = Fanout(config.redis_url, config.redis_prefix) if config.redis_url else None
-        self._events = EventLog(self._db, self._deliver, self._restart, self._carry)
+        self._live = Live(self._db, LiveSettings(config.redis_url, config.redis_prefix, config.sse_keepalive_seconds))
         self._passwords = Passwords(config.bcrypt_cost)
         self._tasks: list[asyncio.Task[None]] = []
         self.app = Application(
-            config, router, refusals, db=self._db, redis=self._redis, events=self._events,
-            streams=self._streams, passwords=self._passwords, tokens=Tokens(config.secret_key),
+            config,
+            router,
+            refusals,
+            db=self._db,
+            redis=self._redis,
+            live=self._live,
+            passwords=self._passwords,
+            tokens=Tokens(config.secret_key),
             storage=open_storage(config),
-        )  # fmt: skip
+        )
+        for topic, its_listeners in listeners.items():
+            for listener in its_listeners:
+                self._live.listen(topic, functools.partial(listener, self.app))
 
     async def open(self) -> None:
-        """Find the event log's end, waiting for the database as long as it takes, and start the background tasks."""
+        """Find the end of the event log, waiting for the database as long as it takes, and start the background tasks."""
         while True:
             try:
-                await self._events.open()
+                await self._live.open()
                 break
             except Problem:
-                await asyncio.sleep(0.5)
-        self._streams.open(self._events.head)
-        work = [self._db.watch, self._events.run, *self._streams.work()]
-        if self._fanout:
-            work += self._fanout.work(self._events.name, self._events.accept)
+                await asyncio.sleep(OPEN_SECONDS)
+        work = map(always, [self._db.watch, *self._live.work()])
         duties = [every(duty, self.app) for duty in self._duties]
-        self._tasks = [asyncio.create_task(task) for task in [*map(always, work), *duties]]
-
-    def _deliver(self, events: list[Event]) -> None:
-        for event in events:
-            for hear in self._listeners.get(event.topic, ()):
-                hear(self.app, event.payload)
-        self._streams.deliver(events)
-
-    def _carry(self, events: list[Event]) -> None:
-        if self._fanout:
-            self._fanout.send(events)
-
-    def _restart(self, head: int) -> None:
-        for listeners in self._listeners.values():
-            for hear in listeners:
-                hear(self.app, None)
-        self._streams.restart(head)
-        if self._fanout:
-            self._fanout.restart()
+        self._tasks = [asyncio.create_task(task) for task in [*work, *duties]]
 
     async def close(self) -> None:
-        # Again and again: asyncio.wait_for (until Python 3.12) and redis-py can lose a cancellation that meets a result.
+        """Stop the background tasks and close all connections."""
+        # Repeated, because asyncio.wait_for (until Python 3.12) and redis-py can lose a cancellation that meets a result.
         while self._tasks:
             for task in self._tasks:
                 task.cancel()
             _, pending = await asyncio.wait(self._tasks, timeout=0.2)
             self._tasks = list(pending)
-        self._streams.close()
+        self._live.close()
         self._passwords.close()
         await self.app.storage.close()
         await self._db.close()
@@ -108,17 +111,22 @@ class Process:
             await self._redis.aclose()
 
     def close_streams(self) -> None:
-        self._streams.close()
+        """Close all streams and accept no new ones."""
+        self._live.close()
 
 
 def serve(
     process: Callable[[], Process], listener: socket.socket, parent: int | None, ready: Callable[[], None]
 ) -> int:
-    """Serve on `listener` until SIGTERM, SIGINT or the end of `parent` (a pipe); returns the exit status."""
+    """Serve on `listener` until SIGTERM, SIGINT, SIGHUP, or until `parent` (the reading end of a pipe) is closed; the exit status.
+
+    ready: called once requests are accepted.
+    """
     _raise_file_limit()
     try:
         import uvloop
-    except ImportError:  # not on Windows, nor on a Python that has no wheel yet
+    except ImportError:
+        # There is no wheel for this Python, or this is Windows.
         run = asyncio.run
     else:
         run = uvloop.run
@@ -128,7 +136,8 @@ def serve(
         log.error("can't serve: %s", error)
         return 1
     finally:
-        for number in ENDING:  # we are ending: a second signal must not cut off what is still to be stopped
+        for number in ENDING:
+            # A second signal must not interrupt the stopping of what still runs.
             signal.signal(number, signal.SIG_IGN)
     return 0
 
@@ -151,10 +160,12 @@ async def _serve(
             return
         await opening
         server = http_server(process.app)
-        listener.listen(BACKLOG)  # OSError: another program was quicker
+        # Raises OSError when another program has begun to listen on the port in the meantime.
+        listener.listen(BACKLOG)
         server.add_sockets([listener])
         log.info("pid %d is ready", os.getpid())
-        with contextlib.suppress(OSError):  # nobody reads our standard output any more
+        # OSError: standard output is closed.
+        with contextlib.suppress(OSError):
             ready()
         await stopping
         if parent is not None:
@@ -177,8 +188,8 @@ def http_server(app: Application) -> tornado.httpserver.HTTPServer:
 
 
 async def _drain(process: Process, server: tornado.httpserver.HTTPServer, listener: socket.socket) -> None:
-    process.app.draining = True  # from now on answers say Connection: close
-    # Closing a listening socket resets what waits in its queue, so empty the queue first, without a turn in between.
+    process.app.draining = True
+    # Closing a listening socket resets the connections in its queue. So the queue is emptied first, without giving way to other tasks.
     while True:
         try:
             connection, address = listener.accept()
@@ -195,7 +206,7 @@ async def _drain(process: Process, server: tornado.httpserver.HTTPServer, listen
 
 
 def listener(host: str, port: int, *, shared: bool) -> socket.socket:
-    """A socket bound to the address, not listening yet. shared: other processes of ours bind it too. Raises OSError."""
+    """A socket bound to the address, not listening yet. shared: several workers bind the same address. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -211,9 +222,9 @@ def listener(host: str, port: int, *, shared: bool) -> socket.socket:
 
 
 def _raise_file_limit() -> None:
-    """Each stream is a file descriptor; take as many as the system lets us."""
+    """Allow as many file descriptors as the system lets this process have: each stream takes one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(hard, 1_048_576) if hard != resource.RLIM_INFINITY else 1_048_576
+    wanted = min(hard, MOST_FILES) if hard != resource.RLIM_INFINITY else MOST_FILES
     if soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

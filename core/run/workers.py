@@ -1,15 +1,16 @@
 """Several worker processes on one port: fork, watch, replace the fallen, end together."""
 
-import logging
 import os
 import signal
 import time
 from collections.abc import Callable
 
+from core import product
+
 END_SECONDS = 20  # after SIGTERM; a worker that is still there is killed
 CALM_SECONDS = 1.0  # between two replacements of the same worker, so that one that can't start doesn't spin
 
-log = logging.getLogger("tradepost.workers")
+log = product.logger("workers")
 _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _WATCHED = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
 

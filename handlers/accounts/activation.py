@@ -4,7 +4,7 @@ from core.data import sql
 from handlers.accounts.user import ids, lock, not_oneself, query
 from handlers.api.caller import ChangesCallers
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import told
+from handlers.api.envelope import envelope
 from handlers.api.handler import ApiHandler
 from handlers.api.roles import administrator, may_touch
 
@@ -28,7 +28,7 @@ class Activation(ChangesCallers, ApiHandler):
             )
 
         email, data = await self.db.transaction(set_active)
-        self.reply(told(f"User {email} {self.word} successfully", data))
+        self.reply(envelope(f"User {email} {self.word} successfully", data))
 
 
 class Deactivation(Activation):

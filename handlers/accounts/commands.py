@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from core import passwords
+from core import passwords, product
 from core.data import sql
 from core.data.database import Database
 from core.http import schema
@@ -114,6 +114,6 @@ async def _open(config: Settings) -> AsyncIterator[Database]:
     try:
         yield db
     except asyncpg.UndefinedTableError:
-        raise SystemExit("Tradepost: the database is not migrated yet; run: server.py migrate") from None
+        raise SystemExit(f"{product.NAME}: the database is not migrated yet; run: server.py migrate") from None
     finally:
         await db.close()

@@ -5,7 +5,7 @@ from core.http import keyset, paging
 from core.http.handler import body
 from core.problem import Problem, not_found
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import CREATED, DETAIL, UPDATED, listed, path_id, told, walked
+from handlers.api.envelope import CREATED, DETAIL, UPDATED, cursor_envelope, envelope, page_envelope, path_id
 from handlers.api.handler import ApiHandler
 from handlers.api.roles import administrator, of_the_firm
 
@@ -26,16 +26,16 @@ class Departments(ApiHandler):
         if "cursor" in self.request.query_arguments:
             (name,) = keyset.given(self, keyset.is_text) or [""]
             rows = await query.walk_departments(self.db, after_name=name, page_size=page.size)
-            self.reply(walked(self, rows, page.size))
+            self.reply(cursor_envelope(self, rows, page.size))
             return
         found = await query.list_departments(self.db, page=page.number, page_size=page.size)
-        self.reply(listed(self, found["count"], found["page"], page.size, found["results"]))
+        self.reply(page_envelope(self, found["count"], found["page"], page.size, found["results"]))
 
     @body("accounts/department_write")
     async def post(self) -> None:
         """201; 400 fields, name taken."""
         made = await query.create_department(self.db, body=self.body_text, actor=self.actor)
-        self.reply(told(CREATED, made["document"], 201), status=201)
+        self.reply(envelope(CREATED, made["document"], 201), status=201)
 
 
 class Department(ApiHandler):
@@ -48,7 +48,7 @@ class Department(ApiHandler):
         department = await query.get_department(self.db, id=path_id(id))
         if department is None:
             raise no_department()
-        self.reply(told(DETAIL, department))
+        self.reply(envelope(DETAIL, department))
 
     @body("accounts/department_write")
     async def put(self, id: str) -> None:
@@ -70,7 +70,7 @@ class Department(ApiHandler):
         updated = await query.update_department(self.db, id=path_id(id), body=self.body_text, actor=self.actor)
         if updated is None:
             raise no_department()
-        self.reply(told(UPDATED, updated["document"]))
+        self.reply(envelope(UPDATED, updated["document"]))
 
 
 def no_department() -> Problem:

@@ -9,7 +9,7 @@ from core.http.schema import is_uuid
 from core.problem import Problem, invalid, not_found
 from handlers.accounts.department import firm_reads
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import CREATED, DETAIL, UPDATED, listed, path_id, told, walked
+from handlers.api.envelope import CREATED, DETAIL, UPDATED, cursor_envelope, envelope, page_envelope, path_id
 from handlers.api.handler import ApiHandler
 
 query = sql.load("accounts/job_title")
@@ -32,16 +32,16 @@ class JobTitles(ApiHandler):
             rows = await query.walk_job_titles(
                 self.db, department_id=department_id, after_department=name, after_title=title, page_size=page.size
             )
-            self.reply(walked(self, rows, page.size))
+            self.reply(cursor_envelope(self, rows, page.size))
             return
         found = await query.list_job_titles(self.db, department_id=department_id, page=page.number, page_size=page.size)
-        self.reply(listed(self, found["count"], found["page"], page.size, found["results"]))
+        self.reply(page_envelope(self, found["count"], found["page"], page.size, found["results"]))
 
     @body("accounts/job_title_write")
     async def post(self) -> None:
         """201; 400 fields, title taken in that department, no such department."""
         made = await query.create_job_title(self.db, body=self.body_text, actor=self.actor)
-        self.reply(told(CREATED, made["document"], 201), status=201)
+        self.reply(envelope(CREATED, made["document"], 201), status=201)
 
 
 class JobTitle(ApiHandler):
@@ -54,7 +54,7 @@ class JobTitle(ApiHandler):
         job_title = await query.get_job_title(self.db, id=path_id(id))
         if job_title is None:
             raise no_job_title()
-        self.reply(told(DETAIL, job_title))
+        self.reply(envelope(DETAIL, job_title))
 
     @body("accounts/job_title_write")
     async def put(self, id: str) -> None:
@@ -76,7 +76,7 @@ class JobTitle(ApiHandler):
         updated = await query.update_job_title(self.db, id=path_id(id), body=self.body_text, actor=self.actor)
         if updated is None:
             raise no_job_title()
-        self.reply(told(UPDATED, updated["document"]))
+        self.reply(envelope(UPDATED, updated["document"]))
 
 
 def _is_name(value: Any) -> bool:

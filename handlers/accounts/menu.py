@@ -11,7 +11,7 @@ from core.data import sql
 from core.http.handler import body
 from core.problem import Problem, invalid, not_found
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import path_id, told
+from handlers.api.envelope import envelope, path_id
 from handlers.api.handler import ApiHandler, bad_token
 from handlers.api.roles import administrator, may_touch, signed_in
 
@@ -39,7 +39,7 @@ class OwnMenus(ApiHandler):
         menus = await query.get_own_menus(self.db, account_id=self.caller.account_id)
         if menus is None:  # deleted since the token was looked at
             raise bad_token("invalid")
-        self.reply(told("User menus retrieved successfully", menus))
+        self.reply(envelope("User menus retrieved successfully", menus))
 
 
 class Menus(ApiHandler):
@@ -48,7 +48,7 @@ class Menus(ApiHandler):
 
     async def get(self) -> None:
         """200 with the tree of all menus."""
-        self.reply(told("All menus retrieved successfully", await query.list_menus(self.db)))
+        self.reply(envelope("All menus retrieved successfully", await query.list_menus(self.db)))
 
 
 class AccountMenus(ApiHandler):
@@ -60,7 +60,7 @@ class AccountMenus(ApiHandler):
         menus = await query.get_account_menus(self.db, public_id=path_id(id))
         if menus is None:
             raise not_found("User not found")
-        self.reply(told("User menu assignments retrieved successfully", menus))
+        self.reply(envelope("User menu assignments retrieved successfully", menus))
 
 
 class MenuAssignment(ApiHandler):
@@ -84,7 +84,7 @@ class MenuAssignment(ApiHandler):
             )  # fmt: skip
 
         assigned = await self.db.transaction(assign)
-        self.reply(told(assigned["message"], assigned["data"]))
+        self.reply(envelope(assigned["message"], assigned["data"]))
 
 
 def _by_position(said: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from core import product
 from core.data import sql
 from core.data.database import Database
 from handlers.settings import Settings
@@ -64,7 +65,7 @@ async def seed_menus(config: Settings, clear: bool) -> tuple[int, int]:
     try:
         return await database.transaction(seed)
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        raise SystemExit("Tradepost: the database is not migrated yet; run: server.py migrate") from None
+        raise SystemExit(f"{product.NAME}: the database is not migrated yet; run: server.py migrate") from None
     finally:
         await database.close()
 

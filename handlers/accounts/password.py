@@ -30,7 +30,7 @@ class PasswordHandler(ChangesCallers, ApiHandler):
         about = [known[name] for name in ("email", "username", "name", "company_name")] if known else []
         password_rules.check(self.config, self.policy, new, about, field="new_password", role=self.caller.role)
         await self._is_right(known and known["password_hash"])
-        hashed = await self.application.passwords.hash(new, **self.asker)
+        hashed = await self.application.passwords.hash(new, **self.requester)
 
         async def apply(db: sql.Runner) -> Any:
             await query.lock_password(db, account_id=self.caller.account_id)
@@ -53,7 +53,7 @@ class PasswordHandler(ChangesCallers, ApiHandler):
         """Raises Problem unless the old password is right. Tries at once learn no more than one after the other, as at sign-in."""
         tries, key = throttle(self.application, "old-password", FAILURES, WINDOW), str(self.caller.account_id)
         await _not_throttled(tries, key)
-        if not await self.application.passwords.matches(self.body["old_password"], stored, **self.asker):
+        if not await self.application.passwords.matches(self.body["old_password"], stored, **self.requester):
             if await tries.fail(key) > tries.limit:
                 await _not_throttled(tries, key)
             raise self.wrong()

@@ -5,7 +5,7 @@ from core.http.handler import body
 from handlers.accounts import user
 from handlers.api.caller import ChangesCallers
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import told
+from handlers.api.envelope import envelope
 from handlers.api.handler import ApiHandler, bad_token
 from handlers.api.roles import signed_in
 
@@ -22,7 +22,9 @@ class OwnAccount(ChangesCallers, ApiHandler):
         found = await query.get_user(self.db, public_id=None, account_id=self.caller.account_id)
         if found is None:  # deleted since the token was looked at
             raise bad_token("invalid")
-        self.reply(told("Profile retrieved successfully", await self.linked(found["document"]), bare=found["books"]))
+        self.reply(
+            envelope("Profile retrieved successfully", await self.linked(found["document"]), books=found["books"])
+        )
 
     @body("accounts/user_update_own")
     async def put(self) -> None:

@@ -45,7 +45,7 @@ class PersonHandler(ChangesCallers, PosHandler):
             return None
         person = {**(json.loads(await self.shown(id, roles)) if id is not None else {}), **self.body}
         password_rules.check(self.config, password_rules.SHOP, password, [person[name] for name in ABOUT])
-        return await self.application.passwords.hash(password, **self.asker)
+        return await self.application.passwords.hash(password, **self.requester)
 
     async def change(
         self, id: int, roles: list[str] | None, *, role: str | None = None, own_names: bool = False

@@ -10,7 +10,7 @@ from core.http.handler import body
 from core.http.throttle import Throttle, source, throttle, too_many
 from core.problem import Problem
 from core.tokens import TokenError
-from handlers.api.caller import callers, is_session_id
+from handlers.api.caller import Callers, is_session_id
 from handlers.api.dialects import StaffDialect
 from handlers.api.handler import ApiHandler
 
@@ -41,7 +41,7 @@ class GivesTokens(ApiHandler):
         by_name, by_account = f"={found['name']} {address}", f"#{found['id']} {address}"
         await self._not_throttled(failures, by_name)
         stored = found["password_hash"] if found["is_active"] and not await failures.wait(by_account) else None
-        if not await self.application.passwords.matches(password, stored, **self.asker):
+        if not await self.application.passwords.matches(password, stored, **self.requester):
             count = await failures.fail(by_name)
             if found["id"] is not None:
                 await failures.fail(by_account)
@@ -148,7 +148,7 @@ class StaffRefresh(GivesTokens):
         if session is None:
             raise bad_refresh("Token is invalid")
         if session["is_reused"]:
-            callers(self.application).hear(json.dumps({"session_id": claims["sid"]}).encode())
+            self.application.kept(Callers).forget_session(claims["sid"])
             self.committed()
             raise bad_refresh("Token is blacklisted")
         return session

@@ -48,7 +48,7 @@ async def make_member(handler: Any) -> Any:
     place = source(handler.remote_address)
     if await sign_ups.fail(place) > sign_ups.limit:
         raise too_many("sign-ups", await sign_ups.wait(place) or 1)
-    hashed = await handler.application.passwords.hash(handler.body["password"], **handler.asker)
+    hashed = await handler.application.passwords.hash(handler.body["password"], **handler.requester)
 
     async def make(db: sql.Runner) -> Any:
         await names.hold(db, handler.body["username"])

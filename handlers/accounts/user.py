@@ -14,7 +14,7 @@ from core.problem import Problem, forbidden, invalid, not_found
 from handlers.accounts import names, password_rules, sign_up
 from handlers.api.caller import ChangesCallers
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import CREATED, DETAIL, UPDATED, listed, told, walked
+from handlers.api.envelope import CREATED, DETAIL, UPDATED, cursor_envelope, envelope, page_envelope
 from handlers.api.handler import ApiHandler, bad_token
 from handlers.api.roles import ROLES, administers, administrator, may_give, may_give_flag, may_touch, signed_in
 
@@ -74,12 +74,12 @@ class Users(ChangesCallers, ApiHandler):
             after = order.given(self)
             walk = order.walk(query.walk_found if words else query.walk_users, after)
             rows = await walk(self.db, after=after, page_size=page.size, **search)
-            self.reply(await self.linked(walked(self, rows, page.size, order=order.name, bare=True)))
+            self.reply(await self.linked(cursor_envelope(self, rows, page.size, order=order.name, has_books=True)))
             return
         users = (query.search_users if words else query.list_users).ordered(order.by)
         found = await users(self.db, page=page.number, page_size=page.size, **search)
         results = await self.linked(found["results"]) if found["results"] else None
-        self.reply(listed(self, found["count"], found["page"], page.size, results, bare=found["books"]))
+        self.reply(page_envelope(self, found["count"], found["page"], page.size, results, books=found["books"]))
 
     async def post(self) -> None:
         """Without credentials: public sign-up, which makes a MEMBER (seed 004). With an administrator's: an account (seed 001).
@@ -247,7 +247,7 @@ async def password_hash(handler: Any, body: dict[str, Any], which: dict[str, Any
         body.get(field) or (user and user[field]) for field in ("email", "name", "username", "role")
     )
     password_rules.check(handler.config, password_rules.STAFF, password, (email, name, username), role=role)
-    return await handler.application.passwords.hash(password, **handler.asker)
+    return await handler.application.passwords.hash(password, **handler.requester)
 
 
 def not_oneself(caller: Any, user: Any, message: str) -> None:
@@ -277,7 +277,7 @@ def _order(asked: str) -> keyset.Order:
 
 
 async def _told(handler: Any, message: str, found: asyncpg.Record, status: int = 200) -> str:
-    return told(message, await handler.linked(found["document"]), status, bare=found["books"])
+    return envelope(message, await handler.linked(found["document"]), status, books=found["books"])
 
 
 async def email_taken(handler: Any) -> Problem:

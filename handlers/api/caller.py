@@ -1,8 +1,8 @@
-"""The account behind a token, remembered for as long as it is certain to be what the database would say.
+"""The account behind a token, remembered for as long as it is certain to be what the database would return.
 
-An account's or session's change is an event of the log (topic accounts.changed), written with it. A caller is remembered until
-such an event, and believed only while the log is known to within 90 ms: a revocation is felt everywhere in less than 100 ms,
-whichever process or program made it, with Redis or without.
+Each change of an account or session is written together with an event of the log (topic accounts.changed). A caller is remembered
+until such an event, and used only while this process knows the log up to 90 ms ago. So a revocation takes effect in every process
+in less than 100 ms, whichever process or program made it, with Redis or without.
 """
 
 import json
@@ -12,17 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.data import sql
+from core.http.application import Application
+from core.http.handler import Handler
 
+# How old this process's knowledge of the log may be: less than the 100 ms that are promised.
 KNOWN_SECONDS = 0.09
-REMEMBERED_SECONDS = 60  # then it is read again, whatever happened
-MOST_REMEMBERED = 20_000  # sessions
+# After that a caller is read again, whatever the log says.
+REMEMBERED_SECONDS = 60
+# Callers, one for each session: some 10 MB.
+MOST_REMEMBERED = 20_000
 
-query = sql.load("accounts/session")
+query = sql.load("api/caller")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls."""
+    """Who calls: an account, by one of its sessions. expires_at: of the session, epoch seconds."""
 
     account_id: int
     public_id: str
@@ -34,83 +39,92 @@ class Caller:
     is_staff: bool
     is_superuser: bool
     is_revoked: bool
-    expires_at: int  # epoch seconds
+    expires_at: int
 
 
 class Callers:
-    """What this process knows of the callers it has seen."""
+    """The callers that this process remembers. `application.kept(Callers)` is the process's own."""
 
-    def __init__(self) -> None:
-        self._by_session: dict[int, tuple[Caller, float]] = {}  # with the moment until which it is remembered (epoch)
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        # By session: the caller, and until when it is remembered (epoch).
+        self._by_session: dict[int, tuple[Caller, float]] = {}
         self._changes = 0
-        self._changed_here = -math.inf  # when this process last changed an account or session (monotonic)
+        # When this process last changed an account or session (monotonic).
+        self._changed_here = -math.inf
 
-    async def find(self, app: Any, session_id: int) -> Caller | None:
-        """The caller of a session that has not ended; None when it has, or never was. An inactive account's is found too."""
+    async def find(self, session_id: int) -> Caller | None:
+        """The caller of a session; None when the session was revoked, has expired, or never existed. Of an inactive account the caller
+        is found all the same. Raises Problem 503."""
         now = time.time()
-        if app.events.is_known(KNOWN_SECONDS, self._changed_here):
+        if self._app.events.is_known(KNOWN_SECONDS, self._changed_here):
             caller, until = self._by_session.get(session_id, (None, 0.0))
             if caller is not None and now < until and now < caller.expires_at:
                 return caller
         changes = self._changes
-        row = await query.get_caller(app.db, session_id=session_id)
+        row = await query.get_caller(self._app.db, session_id=session_id)
         if row is None:
             return None
         caller = Caller(**dict(row))
         if caller.is_active and caller.is_revoked:
             return None
-        if (
-            caller.is_active and changes == self._changes
-        ):  # else what was read may be older than an event heard meanwhile
+        # If a change arrived during the query, the row may be older than the change, and is not remembered.
+        if caller.is_active and changes == self._changes:
             if len(self._by_session) >= MOST_REMEMBERED:
                 self._by_session.clear()
             self._by_session[session_id] = (caller, now + REMEMBERED_SECONDS)
         return caller
 
     def changed_here(self) -> None:
-        """This process has just changed some account or session: nobody is believed until the log has told which."""
+        """This process has just changed some account or session: no memory is used until the log is known past this moment."""
         self._changed_here = time.monotonic()
 
-    def hear(self, payload: bytes | None) -> None:
-        """Forget the account or session that changed; all of them when that can't be told."""
-        self._changes += 1
+    def apply(self, payload: bytes | None) -> None:
+        """Forget the session or account that an event of accounts.changed names; all callers when it names none, or without event."""
         changed = json.loads(payload) if payload is not None else {}
         if "session_id" in changed:
-            self._by_session.pop(changed["session_id"], None)
-        else:
-            account_id = changed.get("account_id")
-            self._by_session = {
-                session_id: known
-                for session_id, known in self._by_session.items()
-                if account_id is not None and known[0].account_id != account_id
-            }
+            self.forget_session(changed["session_id"])
+            return
+        self._changes += 1
+        account_id = changed.get("account_id")
+        self._by_session = {
+            session_id: known
+            for session_id, known in self._by_session.items()
+            if account_id is not None and known[0].account_id != account_id
+        }
 
-
-def callers(app: Any) -> Callers:
-    """Those of this process."""
-    if "callers" not in app.shared:
-        app.shared["callers"] = Callers()
-    return app.shared["callers"]
+    def forget_session(self, session_id: int) -> None:
+        """Read the caller of this session again at its next request."""
+        self._changes += 1
+        self._by_session.pop(session_id, None)
 
 
 def is_session_id(value: Any) -> bool:
-    """Whether a token's `sid` can be asked for: a bigint, which True (an int to Python) is not."""
+    """Whether the `sid` of a token can be looked up: a positive bigint. True is an int to Python, but no id."""
     return type(value) is int and 0 < value < 2**63
 
 
-async def find_caller(app: Any, session_id: Any) -> Caller | None:
-    """The caller of a session; None when it was ended, has expired, or never was."""
-    return await callers(app).find(app, session_id) if is_session_id(session_id) else None
+async def find_caller(app: Application, session_id: Any) -> Caller | None:
+    """The caller of the session that a token names; None when it was revoked, has expired, or never existed."""
+    return await app.kept(Callers).find(session_id) if is_session_id(session_id) else None
 
 
-class ChangesCallers:
-    """For handlers whose writes may change accounts or sessions: in this process the very next request feels it."""
+async def list_ended(app: Application, session_ids: set[int]) -> set[int]:
+    """Those of the sessions that admit nobody any more. Raises Problem 503."""
+    rows = await query.list_ended(app.db, session_ids=list(session_ids))
+    return {row["session_id"] for row in rows}
 
-    application: Any
+
+class ChangesCallers(Handler):
+    """A base for handlers whose methods may change accounts or sessions: the next request to this process already sees the change."""
 
     def committed(self) -> None:
-        callers(self.application).changed_here()
-        super().committed()  # type: ignore[misc]
+        self.application.kept(Callers).changed_here()
+        super().committed()
 
 
-listeners = {"accounts.changed": lambda app, payload: callers(app).hear(payload)}
+def _apply(app: Application, payload: bytes | None) -> None:
+    app.kept(Callers).apply(payload)
+
+
+listeners = {"accounts.changed": _apply}

@@ -1,14 +1,21 @@
-"""How each of the four APIs writes its refusals. docs/api/accounts.md#errors, docs/api/sales.md#errors."""
+"""How each of the four APIs writes its refusals. docs/api/accounts.md#errors, docs/api/sales.md#errors, docs/api/operations.md#errors."""
 
 from typing import Any
 
 from core.dialect import Dialect
 from core.problem import Problem
+from handlers.api.messages import SENTENCES
 
 
-class StaffDialect(Dialect):
-    """`{success, status_code, message, detail}` (seed 001); field errors under `errors`, bare as seed 003 has them, and under
-    `error` and `details` as seed 004 does."""
+class ApiDialect(Dialect):
+    """The base of all dialects here: they share their sentences. The body is the plainest, `{detail}`; field errors bare."""
+
+    sentences = SENTENCES
+
+
+class StaffDialect(ApiDialect):
+    """`{success, status_code, message, error}`, with `detail`. The field errors of a body stand in it three times, for the clients of
+    three documents: at the top (shop), under `errors` (staff), and under `details` beside `error` (books)."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
         whole = {"success": False, "status_code": problem.status, "message": problem.message, "error": problem.message}
@@ -17,8 +24,8 @@ class StaffDialect(Dialect):
         return {**whole, "detail": problem.message, **problem.extra}
 
 
-class SalesDialect(Dialect):
-    """`{success, status_code, message, errors}` as seed 000 shows; `detail` beside the message where clients read that first."""
+class SalesDialect(ApiDialect):
+    """`{success, status_code, message, errors}`; without field errors, `detail` beside the message, which clients read first."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
         whole = {"success": False, "status_code": problem.status, "message": problem.message}
@@ -27,12 +34,12 @@ class SalesDialect(Dialect):
         return {**whole, "detail": problem.message, **problem.extra}
 
 
-class PosDialect(Dialect):
-    """Seed 003 writes the plainest: field errors bare, everything else `{detail}`."""
+class PosDialect(ApiDialect):
+    """The shop document's: field errors at the top of the body, everything else `{detail}`."""
 
 
-class BooksDialect(Dialect):
-    """`{error, details}` (seed 004); `detail` beside the error, for the clients that look there."""
+class BooksDialect(ApiDialect):
+    """`{error, details}`; `detail` beside the error, for the clients that look there."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
         if problem.fields is not None:
@@ -40,8 +47,8 @@ class BooksDialect(Dialect):
         return {"error": problem.message, "detail": problem.message, **problem.extra}
 
 
-class OperationsDialect(Dialect):
-    """`detail` for the clients of seeds 001 and 003, `error` for those of 002 and 004."""
+class OperationsDialect(ApiDialect):
+    """`detail` for the clients of the staff and shop documents, `error` for those of the vendor and books documents."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
         fields = {"details": problem.fields} if problem.fields is not None else {}

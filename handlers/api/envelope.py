@@ -1,10 +1,11 @@
-"""The staff API's success bodies, `{success, status_code, message, data}`, and the uuids in its paths (seed 001; contracts/sales.md, 0).
+"""The staff API's success bodies, `{success, status_code, message, data}`, and the uuids in its paths. docs/api/accounts.md#success-bodies.
 
-Where another document has the same endpoint without the wrapping, its members stand at the top, beside `data`: `bare`.
+The books document has some of the same endpoints without this envelope. There the members of its body stand beside `data`, so one
+body serves the clients of both.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
@@ -17,45 +18,63 @@ LISTED, DETAIL = "List retrieved successfully", "Detail retrieved successfully"
 CREATED, UPDATED = "Resource created successfully", "Resource updated successfully"
 
 
-def told(message: str, data: str, status: int = 200, *, bare: str | None = None) -> str:
-    """The body around `data` (JSON text). bare: an object whose members stand at the top too, where another document shows the
-    same thing without the wrapping."""
-    body = f'{{"success":true,"status_code":{status},"message":{json.dumps(message)},"data":{data}}}'
-    return body if bare is None else f"{body[:-1]},{bare.lstrip()[1:]}"
+def envelope(message: str, data: str, status: int = 200, *, books: str | None = None) -> str:
+    """The body around `data` (JSON text). books: the object (JSON text) that the books document has there. It holds no amounts, whose
+    digits Python would not preserve."""
+    members = json.loads(books) if books else {}
+    return _body(message, data, status, {name: _text(value) for name, value in members.items()})
 
 
-def listed(
-    handler: Handler, count: int, number: int, size: int, results: str | None, *, bare: str | None = None
+def page_envelope(
+    handler: Handler, count: int, number: int, size: int, results: str | None, *, books: str | None = None
 ) -> str:
-    """The body of one page. results: JSON text; None: there is no such page, 404. bare: the results as another document shows
-    them, whose page then stands at the top."""
-    page = paging.parts(handler, count, number, size, results)
-    return _told_page(f'"count":{page.total},"next":{page.next},"previous":{page.previous}', page.results, bare)
+    """The body of one page of a list. results: JSON text, of the staff document; None: there is no such page. books: the same of the
+    books document, if it has this list. Raises Problem 404."""
+    parts = paging.parts(handler, count, number, size, results)
+    beside = {"count": str(parts.total), "next": parts.next, "previous": parts.previous}
+    return _page(parts.results, books, beside)
 
 
-def walked(
-    handler: Handler, rows: Sequence[asyncpg.Record], size: int, *, order: str | None = None, bare: bool = False
+def cursor_envelope(
+    handler: Handler, rows: Sequence[asyncpg.Record], size: int, *, order: str | None = None, has_books: bool = False
 ) -> str:
-    """The body of the page that a cursor asked for, without a count. rows: `document` and `key`, and for bare `books`; one more than
-    the size when more follow. order: what the next cursor begins with."""
+    """The body of one page of a list that is read by cursor, without a count.
+
+    rows: of columns `document` and `key` (JSON text), and `books` if the books document has this list; one row more than `size` when
+    more follow. order: the name of the list's order, with which the next cursor begins.
+    """
     items = rows[:size]
     key = json.loads(items[-1]["key"]) if len(rows) > size else None
     following = keyset.following(handler, [order, *key] if key and order else key)
-    books = _array(items, "books") if bare else None
-    return _told_page(f'"next":{following},"previous":null', _array(items, "document"), books)
+    books = _array(items, "books") if has_books else None
+    return _page(_array(items, "document"), books, {"next": following, "previous": "null"})
+
+
+def _page(results: str, books: str | None, beside: Mapping[str, str]) -> str:
+    data = _object({"results": results, **beside})
+    return _body(LISTED, data, 200, {} if books is None else {**beside, "results": books})
+
+
+def _body(message: str, data: str, status: int, members: Mapping[str, str]) -> str:
+    staff = {"success": "true", "status_code": str(status), "message": json.dumps(message), "data": data}
+    return _object({**staff, **members})
+
+
+def _object(members: Mapping[str, str]) -> str:
+    """An object as JSON text, of members that are JSON text."""
+    return f"{{{','.join(f'{_text(name)}:{value}' for name, value in members.items())}}}"
 
 
 def _array(rows: Sequence[asyncpg.Record], column: str) -> str:
     return f"[{','.join(row[column] for row in rows)}]"
 
 
-def _told_page(beside: str, results: str, bare: str | None) -> str:
-    whole = None if bare is None else f'{{{beside},"results":{bare}}}'
-    return told(LISTED, f'{{"results":{results},{beside}}}', bare=whole)
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def path_id(given: str) -> str:
-    """The uuid in a path; 404 for what is none."""
+    """The uuid in a path. Raises Problem 404 when it is not a uuid."""
     if not is_uuid(given):
         raise not_found()
     return given

@@ -1,8 +1,8 @@
-"""The bases of all API handlers: who calls, and in whose dialect they are answered."""
+"""The bases of all API handlers: they know who calls, and the dialect in which they answer."""
 
 import json
-import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypedDict
 
 from core.access import public
 from core.data import sql
@@ -10,31 +10,45 @@ from core.http.handler import Handler
 from core.http.throttle import source
 from core.problem import Problem, forbidden, not_found
 from core.tokens import TokenError
-from handlers.api.caller import Caller, find_caller
-from handlers.api.caller import query as session_query
+from handlers.api.caller import Caller, find_caller, query
 from handlers.api.dialects import OperationsDialect, PosDialect
 
-_MEDIA = re.compile(r'"avatar" ?: ?"media:([^"]+)"')
-_TOLD = {"invalid": "Token is invalid", "expired": "Token is expired", "wrong type": "Token has wrong type"}
+# What SQL writes before the key of an uploaded file, in the member `avatar`; ApiHandler.linked puts the link there.
+MEDIA = "media:"
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="api"'}
+_TOKEN_MESSAGES = {
+    "invalid": "Token is invalid",
+    "expired": "Token is expired",
+    "wrong type": "Token has wrong type",
+}
+
+
+class Requester(TypedDict):
+    """The keyword arguments of core.passwords that say who asks, and whether they still wait."""
+
+    source: str
+    wanted: Callable[[], bool]
 
 
 def bad_token(reason: str) -> Problem:
-    """401 for an access token that isn't one. An invalid token is refused even where none is needed."""
-    messages = [{"token_class": "AccessToken", "token_type": "access", "message": _TOLD[reason]}]
+    """401 for a wrong access token, also where none is needed. reason: that of core.tokens.TokenError."""
+    messages = [{"token_class": "AccessToken", "token_type": "access", "message": _TOKEN_MESSAGES[reason]}]
     return Problem(
-        401, "bad-token", "Given token not valid for any token type",
-        headers={"WWW-Authenticate": 'Bearer realm="api"'}, extra={"code": "token_not_valid", "messages": messages},
-    )  # fmt: skip
+        401,
+        "bad-token",
+        "Given token not valid for any token type",
+        headers=_CHALLENGE,
+        extra={"code": "token_not_valid", "messages": messages},
+    )
 
 
 def inactive() -> Problem:
-    """401 for an account that was closed."""
-    challenge = {"WWW-Authenticate": 'Bearer realm="api"'}
-    return Problem(401, "inactive", "User is inactive", extra={"code": "user_inactive"}, headers=challenge)
+    """401: the account was deactivated."""
+    return Problem(401, "inactive", "User is inactive", extra={"code": "user_inactive"}, headers=_CHALLENGE)
 
 
 class ApiHandler(Handler):
-    """Knows its caller from `Authorization: Bearer <access token>`; None when there is no such header."""
+    """Knows its caller from `Authorization: Bearer <access token>`; None without such a header."""
 
     caller: Caller | None = None
 
@@ -45,35 +59,55 @@ class ApiHandler(Handler):
         return json.dumps({**known, "address": self.remote_address, "request_id": self.request_id})
 
     @property
-    def asker(self) -> dict[str, Any]:
-        """For core.passwords: who asks for its work, and whether they are still there."""
+    def requester(self) -> Requester:
+        """For core.passwords: who asks for its work, and whether their connection is still open."""
         stream = self.request.connection.stream  # type: ignore[union-attr]
         return {"source": source(self.remote_address), "wanted": lambda: not stream.closed()}
 
     async def confirm(self, db: sql.Runner) -> None:
-        """That the caller still is who they were when the request came, which may have waited long since: for bcrypt, for a file.
-        Asked within the transaction that writes, after the rows it changes were locked. Raises Problem: 401, 403."""
-        row = await session_query.get_caller(db, session_id=self.caller.session_id)
+        """Check that the caller still has the session, role and flags that they had when the request came: it may have waited long
+        since, for bcrypt or for a file. Call it within the transaction that writes, after locking the rows that it changes.
+
+        Raises Problem: 401, 403.
+        """
+        caller = self.caller
+        assert caller is not None, "the handler's access must admit only those who are signed in"
+        row = await query.get_caller(db, session_id=caller.session_id)
         if row is None or (row["is_active"] and row["is_revoked"]):
             raise bad_token("invalid")
         if not row["is_active"]:
             raise inactive()
-        if (row["role"], row["is_staff"]) != (self.caller.role, self.caller.is_staff):
+        if (row["role"], row["is_staff"]) != (caller.role, caller.is_staff):
             raise forbidden()
 
     async def linked(self, text: str) -> str:
-        """JSON as Postgres composed it, with a link for each file it names (`"avatar" : "media:KEY"`). Nobody can write such a
-        member by what they call themselves: inside a JSON string the quotes would be escaped."""
-        links = {key: await self.application.storage.link(self.origin, key) for key in set(_MEDIA.findall(text))}
-        return _MEDIA.sub(lambda found: f'"avatar" : {json.dumps(links[found[1]])}', text) if links else text
+        """The same JSON with a link in place of the key in each member `"avatar": "media:KEY"`.
+
+        Only for documents without amounts, whose digits Python would not preserve.
+        """
+        if f'"{MEDIA}' not in text:
+            return text
+        pictured: list[dict[str, Any]] = []
+
+        def collect(members: dict[str, Any]) -> dict[str, Any]:
+            if str(members.get("avatar")).startswith(MEDIA):
+                pictured.append(members)
+            return members
+
+        document = json.loads(text, object_hook=collect)
+        for members in pictured:
+            key = members["avatar"].removeprefix(MEDIA)
+            members["avatar"] = await self.application.storage.link(self.origin, key)
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
     @property
     def bearer(self) -> str | None:
+        """The token of the Authorization header; None when there is none, or another scheme."""
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
 
     async def authenticate(self) -> None:
-        """Set self.caller. Raises Problem 401: token not valid, its session ended, its account inactive or gone."""
+        """Set self.caller. Raises Problem 401: the token is not valid, its session has ended, its account is inactive or deleted."""
         token = self.bearer
         if token is None:
             return
@@ -90,15 +124,19 @@ class ApiHandler(Handler):
 
 
 class PosHandler(ApiHandler):
+    """The base of handlers of the shop's API."""
+
     dialect = PosDialect()
 
 
 class OperationsHandler(Handler):
+    """The base of handlers that need no caller."""
+
     dialect = OperationsDialect()
 
 
 class NotFound(OperationsHandler):
-    """A path that no route has: 404 for every method."""
+    """404 for every method: the fallback for paths that no route has."""
 
     access = public
 

@@ -3,18 +3,20 @@
 SUPERADMINs only. Both changes are refused unless the setting DEVELOPER_OPTIONS allows them, which production doesn't.
 """
 
-from typing import Any, NamedTuple
+import json
+from typing import Any
 
 import asyncpg
 
 from core.access import public
 from core.data import sql
 from core.data.database import BUSY, Transaction
-from core.dialect import Dialect
 from core.http.handler import body
 from core.problem import Problem, unavailable
 from handlers.api.caller import ChangesCallers
-from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.clearing import Clearing
+from handlers.api.dialects import ApiDialect
+from handlers.api.handler import ApiHandler, areas, bad_token
 from handlers.api.page import Page
 from handlers.api.roles import may_enter
 
@@ -24,32 +26,7 @@ STATEMENT_SECONDS = 600  # for one statement: a table may hold millions
 query = sql.load("operations/developer")
 
 
-class Clearing(NamedTuple):
-    """message: of success. clear: the query that does it and counts. before, after: run around it, in the same transaction."""
-
-    message: str
-    clear: sql.Query
-    before: tuple[sql.Query, ...] = ()
-    after: tuple[sql.Query, ...] = ()
-
-
-_FORGET = (query.forget_invoices,)  # wherever an invoice changes or goes
-CLEARINGS = {
-    "all": Clearing("All data cleared successfully", query.clear_all, after=_FORGET),
-    "invoices": Clearing("All invoices and related data cleared", query.clear_invoices, after=_FORGET),
-    "sessions": Clearing(
-        "All session data cleared", query.clear_sessions, (query.be_quiet,), (query.return_invoices, *_FORGET)
-    ),
-    "customers": Clearing("All customers cleared", query.clear_customers, (query.hold_imports,), _FORGET),
-    "salesmen": Clearing("All salesmen cleared", query.clear_salesmen, (query.hold_imports, query.be_quiet), _FORGET),
-    "couriers": Clearing("All couriers cleared", query.clear_couriers),
-    "users": Clearing("All non-SUPERADMIN users cleared", query.clear_users),
-    "departments": Clearing("All departments cleared", query.clear_departments),
-    "job_titles": Clearing("All job titles cleared", query.clear_job_titles),
-}
-
-
-class DeveloperDialect(Dialect):
+class DeveloperDialect(ApiDialect):
     """`{success, message}` without status_code; `detail` as seed 001's clients read it, field errors under `errors`."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
@@ -85,7 +62,8 @@ class DeveloperHandler(ChangesCallers, ApiHandler):
 class TableStats(DeveloperHandler):
     async def get(self) -> None:
         """200 {success, stats: {table: {count, description}}, total_records, changes_allowed}; 401; 403."""
-        self.reply(await query.table_stats(self.db, changes_allowed=self.config.developer_options))
+        tables = json.dumps([table._asdict() for table in areas.gathered("tables")])
+        self.reply(await query.table_stats(self.db, tables=tables, changes_allowed=self.config.developer_options))
 
 
 class ClearData(DeveloperHandler):
@@ -94,24 +72,25 @@ class ClearData(DeveloperHandler):
         """Empty one table, or all of sales. 200 {success, message, deleted_counts}; 400; 401; 403; 409; 503 a table is in use."""
         self.must_be_allowed()
         name = self.body["table_name"]
-        if name not in CLEARINGS:
+        clearings: dict[str, Clearing] = areas.joined("clearings")
+        if name not in clearings:
             raise Problem(400, "unknown-table", f"Invalid table name: {name}")
 
         async def clear(tx: Transaction) -> str:
             await self.alone(tx)
-            return await self.cleared(tx, name, CLEARINGS[name])
+            return await self.cleared(tx, name, clearings[name])
 
         self.reply(await self.db.transaction(clear, seconds=STATEMENT_SECONDS))
 
     async def cleared(self, tx: Transaction, name: str, clearing: Clearing) -> str:
         for prepare in clearing.before:
             await prepare(tx)
-        counts = await clearing.clear(tx)
+        counts = await clearing.counts(tx)
         if counts is None:
             raise Problem(400, "invoices", "Cannot delete customers while invoices exist. Clear invoices first.")
         for follow in clearing.after:
             await follow(tx)
-        told = await query.told_cleared(tx, actor=self.actor, table_name=name, message=clearing.message, counts=counts)
+        told = await query.note_cleared(tx, actor=self.actor, table_name=name, message=clearing.message, counts=counts)
         return told["answer"]
 
 
@@ -122,7 +101,7 @@ class ResetSequences(DeveloperHandler):
 
         async def reset(tx: Transaction) -> str:
             await self.alone(tx)
-            return (await query.reset_sequences(tx, actor=self.actor))["answer"]
+            return (await query.reset_sequences(tx, schemas=areas.names(), actor=self.actor))["answer"]
 
         self.reply(await self.db.transaction(reset, seconds=STATEMENT_SECONDS))
 

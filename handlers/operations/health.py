@@ -3,17 +3,27 @@
 import platform
 import time
 from datetime import UTC, datetime
+from typing import Any
 
+from core import product
 from core.access import public
 from core.data import sql
+from core.http.application import Application
 from core.problem import Problem
 from handlers.api.handler import OperationsHandler
 
-VERSION = "1.0.0"  # of the API, in seeds 002 and 004
 COUNTS_SECONDS = 30  # counts may be that old: monitors call every second
 RETRY_AFTER = {"Retry-After": "2"}
 
 query = sql.load("operations/health")
+
+
+class Counts:
+    """The counts that this process last read, and until when they are used (monotonic)."""
+
+    def __init__(self, app: Application) -> None:
+        self.numbers: dict[str, int] = {}
+        self.until = 0.0
 
 
 class Health(OperationsHandler):
@@ -23,10 +33,10 @@ class Health(OperationsHandler):
     async def get(self) -> None:
         """200 healthy, 503 when the database does not answer. A cache that is away makes nobody unhealthy."""
         cache = await self._cache()
-        whole = {
+        whole: dict[str, Any] = {
             "status": "healthy",
             "timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),
-            "version": VERSION,
+            "version": product.VERSION,
             "services": {
                 "database": {"status": "healthy", "message": "Database connection successful"},
                 "cache": cache,
@@ -60,14 +70,13 @@ class Health(OperationsHandler):
         return {"status": "healthy", "message": "Cache is working"}
 
     async def _counts(self) -> dict[str, int]:
-        shared = self.application.shared
-        until, counts = shared.get("health", (0.0, {}))
-        if until > time.monotonic():
+        known = self.application.kept(Counts)
+        if known.until > time.monotonic():
             await query.ping(self.db)
-            return counts
-        counts = dict(await query.count_all(self.db))
-        shared["health"] = (time.monotonic() + COUNTS_SECONDS, counts)
-        return counts
+        else:
+            known.numbers = dict(await query.count_all(self.db))
+            known.until = time.monotonic() + COUNTS_SECONDS
+        return known.numbers
 
 
 class ApiHealth(OperationsHandler):

@@ -1,8 +1,8 @@
 """GET /api/: what is here. Seeds 001 (API Root) and 004."""
 
+from core import product
 from core.access import public
 from handlers.api.handler import OperationsHandler
-from handlers.operations.health import VERSION
 
 
 class Index(OperationsHandler):
@@ -15,7 +15,14 @@ class Index(OperationsHandler):
         for path, handler in self.application.router.routes:
             if path.startswith("/api/") and path != "/api/":
                 endpoints.setdefault(path.split("/")[2], {})[path.replace(":int", "")] = handler.methods()
-        self.reply({"message": "Tradepost API", "version": VERSION, "endpoints": endpoints, "documentation": None})
+        self.reply(
+            {
+                "message": f"{product.NAME} API",
+                "version": product.VERSION,
+                "endpoints": endpoints,
+                "documentation": None,
+            }
+        )
 
 
 routes = [("/api/", Index)]

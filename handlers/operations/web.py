@@ -4,12 +4,14 @@ import tornado.web
 
 from core.access import public
 from core.http.handler import Handler
+from handlers.api.dialects import ApiDialect
 from handlers.api.page import WEB
 
 
 class Static(tornado.web.StaticFileHandler, Handler):
     """Files of web/static, with ETag and Range. Tornado's handler keeps paths inside the folder."""
 
+    dialect = ApiDialect()
     access = public
     authenticates = False
 
@@ -31,6 +33,7 @@ class Static(tornado.web.StaticFileHandler, Handler):
 class Home(Handler):
     """Who types the bare address wants to see something."""
 
+    dialect = ApiDialect()
     access = public
     authenticates = False
 

@@ -1,17 +1,13 @@
 """Delivery: start, complete, cancel. Seed 001; contracts/sales.md, 5."""
 
-from core.data import sql
 from core.http import schema
 from core.http.handler import body
 from core.http.schema import BLANKS
 from core.problem import invalid
-from handlers.sales.workflow import WORKER_GONE, Cancellation, Step, refuse_gone
+from handlers.sales.workflow import Cancellation, Step, exists, query
 
-EXISTS = "Delivery session already exists for this invoice."
 NO_SCAN = "User email scan is required for DIRECT/INTERNAL delivery."
 MOST_NOTES = 100_000  # characters of one delivery: IN_TRANSIT may be told any number of times
-
-query = sql.load("sales/delivery")
 
 unfinished = {
     "no session": ("invoice_no", "No delivery session found for this invoice."),
@@ -32,9 +28,10 @@ unfinished = {
 
 
 class DeliveryStart(Step):
+    kind = "delivery"
     sentences = {
         "state": ("invoice_no", "Invoice must be in PACKED status. Current status: {status}"),
-        "session": ("invoice_no", EXISTS),
+        "session": ("invoice_no", exists("delivery")),
     }
 
     async def read_body(self, expected: schema.Schema) -> None:
@@ -54,6 +51,7 @@ class DeliveryStart(Step):
 
 
 class DeliveryComplete(Step):
+    kind = "delivery"
     sentences = unfinished
 
     @body("sales/delivery_complete")
@@ -65,15 +63,9 @@ class DeliveryComplete(Step):
 
 
 class DeliveryCancel(Cancellation):
-    name, statement, sentences = "Delivery", query.cancel_delivery, unfinished
+    kind, sentences = "delivery", unfinished
 
 
-refusals = {
-    "delivery_session_invoice_key": (400, "session-exists", "Validation failed", {"invoice_no": [EXISTS]}),
-    "delivery_session_assigned_to_fkey": WORKER_GONE,
-    "delivery_session_started_by_fkey": refuse_gone,
-    "delivery_session_completed_by_fkey": refuse_gone,
-}
 routes = [
     ("/api/sales/delivery/start/", DeliveryStart),
     ("/api/sales/delivery/complete/", DeliveryComplete),

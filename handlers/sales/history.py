@@ -5,6 +5,7 @@ from typing import Any
 from core.data import sql
 from core.duties import Duty
 from core.http import keyset, paging, schema
+from core.http.application import Application
 from handlers.api.roles import may_enter
 from handlers.sales import SalesHandler
 
@@ -12,6 +13,8 @@ MOST = 100  # sessions a page
 LONGEST = 320  # characters of a filter; the longest e-mail
 DELIVERY_TYPES = ("DIRECT", "COURIER", "INTERNAL")
 OVERSEERS = ("SUPERADMIN", "ADMIN", "OWNER")
+# Filters whose counts are kept (sales.session_tally), together.
+COUNTS_KEPT = {"worker", "status", "delivery_type", "since", "until"}
 
 query = sql.load("sales/history")
 
@@ -30,37 +33,54 @@ class History(SalesHandler):
     overseers: tuple[str, ...] = OVERSEERS  # roles that see everybody's sessions; all others see their own
 
     async def get(self) -> None:
-        size = paging.requested(self, default=10, most=MOST)
+        page = paging.requested(self, default=10, most=MOST)
+        filters = self._filters()
         if "cursor" in self.request.query_arguments:
-            await self._walk(size.size)
+            await self._walk(filters, page.size)
             return
-        found = await query.list_page(self.db, **self._filters(), page=size.number, page_size=size.size)
-        self.reply(paging.envelope(self, found["count"], found["page"], size.size, found["results"]))
+        if filters.keys() <= COUNTS_KEPT:
+            found = await query.list_counted.where(**filters)(
+                self.db,
+                kind=self.kind,
+                worker_id=filters.get("worker"),
+                status=filters.get("status"),
+                delivery_type=filters.get("delivery_type"),
+                first_day=filters.get("since"),
+                last_day=filters.get("until"),
+                page=page.number,
+                page_size=page.size,
+            )
+        else:
+            found = await query.list_found.where(**filters)(
+                self.db, kind=self.kind, page=page.number, page_size=page.size
+            )
+        self.reply(paging.envelope(self, found["count"], found["page"], page.size, found["results"]))
 
-    async def _walk(self, size: int) -> None:
-        before = keyset.given(self, keyset.is_moment, keyset.is_id) or [None, None]
-        rows = await query.list_after(
-            self.db, **self._filters(), page_size=size, before_us=before[0], before_id=before[1]
-        )
+    async def _walk(self, filters: dict[str, Any], size: int) -> None:
+        before = keyset.given(self, keyset.is_moment, keyset.is_id)
+        if before is not None:
+            filters["before"] = tuple(before)
+        rows = await query.walk_history.where(**filters)(self.db, kind=self.kind, most=size + 1)
         last = rows[size - 1] if len(rows) > size else None
         documents = [row["document"] for row in rows[:size]]
         self.reply(keyset.envelope(self, documents, last and [last["at_us"], last["id"]]))
 
     def _filters(self) -> dict[str, Any]:
+        """The filters that are asked for, by their names in sql/sales/history.sql."""
         named = self._text("invoice") or self._text("invoice_id")
         invoice = int(named) if named is not None and _is_number(named) else None
         numbers = [name for name in (None if invoice is not None else named, self._text("invoice_no")) if name]
-        return {
-            "kind": self.kind,
-            "worker_id": self._whose(),
+        given = {
+            "worker": self._whose(),
             "status": self._one_of("status", self.statuses),
             "delivery_type": self._one_of("delivery_type", DELIVERY_TYPES) if self.kind == "delivery" else None,
-            "start_date": self._day("start_date"),
-            "end_date": self._day("end_date"),
-            "invoice_id": invoice,
+            "since": self._day("start_date"),
+            "until": self._day("end_date"),
+            "invoice": invoice,
             "invoice_nos": numbers or None,
             "search": self._text("search"),
         }
+        return {name: value for name, value in given.items() if value is not None}
 
     def _whose(self) -> int | None:
         """Whose sessions the caller may see; None: everybody's."""
@@ -70,7 +90,7 @@ class History(SalesHandler):
         return None if sees_all else caller.account_id
 
     def _text(self, name: str) -> str | None:
-        return self.get_query_argument(name, "").replace("\0", "")[:LONGEST] or None
+        return self.get_query_argument(name, "")[:LONGEST] or None
 
     def _one_of(self, name: str, known: tuple[str, ...]) -> str | None:
         text = (self._text(name) or "").upper()
@@ -101,15 +121,15 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
-async def fold_changes(app: Any) -> None:
-    """Keep the tally that histories are counted by."""
-    folded = await query.fold_session_changes(app.db)
+async def fold_deltas(app: Application) -> None:
+    """Bring the counts of the histories up to date."""
+    folded = await query.fold_deltas(app.db)
     if folded > 1000:
         # The rows folded are dead, and autovacuum comes once a minute at best; every page reads past them until then.
-        await query.vacuum_session_changes(app.db)
+        await query.vacuum_deltas(app.db)
 
 
-duties = [Duty(1.0, fold_changes)]
+duties = [Duty(1.0, fold_deltas)]
 routes = [
     ("/api/sales/picking/history/", PickingHistory),
     ("/api/sales/packing/history/", PackingHistory),

@@ -1,12 +1,7 @@
 """Packing: start, complete, cancel; what a packer is at. Seed 001; contracts/sales.md, 5."""
 
-from core.data import sql
 from core.http.handler import body
-from handlers.sales.workflow import WORKER_GONE, ActiveTask, Cancellation, Step, refuse_busy, refuse_gone
-
-EXISTS = "Packing session already exists for this invoice."
-
-query = sql.load("sales/packing")
+from handlers.sales.workflow import ActiveTask, Cancellation, Step, exists, query
 
 unfinished = {
     "no session": ("invoice_no", "No packing session found for this invoice."),
@@ -21,43 +16,38 @@ unfinished = {
 
 
 class PackingStart(Step):
+    kind = "packing"
     sentences = {
         "state": ("invoice_no", "Invoice must be in PICKED status. Current status: {status}"),
-        "session": ("invoice_no", EXISTS),
+        "session": ("invoice_no", exists("packing")),
     }
 
     @body("sales/session_step")
     async def post(self) -> None:
         """201; 400; 403 WORKFLOW_REQUIRE_SELF; 409 the worker is packing another invoice."""
-        started = await self.step(query.start_packing)
+        started = await self.step(query.start_session, kind=self.kind)
         self.reply_told(f"Packing started by {started['name']}", started["document"], 201)
 
 
 class PackingComplete(Step):
+    kind = "packing"
     sentences = unfinished
 
     @body("sales/session_step")
     async def post(self) -> None:
         """200; 400; 403 WORKFLOW_REQUIRE_SELF."""
-        completed = await self.step(query.complete_packing)
+        completed = await self.step(query.complete_session, kind=self.kind)
         self.reply_told(f"Packing completed for {completed['invoice_no']}", completed["document"])
 
 
 class PackingCancel(Cancellation):
-    name, statement, sentences = "Packing", query.cancel_packing, unfinished
+    kind, sentences = "packing", unfinished
 
 
 class PackingActive(ActiveTask):
-    name, statement = "packing", query.get_active_packing
+    kind = "packing"
 
 
-refusals = {
-    "packing_session_invoice_key": (400, "session-exists", "Validation failed", {"invoice_no": [EXISTS]}),
-    "packing_session_packer_active_key": refuse_busy("packing", query.get_blocking_packing),
-    "packing_session_packer_id_fkey": WORKER_GONE,
-    "packing_session_started_by_fkey": refuse_gone,
-    "packing_session_completed_by_fkey": refuse_gone,
-}
 routes = [
     ("/api/sales/packing/start/", PackingStart),
     ("/api/sales/packing/complete/", PackingComplete),

@@ -1,12 +1,7 @@
 """Picking: start, complete, cancel; what a picker is at. Seed 001; contracts/sales.md, 5."""
 
-from core.data import sql
 from core.http.handler import body
-from handlers.sales.workflow import WORKER_GONE, ActiveTask, Cancellation, Step, refuse_busy, refuse_gone
-
-EXISTS = "Picking session already exists for this invoice."
-
-query = sql.load("sales/picking")
+from handlers.sales.workflow import ActiveTask, Cancellation, Step, exists, query
 
 unfinished = {
     "no session": ("invoice_no", "No picking session found for this invoice."),
@@ -23,43 +18,38 @@ unfinished = {
 
 
 class PickingStart(Step):
+    kind = "picking"
     sentences = {
         "state": ("invoice_no", "Invoice cannot be picked in '{status}' state."),
-        "session": ("invoice_no", EXISTS),
+        "session": ("invoice_no", exists("picking")),
     }
 
     @body("sales/session_step")
     async def post(self) -> None:
         """201; 400; 403 WORKFLOW_REQUIRE_SELF; 409 the worker is picking another invoice."""
-        started = await self.step(query.start_picking)
+        started = await self.step(query.start_session, kind=self.kind)
         self.reply_told(f"Picking started by {self.caller.name or self.caller.email}", started["document"], 201)
 
 
 class PickingComplete(Step):
+    kind = "picking"
     sentences = unfinished
 
     @body("sales/session_step")
     async def post(self) -> None:
         """200; 400; 403 WORKFLOW_REQUIRE_SELF."""
-        completed = await self.step(query.complete_picking)
+        completed = await self.step(query.complete_session, kind=self.kind)
         self.reply_told(f"Picking completed for {completed['invoice_no']}", completed["document"])
 
 
 class PickingCancel(Cancellation):
-    name, statement, sentences = "Picking", query.cancel_picking, unfinished
+    kind, sentences = "picking", unfinished
 
 
 class PickingActive(ActiveTask):
-    name, statement = "picking", query.get_active_picking
+    kind = "picking"
 
 
-refusals = {
-    "picking_session_invoice_key": (400, "session-exists", "Validation failed", {"invoice_no": [EXISTS]}),
-    "picking_session_picker_active_key": refuse_busy("picking", query.get_blocking_picking),
-    "picking_session_picker_id_fkey": WORKER_GONE,
-    "picking_session_started_by_fkey": refuse_gone,
-    "picking_session_completed_by_fkey": refuse_gone,
-}
 routes = [
     ("/api/sales/picking/start/", PickingStart),
     ("/api/sales/picking/complete/", PickingComplete),

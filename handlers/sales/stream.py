@@ -4,15 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from core.data import sql
 from core.duties import Duty
 from core.live.events import Wanted
+from handlers.api.caller import list_ended
 from handlers.sales import SalesHandler, public_read
 
 MOST_FILTERS = 20  # of one kind in one request; there are seven statuses
 ENDED_SECONDS = 3  # until a stream notices that its session has ended
-
-query = sql.load("accounts/session")
 
 
 class InvoiceStream(SalesHandler):
@@ -32,7 +30,7 @@ class InvoiceStream(SalesHandler):
         needed = self.caller is not None and not self.config.sales_public_read
         lease = self.caller.session_id if needed else None
         wanted = self._wanted("status", str) + self._wanted("worker", str.lower)
-        await self.application.streams.serve(self, "sales.invoice", lease, wanted=wanted, ended_by="sales.cleared")
+        await self.application.streams.serve(self, "sales.invoice", lease, wanted=wanted, ended_by="sales.reload")
 
     def _wanted(self, name: str, written: Callable[[str], str]) -> Wanted:
         """The filter of that name, in the words of sales.announce_invoice (migration 0013); none when it isn't asked for."""
@@ -44,8 +42,7 @@ async def end_with_sessions(app: Any) -> None:
     """Close the streams whose session was revoked or has expired, or whose account was closed."""
     sessions = app.streams.leases()
     if sessions:
-        ended = await query.list_ended(app.db, session_ids=list(sessions))
-        app.streams.end({row["session_id"] for row in ended})
+        app.streams.end(await list_ended(app, sessions))
 
 
 def end_with_session(app: Any, payload: bytes | None) -> None:
@@ -62,5 +59,5 @@ def begin_anew(app: Any, payload: bytes | None) -> None:
 
 
 duties = [Duty(ENDED_SECONDS, end_with_sessions)]
-listeners = {"accounts.changed": end_with_session, "sales.cleared": begin_anew}
+listeners = {"accounts.changed": end_with_session, "sales.reload": begin_anew}
 routes = [("/api/sales/sse/invoices/", InvoiceStream)]

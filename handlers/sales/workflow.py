@@ -5,18 +5,20 @@ unless WORKFLOW_REQUIRE_SELF says so.
 """
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
+from core.data import sql
 from core.data.sql import Query
 from core.http import schema
 from core.http.schema import BLANKS
 from core.problem import Problem, invalid
 from handlers.api.caller import Caller
-from handlers.api.envelope import told
+from handlers.api.envelope import envelope
 from handlers.api.handler import bad_token
 from handlers.api.roles import administers, may_enter
 from handlers.sales import SalesHandler
+
+query = sql.load("sales/session")
 
 NO_USER = "User not found. Please scan a valid email."
 WORKER_GONE = (400, "no-user", "Validation failed", {"user_email": [NO_USER]})  # deleted at this very moment
@@ -30,11 +32,14 @@ ALL_STEPS: Sentences = {
 
 
 class Workflow(SalesHandler):
+    """kind: a row of the view sales.session_kind."""
+
     access = may_enter("sales")
     caller: Caller
+    kind: ClassVar[str]
 
     def reply_told(self, message: str, data: str, status: int = 200) -> None:
-        self.reply(told(message, data, status), status=status)
+        self.reply(envelope(message, data, status), status=status)
 
 
 class Step(Workflow):
@@ -52,9 +57,7 @@ class Step(Workflow):
     async def step(self, statement: Query, **more: Any) -> Any:
         """What the statement answers. Raises Problem 400 or 403 for its refusal; then nothing was changed."""
         may = "all" if administers(self.caller) else "own" if self.config.workflow_require_self else "any"
-        found = await statement(
-            self.db, body=self.body_text, caller_id=self.caller.account_id, caller_may=may, **more
-        )  # fmt: skip
+        found = await statement(self.db, body=self.body_text, caller_id=self.caller.account_id, caller_may=may, **more)
         if found["refusal"] == "not own":
             raise Problem(403, "not-own", "You may do this only as yourself: the email scanned is not your own.")
         if found["refusal"] is not None:
@@ -66,22 +69,16 @@ class Step(Workflow):
 class Cancellation(Step):
     """Release an unfinished session: it stays in the history as CANCELLED, and its invoice goes back to where it was."""
 
-    name: ClassVar[str]
-    statement: ClassVar[Query]
-
     async def post(self) -> None:
         """200; 400; 403 WORKFLOW_REQUIRE_SELF. For the session's worker, or an administrator, who need not scan anybody."""
         own = "" if administers(self.caller) else "_own"
         await self.read_body(schema.load(f"sales/session_cancel{own}"))
-        found = await self.step(self.statement)
-        self.reply_told(f"{self.name} cancelled for {found['invoice_no']}", found["document"])
+        found = await self.step(query.cancel_session, kind=self.kind)
+        self.reply_told(f"{self.kind.capitalize()} cancelled for {found['invoice_no']}", found["document"])
 
 
 class ActiveTask(Workflow):
     """What a worker has begun and not finished."""
-
-    name: ClassVar[str]
-    statement: ClassVar[Query]
 
     async def get(self) -> None:
         """200, data null when there is none; of the caller, or of `user` (e-mail or uuid) or `user_email`: 400, 403 another's."""
@@ -89,31 +86,49 @@ class ActiveTask(Workflow):
         by_id = schema.is_uuid(asked)
         if asked and not by_id and (not schema.is_email(asked) or "\0" in asked):
             raise Problem(400, "no-user", "user must be an email address or a UUID.")
-        found = await self.statement(
-            self.db, caller_id=self.caller.account_id,
-            email=None if by_id else asked or None, public_id=asked if by_id else None,
-        )  # fmt: skip
+        found = await query.get_active_session(
+            self.db,
+            kind=self.kind,
+            caller_id=self.caller.account_id,
+            email=None if by_id else asked or None,
+            public_id=asked if by_id else None,
+        )
         if found is None:
             raise bad_token("invalid")
         if found["account_id"] != self.caller.account_id and not administers(self.caller):
             raise Problem(403, "not-own", "Permission denied to view other user's task.")
         if found["task"] is None:
-            self.reply_told(f"No active {self.name} task", "null")
+            self.reply_told(f"No active {self.kind} task", "null")
         else:
-            self.reply_told(f"Active {self.name} task found for {found['email']}", found["task"])
+            self.reply_told(f"Active {self.kind} task found for {found['email']}", found["task"])
 
 
-def refuse_busy(name: str, statement: Query) -> Callable[[Any], Awaitable[Problem]]:
-    """409 for a worker who has begun another session, which the answer names."""
+async def refuse_busy(handler: Any) -> Problem:
+    """409 for a worker who has begun another session of the kind, which the answer names."""
+    found = await query.get_blocking_session(handler.db, kind=handler.kind, user_email=handler.body["user_email"])
+    data = json.loads(found or "null")
+    which = f" for {data['invoice_no']}" if data else ""
+    return Problem(409, "busy", f"You already have an active {handler.kind} session{which}", extra={"data": data})
 
-    async def refuse(handler: Any) -> Problem:
-        data = json.loads(await statement(handler.db, user_email=handler.body["user_email"]) or "null")
-        which = f" for {data['invoice_no']}" if data else ""
-        return Problem(409, "busy", f"You already have an active {name} session{which}", extra={"data": data})
 
-    return refuse
+async def refuse_second(handler: Any) -> Problem:
+    """The invoice has a session of the kind already: it was started at this very moment."""
+    return invalid({"invoice_no": [exists(handler.kind)]})
+
+
+def exists(kind: str) -> str:
+    return f"{kind.capitalize()} session already exists for this invoice."
 
 
 async def refuse_gone(handler: Any) -> Problem:
     """The caller's account was deleted while this request was under way."""
     return bad_token("invalid")
+
+
+refusals = {
+    "session_invoice_key": refuse_second,
+    "session_worker_active_key": refuse_busy,
+    "session_worker_id_fkey": WORKER_GONE,
+    "session_started_by_fkey": refuse_gone,
+    "session_ended_by_fkey": refuse_gone,
+}

@@ -3,7 +3,7 @@
 -- name: list_departments(page, page_size) -> row
 -- page null: the last one. results null: there is no such page.
 WITH page AS (
-    SELECT count, coalesce($1::bigint, greatest(1, ceil(count / $2::numeric)::bigint)) AS number
+    SELECT count, core.page_number($1::bigint, count, $2::bigint) AS number
       FROM (SELECT count(*) AS count FROM accounts.department) counted
 )
 SELECT page.count, page.number AS page, found.documents::text AS results

@@ -3,7 +3,7 @@
 -- name: list_job_titles(department_id, page, page_size) -> row
 -- department_id null: of all and of none. page null: the last one. results null: there is no such page.
 WITH page AS (
-    SELECT count, coalesce($2::bigint, greatest(1, ceil(count / $3::numeric)::bigint)) AS number
+    SELECT count, core.page_number($2::bigint, count, $3::bigint) AS number
       FROM (SELECT count(*) AS count FROM accounts.job_title WHERE $1::uuid IS NULL OR department_id = $1) counted
 )
 SELECT page.count, page.number AS page, found.documents::text AS results

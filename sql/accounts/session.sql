@@ -40,13 +40,6 @@ SELECT account.id AS account_id, session.id AS session_id, session.refreshes, ex
                  FROM accounts.job_title t WHERE t.id = account.job_title_id) AS job_title,
               account.is_staff, account.is_superuser, '[]'::json AS groups) shown;
 
--- name: get_caller(session_id) -> row
--- Of an inactive account also with its sessions revoked, so that its caller is told why. expires_at: never later than it does.
-SELECT a.id AS account_id, a.public_id::text AS public_id, s.id AS session_id, a.email, a.name, a.role, a.is_active, a.is_staff,
-       a.is_superuser, s.revoked_at IS NOT NULL AS is_revoked, floor(extract(epoch FROM s.expires_at))::bigint AS expires_at
-  FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
- WHERE s.id = $1 AND s.expires_at > now();
-
 -- name: get_refreshable(session_id) -> row
 SELECT a.id AS account_id, a.email, coalesce(nullif(a.username, ''), a.email) AS username, a.role, a.company_name, a.is_active,
        s.id AS session_id, s.refreshes, extract(epoch FROM s.expires_at)::bigint AS expires_at
@@ -91,14 +84,6 @@ SELECT open.id AS session_id, ended.id IS NOT NULL AS is_ended,
             operations.note(jsonb_build_object('account_id', open.account_id, 'email', open.email, 'address', $4::text, 'request_id', $5::text),
                             $3::text, 'session', open.id::text, NULL, NULL) END AS noted
   FROM open LEFT JOIN ended ON ended.id = open.id;
-
--- name: list_ended(session_ids) -> rows
--- Those of the given sessions that no longer let anyone in.
-SELECT given.id AS session_id
-  FROM unnest($1::bigint[]) AS given (id)
- WHERE NOT EXISTS (
-       SELECT FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
-        WHERE s.id = given.id AND s.revoked_at IS NULL AND s.expires_at > now() AND a.is_active);
 
 -- name: list_sessions(account_id) -> value
 -- Those that let someone in, newest first (seed 003, section 7).

@@ -4,7 +4,7 @@
 -- name: list_users(page, page_size) -> row
 -- page null: the last one. results null: there is no such page.
 WITH page AS (
-    SELECT t.n AS count, coalesce($1::bigint, greatest(1, ceil(t.n / $2::numeric)::bigint)) AS number FROM accounts.account_tally t
+    SELECT t.n AS count, core.page_number($1::bigint, t.n, $2::bigint) AS number FROM accounts.account_tally t
 )
 SELECT page.count, page.number AS page, found.documents::text AS results, found.books::text AS books
   FROM page LEFT JOIN LATERAL (
@@ -16,19 +16,17 @@ SELECT page.count, page.number AS page, found.documents::text AS results, found.
        ) found ON page.number = 1 OR (page.number - 1) * $2 < page.count;
 
 -- name: search_users(search, page, page_size) -> row
--- The accounts in whose e-mail, name or username every word is found. The index finds those with all of the words' three-letter
--- pieces, and of these the words themselves are looked for.
+-- The accounts in whose e-mail, name or username every word is found. The longest word is looked for by the index.
 WITH wanted AS MATERIALIZED (
-    SELECT string_to_array(lower($1), ' ') AS words,
-           ARRAY(SELECT DISTINCT unnest(operations.trigrams(word)) FROM unnest(string_to_array($1, ' ')) AS word) AS pieces
+    SELECT max(core.containing(word)) FILTER (WHERE length(word) = longest) AS longest, array_agg(core.containing(word)) AS patterns
+      FROM (SELECT word, max(length(word)) OVER () AS longest FROM unnest(string_to_array($1::text, ' ')) AS word) words
 ), matching AS MATERIALIZED (
     SELECT a.id
       FROM accounts.account a
-     WHERE operations.trigrams(accounts.searched(a.email, a.name, a.username)) @> (SELECT pieces FROM wanted)
-       AND NOT EXISTS (SELECT FROM wanted, unnest(wanted.words) AS word
-                        WHERE position(word IN accounts.searched(a.email, a.name, a.username)) = 0)
+     WHERE accounts.searched(a.email, a.name, a.username) LIKE (SELECT longest FROM wanted)
+       AND accounts.searched(a.email, a.name, a.username) LIKE ALL ((SELECT patterns FROM wanted)::text[])
 ), page AS (
-    SELECT count(*) AS count, coalesce($2::bigint, greatest(1, ceil(count(*) / $3::numeric)::bigint)) AS number FROM matching
+    SELECT total.count, core.page_number($2::bigint, total.count, $3::bigint) AS number FROM (SELECT count(*) AS count FROM matching) total
 )
 SELECT page.count, page.number AS page, found.documents::text AS results, found.books::text AS books
   FROM page LEFT JOIN LATERAL (
@@ -50,21 +48,21 @@ SELECT accounts.document(account)::text AS document, accounts.books_document(acc
  ORDER BY account.id DESC /* or as asked */;
 
 -- name: walk_found(after, search, page_size) -> rows
--- As walk_users, of those that search_users finds. Up to a thousand are found by the index and sorted; of more, a walk in the order
--- soon meets enough, as it does when no word has three letters.
+-- As walk_users, of the accounts that search_users finds. Up to a thousand are found by the index and sorted; of more, a walk in
+-- the order soon meets enough, as it does when no word has three letters.
 WITH wanted AS MATERIALIZED (
-    SELECT string_to_array(lower($2), ' ') AS words,
-           ARRAY(SELECT DISTINCT unnest(operations.trigrams(word)) FROM unnest(string_to_array($2, ' ')) AS word) AS pieces
+    SELECT max(core.containing(word)) FILTER (WHERE length(word) = longest) AS longest, max(longest) < 3 AS is_short,
+           array_agg(core.containing(word)) AS patterns
+      FROM (SELECT word, max(length(word)) OVER () AS longest FROM unnest(string_to_array($2::text, ' ')) AS word) words
 ), found AS MATERIALIZED (
     SELECT ARRAY(SELECT a.id
                    FROM accounts.account a
-                  WHERE operations.trigrams(accounts.searched(a.email, a.name, a.username)) @> (SELECT pieces FROM wanted)
-                    AND (SELECT pieces FROM wanted) <> '{}'
-                    AND NOT EXISTS (SELECT FROM wanted, unnest(wanted.words) AS word
-                                     WHERE position(word IN accounts.searched(a.email, a.name, a.username)) = 0)
+                  WHERE accounts.searched(a.email, a.name, a.username) LIKE (SELECT longest FROM wanted)
+                    AND accounts.searched(a.email, a.name, a.username) LIKE ALL ((SELECT patterns FROM wanted)::text[])
+                    AND NOT (SELECT is_short FROM wanted)
                   LIMIT 1001) AS ids
 ), extent AS MATERIALIZED (
-    SELECT (SELECT pieces FROM wanted) = '{}' OR cardinality(ids) > 1000 AS is_wide FROM found
+    SELECT (SELECT is_short FROM wanted) OR cardinality(ids) > 1000 AS is_wide FROM found
 )
 SELECT accounts.document(account)::text AS document, accounts.books_document(account)::text AS books,
        (/* key */ jsonb_build_array(account.id) /* or as asked */)::text AS key
@@ -76,8 +74,7 @@ SELECT accounts.document(account)::text AS document, accounts.books_document(acc
         UNION ALL
         (SELECT account.* FROM accounts.account
           WHERE (SELECT is_wide FROM extent)
-            AND NOT EXISTS (SELECT FROM wanted, unnest(wanted.words) AS word
-                             WHERE position(word IN accounts.searched(account.email, account.name, account.username)) = 0)
+            AND accounts.searched(account.email, account.name, account.username) LIKE ALL ((SELECT patterns FROM wanted)::text[])
             AND /* after */ $1::jsonb IS NULL /* or as asked */
           ORDER BY account.id DESC /* or as asked */
           LIMIT $3::bigint + 1)) account

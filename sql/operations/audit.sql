@@ -1,10 +1,35 @@
--- The audit, for reading.
+-- The audit, for reading, newest first. docs/api/operations.md#audit
+-- The query is planned for the filters it is given (core/data/sql.py). a: the entry. Days are UTC.
 
--- name: list_entries(most, before_us, before_id, start_date, end_date, account_id, email, action, object_type, object_id) -> rows
--- Newest first, older than the entry of before_us (microseconds since 1970) and before_id; each may be null. See operations.list_audit.
-SELECT a.id, (extract(epoch FROM a.at) * 1000000)::bigint AS at_us,
+-- filter: before(microseconds, id)
+(a.at, a.id) < (core.moment($1::bigint), $2::bigint)
+
+-- filter: since(first_day)
+a.at >= (($1::text)::date)::timestamp AT TIME ZONE 'UTC'
+
+-- filter: until(last_day)
+a.at < (($1::text)::date + 1)::timestamp AT TIME ZONE 'UTC'
+
+-- filter: account_id(id)
+a.account_id = $1::bigint
+
+-- filter: email(email)
+lower(a.email) = lower($1::text)
+
+-- filter: action(action)
+a.action = $1::text
+
+-- filter: object_type(object_type)
+a.object_type = $1::text
+
+-- filter: object_id(object_id)
+a.object_id = $1::text
+
+-- name: list_entries(most) -> rows
+SELECT a.id, core.microseconds(a.at) AS at_us,
        json_build_object('id', a.id, 'at', core.iso(a.at), 'account_id', a.account_id, 'email', a.email,
                          'address', a.address, 'request_id', a.request_id, 'action', a.action, 'object_type', a.object_type,
                          'object_id', a.object_id, 'before', a.before, 'after', a.after)::text AS document
-  FROM operations.list_audit($1, 'epoch'::timestamptz + $2::bigint * interval '1 microsecond', $3, ($4::text)::date, ($5::text)::date, $6, $7, $8, $9, $10) a
- ORDER BY a.at DESC, a.id DESC;
+  FROM operations.audit a
+ WHERE true /* filters */
+ ORDER BY a.at DESC, a.id DESC LIMIT $1::bigint;

@@ -1,25 +1,115 @@
--- Histories of picking, packing and delivery. How they are found and written: sales.list_history, sales.write_history.
+-- Histories of picking, packing and delivery, newest first. docs/api/sales.md#history
+-- Each query is planned for the filters it is given (core/data/sql.py). s: the session. Days are UTC.
 
--- name: list_page(kind, worker_id, status, delivery_type, start_date, end_date, invoice_id, invoice_nos, search, page, page_size) -> row
--- count, the page served (1-based; null asks for the last one) and its sessions, newest first; results is null for a page that
--- isn't there. Each filter may be null.
-SELECT h.count, h.page,
-       CASE WHEN h.ids IS NOT NULL THEN coalesce((
-            SELECT json_agg(w.document ORDER BY w.created_at DESC, w.id DESC) FROM sales.write_history($1, h.ids) w), '[]')::text
-       END AS results
-  FROM sales.list_history($1, $2, $3, $4, ($5::text)::date, ($6::text)::date, $7, $8, $9, $10, $11, false, NULL, NULL) h;
+-- filter: worker(id)
+s.worker_id = $1::bigint
 
--- name: list_after(kind, worker_id, status, delivery_type, start_date, end_date, invoice_id, invoice_nos, search, page_size, before_us, before_id) -> rows
--- The page_size + 1 sessions that follow the one of before_us (microseconds since 1970) and before_id; both null: the first ones.
-SELECT w.id, (extract(epoch FROM w.created_at) * 1000000)::bigint AS at_us, w.document::text AS document
-  FROM sales.list_history($1, $2, $3, $4, ($5::text)::date, ($6::text)::date, $7, $8, $9, 1, $10, true,
-                          'epoch'::timestamptz + $11::bigint * interval '1 microsecond', $12) h
- CROSS JOIN LATERAL sales.write_history($1, h.ids) w
- ORDER BY w.created_at DESC, w.id DESC;
+-- filter: status(status)
+s.status = $1::text
 
--- name: fold_session_changes() -> value
--- Returns how many changes went into the tally.
-SELECT sales.fold_session_changes();
+-- filter: delivery_type(delivery_type)
+s.delivery_type = $1::text
 
--- name: vacuum_session_changes() -> none
-VACUUM (SKIP_LOCKED, INDEX_CLEANUP OFF, TRUNCATE OFF) sales.session_change;
+-- filter: since(first_day)
+s.created_at >= (($1::text)::date)::timestamp AT TIME ZONE 'UTC'
+
+-- filter: until(last_day)
+s.created_at < (($1::text)::date + 1)::timestamp AT TIME ZONE 'UTC'
+
+-- filter: invoice(id)
+s.invoice_id = $1::bigint
+
+-- The number, ignoring case; several numbers must all be the one.
+-- filter: invoice_nos(numbers)
+s.invoice_id = ANY (ARRAY(SELECT i.id FROM sales.invoice i
+                           WHERE lower(i.invoice_no) = lower(($1::text[])[1])
+                             AND lower(i.invoice_no) = ALL (SELECT lower(n) FROM unnest($1::text[]) AS n)))
+
+-- In the invoice's number, the customer's name or e-mail, the worker's e-mail, the courier's name or the tracking number.
+-- filter: search(part)
+s.id IN (SELECT f.id
+           FROM sales.session f
+          WHERE f.invoice_id IN (
+                SELECT i.id FROM sales.invoice i WHERE sales.number_has(i.invoice_no, $1::text)
+                 UNION ALL
+                SELECT i.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id
+                 WHERE sales.searched(c.name, c.email) LIKE core.containing($1))
+          UNION ALL
+         SELECT f.id FROM sales.session f
+          WHERE f.worker_id IN (SELECT a.id FROM accounts.account a
+                                 WHERE accounts.searched(a.email, a.name, a.username) LIKE core.containing($1)
+                                   AND strpos(lower(a.email), lower($1)) > 0)
+          UNION ALL
+         SELECT f.id FROM sales.session f
+          WHERE f.kind = 'delivery' AND sales.searched(f.courier_name, f.tracking_no) LIKE core.containing($1))
+
+-- After the session of a cursor.
+-- filter: before(microseconds, id)
+(s.created_at, s.id) < (core.moment($1::bigint), $2::bigint)
+
+-- name: list_counted(kind, worker_id, status, delivery_type, first_day, last_day, page, page_size) -> row
+-- count, the page served (1-based; null asks for the last one) and its sessions; results is null for a page that isn't there. Each
+-- filter may be null. Counted by day, without looking at the sessions; that also tells the day on which the page begins.
+WITH days AS (
+    SELECT c.day, sum(c.n)::bigint AS n
+      FROM sales.session_counted c
+     WHERE c.kind = $1::text AND c.worker_id = coalesce($2::bigint, 0)
+       AND ($3::text IS NULL OR c.status = $3) AND ($4::text IS NULL OR c.delivery_type = $4)
+       AND ($5::text IS NULL OR c.day >= ($5)::date) AND ($6::text IS NULL OR c.day <= ($6)::date)
+     GROUP BY c.day
+), summed AS (
+    SELECT d.day, d.n, sum(d.n) OVER (ORDER BY d.day DESC)::bigint - d.n AS before FROM days d
+), place AS MATERIALIZED (
+    SELECT total.count, core.page_number($7::bigint, total.count, $8::bigint) AS page
+      FROM (SELECT coalesce(sum(d.n), 0)::bigint AS count FROM days d) total
+), start AS MATERIALIZED (
+    SELECT p.count, p.page, (p.page - 1) * $8 - coalesce(s.before, 0) AS skip,
+           coalesce((s.day + 1)::timestamp AT TIME ZONE 'UTC', 'infinity') AS until
+      FROM place p LEFT JOIN summed s ON (p.page - 1) * $8 >= s.before AND (p.page - 1) * $8 < s.before + s.n
+)
+SELECT start.count, start.page,
+       CASE WHEN start.page = 1 OR (start.page - 1) * $8 < start.count THEN coalesce((
+            SELECT json_agg(sales.history_document(found.session, d.document, a) ORDER BY found.created_at DESC, found.id DESC)
+              FROM (SELECT s AS session, s.id, s.invoice_id, s.worker_id, s.created_at
+                      FROM sales.session s
+                     WHERE s.kind = $1 AND s.is_shown AND s.created_at < start.until /* filters */
+                     ORDER BY s.created_at DESC, s.id DESC
+                    OFFSET start.skip LIMIT $8) found
+             CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = found.invoice_id OFFSET 0) d
+              LEFT JOIN accounts.account a ON a.id = found.worker_id), '[]')::text END AS results
+  FROM start;
+
+-- name: list_found(kind, page, page_size) -> row
+-- The same for filters whose counts are not kept: all that they find is counted and sorted.
+WITH matching AS MATERIALIZED (
+    SELECT s.id, s.created_at FROM sales.session s WHERE s.kind = $1::text AND s.is_shown /* filters */
+), place AS MATERIALIZED (
+    SELECT total.count, core.page_number($2::bigint, total.count, $3::bigint) AS page
+      FROM (SELECT count(*) AS count FROM matching) total
+)
+SELECT place.count, place.page,
+       CASE WHEN place.page = 1 OR (place.page - 1) * $3 < place.count THEN coalesce((
+            SELECT json_agg(sales.history_document(s, d.document, a) ORDER BY s.created_at DESC, s.id DESC)
+              FROM (SELECT m.id FROM matching m ORDER BY m.created_at DESC, m.id DESC OFFSET (place.page - 1) * $3 LIMIT $3) found
+              JOIN sales.session s ON s.id = found.id
+             CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = s.invoice_id OFFSET 0) d
+              LEFT JOIN accounts.account a ON a.id = s.worker_id), '[]')::text END AS results
+  FROM place;
+
+-- name: walk_history(kind, most) -> rows
+-- The first `most`, for a cursor; nothing is counted.
+SELECT found.id, core.microseconds(found.created_at) AS at_us, sales.history_document(found.session, d.document, a)::text AS document
+  FROM (SELECT s AS session, s.id, s.invoice_id, s.worker_id, s.created_at
+          FROM sales.session s
+         WHERE s.kind = $1::text AND s.is_shown /* filters */
+         ORDER BY s.created_at DESC, s.id DESC LIMIT $2::bigint) found
+ CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = found.invoice_id OFFSET 0) d
+  LEFT JOIN accounts.account a ON a.id = found.worker_id
+ ORDER BY found.created_at DESC, found.id DESC;
+
+-- name: fold_deltas() -> value
+-- Returns how many changes went into the counts.
+SELECT sales.fold_session_deltas();
+
+-- name: vacuum_deltas() -> none
+VACUUM (SKIP_LOCKED, INDEX_CLEANUP OFF, TRUNCATE OFF) sales.session_delta;

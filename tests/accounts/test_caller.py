@@ -11,8 +11,8 @@ import tornado.testing
 from core.live.events import EventLog
 from core.run.process import Process
 from core.run.process import http_server as make_http_server
-from handlers import areas
 from handlers.api.caller import MOST_REMEMBERED, Callers, query
+from handlers.api.handler import areas
 from tests.support.http import PASSWORD, Api, open_session
 
 pytestmark = pytest.mark.gen_test
@@ -160,18 +160,17 @@ class TestTwoProcesses:
 async def test_a_change_heard_while_a_caller_is_being_read_is_not_lost(app, api, sign_in, monkeypatch):
     token = (await sign_in("PICKER"))["access"]
     session_id = app.tokens.read("access", token)["sid"]
-    remembered = Callers()
+    remembered = Callers(app)
     row = app.db.row
 
     async def late(sql, *args):
         found = await row(sql, *args)
-        remembered.hear(
-            b'{"session_id":%d}' % session_id
-        )  # the row was read before the change, and arrives after its event
+        # The row was read before the change, and arrives after its event.
+        remembered.apply(b'{"session_id":%d}' % session_id)
         return found
 
     monkeypatch.setattr(app.db, "row", late)
-    assert await remembered.find(app, session_id) is not None
+    assert await remembered.find(session_id) is not None
     assert not remembered._by_session
 
 

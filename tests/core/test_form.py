@@ -10,8 +10,9 @@ from core.files import images
 from core.http.handler import Handler
 from core.http.router import Router
 from core.http.schema import Schema
+from handlers.api.dialects import PosDialect
 from handlers.api.handler import NotFound
-from tests.core.test_images import picture
+from tests.core.test_images import NOT_AN_IMAGE, picture
 from tests.support.http import BOUNDARY
 
 pytestmark = pytest.mark.gen_test
@@ -41,6 +42,7 @@ SCHEMA = Schema(
 
 class Form(Handler):
     access = public
+    dialect = PosDialect()
     forms = True
 
     async def post(self) -> None:
@@ -53,6 +55,7 @@ class Form(Handler):
 
 class JsonOnly(Handler):
     access = public
+    dialect = PosDialect()
 
     async def post(self) -> None:
         await self.read_body(SCHEMA)
@@ -249,7 +252,7 @@ async def test_no_file_chosen_is_no_image(api):
     ("data", "told"),
     [
         (b"", "The submitted file is empty."),
-        (b"x", images.NOT_AN_IMAGE),
+        (b"x", NOT_AN_IMAGE),
         (b"x" * (images.BYTES + 1), "Ensure this file has no more than 5 MB."),
     ],
 )

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.http import json_text, schema
-from core.problem import Problem
+from core.problem import Problem, invalid
+from handlers.api.dialects import ApiDialect
+from handlers.api.messages import SENTENCES
 
 NAMES = sorted(str(path.relative_to(schema.ROOT).with_suffix("")) for path in schema.ROOT.rglob("*.json"))
 EXAMPLES = max(40, 3000 // len(NAMES))  # a schema; in all a few seconds, however many schemas there will be
@@ -188,7 +190,7 @@ def test_both_validators_give_the_same_verdict_and_a_refusal_is_always_explained
         seen.add(verdict)
         assert verdict is found.of_record.is_valid(value), body
         if not verdict:
-            errors = found.errors(value)
+            errors = errors_of(found, value)
             assert errors and all(leaf and isinstance(leaf, str) for leaf in leaves(errors)), errors
 
     check()
@@ -204,9 +206,14 @@ def test_each_field_refuses_what_it_cannot_be_with_either_validator(name):
             body, _ = json_text.read(json.dumps({field: value}, ensure_ascii=False).encode())
             verdict = found.accepts(body)
             assert verdict is found.of_record.is_valid(body), body
-            if field in ({} if verdict else found.errors(body)):
+            if field in ({} if verdict else errors_of(found, body)):
                 refused.add(field)
     assert refused == set(found.document["properties"]), "a field that takes everything"
+
+
+def errors_of(found, value):
+    """What a client is told of a refused body."""
+    return ApiDialect().worded(invalid(found.errors(value))).fields
 
 
 def leaves(tree):
@@ -272,7 +279,7 @@ def test_every_keyword_of_every_schema_has_a_sentence():
                 continue
             instance = unlike[next(t for t in types(node) if t != "null")] if keyword == "type" else "x"
             error = jsonschema.ValidationError("", validator=keyword, validator_value=limit, instance=instance)
-            assert schema.message(error).endswith("."), f"{where} {keyword}"
+            assert SENTENCES[schema.message(error).code].endswith("."), f"{where} {keyword}"
         if "const" in node:
             assert "|" in where and not where.endswith("|0"), (
                 f"{where}: const has no sentence, so it can only be a later alternative"
@@ -293,7 +300,7 @@ def test_messages_are_nested_as_the_body_is(invoice):
         customer={"code": " ", "name": 5, "email": "nobody"},
         items=[ITEM, {**ITEM, "quantity": 0, "mrp": "ten"}, {}],
     )
-    assert INVOICE.errors(body) == {
+    assert errors_of(INVOICE, body) == {
         "invoice_no": ["Ensure this field has no more than 100 characters."],
         "customer": {
             "code": ["This field may not be blank."],
@@ -310,21 +317,21 @@ def test_messages_are_nested_as_the_body_is(invoice):
 
 def test_each_missing_field_is_named_at_once():
     required = ["This field is required."]
-    assert INVOICE.errors({}) == {
+    assert errors_of(INVOICE, {}) == {
         name: required for name in ("invoice_no", "invoice_date", "salesman", "customer", "items")
     }
 
 
 def test_what_concerns_a_whole_object_or_list_is_told_under_non_field_errors(invoice):
-    assert INVOICE.errors([]) == {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}
-    assert INVOICE.errors(invoice(customer="me", items={})) == {
+    assert errors_of(INVOICE, []) == {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}
+    assert errors_of(INVOICE, invoice(customer="me", items={})) == {
         "customer": {"non_field_errors": ["Invalid data. Expected a dictionary, but got str."]},
         "items": {"non_field_errors": ['Expected a list of items but got type "dict".']},
     }
-    assert INVOICE.errors(invoice(items=["x"]))["items"] == [
+    assert errors_of(INVOICE, invoice(items=["x"]))["items"] == [
         {"non_field_errors": ["Invalid data. Expected a dictionary, but got str."]}
     ]
-    assert INVOICE.errors(invoice(items=[ITEM] * 10_001))["items"] == {
+    assert errors_of(INVOICE, invoice(items=[ITEM] * 10_001))["items"] == {
         "non_field_errors": ["Ensure this field has no more than 10000 elements."]
     }
 
@@ -332,7 +339,7 @@ def test_what_concerns_a_whole_object_or_list_is_told_under_non_field_errors(inv
 def test_null_is_told_as_null_whatever_was_expected(invoice):
     null = ["This field may not be null."]
     body = invoice(invoice_no=None, invoice_date=None, customer=None, items=[{**ITEM, "quantity": None, "mrp": None}])
-    assert INVOICE.errors(body) == {
+    assert errors_of(INVOICE, body) == {
         "invoice_no": null,
         "invoice_date": null,
         "customer": null,
@@ -345,11 +352,11 @@ def test_a_number_beyond_every_bound_is_told_as_no_number(invoice):
         text = json.dumps(invoice(items=[ITEM])).replace('"mrp": 1', f'"mrp": {digits}')
         value, _ = json_text.read(text.encode())
         assert not INVOICE.accepts(value)
-        assert INVOICE.errors(value) == {"items": [{"mrp": ["A valid number is required."]}]}, digits
+        assert errors_of(INVOICE, value) == {"items": [{"mrp": ["A valid number is required."]}]}, digits
 
 
 def test_a_body_of_ten_thousand_wrong_items_is_answered_with_a_hundred_errors(invoice):
-    assert len(list(leaves(INVOICE.errors(invoice(items=[{}] * 10_000))))) <= 100 * len(ITEM)
+    assert len(list(leaves(errors_of(INVOICE, invoice(items=[{}] * 10_000))))) <= 100 * len(ITEM)
 
 
 def test_a_whole_float_is_an_integer_and_true_is_none(invoice):
@@ -365,7 +372,7 @@ def test_a_schema_that_is_none_is_refused_when_it_is_loaded():
 def test_either_name_will_do_to_sign_in_and_neither_is_told_by_the_first():
     sign_in = schema.load("accounts/sign_in")
     assert sign_in.accepts({"email": "a", "password": "b"}) and sign_in.accepts({"username": "a", "password": "b"})
-    assert sign_in.errors({}) == {"password": [schema.REQUIRED], "email": [schema.REQUIRED]}
+    assert errors_of(sign_in, {}) == {"password": ["This field is required."], "email": ["This field is required."]}
 
 
 def test_reading_a_refused_value_never_raises_anything_but_a_problem():
@@ -375,4 +382,4 @@ def test_reading_a_refused_value_never_raises_anything_but_a_problem():
         except Problem as problem:
             assert problem.status == 400
         else:
-            assert not INVOICE.accepts(value) and INVOICE.errors(value)
+            assert not INVOICE.accepts(value) and errors_of(INVOICE, value)

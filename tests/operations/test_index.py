@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers import areas
+from handlers.api.handler import areas
 
 pytestmark = pytest.mark.gen_test
 

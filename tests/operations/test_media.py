@@ -14,13 +14,13 @@ from core.files.images import Image, submitted
 from core.http.router import Router
 from core.http.schema import Schema
 from core.problem import Problem, unavailable
-from handlers import areas
-from handlers.api.handler import NotFound, OperationsHandler
+from handlers.api.handler import NotFound, OperationsHandler, areas
 from tests.core.test_images import KINDS, picture
 
 pytestmark = pytest.mark.gen_test
 
 DATA = picture("PNG", (60, 40))
+ANYTHING = Schema({"type": "object"})
 ACCOUNT = "INSERT INTO accounts.account (email, role, avatar) VALUES ($1, 'USER', $2) RETURNING id"
 
 
@@ -31,7 +31,7 @@ class Upload(OperationsHandler):
     forms = True
 
     async def post(self) -> None:
-        await self.read_body(self.application.shared["anything"])
+        await self.read_body(ANYTHING)
         self.reply({"key": await media.store(self.application, await submitted(self, "logo"), "logos")})
 
 
@@ -42,7 +42,6 @@ def clean(io_loop, db, app, settings):
         await db.execute("DELETE FROM core.media_file")
 
     io_loop.run_sync(clean)
-    app.shared["anything"] = Schema({"type": "object"})
     app.router = Router([*areas.router().routes, ("/upload/", Upload)], [("", NotFound)])
 
 

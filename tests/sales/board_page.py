@@ -83,7 +83,7 @@ class Outage:
     async def begin(self, *, answers: int | None = None) -> None:
         """answers: what a proxy in front says meanwhile; None: nobody listens."""
         self._server.stop()
-        sockets = self._process._streams._sockets
+        sockets = self._process.app.streams._sockets
         for stream in sockets:
             sockets.close(stream)
         await self._server.close_all_connections()

@@ -254,9 +254,9 @@ async def test_a_reset_makes_the_page_load_the_list_anew(api, db, page, server, 
     await page.until(page.state, lambda state: state.startswith("Reconnecting"))
     await db.execute("DELETE FROM sales.invoice WHERE invoice_no = $1", gone)
     # The log no longer reaches back to what the page saw last, as after a purge or a restore.
-    server._process._streams._backlog.forget()
+    server._process.app.streams._backlog.forget()
     await db.execute("DELETE FROM core.event")
-    server._process._streams._backlog.head += 1000
+    server._process.app.streams._backlog.head += 1000
     await server.finish()
     await page.hurry()
     await page.shows(last)

@@ -9,7 +9,7 @@ import pytest
 
 from core.live import backlog, events, recent
 from core.run.process import Process
-from handlers import areas
+from handlers.api.handler import areas
 from handlers.sales import stream as invoice_stream
 
 pytestmark = pytest.mark.gen_test

@@ -6,6 +6,7 @@ An area is a package in handlers/; handlers/api holds what all of them share. Ea
     refusals   {constraint: refusal}                         core/http/application.py
     duties     [Duty]                                        core/duties.py
     listeners  {topic of the event log: listener}            core/duties.py
+    tables, clearings                                        handlers/api/clearing.py
 """
 
 import importlib
@@ -36,7 +37,7 @@ def modules() -> list[ModuleType]:
 
 
 def router() -> Router:
-    return Router(_gathered("routes"), _gathered("fallbacks"))
+    return Router(gathered("routes"), gathered("fallbacks"))
 
 
 def refusals() -> dict[str, Refusal]:
@@ -44,7 +45,7 @@ def refusals() -> dict[str, Refusal]:
 
 
 def duties() -> list[Duty]:
-    return _gathered("duties")
+    return gathered("duties")
 
 
 def listeners() -> dict[str, list[Listener]]:
@@ -56,5 +57,16 @@ def listeners() -> dict[str, list[Listener]]:
     return found
 
 
-def _gathered(name: str) -> list[Any]:
+def names() -> list[str]:
+    """The areas, which are Postgres' schemas too."""
+    return sorted({module.__name__.split(".")[1] for module in modules()} - {"api"})
+
+
+def joined(name: str) -> dict[str, Any]:
+    """The dicts of that name of all modules, in one."""
+    return {key: value for module in modules() for key, value in getattr(module, name, {}).items()}
+
+
+def gathered(name: str) -> list[Any]:
+    """The lists of that name of all modules, in one."""
     return [entry for module in modules() for entry in getattr(module, name, [])]

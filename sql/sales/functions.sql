@@ -1,0 +1,354 @@
+-- Functions and views of the sales area. Applied whenever this file changes (core/data/migrations.py).
+-- Tables and triggers: sql/migrations/0004_sales.sql.
+--
+-- Triggers on sales.invoice
+--   invoice_versioned         before a change that readers can see     version + 1
+--   invoice_announced,        at commit of an insert, of a change      event sales.invoice with the whole document; at commit,
+--   invoice_change_announced                                           so that it shows what the transaction left
+--   invoice_counted,          after an insert or delete, after a       a row in invoice_delta, for the counts
+--   invoice_recounted         change of what is counted by
+--   invoices_truncated        after a truncate                         empties the counts
+--   invoice_creator_noted     after a write of created_by              the name in sales.creator
+--   invoice_sessions_shown    after is_active changes                  is_shown of its sessions
+-- Triggers on sales.session
+--   session_counted,          after an insert or delete, after a       a row in session_delta, for the counts
+--   session_recounted         change of what is counted by
+--   sessions_truncated        after a truncate                         empties the counts
+-- Triggers on sales.customer, sales.salesman, sales.invoice_item: none. An event tells of a change of the invoice itself; a change
+-- of its customer's address shows when the invoice is read next (docs/api/sales.md#stream). A change of items alone has to
+-- touch the invoice: SET version = version + 1.
+
+-- How an invoice is written: list, detail and stream read it from here. One line of JSON: row_to_json over a subquery writes no
+-- line break, where json_agg over records would.
+CREATE OR REPLACE VIEW sales.invoice_document AS
+SELECT i.id, row_to_json(document) AS document
+  FROM sales.invoice i
+  JOIN sales.customer c ON c.id = i.customer_id
+  LEFT JOIN sales.salesman s ON s.id = i.salesman_id
+ CROSS JOIN LATERAL (
+       SELECT coalesce(json_agg(row_to_json(item) ORDER BY item.id), '[]') AS list,
+              round(coalesce(sum(item.quantity * item.mrp), 0), 2) AS total
+         FROM (SELECT t.id, t.name, t.item_code, t.quantity, t.mrp, t.company_name, t.packing, t.shelf_location,
+                      t.remarks, t.batch_no, t.expiry_date
+                 FROM sales.invoice_item t WHERE t.invoice_id = i.id) item
+       ) items
+ CROSS JOIN LATERAL (
+       SELECT c.code, c.name, c.area, c.address1, c.address2, c.phone1, c.phone2, c.email) customer
+ CROSS JOIN LATERAL (SELECT s.id, s.name, s.phone) salesman
+ CROSS JOIN LATERAL (
+       SELECT i.id, i.invoice_no, i.invoice_date, row_to_json(customer) AS customer, i.status,
+              CASE WHEN s.id IS NOT NULL THEN row_to_json(salesman) END AS salesman, i.created_by,
+              items.list AS items, items.total AS total_amount, i.remarks, core.iso(i.created_at) AS created_at,
+              i.is_active) document;
+
+-- Trigger: the invoice's version, which the ETag and invoice_change_announced rely on, whichever program writes.
+CREATE OR REPLACE FUNCTION sales.count_invoice_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END $$;
+
+-- Trigger: the event. Its tags name the status that the change left and the one it led to, so that the readers of either see it,
+-- and each worker who has an unfinished session of the invoice or ended one in this very transaction. A transaction that changes
+-- very many invoices, and makes readers load their lists again by other means, may switch events off:
+-- set_config('tradepost.quiet', 'on', true). No sequential scans: a connection keeps its plan, also one that was made while the
+-- tables were empty.
+CREATE OR REPLACE FUNCTION sales.announce_invoice() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    tags text[] := ARRAY['status:' || NEW.status];
+BEGIN
+    IF coalesce(current_setting('tradepost.quiet', true), '') = 'on' THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.status <> NEW.status THEN
+            tags := tags || ('status:' || OLD.status);
+        END IF;
+        tags := tags || ARRAY(
+            SELECT DISTINCT 'worker:' || lower(a.email)
+              FROM sales.session s JOIN accounts.account a ON a.id = s.worker_id
+             WHERE s.invoice_id = NEW.id
+               AND (s.status IN ('PREPARING', 'PENDING', 'IN_PROGRESS', 'IN_TRANSIT') OR s.end_time >= now()));
+    END IF;
+    INSERT INTO core.event (topic, payload, tags)
+    SELECT 'sales.invoice', d.document::text, tags FROM sales.invoice_document d WHERE d.id = NEW.id;
+    RETURN NULL;
+END $$;
+
+-- What an invoice with this created_by is counted under; null: under none.
+CREATE OR REPLACE FUNCTION sales.creator_key(created_by text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT hashtextextended(nullif(created_by, ''), 0)
+$$;
+
+-- Trigger: what came and went, for the counts. A deleted invoice is not counted.
+CREATE OR REPLACE FUNCTION sales.count_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' AND OLD.is_active THEN
+        INSERT INTO sales.invoice_delta (bucket, status, n, day, customer_id, salesman_id, account_id, creator)
+        VALUES (OLD.id >> 6, OLD.status, -1, OLD.invoice_date, OLD.customer_id, OLD.salesman_id, OLD.created_user_id,
+                sales.creator_key(OLD.created_by));
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.is_active THEN
+        INSERT INTO sales.invoice_delta (bucket, status, n, day, customer_id, salesman_id, account_id, creator)
+        VALUES (NEW.id >> 6, NEW.status, 1, NEW.invoice_date, NEW.customer_id, NEW.salesman_id, NEW.created_user_id,
+                sales.creator_key(NEW.created_by));
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION sales.count_no_invoices() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM sales.invoice_delta;
+    DELETE FROM sales.invoice_tally;
+    DELETE FROM sales.invoice_count;
+    RETURN NULL;
+END $$;
+
+-- The rows of sales.invoice_count that an invoice belongs to, but for its status.
+CREATE OR REPLACE FUNCTION sales.counted_under(day_ date, customer bigint, salesman bigint, account bigint, creator bigint)
+RETURNS TABLE (kind text, key bigint, day date) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT k.kind, k.key, d.day
+      FROM (VALUES ('all', 0), ('customer', customer), ('salesman', salesman), ('user', account), ('creator', creator)) AS k (kind, key)
+     CROSS JOIN (VALUES (date '-infinity'), (day_)) AS d (day)
+     WHERE k.key IS NOT NULL AND (k.kind <> 'customer' OR d.day = '-infinity')
+$$;
+
+-- Moves the changes into the tally and the counts, and returns how many there were; 0 too when another process is at it. A reader
+-- adds the changes to the counts in one statement, so it sees every change in exactly one of the two.
+CREATE OR REPLACE FUNCTION sales.fold_invoice_deltas() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    folded bigint := 0;
+BEGIN
+    IF EXISTS (SELECT FROM sales.invoice_delta)
+       AND pg_try_advisory_xact_lock('sales.invoice_tally'::regclass::oid::bigint) THEN
+        WITH taken AS (
+            DELETE FROM sales.invoice_delta
+            RETURNING bucket, status, n, day, customer_id, salesman_id, account_id, creator
+        ), tallied AS (
+            INSERT INTO sales.invoice_tally (level, bucket, status, n)
+            SELECT level, bucket >> shift, status, sum(n)
+              FROM taken CROSS JOIN (VALUES (0, 62), (1, 0), (2, 4), (3, 8)) AS levels (level, shift)
+             GROUP BY 1, 2, 3
+            ON CONFLICT (level, bucket, status) DO UPDATE SET n = invoice_tally.n + EXCLUDED.n
+        ), difference AS MATERIALIZED (
+            SELECT k.kind, k.key, k.day, t.status, sum(t.n)::integer AS n
+              FROM taken t CROSS JOIN LATERAL sales.counted_under(t.day, t.customer_id, t.salesman_id, t.account_id, t.creator) k
+             GROUP BY 1, 2, 3, 4 HAVING sum(t.n) <> 0
+        ), emptied AS (
+            DELETE FROM sales.invoice_count c USING difference d
+             WHERE (c.kind, c.key, c.day, c.status) = (d.kind, d.key, d.day, d.status) AND c.n + d.n = 0
+            RETURNING c.kind, c.key, c.day, c.status
+        ), counted AS (
+            INSERT INTO sales.invoice_count (kind, key, day, status, n)
+            SELECT d.kind, d.key, d.day, d.status, d.n
+              FROM difference d
+             WHERE NOT EXISTS (SELECT FROM emptied e WHERE (e.kind, e.key, e.day, e.status) = (d.kind, d.key, d.day, d.status))
+            ON CONFLICT (kind, key, day, status) DO UPDATE SET n = invoice_count.n + EXCLUDED.n
+        )
+        SELECT count(*) INTO folded FROM taken;
+    END IF;
+    RETURN folded;
+END $$;
+
+-- Counts all invoices from the rows, for an administrator whose program has bypassed the triggers. Nobody writes invoices
+-- meanwhile.
+CREATE OR REPLACE FUNCTION sales.recount_invoices() RETURNS void LANGUAGE plpgsql SET work_mem = '64MB' AS $$
+BEGIN
+    LOCK TABLE sales.invoice IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM pg_advisory_xact_lock('sales.invoice_tally'::regclass::oid::bigint);
+    DELETE FROM sales.invoice_delta;
+    DELETE FROM sales.invoice_tally;
+    DELETE FROM sales.invoice_count;
+    INSERT INTO sales.invoice_tally (level, bucket, status, n)
+    SELECT level, id >> shift, status, count(*)
+      FROM sales.invoice CROSS JOIN (VALUES (0, 62), (1, 6), (2, 10), (3, 14)) AS levels (level, shift)
+     WHERE is_active
+     GROUP BY 1, 2, 3;
+    INSERT INTO sales.invoice_count (kind, key, day, status, n)
+    SELECT k.kind, k.key, k.day, i.status, count(*)
+      FROM sales.invoice i
+     CROSS JOIN LATERAL sales.counted_under(i.invoice_date, i.customer_id, i.salesman_id, i.created_user_id, sales.creator_key(i.created_by)) k
+     WHERE i.is_active
+     GROUP BY 1, 2, 3, 4;
+END $$;
+
+-- The counts as they are now.
+CREATE OR REPLACE VIEW sales.invoice_counted AS
+SELECT t.kind, t.key, t.day, t.status, t.n FROM sales.invoice_count t
+ UNION ALL
+SELECT k.kind, k.key, k.day, d.status, d.n
+  FROM sales.invoice_delta d CROSS JOIN LATERAL sales.counted_under(d.day, d.customer_id, d.salesman_id, d.account_id, d.creator) k;
+
+-- How many invoices of one kind there are, with any of the keys, in any of the statuses (null: all), from day to day (null: no
+-- limit on that side).
+CREATE OR REPLACE FUNCTION sales.count_invoices(kind_ text, keys bigint[], first_day date, last_day date, statuses text[]) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(sum(c.n), 0)::bigint
+      FROM sales.invoice_counted c
+     WHERE c.kind = kind_ AND c.key = ANY (keys) AND (statuses IS NULL OR c.status = ANY (statuses))
+       -- All days together are one row, of day -infinity; the first day there is comes after it.
+       AND c.day BETWEEN CASE WHEN last_day IS NULL THEN coalesce(first_day, '-infinity') ELSE coalesce(first_day, '4713-01-01 BC') END
+                     AND CASE WHEN first_day IS NULL THEN coalesce(last_day, '-infinity') ELSE coalesce(last_day, 'infinity') END
+$$;
+
+-- Trigger: the names that the list's filter created_by looks through.
+CREATE OR REPLACE FUNCTION sales.note_creator() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM sales.creator WHERE name = NEW.created_by) THEN
+        INSERT INTO sales.creator (name) VALUES (NEW.created_by) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- The three kinds of sessions: the states of the invoice before, during and after the work, and of the session during and after.
+CREATE OR REPLACE VIEW sales.session_kind (kind, invoice_before, invoice_during, invoice_after, begun, finished) AS VALUES
+    ('picking',  'PENDING', 'PICKING',    'PICKED',    'PREPARING',   'PICKED'),
+    ('packing',  'PICKED',  'PACKING',    'PACKED',    'IN_PROGRESS', 'PACKED'),
+    ('delivery', 'PACKED',  'DISPATCHED', 'DELIVERED', 'IN_TRANSIT',  'DELIVERED');
+
+-- Minutes between two moments, to 2 decimals; null while there is no second one.
+CREATE OR REPLACE FUNCTION sales.minutes(since timestamptz, until timestamptz) RETURNS numeric LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT round((extract(epoch FROM until - since) / 60)::numeric, 2)
+$$;
+
+-- A session as start, complete and cancel answer it. The columns say which members it has; without a worker there is no name
+-- and no e-mail of one. PL/pgSQL keeps its plan, where an SQL function of this size would be planned on every call.
+CREATE OR REPLACE FUNCTION sales.session_document(s sales.session, invoice_no text, worker accounts.account) RETURNS json
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    of_delivery boolean := s.kind = 'delivery';
+    person      text := CASE s.kind WHEN 'picking' THEN 'picker' WHEN 'packing' THEN 'packer' ELSE 'assigned_to' END;
+BEGIN
+    RETURN (
+        SELECT json_object_agg(member, value ORDER BY place)
+          FROM (VALUES
+               (1,  'id',                to_json(s.id),                                        true),
+               (2,  'invoice',           to_json(s.invoice_id),                                true),
+               (3,  'invoice_no',        to_json(invoice_no),                                  true),
+               (4,  'delivery_type',     to_json(s.delivery_type),                             of_delivery),
+               (5,  person,              to_json(worker.public_id),                            true),
+               (6,  person || '_name',   to_json(accounts.full_name(worker)),                  worker.id IS NOT NULL),
+               (7,  person || '_email',  to_json(worker.email),                                worker.id IS NOT NULL),
+               (8,  'courier_name',      to_json(s.courier_name),                              of_delivery),
+               (9,  'tracking_no',       to_json(s.tracking_no),                               of_delivery),
+               (10, 'start_time',        to_json(core.iso(s.start_time)),                      true),
+               (11, 'end_time',          to_json(core.iso(s.end_time)),                        true),
+               (12, s.kind || '_status', to_json(s.status),                                    true),
+               (13, 'notes',             to_json(s.notes),                                     true),
+               (14, 'duration_minutes',  to_json(sales.minutes(s.start_time, s.end_time)),     true),
+               (15, 'created_at',        to_json(core.iso(s.created_at)),                      true),
+               (16, 'cancel_reason',     to_json(s.cancel_reason),                             s.status = 'CANCELLED')
+               ) AS members (place, member, value, is_there)
+         WHERE is_there);
+END $$;
+
+-- A session as the histories show it, with its invoice (a document of sales.invoice_document).
+CREATE OR REPLACE FUNCTION sales.history_document(s sales.session, invoice json, worker accounts.account) RETURNS json
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    of_delivery boolean := s.kind = 'delivery';
+    person      text := CASE s.kind WHEN 'picking' THEN 'picker' WHEN 'packing' THEN 'packer' ELSE 'delivery_user' END;
+BEGIN
+    RETURN (
+        SELECT json_object_agg(member, value ORDER BY place)
+          FROM (VALUES
+               (1,  'id',                to_json(s.id),                                        true),
+               (2,  'invoice_no',        invoice -> 'invoice_no',                              true),
+               (3,  'invoice_date',      invoice -> 'invoice_date',                            true),
+               (4,  'invoice_status',    invoice -> 'status',                                  true),
+               (5,  'invoice_remarks',   invoice -> 'remarks',                                 true),
+               (6,  'customer_name',     invoice #> '{customer,name}',                         true),
+               (7,  'customer_email',    invoice #> '{customer,email}',                        true),
+               (8,  'customer_phone',    invoice #> '{customer,phone1}',                       true),
+               (9,  'customer_address',  invoice #> '{customer,address1}',                     true),
+               (10, 'salesman_name',     invoice #> '{salesman,name}',                         invoice #> '{salesman,name}' IS NOT NULL),
+               (11, 'delivery_type',     to_json(s.delivery_type),                             of_delivery),
+               (12, person || '_email',  to_json(worker.email),                                worker.id IS NOT NULL),
+               (13, person || '_name',   to_json(accounts.full_name(worker)),                  worker.id IS NOT NULL),
+               (14, 'courier_name',      to_json(s.courier_name),                              of_delivery),
+               (15, 'tracking_no',       to_json(s.tracking_no),                               of_delivery),
+               (16, s.kind || '_status', to_json(s.status),                                    true),
+               (17, 'items',             invoice -> 'items',                                   true),
+               (18, 'total_amount',      invoice -> 'total_amount',                            true),
+               (19, 'start_time',        to_json(core.iso(s.start_time)),                      true),
+               (20, 'end_time',          to_json(core.iso(s.end_time)),                        true),
+               (21, 'duration',          to_json(sales.minutes(s.start_time, s.end_time)),     true),
+               (22, 'notes',             to_json(s.notes),                                     true),
+               (23, 'created_at',        to_json(core.iso(s.created_at)),                      true),
+               (24, 'cancel_reason',     to_json(s.cancel_reason),                             s.cancel_reason IS NOT NULL)
+               ) AS members (place, member, value, is_there)
+         WHERE is_there);
+END $$;
+
+-- Trigger: a deleted invoice's sessions are not shown. The column spares a history's pages and counts a look at each invoice.
+CREATE OR REPLACE FUNCTION sales.show_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE sales.session SET is_shown = NEW.is_active WHERE invoice_id = NEW.id;
+    RETURN NULL;
+END $$;
+
+-- Trigger: what came and went, for the counts.
+CREATE OR REPLACE FUNCTION sales.count_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' AND OLD.is_shown THEN
+        INSERT INTO sales.session_delta (kind, worker_id, day, status, delivery_type, n)
+        VALUES (OLD.kind, OLD.worker_id, (OLD.created_at AT TIME ZONE 'UTC')::date, OLD.status, coalesce(OLD.delivery_type, ''), -1);
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.is_shown THEN
+        INSERT INTO sales.session_delta (kind, worker_id, day, status, delivery_type, n)
+        VALUES (NEW.kind, NEW.worker_id, (NEW.created_at AT TIME ZONE 'UTC')::date, NEW.status, coalesce(NEW.delivery_type, ''), 1);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION sales.count_no_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM sales.session_delta;
+    DELETE FROM sales.session_tally;
+    RETURN NULL;
+END $$;
+
+-- Moves the changes into the tally and returns how many there were; 0 too when another process is at it.
+CREATE OR REPLACE FUNCTION sales.fold_session_deltas() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    folded bigint := 0;
+BEGIN
+    IF EXISTS (SELECT FROM sales.session_delta)
+       AND pg_try_advisory_xact_lock('sales.session_tally'::regclass::oid::bigint) THEN
+        WITH taken AS (
+            DELETE FROM sales.session_delta RETURNING kind, worker_id, day, status, delivery_type, n
+        ), tallied AS (
+            INSERT INTO sales.session_tally (kind, worker_id, day, status, delivery_type, n)
+            SELECT taken.kind, worker.id, taken.day, taken.status, taken.delivery_type, sum(taken.n)
+              FROM taken CROSS JOIN LATERAL (VALUES (0), (taken.worker_id)) AS worker (id)
+             WHERE worker.id IS NOT NULL
+             GROUP BY 1, 2, 3, 4, 5
+            ON CONFLICT (kind, worker_id, day, status, delivery_type) DO UPDATE SET n = session_tally.n + EXCLUDED.n
+        )
+        SELECT count(*) INTO folded FROM taken;
+    END IF;
+    RETURN folded;
+END $$;
+
+-- The counts as they are now.
+CREATE OR REPLACE VIEW sales.session_counted AS
+SELECT t.kind, t.worker_id, t.day, t.status, t.delivery_type, t.n FROM sales.session_tally t
+ UNION ALL
+SELECT d.kind, worker.id, d.day, d.status, d.delivery_type, d.n
+  FROM sales.session_delta d CROSS JOIN LATERAL (VALUES (0), (d.worker_id)) AS worker (id)
+ WHERE worker.id IS NOT NULL;
+
+-- Whether `word` is the code, or one of the blank-separated words of the name. The regular expression stands for the index on
+-- sales.searched; the rest decides.
+CREATE OR REPLACE FUNCTION sales.has_word(name text, code text, word text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT sales.searched(name, code) ~ ('(^|[ \n])' || regexp_replace(lower(word), '([^[:alnum:]])', '\\\1', 'g') || '($|[ \n])')
+       AND (strpos(' ' || lower(name) || ' ', ' ' || lower(word) || ' ') > 0 OR lower(code) = lower(word))
+$$;
+
+-- Whether `part` is somewhere in an invoice's number. Its digits tell numbers apart, while its letters are in most numbers, whose
+-- long lists would be most of the index's work; so the index is asked for the digits alone where there are three in a row.
+CREATE OR REPLACE FUNCTION sales.number_has(invoice_no text, part text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT lower(invoice_no) LIKE CASE WHEN part ~ '[0-9]{3}' THEN '%' || regexp_replace(part, '[^0-9]+', '%', 'g') || '%'
+                                       ELSE core.containing(part) END
+       AND strpos(lower(invoice_no), lower(part)) > 0
+$$;

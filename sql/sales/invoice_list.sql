@@ -1,0 +1,256 @@
+-- Lists of invoices: all of them or those of some states by page number, and with filters, a search, another order or a cursor.
+-- docs/api/sales.md#list, #search-and-counts
+--
+-- Each query is planned for the filters it is given (core/data/sql.py). handlers/sales/invoice_list.py says which query serves
+-- which request. i: the invoice.
+
+-- filter: statuses(statuses)
+i.status = ANY ($1::text[])
+
+-- filter: day(day)
+i.invoice_date = ($1::text)::date
+
+-- filter: since(first_day)
+i.invoice_date >= ($1::text)::date
+
+-- filter: until(last_day)
+i.invoice_date <= ($1::text)::date
+
+-- filter: customer(code)
+i.customer_id = (SELECT c.id FROM sales.customer c WHERE c.code = $1::text)
+
+-- filter: salesman(name_or_id)
+i.salesman_id = (SELECT coalesce((SELECT s.id FROM sales.salesman s WHERE s.name = $1::text),
+                                 (SELECT s.id FROM sales.salesman s WHERE s.id = CASE WHEN $1 ~ '^[0-9]{1,18}$' THEN $1::bigint END)))
+
+-- filter: user(public_id)
+i.created_user_id = (SELECT a.id FROM accounts.account a WHERE a.public_id = ($1::text)::uuid)
+
+-- filter: created_by(part)
+coalesce(i.created_by, '') = ANY (ARRAY(SELECT c.name FROM sales.creator c WHERE lower(c.name) LIKE core.containing($1::text)))
+
+-- The worker has or had a session of the invoice: asked of each invoice.
+-- filter: worker(email)
+EXISTS (SELECT FROM sales.session s
+         WHERE s.worker_id = (SELECT a.id FROM accounts.account a WHERE lower(a.email) = lower($1::text))
+           AND s.invoice_id = i.id AND s.status <> 'CANCELLED')
+
+-- The same, found from the worker's sessions.
+-- filter: worker_by_index(email)
+i.id IN (SELECT s.invoice_id FROM sales.session s
+          WHERE s.worker_id = (SELECT a.id FROM accounts.account a WHERE lower(a.email) = lower($1::text)) AND s.status <> 'CANCELLED')
+
+-- The text is in the number, the customer's name or code, or an item's name or code: asked of each invoice. OFFSET 0 keeps
+-- Postgres from gathering all items with this text first.
+-- filter: search(part)
+strpos(lower(i.invoice_no), lower($1::text)) > 0
+OR i.customer_id = ANY (ARRAY(SELECT c.id FROM sales.customer c WHERE sales.searched(c.name, c.code) LIKE core.containing($1)))
+OR EXISTS (SELECT FROM sales.invoice_item t
+            WHERE t.invoice_id = i.id AND strpos(sales.searched(t.name, t.item_code), lower($1)) > 0 OFFSET 0)
+
+-- The same, found by the indexes.
+-- filter: search_by_index(part)
+i.id IN (SELECT n.id FROM sales.invoice n WHERE sales.number_has(n.invoice_no, $1::text)
+          UNION ALL
+         SELECT n.id FROM sales.customer c JOIN sales.invoice n ON n.customer_id = c.id
+          WHERE sales.searched(c.name, c.code) LIKE core.containing($1)
+          UNION ALL
+         SELECT t.invoice_id FROM sales.invoice_item t WHERE sales.searched(t.name, t.item_code) LIKE core.containing($1))
+
+-- One or two letters are in almost every number and name. They find whole numbers and codes, and whole words of names.
+-- filter: search_word(word)
+lower(i.invoice_no) = lower($1::text)
+OR i.customer_id = ANY (ARRAY(SELECT c.id FROM sales.customer c WHERE sales.has_word(c.name, c.code, $1)))
+OR EXISTS (SELECT FROM sales.invoice_item t WHERE t.invoice_id = i.id AND sales.has_word(t.name, t.item_code, $1) OFFSET 0)
+
+-- filter: search_word_by_index(word)
+i.id IN (SELECT n.id FROM sales.invoice n WHERE lower(n.invoice_no) = lower($1::text)
+          UNION ALL
+         SELECT n.id FROM sales.customer c JOIN sales.invoice n ON n.customer_id = c.id WHERE sales.has_word(c.name, c.code, $1)
+          UNION ALL
+         SELECT t.invoice_id FROM sales.invoice_item t WHERE sales.has_word(t.name, t.item_code, $1))
+
+-- What find_by_worker and find_by_text have found.
+-- filter: worked(ids)
+i.id = ANY ($1::bigint[])
+
+-- filter: found(ids)
+i.id = ANY ($1::bigint[])
+
+-- name: list_invoices(statuses, page, page_size) -> row
+-- count, the page served (1-based; null asks for the last one) and its invoices, newest first; results is null for a
+-- page that isn't there. Null statuses: all. A page near the front is walked to; a deep one is found by the tally:
+-- the hall of 16,384 ids it begins in, the shelf of 1,024 in that hall, the box of 64 in that shelf, the rest by
+-- walking at most one box.
+-- The constant limits (1, 100, 1100) never cut: they tell the planner, which can't see the parameters, what to expect.
+WITH change AS MATERIALIZED (
+    SELECT bucket, status, sum(n)::integer AS n
+      FROM sales.invoice_delta WHERE $1::text[] IS NULL OR status = ANY ($1::text[])
+     GROUP BY bucket, status
+), place AS MATERIALIZED (
+    SELECT count, page, (page - 1) * $3::bigint AS skip
+      FROM (SELECT count, core.page_number($2::bigint, count, $3::bigint) AS page
+              FROM (SELECT coalesce(sum(n), 0)::bigint AS count
+                      FROM (SELECT n FROM sales.invoice_tally
+                             WHERE level = 0 AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
+                             UNION ALL
+                            SELECT n FROM change) counts) total) paged
+), hall AS MATERIALIZED (
+    SELECT found.bucket, place.skip - found.before AS skip
+      FROM place CROSS JOIN LATERAL (
+           SELECT bucket, sum(n) AS n, sum(sum(n)::integer) OVER (ORDER BY bucket DESC) - sum(n) AS before
+             FROM (SELECT bucket, n FROM sales.invoice_tally
+                    WHERE level = 3 AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
+                    UNION ALL
+                   SELECT bucket >> 8, n FROM change) counts
+            WHERE place.skip BETWEEN 1000 AND place.count - 1
+            GROUP BY bucket) found
+     WHERE place.skip >= found.before AND place.skip < found.before + found.n
+), shelf AS MATERIALIZED (
+    SELECT found.bucket, hall.skip - found.before AS skip
+      FROM hall CROSS JOIN LATERAL (
+           SELECT bucket, sum(n) AS n, sum(sum(n)::integer) OVER (ORDER BY bucket DESC) - sum(n) AS before
+             FROM (SELECT bucket, n FROM sales.invoice_tally
+                    WHERE level = 2 AND bucket BETWEEN hall.bucket << 4 AND (hall.bucket << 4) + 15
+                      AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
+                    UNION ALL
+                   SELECT bucket >> 4, n FROM change WHERE bucket >> 8 = hall.bucket) counts
+            GROUP BY bucket) found
+     WHERE hall.skip >= found.before AND hall.skip < found.before + found.n
+), box AS MATERIALIZED (
+    SELECT found.bucket, shelf.skip - found.before AS skip
+      FROM shelf CROSS JOIN LATERAL (
+           SELECT bucket, sum(n) AS n, sum(sum(n)::integer) OVER (ORDER BY bucket DESC) - sum(n) AS before
+             FROM (SELECT bucket, n FROM sales.invoice_tally
+                    WHERE level = 1 AND bucket BETWEEN shelf.bucket << 4 AND (shelf.bucket << 4) + 15
+                      AND ($1::text[] IS NULL OR status = ANY ($1::text[]))
+                    UNION ALL
+                   SELECT bucket, n FROM change WHERE bucket >> 4 = shelf.bucket) counts
+            GROUP BY bucket) found
+     WHERE shelf.skip >= found.before AND shelf.skip < found.before + found.n
+), start AS MATERIALIZED (
+    SELECT place.count, place.page, place.skip = 0 OR place.skip < place.count AS there,
+           coalesce((box.bucket + 1) << 6, 9223372036854775807) AS below,
+           coalesce(box.skip, place.skip)::bigint AS skip
+      FROM place LEFT JOIN box ON true LIMIT 1
+)
+SELECT start.count, start.page,
+       CASE WHEN start.there THEN coalesce((
+            SELECT json_agg(one.document ORDER BY page.id DESC)
+              FROM (SELECT id FROM (
+                           (SELECT i.id FROM sales.invoice i
+                             WHERE $1::text[] IS NULL AND i.id < start.below AND i.is_active
+                             ORDER BY i.id DESC OFFSET start.skip LIMIT $3::bigint)
+                           UNION ALL
+                           (SELECT i.id
+                              FROM unnest($1::text[]) AS wanted (status) CROSS JOIN LATERAL (
+                                   SELECT id FROM (
+                                          SELECT i.id FROM sales.invoice i
+                                           WHERE i.status = wanted.status AND i.id < start.below AND i.is_active
+                                           ORDER BY i.id DESC LIMIT start.skip + $3::bigint) walk
+                                    LIMIT 1100) i
+                             ORDER BY i.id DESC OFFSET start.skip LIMIT $3::bigint)) ids
+                     LIMIT 100) page
+             CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = page.id OFFSET 0) one
+            ), '[]')::text END AS results
+  FROM start;
+
+-- name: walk_invoices(after, skip, most) -> rows
+-- Along an index that begins with a filter, or that of the order.
+SELECT one.document::text AS document, page.key::text AS key
+  FROM (SELECT i.id, /* key */ jsonb_build_array(i.id) /* or as asked */ AS key,
+               row_number() OVER (ORDER BY i.id DESC /* or as asked */) AS place
+          FROM (SELECT i.* FROM sales.invoice i
+                 WHERE i.is_active AND /* after */ $1::jsonb IS NULL /* or as asked */ /* filters */
+                 ORDER BY i.id DESC /* or as asked */
+                OFFSET $2::bigint LIMIT $3::bigint) i) page
+ CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = page.id OFFSET 0) one
+ ORDER BY page.place;
+
+-- name: scan_invoices(after, skip, most) -> rows
+-- Of the next thousand in the order, those that the filters let through. When they fill the page, there is nothing more to look
+-- for, whatever the filters are; it costs little when they don't.
+SELECT one.document::text AS document, page.key::text AS key
+  FROM (SELECT i.id, /* key */ jsonb_build_array(i.id) /* or as asked */ AS key,
+               row_number() OVER (ORDER BY i.id DESC /* or as asked */) AS place
+          FROM (SELECT i.*
+                  FROM (SELECT i.* FROM sales.invoice i WHERE /* after */ $1::jsonb IS NULL /* or as asked */
+                         ORDER BY i.id DESC /* or as asked */ LIMIT 1000) i
+                 WHERE i.is_active /* filters */
+                 ORDER BY i.id DESC /* or as asked */
+                OFFSET $2::bigint LIMIT $3::bigint) i) page
+ CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = page.id OFFSET 0) one
+ ORDER BY page.place;
+
+-- name: sort_invoices(after, skip, most) -> rows
+-- All that the filters let through, found by the filters' indexes, and sorted. OFFSET 0 keeps Postgres from walking in the order:
+-- it takes matches to be spread evenly, and would walk over half a million newer invoices to those of a month long ago.
+SELECT one.document::text AS document, page.key::text AS key
+  FROM (SELECT i.id, /* key */ jsonb_build_array(i.id) /* or as asked */ AS key,
+               row_number() OVER (ORDER BY i.id DESC /* or as asked */) AS place
+          FROM (SELECT i.*
+                  FROM (SELECT i.* FROM sales.invoice i
+                         WHERE i.is_active AND /* after */ $1::jsonb IS NULL /* or as asked */ /* filters */
+                        OFFSET 0) i
+                 ORDER BY i.id DESC /* or as asked */
+                OFFSET $2::bigint LIMIT $3::bigint) i) page
+ CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = page.id OFFSET 0) one
+ ORDER BY page.place;
+
+-- name: count_some(most) -> value
+-- Up to `most` of those that the filters let through.
+SELECT count(*) FROM (SELECT FROM sales.invoice i WHERE i.is_active /* filters */ LIMIT $1::bigint) few;
+
+-- name: count_kept(statuses, first_day, last_day, customer, salesman, user, created_by) -> value
+-- By the counts that are kept (sales.invoice_count): of one of the last four filters, or of none, on some days, in some states.
+SELECT CASE WHEN $4::text IS NOT NULL
+            THEN sales.count_invoices('customer', ARRAY(SELECT c.id FROM sales.customer c WHERE c.code = $4), f.first_day, f.last_day, $1)
+            WHEN $5::text IS NOT NULL
+            THEN sales.count_invoices('salesman', ARRAY(
+                 SELECT coalesce((SELECT s.id FROM sales.salesman s WHERE s.name = $5),
+                                 (SELECT s.id FROM sales.salesman s WHERE s.id = CASE WHEN $5 ~ '^[0-9]{1,18}$' THEN $5::bigint END))),
+                 f.first_day, f.last_day, $1)
+            WHEN $6::text IS NOT NULL
+            THEN sales.count_invoices('user', ARRAY(SELECT a.id FROM accounts.account a WHERE a.public_id = $6::uuid),
+                 f.first_day, f.last_day, $1)
+            WHEN $7::text IS NOT NULL
+            THEN sales.count_invoices('creator', ARRAY(
+                 SELECT sales.creator_key(c.name) FROM sales.creator c WHERE lower(c.name) LIKE core.containing($7)),
+                 f.first_day, f.last_day, $1)
+            ELSE sales.count_invoices('all', '{0}', f.first_day, f.last_day, $1) END
+  FROM (SELECT ($2::text)::date AS first_day, ($3::text)::date AS last_day) f;
+
+-- name: find_by_worker(email, most) -> row
+-- The invoices that the worker has or had a session of: up to `most`, and whether these are all.
+WITH worked AS MATERIALIZED (
+    SELECT DISTINCT s.invoice_id
+      FROM sales.session s
+     WHERE s.worker_id = (SELECT a.id FROM accounts.account a WHERE lower(a.email) = lower($1::text)) AND s.status <> 'CANCELLED'
+     LIMIT $2::bigint
+)
+SELECT coalesce(array_agg(invoice_id), '{}') AS ids, count(*) < $2 AS is_all FROM worked;
+
+-- name: find_by_text(part, most) -> row
+-- The invoices that the filter `search` lets through: some, and whether these are all.
+WITH numbers AS MATERIALIZED (
+    SELECT i.id FROM sales.invoice i WHERE sales.number_has(i.invoice_no, $1::text) LIMIT $2::bigint
+), customers AS MATERIALIZED (
+    SELECT i.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id
+     WHERE sales.searched(c.name, c.code) LIKE core.containing($1) LIMIT $2
+), items AS MATERIALIZED (
+    SELECT t.invoice_id AS id FROM sales.invoice_item t WHERE sales.searched(t.name, t.item_code) LIKE core.containing($1) LIMIT $2
+)
+SELECT ARRAY(SELECT id FROM numbers UNION SELECT id FROM customers UNION SELECT id FROM items) AS ids,
+       (SELECT count(*) FROM numbers) < $2 AND (SELECT count(*) FROM customers) < $2 AND (SELECT count(*) FROM items) < $2 AS is_all;
+
+-- name: find_by_word(word, most) -> row
+-- The same for the filter `search_word`.
+WITH numbers AS MATERIALIZED (
+    SELECT i.id FROM sales.invoice i WHERE lower(i.invoice_no) = lower($1::text)
+), customers AS MATERIALIZED (
+    SELECT i.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id WHERE sales.has_word(c.name, c.code, $1) LIMIT $2::bigint
+), items AS MATERIALIZED (
+    SELECT t.invoice_id AS id FROM sales.invoice_item t WHERE sales.has_word(t.name, t.item_code, $1) LIMIT $2
+)
+SELECT ARRAY(SELECT id FROM numbers UNION SELECT id FROM customers UNION SELECT id FROM items) AS ids,
+       (SELECT count(*) FROM customers) < $2 AND (SELECT count(*) FROM items) < $2 AS is_all;

@@ -1,0 +1,248 @@
+-- Sessions of work on invoices: picking and packing, and what a delivery has in common with them. docs/api/sales.md#workflow
+--
+-- Every step is one statement, so one transaction, and locks its invoice first: of two steps at once, the second decides by what
+-- the first has left. `refusal` names, in the documented order of checks, what stands against the step; null: it was done.
+-- kind: a row of the view sales.session_kind, which says what the step does to the invoice and the session. caller_may: 'all'
+-- (an administrator), 'own' (only as themselves: WORKFLOW_REQUIRE_SELF), or 'any'. Triggers announce the invoice's change at
+-- commit, and count the session (sql/sales/functions.sql).
+
+-- name: start_session(kind, body, caller_id, caller_may) -> row
+-- What others committed while this statement waited for the invoice: it does not see a new session, but then the invoice's status
+-- has changed; it sees a session that was cancelled as it was, hence `existing` locks it, which reads it again.
+-- session_invoice_key and session_worker_active_key refuse what is left.
+WITH sent AS MATERIALIZED (
+    SELECT k.*, core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email, coalesce(core.trimmed(b.notes), '') AS notes
+      FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, notes text), sales.session_kind k
+     WHERE k.kind = $1::text
+), invoice AS MATERIALIZED (
+    SELECT i.id, i.invoice_no, i.status
+      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+     WHERE i.is_active FOR NO KEY UPDATE OF i
+), existing AS MATERIALIZED (
+    SELECT s.id
+      FROM sent, invoice JOIN sales.session s ON s.invoice_id = invoice.id
+     WHERE invoice.status = sent.invoice_before AND s.kind = $1 AND s.status <> 'CANCELLED' FOR NO KEY UPDATE OF s
+), worker AS MATERIALIZED (
+    SELECT a.id, a AS account
+      FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email)
+     WHERE a.is_active AND a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER')   -- people who are not of the firm
+), decided AS MATERIALIZED (
+    SELECT CASE WHEN invoice.id IS NULL THEN 'no invoice'
+                WHEN invoice.status <> sent.invoice_before THEN 'state'
+                WHEN existing.id IS NOT NULL THEN 'session'
+                WHEN worker.id IS NULL THEN 'no user'
+                WHEN $4::text = 'own' AND worker.id <> $3::bigint THEN 'not own'
+           END AS refusal
+      FROM sent LEFT JOIN invoice ON true LEFT JOIN existing ON true LEFT JOIN worker ON true
+), session AS (
+    INSERT INTO sales.session AS s (kind, invoice_id, worker_id, started_by, status, notes)
+    SELECT sent.kind, invoice.id, worker.id, $3, sent.begun, sent.notes
+      FROM sent, invoice, worker, decided WHERE decided.refusal IS NULL
+    RETURNING s AS whole
+), moved AS (
+    UPDATE sales.invoice i SET status = sent.invoice_during
+      FROM sent, invoice, decided WHERE i.id = invoice.id AND decided.refusal IS NULL
+)
+SELECT decided.refusal, invoice.status, accounts.full_name(worker.account) AS name,
+       CASE WHEN decided.refusal IS NULL THEN sales.session_document(session.whole, invoice.invoice_no, worker.account)::text END AS document
+  FROM decided LEFT JOIN invoice ON true LEFT JOIN worker ON true LEFT JOIN session ON true;
+
+-- name: complete_session(kind, body, caller_id, caller_may) -> row
+WITH sent AS MATERIALIZED (
+    SELECT k.*, core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email, core.trimmed(b.notes) AS notes
+      FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, notes text), sales.session_kind k
+     WHERE k.kind = $1::text
+), invoice AS MATERIALIZED (
+    SELECT i.id, i.invoice_no, i.status
+      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+     WHERE i.is_active FOR NO KEY UPDATE OF i
+), session AS MATERIALIZED (
+    SELECT s.id, s.worker_id, s.status
+      FROM invoice JOIN sales.session s ON s.invoice_id = invoice.id
+     WHERE s.kind = $1 AND s.status <> 'CANCELLED' FOR NO KEY UPDATE OF s
+), scanned AS MATERIALIZED (
+    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active OR $4::text = 'all'
+), worker AS MATERIALIZED (
+    SELECT a AS account FROM session JOIN accounts.account a ON a.id = session.worker_id
+), decided AS MATERIALIZED (
+    SELECT CASE WHEN invoice.id IS NULL THEN 'no invoice'
+                WHEN session.id IS NULL THEN 'no session'
+                WHEN scanned.id IS NULL THEN 'no user'
+                WHEN session.worker_id IS NULL AND $4::text <> 'all' THEN 'worker gone'
+                WHEN session.worker_id <> scanned.id THEN 'other worker'
+                WHEN $4::text = 'own' AND scanned.id <> $3::bigint THEN 'not own'
+                WHEN session.status <> sent.begun THEN 'done'
+                WHEN invoice.status <> sent.invoice_during THEN 'state'
+           END AS refusal
+      FROM sent LEFT JOIN invoice ON true LEFT JOIN session ON true LEFT JOIN scanned ON true
+), finished AS (
+    UPDATE sales.session s
+       SET status = sent.finished, end_time = greatest(now(), s.start_time), ended_by = $3,
+           notes = concat_ws(E'\n', nullif(s.notes, ''), nullif(sent.notes, ''))
+      FROM sent, session, decided WHERE s.id = session.id AND decided.refusal IS NULL
+    RETURNING s AS whole
+), moved AS (
+    UPDATE sales.invoice i SET status = sent.invoice_after
+      FROM sent, invoice, decided WHERE i.id = invoice.id AND decided.refusal IS NULL
+)
+SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(worker.account) AS name, (worker.account).email,
+       CASE WHEN decided.refusal IS NULL THEN sales.session_document(finished.whole, invoice.invoice_no, worker.account)::text END AS document
+  FROM decided LEFT JOIN invoice ON true LEFT JOIN worker ON true LEFT JOIN finished ON true;
+
+-- name: cancel_session(kind, body, caller_id, caller_may) -> row
+-- The session stays as CANCELLED, and the invoice goes back to where it was before. Anyone but an administrator has to name the
+-- session's worker; the handler makes sure that they name somebody.
+WITH sent AS MATERIALIZED (
+    SELECT k.*, core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email, core.trimmed(b.reason) AS reason
+      FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, reason text), sales.session_kind k
+     WHERE k.kind = $1::text
+), invoice AS MATERIALIZED (
+    SELECT i.id, i.invoice_no, i.status
+      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+     WHERE i.is_active FOR NO KEY UPDATE OF i
+), session AS MATERIALIZED (
+    SELECT s.id, s.worker_id, s.status, coalesce(s.delivery_type, '') = 'COURIER' AS is_courier, s.courier_name
+      FROM invoice JOIN sales.session s ON s.invoice_id = invoice.id
+     WHERE s.kind = $1 AND s.status <> 'CANCELLED' FOR NO KEY UPDATE OF s
+), scanned AS MATERIALIZED (
+    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active OR $4::text = 'all'
+), worker AS MATERIALIZED (
+    SELECT a AS account FROM session JOIN accounts.account a ON a.id = session.worker_id
+), decided AS MATERIALIZED (
+    SELECT CASE WHEN invoice.id IS NULL THEN 'no invoice'
+                WHEN session.id IS NULL THEN 'no session'
+                WHEN scanned.id IS NULL AND sent.user_email <> '' THEN 'no user'
+                WHEN session.is_courier AND $4::text <> 'all' THEN 'courier'
+                WHEN session.worker_id IS NULL AND $4::text <> 'all' THEN 'worker gone'
+                WHEN session.worker_id IS DISTINCT FROM scanned.id AND $4::text <> 'all' THEN 'other worker'
+                WHEN $4::text = 'own' AND scanned.id <> $3::bigint THEN 'not own'
+                WHEN CASE WHEN $1 = 'delivery' THEN session.status = sent.finished ELSE session.status <> sent.begun END THEN 'done'
+                WHEN invoice.status <> sent.invoice_during THEN 'state'
+           END AS refusal
+      FROM sent LEFT JOIN invoice ON true LEFT JOIN session ON true LEFT JOIN scanned ON true
+), cancelled AS (
+    UPDATE sales.session s
+       SET status = 'CANCELLED', end_time = greatest(now(), s.start_time), ended_by = $3, cancel_reason = sent.reason
+      FROM sent, session, decided WHERE s.id = session.id AND decided.refusal IS NULL
+    RETURNING s AS whole
+), moved AS (
+    UPDATE sales.invoice i SET status = sent.invoice_before
+      FROM sent, invoice, decided WHERE i.id = invoice.id AND decided.refusal IS NULL
+)
+SELECT decided.refusal, invoice.status, invoice.invoice_no, session.courier_name, accounts.full_name(worker.account) AS name,
+       (worker.account).email,
+       CASE WHEN decided.refusal IS NULL THEN sales.session_document(cancelled.whole, invoice.invoice_no, worker.account)::text END AS document
+  FROM decided LEFT JOIN invoice ON true LEFT JOIN session ON true LEFT JOIN worker ON true LEFT JOIN cancelled ON true;
+
+-- name: get_blocking_session(kind, user_email) -> value
+-- The session that a worker has begun; when it has just been finished, the last one they began. As JSON, for the refusal.
+SELECT row_to_json(data)::text
+  FROM (SELECT i.invoice_no, core.iso(s.start_time) AS started_at
+          FROM accounts.account a JOIN sales.session s ON s.id = coalesce(
+               (SELECT id FROM sales.session WHERE worker_id = a.id AND kind = $1::text AND status IN ('PREPARING', 'IN_PROGRESS')),
+               (SELECT id FROM sales.session WHERE worker_id = a.id AND kind = $1 ORDER BY created_at DESC, id DESC LIMIT 1))
+          JOIN sales.invoice i ON i.id = s.invoice_id
+         WHERE lower(a.email) = lower(core.trimmed($2))) data;
+
+-- name: get_active_session(kind, caller_id, email, public_id) -> row
+-- Whose task (of the e-mail or the uuid asked for; the caller's when nobody has it), and the task: null when there is none.
+SELECT a.id AS account_id, a.email,
+       (SELECT json_build_object('task_type', upper($1::text), 'session_id', s.id, 'start_time', core.iso(s.start_time),
+                                 'invoice', d.document)::text
+          FROM sales.session s
+         CROSS JOIN LATERAL (SELECT document FROM sales.invoice_document WHERE id = s.invoice_id OFFSET 0) d
+         WHERE s.worker_id = a.id AND s.kind = $1 AND s.status IN ('PREPARING', 'IN_PROGRESS')) AS task
+  FROM accounts.account a
+ WHERE a.id = coalesce((SELECT id FROM accounts.account WHERE lower(email) = lower($3::text)),
+                       (SELECT id FROM accounts.account WHERE public_id = $4::uuid), $2::bigint);
+
+-- name: start_delivery(body, caller_id, caller_may) -> row
+-- As start_session. A courier has no account, so the e-mail sent along with COURIER is not looked at.
+WITH sent AS MATERIALIZED (
+    SELECT core.trimmed(b.invoice_no) AS invoice_no, b.delivery_type, core.trimmed(b.user_email) AS user_email,
+           coalesce(core.trimmed(b.courier_name), '') AS courier_name,
+           coalesce(core.trimmed(b.tracking_no), '') AS tracking_no, coalesce(core.trimmed(b.notes), '') AS notes
+      FROM jsonb_to_record($1::jsonb) AS b (
+           invoice_no text, delivery_type text, user_email text, courier_name text, tracking_no text, notes text)
+), invoice AS MATERIALIZED (
+    SELECT i.id, i.invoice_no, i.status
+      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+     WHERE i.is_active FOR NO KEY UPDATE OF i
+), existing AS MATERIALIZED (
+    SELECT s.id
+      FROM invoice JOIN sales.session s ON s.invoice_id = invoice.id
+     WHERE invoice.status = 'PACKED' AND s.kind = 'delivery' AND s.status <> 'CANCELLED' FOR NO KEY UPDATE OF s
+), worker AS MATERIALIZED (
+    SELECT a.id, a AS account
+      FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email)
+     WHERE a.is_active AND a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER')   -- people who are not of the firm
+       AND sent.delivery_type <> 'COURIER'
+), decided AS MATERIALIZED (
+    SELECT CASE WHEN invoice.id IS NULL THEN 'no invoice'
+                WHEN invoice.status <> 'PACKED' THEN 'state'
+                WHEN existing.id IS NOT NULL THEN 'session'
+                WHEN worker.id IS NULL AND sent.delivery_type <> 'COURIER' THEN 'no user'
+                WHEN $3::text = 'own' AND worker.id <> $2::bigint THEN 'not own'
+           END AS refusal
+      FROM sent LEFT JOIN invoice ON true LEFT JOIN existing ON true LEFT JOIN worker ON true
+), session AS (
+    INSERT INTO sales.session AS s (kind, invoice_id, worker_id, started_by, status, delivery_type, courier_name, tracking_no, notes)
+    SELECT 'delivery', invoice.id, worker.id, $2, 'IN_TRANSIT', sent.delivery_type, sent.courier_name, sent.tracking_no, sent.notes
+      FROM decided CROSS JOIN sent CROSS JOIN invoice LEFT JOIN worker ON true WHERE decided.refusal IS NULL
+    RETURNING s AS whole
+), moved AS (
+    UPDATE sales.invoice i SET status = 'DISPATCHED'
+      FROM invoice, decided WHERE i.id = invoice.id AND decided.refusal IS NULL
+)
+SELECT decided.refusal, invoice.status,
+       CASE WHEN decided.refusal IS NULL THEN sales.session_document(session.whole, invoice.invoice_no, worker.account)::text END AS document
+  FROM decided LEFT JOIN invoice ON true LEFT JOIN worker ON true LEFT JOIN session ON true;
+
+-- name: complete_delivery(body, caller_id, caller_may, most_notes) -> row
+-- IN_TRANSIT leaves the session open and the invoice DISPATCHED, and still announces the invoice (version). It may come any number
+-- of times, so the sum of its notes is bounded: most_notes, characters.
+WITH sent AS MATERIALIZED (
+    SELECT core.trimmed(b.invoice_no) AS invoice_no, coalesce(core.trimmed(b.user_email), '') AS user_email,
+           coalesce(b.delivery_status, 'DELIVERED') AS delivery_status, coalesce(core.trimmed(b.notes), '') AS notes
+      FROM jsonb_to_record($1::jsonb) AS b (invoice_no text, user_email text, delivery_status text, notes text)
+), invoice AS MATERIALIZED (
+    SELECT i.id, i.invoice_no, i.status
+      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+     WHERE i.is_active FOR NO KEY UPDATE OF i
+), session AS MATERIALIZED (
+    SELECT s.id, s.delivery_type <> 'COURIER' AS is_ours, s.worker_id, s.status, length(s.notes) AS noted
+      FROM invoice JOIN sales.session s ON s.invoice_id = invoice.id
+     WHERE s.kind = 'delivery' AND s.status <> 'CANCELLED' FOR NO KEY UPDATE OF s
+), scanned AS MATERIALIZED (
+    SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active OR $3::text = 'all'
+), worker AS MATERIALIZED (
+    SELECT a AS account FROM session JOIN accounts.account a ON a.id = session.worker_id
+), decided AS MATERIALIZED (
+    SELECT CASE WHEN invoice.id IS NULL THEN 'no invoice'
+                WHEN session.id IS NULL THEN 'no session'
+                WHEN session.is_ours AND sent.user_email = '' THEN 'no scan'
+                WHEN scanned.id IS NULL AND sent.user_email <> '' THEN 'no user'
+                WHEN session.is_ours AND session.worker_id IS NULL AND $3::text <> 'all' THEN 'worker gone'
+                WHEN session.is_ours AND session.worker_id <> scanned.id THEN 'other worker'
+                WHEN $3::text = 'own' AND scanned.id <> $2::bigint THEN 'not own'
+                WHEN session.status = 'DELIVERED' THEN 'done'
+                WHEN invoice.status <> 'DISPATCHED' THEN 'state'
+                WHEN sent.notes <> '' AND session.noted + 1 + length(sent.notes) > $4::integer THEN 'notes'
+           END AS refusal
+      FROM sent LEFT JOIN invoice ON true LEFT JOIN session ON true LEFT JOIN scanned ON true
+), written AS (
+    UPDATE sales.session s
+       SET status   = sent.delivery_status,
+           end_time = CASE WHEN sent.delivery_status = 'DELIVERED' THEN greatest(now(), s.start_time) END,
+           ended_by = CASE WHEN sent.delivery_status = 'DELIVERED' THEN $2 END,
+           notes    = concat_ws(E'\n', nullif(s.notes, ''), nullif(sent.notes, ''))
+      FROM sent, session, decided WHERE s.id = session.id AND decided.refusal IS NULL
+    RETURNING s AS whole
+), moved AS (
+    UPDATE sales.invoice i
+       SET status = CASE WHEN sent.delivery_status = 'DELIVERED' THEN 'DELIVERED' ELSE 'DISPATCHED' END, version = i.version + 1
+      FROM sent, invoice, decided WHERE i.id = invoice.id AND decided.refusal IS NULL
+)
+SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(worker.account) AS name, (worker.account).email,
+       CASE WHEN decided.refusal IS NULL THEN sales.session_document(written.whole, invoice.invoice_no, worker.account)::text END AS document
+  FROM decided LEFT JOIN invoice ON true LEFT JOIN worker ON true LEFT JOIN written ON true;
