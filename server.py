@@ -27,7 +27,7 @@ from core.run import workers
 from core.run.process import Process, listener, serve
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
-from handlers.api.handler import areas
+from handlers.api import areas
 from handlers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent

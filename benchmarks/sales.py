@@ -76,7 +76,7 @@ def seed_invoices(installation: Installation, dsn: str, rows: int) -> None:
     installation.run(
         f"INSERT INTO accounts.account (email, role) VALUES ('{WORKER}', 'BILLING')",
         "ALTER TABLE sales.invoice DISABLE TRIGGER USER",  # a million events and changes would be another benchmark
-        "ALTER TABLE sales.packing_session DISABLE TRIGGER USER",
+        "ALTER TABLE sales.session DISABLE TRIGGER USER",
         f"""INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, status, created_by, created_user_id)
             SELECT 'SEED-' || n, date '2025-01-18' + n / 1000, 1 + n % {CUSTOMERS}, 1 + n % {SALESMEN},
                    CASE WHEN n % 5 = 0 THEN 'PENDING' WHEN n % 5 = 1 THEN 'PICKED' ELSE 'DELIVERED' END, 'admin',
@@ -87,11 +87,11 @@ def seed_invoices(installation: Installation, dsn: str, rows: int) -> None:
               FROM generate_series(1, {rows}) n,
                    (VALUES ('Paracetamol 650mg', 'PR650', 20, 3.50, 'R-12'), ('Otrivin Nasal Spray', 'OTN10', 10, 85.00, 'G-04'))
                    AS item (name, code, quantity, mrp, shelf) ORDER BY n""",
-        f"""INSERT INTO sales.packing_session (invoice_id, packer_id, packing_status, end_time)
-            SELECT n, (SELECT id FROM accounts.account WHERE email = '{WORKER}'), 'PACKED', now() FROM generate_series(2, {rows}, 5) n""",
+        f"""INSERT INTO sales.session (kind, invoice_id, worker_id, status, end_time)
+            SELECT 'packing', n, (SELECT id FROM accounts.account WHERE email = '{WORKER}'), 'PACKED', now() FROM generate_series(2, {rows}, 5) n""",
         "ALTER TABLE sales.invoice ENABLE TRIGGER USER",
-        "ALTER TABLE sales.packing_session ENABLE TRIGGER USER",
-        "INSERT INTO sales.invoice_creator (name) VALUES ('admin')",
+        "ALTER TABLE sales.session ENABLE TRIGGER USER",
+        "INSERT INTO sales.creator (name) VALUES ('admin')",
         "SELECT sales.recount_invoices()",
         "VACUUM ANALYZE",
         "CHECKPOINT",

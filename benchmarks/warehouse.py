@@ -124,10 +124,10 @@ def _seed_sessions(installation: Installation, dsn: str, rows: int) -> None:
     seed_invoices(installation, dsn, rows)
     _seed_pickers(installation, dsn, WORKERS)
     installation.run(
-        f"""INSERT INTO sales.picking_session (invoice_id, picker_id, picking_status, start_time, end_time, created_at)
-            SELECT n, 1 + n % {WORKERS}, 'PICKED', at, at + interval '5 minutes', at
+        f"""INSERT INTO sales.session (kind, invoice_id, worker_id, status, start_time, end_time, created_at)
+            SELECT 'picking', n, 1 + n % {WORKERS}, 'PICKED', at, at + interval '5 minutes', at
               FROM generate_series(1, {rows}) n, LATERAL (SELECT timestamptz '2025-01-01 08:00Z' + n * interval '1 minute' AS at) t""",
-        "SELECT sales.fold_session_changes()",
+        "SELECT sales.fold_session_deltas()",
         "VACUUM ANALYZE",
         "CHECKPOINT",
         dsn=dsn,

@@ -22,7 +22,7 @@ from core.http.application import Application
 from core.run.process import Process
 from core.run.process import http_server as make_http_server
 from handlers.accounts import commands
-from handlers.api.handler import areas
+from handlers.api import areas
 from handlers.settings import Settings
 from tests.support.http import IMPORT_KEY, PASSWORD, Api, open_session
 from tests.support.services import FOLDER, TEMPLATE, Services, migrate, run_apart, sweep

@@ -16,7 +16,7 @@ import pytest
 
 import server
 from core.data import migrations
-from handlers.api.handler import areas
+from handlers.api import areas
 from handlers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -85,14 +85,8 @@ def start_postgres(home: Home, *, durable: bool = True) -> EmbeddedPostgres:
     dsn = f"postgresql://tradepost:{quote(password)}@/tradepost?host={quote(str(sockets))}&port=5432"
     data, log = place.path / "data", place.path / "postgres.log"
 
+    _refuse_data_of_another_version(data, version)
     child = _running(data, sockets)
-    try:
-        _refuse_data_of_another_version(data, version)
-    except EmbeddedError:
-        # One that an earlier release's server has left running: whoever deletes its data must not do so beneath it.
-        if child:
-            _stop(child)
-        raise
     adopted = child is not None and _is_ready(child, data) and _is_ours(binaries, sockets, password, data)
     if child and not adopted:
         _stop(child)
@@ -132,6 +126,9 @@ def _refuse_data_of_another_version(data: Path, version: str) -> None:
         return
     ours = version.partition(".")[0]
     if made_by != ours:
+        # A killed server of an earlier release may have left its Postgres running, and its data may be deleted next.
+        if leftover := _postmaster(data):
+            _stop(leftover)
         raise EmbeddedError(
             f"{data} is of Postgres {made_by}, and this release brings {ours}, which can't read it: delete "
             f"{data.parents[1]} to begin with an empty demo, or see README, A demo of an older Postgres, to keep its data"
@@ -212,15 +209,20 @@ def _start(place: Place, binaries: Path, sockets: Path, durable: bool) -> Child:
 def _running(data: Path, sockets: Path) -> Child | None:
     """The postmaster over this data directory. Lock files that name anything else are removed, as Postgres takes any
     process of that number and account, such as one started after a reboot, for a postmaster, and refuses to start."""
-    status = _status(data)
-    child = Child(int(status[0]), _mark(data)) if status and status[0].isdigit() else None
-    if child and child.is_alive():
+    child = _postmaster(data)
+    if child:
         return child
     # Safe: the home's lock keeps other servers out, and Postgres still detects backends of a dead postmaster by their
     # shared memory, whose key comes from the data directory.
     for lock in (data / "postmaster.pid", sockets / f"{SOCKET}.lock"):
         lock.unlink(missing_ok=True)
     return None
+
+
+def _postmaster(data: Path) -> Child | None:
+    status = _status(data)
+    child = Child(int(status[0]), _mark(data)) if status and status[0].isdigit() else None
+    return child if child and child.is_alive() else None
 
 
 def _mark(data: Path) -> str:

@@ -23,16 +23,13 @@ from core.http.router import Router
 
 @cache
 def modules() -> list[ModuleType]:
-    """Every module of every package, in alphabetical order."""
+    """Every module of every package but this one, in alphabetical order."""
     found = []
     for area in sorted(pkgutil.iter_modules(handlers.__path__), key=lambda entry: entry.name):
         if area.ispkg:
             package = importlib.import_module(f"handlers.{area.name}")
-            found.append(package)
-            found += [
-                importlib.import_module(f"handlers.{area.name}.{entry.name}")
-                for entry in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name)
-            ]
+            names = sorted(f"{package.__name__}.{entry.name}" for entry in pkgutil.iter_modules(package.__path__))
+            found += [package, *(importlib.import_module(name) for name in names if name != __name__)]
     return found
 
 

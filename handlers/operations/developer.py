@@ -13,10 +13,11 @@ from core.data import sql
 from core.data.database import BUSY, Transaction
 from core.http.handler import body
 from core.problem import Problem, unavailable
+from handlers.api import areas
 from handlers.api.caller import ChangesCallers
 from handlers.api.clearing import Clearing
 from handlers.api.dialects import ApiDialect
-from handlers.api.handler import ApiHandler, areas, bad_token
+from handlers.api.handler import ApiHandler, bad_token
 from handlers.api.page import Page
 from handlers.api.roles import may_enter
 

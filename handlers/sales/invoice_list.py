@@ -35,6 +35,14 @@ COUNTS_KEPT = {"customer", "salesman", "user", "created_by"}
 
 query = sql.load("sales/invoice_list")
 
+SCANNED_TO = 500  # invoices to skip; a page beyond is not looked for among the first thousand
+# Filters that look into other tables: the filter by what was found there, and the query that finds it.
+LOOKED_UP = {
+    "worker": ("worked", query.find_by_worker),
+    "search": ("found", query.find_by_text),
+    "search_word": ("found", query.find_by_word),
+}
+
 
 class Place(NamedTuple):
     """Where a page begins: after a cursor's key (JSON text), or after so many invoices."""
@@ -42,6 +50,104 @@ class Place(NamedTuple):
     after: str | None
     skip: int
     most: int  # invoices of the page
+
+
+class NumberedPage(NamedTuple):
+    """rows: `document` and `key` each (JSON text). is_exact: false where there are at least `count`. number: 1-based."""
+
+    rows: Sequence[asyncpg.Record]
+    count: int
+    number: int
+    is_exact: bool
+
+
+class Invoices:
+    """The invoices that some filters let through. filters: by their names in sql/sales/invoice_list.sql."""
+
+    def __init__(self, db: sql.Runner, filters: dict[str, Any]) -> None:
+        self._db, self._filters = db, filters
+
+    async def numbered_page(self, order: keyset.Order, page: paging.Page) -> NumberedPage:
+        """A page by its number, or the last one. Raises Problem 404: there is no such page."""
+        count, is_exact = await self._count()
+        last = max(1, -(-count // page.size))
+        number = page.number or last
+        skip = (number - 1) * page.size
+        if (page.number is None and not is_exact) or (is_exact and number > last):
+            raise not_found("Invalid page.")
+        if is_exact:
+            size = min(page.size, count - skip)
+            if skip <= count / 2:
+                rows = await self.page(order, Place(None, skip, size))
+            else:
+                # It is nearer from the other end.
+                rows = (await self.page(order.reversed(), Place(None, count - skip - size, size)))[::-1]
+            return NumberedPage(rows, count, number, True)
+        rows = await self.page(order, Place(None, skip, page.size + 1))
+        if not rows and skip > 0:
+            raise not_found("Invalid page.")
+        if len(rows) <= page.size:
+            # A page that isn't full is the last one, and tells how many there are.
+            return NumberedPage(rows, skip + len(rows), number, True)
+        return NumberedPage(rows[: page.size], max(count, skip + len(rows)), number, False)
+
+    async def page(self, order: keyset.Order, place: Place) -> Sequence[asyncpg.Record]:
+        """The invoices of a page, `document` and `key` each (JSON text)."""
+        filters, column = self._filters, order.name.split(",")[0].lstrip("-")
+        of_one_status = filters.keys() == {"statuses"} and len(filters["statuses"]) == 1
+        if (
+            not filters
+            or (column == "id" and (of_one_status or filters.keys() & BEGIN_AN_INDEX))
+            or (column == "invoice_date" and filters.keys() <= DAYS)
+        ):
+            return await self._run(query.walk_invoices, order, place)
+        # Where a page is to be expected near its beginning, unless what was looked up has shown that there are few invoices.
+        if place.skip < SCANNED_TO and not filters.keys() & {"worked", "found"}:
+            rows = await self._run(query.scan_invoices, order, place)
+            if len(rows) == place.most:
+                return rows
+        await self._look_up()
+        for name in self._filters.keys() & LOOKED_UP.keys():
+            self._filters = {**self._filters, f"{name}_by_index": self._filters[name]}
+            del self._filters[name]
+        return await self._run(query.sort_invoices, order, place)
+
+    async def _count(self) -> tuple[int, bool]:
+        """How many there are, and whether that is exact; else there are at least so many."""
+        filters = self._filters
+        kept = filters.keys() & COUNTS_KEPT
+        if (
+            filters.keys() <= {*kept, *DAYS, "statuses"}
+            and len(kept) < 2
+            and not (kept == {"customer"} and filters.keys() & DAYS)
+        ):
+            names = ("statuses", *sorted(COUNTS_KEPT))
+            given = {name: filters.get(name) for name in names}
+            first, last = filters.get("since", filters.get("day")), filters.get("until", filters.get("day"))
+            return await query.count_kept(self._db, **given, first_day=first, last_day=last), True
+        some = await self._look_up()
+        counted = {name: value for name, value in self._filters.items() if not some or name not in LOOKED_UP}
+        count = await query.count_some.where(**{**counted, **some})(self._db, most=COUNTED + 1)
+        return min(count, COUNTED), count <= COUNTED and not some
+
+    async def _look_up(self) -> dict[str, Any]:
+        """Replace a worker or a search by the invoices found for it where these are few. Returns, as a filter, some of the
+        invoices of those that have many."""
+        some = {}
+        for name in self._filters.keys() & LOOKED_UP.keys():
+            found_as, find = LOOKED_UP[name]
+            found = await find(self._db, **{find.parameters[0]: self._filters[name]}, most=COUNTED + 1)
+            if found["is_all"]:
+                self._filters = {**self._filters, found_as: found["ids"]}
+                del self._filters[name]
+            else:
+                some[found_as] = found["ids"]
+        return some
+
+    async def _run(self, page: sql.Query, order: keyset.Order, place: Place) -> Sequence[asyncpg.Record]:
+        walk = order.walk(page, place.after).where(**self._filters)
+        rows: Sequence[asyncpg.Record] = await walk(self._db, after=place.after, skip=place.skip, most=place.most)
+        return rows
 
 
 class ListConnections:
@@ -52,7 +158,7 @@ class ListConnections:
         self.db = app.db.limited(most=max(1, app.config.db_pool_size // 2), seconds=SEARCH_SECONDS)
 
 
-class Invoices(SalesHandler):
+class InvoiceList(SalesHandler):
     access = public_read
 
     async def get(self) -> None:
@@ -63,8 +169,9 @@ class Invoices(SalesHandler):
         too many lists with filters are being made."""
         filters, order = self._filters(), self._order()
         page = paging.requested(self, default=20, most=100)
+        invoices = Invoices(self.application.kept(ListConnections).db, filters)
         if "cursor" in self.request.query_arguments:
-            rows = await self._page(filters, order, Place(order.given(self), 0, page.size + 1))
+            rows = await invoices.page(order, Place(order.given(self), 0, page.size + 1))
             key = [order.name, *json.loads(rows[page.size - 1]["key"])] if len(rows) > page.size else None
             self.reply(keyset.envelope(self, [row["document"] for row in rows[: page.size]], key))
         elif order.name == "-id" and filters.keys() <= {"statuses"}:
@@ -73,103 +180,9 @@ class Invoices(SalesHandler):
             )
             self.reply(paging.envelope(self, found["count"], found["page"], page.size, found["results"]))
         else:
-            await self._numbered(filters, order, page)
-
-    async def _numbered(self, filters: dict[str, Any], order: keyset.Order, page: paging.Page) -> None:
-        """Answer with a page by its number, of a list with filters or in another order."""
-        filters, count, is_exact = await self._counted(filters)
-        last = max(1, -(-count // page.size))
-        number = page.number or last
-        skip = (number - 1) * page.size
-        if (page.number is None and not is_exact) or (is_exact and number > last):
-            raise not_found("Invalid page.")
-        if is_exact and skip > count / 2:
-            # It is nearer from the other end.
-            size = min(page.size, count - skip)
-            rows = await self._page(filters, order.reversed(), Place(None, count - skip - size, size))
-            rows = rows[::-1]
-        else:
-            rows = await self._page(filters, order, Place(None, skip, page.size + 1))
-        if not is_exact:
-            if not rows and skip > 0:
-                raise not_found("Invalid page.")
-            # A page that isn't full is the last one, and says how many there are.
-            is_exact = len(rows) <= page.size
-            count = skip + len(rows) if is_exact else max(count, skip + len(rows))
-        results = ",".join(row["document"] for row in rows[: page.size])
-        self.reply(paging.envelope(self, count, number, page.size, f"[{results}]", exact=is_exact))
-
-    async def _counted(self, filters: dict[str, Any]) -> tuple[dict[str, Any], int, bool]:
-        """The filters, those that look into other tables as what they found there; how many invoices they let through; and
-        whether that is exact, or there are at least so many."""
-        kept = filters.keys() & COUNTS_KEPT
-        if (
-            filters.keys() <= {*kept, *DAYS, "statuses"}
-            and len(kept) < 2
-            and not (kept == {"customer"} and filters.keys() & DAYS)
-        ):
-            day = filters.get("day")
-            count = await query.count_kept(
-                self.lists,
-                **{name: filters.get(name) for name in ("statuses", *sorted(COUNTS_KEPT))},
-                first_day=filters.get("since", day),
-                last_day=filters.get("until", day),
-            )
-            return filters, count, True
-        filters, some = await self._looked_up(filters)
-        count = await query.count_some.where(**{**filters, **some})(self.lists, most=COUNTED + 1)
-        is_exact = count <= COUNTED and not some
-        return filters, min(count, COUNTED), is_exact
-
-    async def _looked_up(self, filters: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The filters, with the invoices of a worker or a search in place of what was asked for where these are few; and some of
-        the invoices where these are many."""
-        filters, some = dict(filters), {}
-        for name, found_as, find in (
-            ("worker", "worked", query.find_by_worker),
-            ("search", "found", query.find_by_text),
-            ("search_word", "found", query.find_by_word),
-        ):
-            if name in filters:
-                (parameter, _) = find.parameters
-                found = await find(self.lists, **{parameter: filters[name]}, most=COUNTED + 1)
-                if found["is_all"]:
-                    filters[found_as] = found["ids"]
-                    del filters[name]
-                else:
-                    some = {found_as: found["ids"]}
-        return filters, some
-
-    async def _page(self, filters: dict[str, Any], order: keyset.Order, place: Place) -> Sequence[asyncpg.Record]:
-        """The invoices of a page, `document` and `key` each (JSON text)."""
-        alone = filters.keys() <= {"statuses"} and len(filters.get("statuses", [""])) == 1
-        by_id, by_date = order.name in ("id", "-id"), order.name.lstrip("-").startswith("invoice_date")
-        if (
-            not filters
-            or (by_id and (alone or filters.keys() & BEGIN_AN_INDEX))
-            or (by_date and filters.keys() <= DAYS)
-        ):
-            return await self._run(query.walk_invoices, filters, order, place)
-        if not filters.keys() & {"worked", "found"} and place.skip < 500:
-            rows = await self._run(query.scan_invoices, filters, order, place)
-            if len(rows) == place.most:
-                return rows
-        if filters.keys() & {"worker", "search", "search_word"}:
-            filters, _ = await self._looked_up(filters)
-            for name in filters.keys() & {"worker", "search", "search_word"}:
-                filters[f"{name}_by_index"] = filters.pop(name)
-        return await self._run(query.sort_invoices, filters, order, place)
-
-    async def _run(
-        self, page: sql.Query, filters: dict[str, Any], order: keyset.Order, place: Place
-    ) -> Sequence[asyncpg.Record]:
-        return await order.walk(page, place.after).where(**filters)(
-            self.lists if filters else self.db, after=place.after, skip=place.skip, most=place.most
-        )
-
-    @property
-    def lists(self) -> sql.Runner:
-        return self.application.kept(ListConnections).db
+            found = await invoices.numbered_page(order, page)
+            results = "[" + ",".join(row["document"] for row in found.rows) + "]"
+            self.reply(paging.envelope(self, found.count, found.number, page.size, results, exact=found.is_exact))
 
     def _filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/sales/invoice_list.sql. Raises Problem 400."""
@@ -212,4 +225,4 @@ class Invoices(SalesHandler):
         return text
 
 
-routes = [("/api/sales/invoices/", Invoices)]
+routes = [("/api/sales/invoices/", InvoiceList)]

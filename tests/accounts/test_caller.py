@@ -11,8 +11,8 @@ import tornado.testing
 from core.live.events import EventLog
 from core.run.process import Process
 from core.run.process import http_server as make_http_server
+from handlers.api import areas
 from handlers.api.caller import MOST_REMEMBERED, Callers, query
-from handlers.api.handler import areas
 from tests.support.http import PASSWORD, Api, open_session
 
 pytestmark = pytest.mark.gen_test

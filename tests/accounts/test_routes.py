@@ -9,7 +9,8 @@ import pytest
 
 from core.access import Access
 from core.http.handler import METHODS, Handler
-from handlers.api.handler import ApiHandler, areas
+from handlers.api import areas
+from handlers.api.handler import ApiHandler
 from handlers.api.roles import ROLES
 from tests.support.sse import EventStream
 

@@ -288,6 +288,8 @@ def test_data_of_another_postgres_version_is_refused_in_one_line_and_left_as_it_
         return {path: (status.st_mtime_ns, status.st_size, status.st_uid) for path, status in found.items()}
 
     with data_of_version_16(home.path) as refusal:
+        # As a kill leaves it.
+        (home.path / "postgres/data/postmaster.pid").write_text("1\n")
         before = files()
         with pytest.raises(EmbeddedError, match=refusal):
             start_postgres(home)

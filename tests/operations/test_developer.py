@@ -102,9 +102,9 @@ def warehouse(db):
 
     async def make():
         await db.execute("""
-            INSERT INTO sales.picking_session (invoice_id, picking_status, end_time) SELECT id, 'PICKED', now() FROM sales.invoice;
-            INSERT INTO sales.packing_session (invoice_id, packing_status, end_time) SELECT id, 'PACKED', now() FROM sales.invoice;
-            INSERT INTO sales.delivery_session (invoice_id, delivery_type, courier_name) SELECT id, 'COURIER', 'DTDC' FROM sales.invoice;
+            INSERT INTO sales.session (kind, invoice_id, status, end_time) SELECT 'picking', id, 'PICKED', now() FROM sales.invoice;
+            INSERT INTO sales.session (kind, invoice_id, status, end_time) SELECT 'packing', id, 'PACKED', now() FROM sales.invoice;
+            INSERT INTO sales.session (kind, invoice_id, status, delivery_type, courier_name, tracking_no) SELECT 'delivery', id, 'IN_TRANSIT', 'COURIER', 'DTDC', '' FROM sales.invoice;
             UPDATE sales.invoice SET status = 'DISPATCHED'""")
 
     return make
@@ -310,16 +310,18 @@ class TestClear:
         assert {row["status"] for row in await db.fetch("SELECT status FROM sales.invoice")} == {"PENDING"}
         for name in SESSIONS:
             assert await db.fetchval(f"SELECT count(*) FROM sales.{name}") == 0
-        await db.execute("INSERT INTO sales.picking_session (invoice_id) SELECT id FROM sales.invoice")
+        await db.execute(
+            "INSERT INTO sales.session (kind, invoice_id, status) SELECT 'picking', id, 'PREPARING' FROM sales.invoice"
+        )
 
     async def test_clearing_users_leaves_their_sessions_without_them(self, db, fill, warehouse, clear):
         await fill()
         await warehouse()
         await db.execute("""
             WITH picker AS (SELECT id FROM accounts.account WHERE role = 'PICKER')
-            UPDATE sales.picking_session SET picker_id = picker.id, started_by = picker.id, completed_by = picker.id FROM picker""")
+            UPDATE sales.session SET worker_id = picker.id, started_by = picker.id, ended_by = picker.id FROM picker""")
         assert await clear("users") == {"users": 1}
-        kept = "SELECT count(*) FROM sales.picking_session WHERE num_nulls(picker_id, started_by, completed_by) = 3"
+        kept = "SELECT count(*) FROM sales.session WHERE num_nulls(worker_id, started_by, ended_by) = 3"
         assert await db.fetchval(kept) == 3
 
     async def test_clearing_users_keeps_superadmins_and_ends_the_sessions_of_the_others(
@@ -422,7 +424,7 @@ class TestTogether:
         shown = await db.fetchrow("""
             SELECT count(*) AS invoices, (SELECT count(*) FROM sales.invoice_item) AS items,
                    (SELECT sum(n) FROM (SELECT n FROM sales.invoice_tally WHERE level = 0
-                                         UNION ALL SELECT n FROM sales.invoice_change) tallied) AS tallied
+                                         UNION ALL SELECT n FROM sales.invoice_delta) tallied) AS tallied
               FROM sales.invoice""")
         assert shown["items"] == 2 * shown["invoices"]
         assert (shown["tallied"] or 0) == shown["invoices"] == (await api.get("/api/sales/invoices/")).json["count"]

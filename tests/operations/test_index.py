@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.api.handler import areas
+from handlers.api import areas
 
 pytestmark = pytest.mark.gen_test
 

@@ -14,7 +14,8 @@ from core.files.images import Image, submitted
 from core.http.router import Router
 from core.http.schema import Schema
 from core.problem import Problem, unavailable
-from handlers.api.handler import NotFound, OperationsHandler, areas
+from handlers.api import areas
+from handlers.api.handler import NotFound, OperationsHandler
 from tests.core.test_images import KINDS, picture
 
 pytestmark = pytest.mark.gen_test

@@ -164,7 +164,7 @@ async def test_a_step_without_a_session_asks_to_sign_in_and_then_goes_on(page, s
     await page.sees("#done", "Picking started by Picker")
     await page.shows(number, status="PICKING")
     await page.sees("#account-word", "Sign out")
-    assert await db.fetchval("SELECT count(*) FROM sales.picking_session WHERE picker_id = started_by") == 1
+    assert await db.fetchval("SELECT count(*) FROM sales.session WHERE worker_id = started_by") == 1
     await page.click("#close")
     await page.click("#account")
     await page.sees("#account-word", "Sign in")
@@ -182,7 +182,7 @@ async def test_who_does_not_sign_in_takes_no_step(page, stored, db):
     await page.until(
         lambda: page.script("return document.getElementById('take').disabled"), lambda found: found is False
     )
-    assert await db.fetchval("SELECT count(*) FROM sales.picking_session") == 0
+    assert await db.fetchval("SELECT count(*) FROM sales.session") == 0
     assert await page.script("return document.getElementById('drawer').open")
 
 
@@ -270,7 +270,7 @@ async def test_picking_is_cancelled_with_a_reason_and_begins_anew(page, stored, 
     await take(page, "Cancel picking", None, "#cancel-take")
     await status_is(page, "Pending")
     await page.sees("#done", f"cancelled for {number}")
-    assert await db.fetchval("SELECT cancel_reason FROM sales.picking_session") == "Shelf is empty"
+    assert await db.fetchval("SELECT cancel_reason FROM sales.session") == "Shelf is empty"
     await take(page, "Start picking")
     await status_is(page, "Picking")
 
@@ -293,7 +293,7 @@ async def test_a_delivery_by_courier_asks_for_the_courier_and_no_worker(page, st
     await take(page, "Start delivery", None)
     await status_is(page, "Dispatched")
     await page.sees("#done", "Delivery started - COURIER")
-    row = await db.fetchrow("SELECT courier_name, tracking_no, assigned_to FROM sales.delivery_session")
+    row = await db.fetchrow("SELECT courier_name, tracking_no, worker_id FROM sales.session")
     assert tuple(row) == ("BlueDart", "BD-1", None)
     await take(page, "Still on its way", "", "#still")
     await page.sees("#done", f"Delivery in_transit for {number}")

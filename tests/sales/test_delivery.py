@@ -21,7 +21,7 @@ COURIER = {"delivery_type": "COURIER", "courier_name": "Bluebird"}
 
 async def session_of(db, number):
     return await db.fetchrow(
-        "SELECT s.* FROM sales.delivery_session s JOIN sales.invoice i ON i.id = s.invoice_id WHERE i.invoice_no = $1",
+        "SELECT s.* FROM sales.session s JOIN sales.invoice i ON i.id = s.invoice_id WHERE s.kind = 'delivery' AND i.invoice_no = $1",
         number,
     )
 
@@ -59,7 +59,7 @@ async def test_a_delivery_of_our_own_is_answered_as_the_contract_says(warehouse,
     session = await session_of(db, number)
     people = "SELECT email FROM accounts.account WHERE id = $1"
     assert await db.fetchval(people, session["started_by"]) == "store@example.com"
-    assert await db.fetchval(people, session["completed_by"]) == worker["email"]
+    assert await db.fetchval(people, session["ended_by"]) == worker["email"]
 
 
 async def test_a_courier_is_nobody_of_ours_whatever_email_is_sent_along(warehouse, db):
@@ -119,7 +119,7 @@ async def test_a_start_checks_in_the_order_of_the_contract(warehouse, db):
     await db.execute("UPDATE sales.invoice SET status = 'PACKED' WHERE invoice_no = $1", number)
     exists = "Delivery session already exists for this invoice."
     assert refused(await warehouse.step(START, number, "nobody@example.com", **ours), "invoice_no", exists)
-    await db.execute("DELETE FROM sales.delivery_session")
+    await db.execute("DELETE FROM sales.session")
     assert refused(await warehouse.step(START, number, "nobody@example.com", **ours), "user_email", NO_USER)
     assert await status_of(db, number) == "PACKED"
 
@@ -161,7 +161,7 @@ async def test_in_transit_keeps_the_delivery_open_and_tells_the_stream(warehouse
         assert (data["delivery_status"], data["end_time"], data["duration_minutes"]) == ("IN_TRANSIT", None, None)
         assert data["notes"] == "\n".join(f"stop {i}" for i in range(1, n + 1))
     session = await session_of(db, number)
-    assert (session["completed_by"], await status_of(db, number)) == (None, "DISPATCHED")
+    assert (session["ended_by"], await status_of(db, number)) == (None, "DISPATCHED")
     answer = await warehouse.step(COMPLETE, number, worker["email"], delivery_status="DELIVERED")
     assert (answer.status, answer.json["data"]["end_time"] is not None) == (200, True)
     told = []
@@ -173,7 +173,7 @@ async def test_in_transit_keeps_the_delivery_open_and_tells_the_stream(warehouse
 async def test_the_notes_of_one_delivery_are_bounded_in_sum(warehouse, db):
     worker = await warehouse.worker()
     number = await warehouse.at("DISPATCHED", worker["email"])
-    await db.execute("UPDATE sales.delivery_session SET notes = repeat('x', $1)", MOST_NOTES - 2)
+    await db.execute("UPDATE sales.session SET notes = repeat('x', $1)", MOST_NOTES - 2)
     full = f"Ensure the notes of this delivery have in sum no more than {MOST_NOTES} characters."
     more = {"delivery_status": "IN_TRANSIT"}
     assert refused(await warehouse.step(COMPLETE, number, worker["email"], notes="yy", **more), "notes", full)

@@ -66,11 +66,10 @@ def session(db):
                 "INSERT INTO accounts.account (email, name) VALUES ($1::text, 'Name of ' || $1) ON CONFLICT DO NOTHING",
                 worker,
             )
-        who, state = COLUMNS[kind]
         more = (", delivery_type, courier_name, tracking_no", ", $5, $6, $7") if kind == "delivery" else ("", "")
         return await db.fetchval(
-            f"INSERT INTO sales.{kind}_session (invoice_id, {who}, {state}, created_at, start_time, end_time{more[0]})"
-            f" SELECT $1, (SELECT id FROM accounts.account WHERE email = $2), $3, m.at, m.at, m.at + {minutes} * interval '1 minute'{more[1]}"
+            f"INSERT INTO sales.session (kind, invoice_id, worker_id, status, created_at, start_time, end_time{more[0]})"
+            f" SELECT '{kind}', $1, (SELECT id FROM accounts.account WHERE email = $2), $3, m.at, m.at, m.at + {minutes} * interval '1 minute'{more[1]}"
             " FROM (SELECT $4::text::timestamptz AS at) m RETURNING id",
             invoice, worker, status or DONE[kind], at, *((delivery_type, courier, tracking) if kind == "delivery" else ()),
         )  # fmt: skip
@@ -295,7 +294,7 @@ async def test_filters_combine(api, admin, session, kind):
 async def test_every_page_of_every_size_is_the_slice_it_should_be(api, admin, session, db, kind):
     """Also across days, of one day, and whether counted in the tally or not yet."""
     ids = [await session(kind, at=f"2026-03-{1 + n // 5:02}T00:00:{n % 5 // 2:02}Z") for n in range(23)]
-    await db.execute("SELECT sales.fold_session_changes()")
+    await db.execute("SELECT sales.fold_session_deltas()")
     ids += [await session(kind, at=f"2026-03-{5 + n // 2:02}T00:00:05Z") for n in range(12)]
     expected = [
         row["id"] for row in await db.fetch(f"SELECT id FROM sales.{kind}_session ORDER BY created_at DESC, id DESC")
@@ -326,7 +325,7 @@ async def test_every_page_of_every_size_is_the_slice_it_should_be(api, admin, se
 async def test_a_page_is_10_at_most_100_and_one_that_is_none_is_404(api, admin, session, db):
     await session("picking")
     await db.execute(
-        "INSERT INTO sales.picking_session (invoice_id, picking_status) SELECT invoice_id, 'CANCELLED' FROM sales.picking_session, generate_series(1, 120)"
+        "INSERT INTO sales.session (kind, invoice_id, status) SELECT 'picking', invoice_id, 'CANCELLED' FROM sales.session, generate_series(1, 120)"
     )
     for size, n in {"": 10, "0": 10, "x": 10, "-1": 10, "7": 7, "100": 100, "101": 100, "9" * 30: 100}.items():
         assert len((await api.get(path("picking", f"page_size={size}"), token=admin)).json["results"]) == n, size
@@ -387,17 +386,17 @@ async def test_the_count_stays_exact_whatever_happens_to_sessions(api, admin, se
     assert await counts() == [4, 4, 0, 4]
     for folds in (False, True):
         if folds:
-            await db.execute("SELECT sales.fold_session_changes()")
-        await db.execute("UPDATE sales.picking_session SET picking_status = 'CANCELLED' WHERE id = $1", ids[0])
+            await db.execute("SELECT sales.fold_session_deltas()")
+        await db.execute("UPDATE sales.session SET status = 'CANCELLED' WHERE id = $1", ids[0])
         assert await counts() == [4, 3, 1, 4]
-        await db.execute("UPDATE sales.picking_session SET created_at = '2026-03-12' WHERE id = $1", ids[1])
+        await db.execute("UPDATE sales.session SET created_at = '2026-03-12' WHERE id = $1", ids[1])
         assert await counts() == [4, 3, 1, 3]
-        await db.execute("UPDATE sales.picking_session SET created_at = '2026-03-10', picking_status = 'PICKED'")
+        await db.execute("UPDATE sales.session SET created_at = '2026-03-10', status = 'PICKED'")
     await db.execute("DELETE FROM accounts.account WHERE email = 'ben@example.com'")
     assert await counts() == [4, 4, 0, 4]
-    await db.execute("DELETE FROM sales.picking_session WHERE id = $1", ids[2])
+    await db.execute("DELETE FROM sales.session WHERE id = $1", ids[2])
     assert await counts() == [3, 3, 0, 3]
-    await db.execute("TRUNCATE sales.picking_session")
+    await db.execute("TRUNCATE sales.session")
     assert await counts() == [0, 0, 0, 0]
 
 
@@ -443,20 +442,20 @@ async def test_a_page_reads_few_rows_of_a_hundred_thousand_sessions(api, db, app
         " SELECT 'BULK-' || lpad(n::text, 7, '0'), '2026-01-01', (SELECT min(id) FROM sales.customer), 'DELIVERED' FROM generate_series(1, 100000) n"
     )
     await db.execute(
-        "INSERT INTO sales.picking_session (invoice_id, picker_id, picking_status, created_at)"
-        " SELECT i.id, (SELECT min(id) FROM accounts.account WHERE email LIKE 'many%') + i.id % 100,"
+        "INSERT INTO sales.session (kind, invoice_id, worker_id, status, created_at)"
+        " SELECT 'picking', i.id, (SELECT min(id) FROM accounts.account WHERE email LIKE 'many%') + i.id % 100,"
         " CASE WHEN i.id % 1000 = 0 THEN 'CANCELLED' ELSE 'PICKED' END, '2023-01-01'::timestamptz + i.id * interval '10 minutes'"
         " FROM sales.invoice i WHERE i.invoice_no LIKE 'BULK%'"
     )
     await db.execute("SET session_replication_role = origin")
     await db.execute(
-        "INSERT INTO sales.session_tally SELECT 'picking', who.id, (created_at AT TIME ZONE 'UTC')::date, picking_status, '', count(*)"
-        " FROM sales.picking_session CROSS JOIN LATERAL (VALUES (0), (picker_id)) AS who (id) WHERE created_at < '2026-01-01'"
+        "INSERT INTO sales.session_tally SELECT 'picking', who.id, (created_at AT TIME ZONE 'UTC')::date, status, '', count(*)"
+        " FROM sales.session CROSS JOIN LATERAL (VALUES (0), (worker_id)) AS who (id) WHERE created_at < '2026-01-01'"
         " GROUP BY 1, 2, 3, 4, 5"
     )
     for table in (
         "sales.invoice",
-        "sales.picking_session",
+        "sales.session",
         "accounts.account",
         "sales.session_tally",
         "sales.customer",

@@ -261,7 +261,7 @@ async def test_the_count_is_exact_at_once_after_each_change(api, invoice, filled
     assert await counts() == [ALL + 1, pending, picked + 1]
     await db.execute("DELETE FROM sales.invoice WHERE id = (SELECT max(id) FROM sales.invoice)")
     assert await counts() == [ALL, pending, picked]
-    await db.execute("SELECT sales.fold_invoice_changes()")
+    await db.execute("SELECT sales.fold_invoice_deltas()")
     assert await counts() == [ALL, pending, picked]
     await db.execute("DELETE FROM sales.customer")  # takes its invoices along
     assert await counts() == [0, 0, 0]

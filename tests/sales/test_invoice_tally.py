@@ -45,7 +45,7 @@ class Table:
         return [row["id"] for row in rows]
 
     async def fold(self):
-        return await self.db.fetchval("SELECT sales.fold_invoice_changes()")
+        return await self.db.fetchval("SELECT sales.fold_invoice_deltas()")
 
 
 def query(statuses, page, size=100):
@@ -200,9 +200,9 @@ async def test_truncate_empties_the_tally_before_and_after_folding(api, table, d
 
 async def test_folding_moves_every_change_once_and_leaves_none(table, db):
     await table.insert(range(1, 501), STATUSES)
-    waiting = await db.fetchval("SELECT count(*) FROM sales.invoice_change")
+    waiting = await db.fetchval("SELECT count(*) FROM sales.invoice_delta")
     assert 0 <= await table.fold() <= waiting  # the server's own duty may have been first
-    assert await db.fetchval("SELECT count(*) FROM sales.invoice_change") == 0
+    assert await db.fetchval("SELECT count(*) FROM sales.invoice_delta") == 0
     assert await table.fold() == 0
     for level in (0, 1, 2):
         assert await db.fetchval("SELECT sum(n) FROM sales.invoice_tally WHERE level = $1", level) == 500
@@ -217,7 +217,7 @@ async def test_counts_stay_exact_while_imports_status_changes_deletes_and_folds_
 
     async def fold():
         while going:
-            await pool.fetchval("SELECT sales.fold_invoice_changes()")
+            await pool.fetchval("SELECT sales.fold_invoice_deltas()")
 
     async def change(seed):
         chance = random.Random(seed)
@@ -231,7 +231,7 @@ async def test_counts_stay_exact_while_imports_status_changes_deletes_and_folds_
         while going:
             by_tally, by_rows = await pool.fetchrow(
                 "SELECT (SELECT coalesce(sum(n), 0) FROM (SELECT n FROM sales.invoice_tally WHERE level = 0 AND status = 'PICKED'"
-                "        UNION ALL SELECT n FROM sales.invoice_change WHERE status = 'PICKED') counts),"
+                "        UNION ALL SELECT n FROM sales.invoice_delta WHERE status = 'PICKED') counts),"
                 "       (SELECT count(*) FROM sales.invoice WHERE status = 'PICKED')"
             )
             assert by_tally == by_rows
@@ -256,7 +256,7 @@ async def test_truncate_beside_imports_and_folds_leaves_an_exact_count(api, invo
 
     async def fold():
         while going:
-            await pool.fetchval("SELECT sales.fold_invoice_changes()")
+            await pool.fetchval("SELECT sales.fold_invoice_deltas()")
 
     folding = [asyncio.create_task(fold()) for _ in range(2)]
     for _ in range(8):

@@ -4,7 +4,7 @@ import urllib.parse
 
 import pytest
 
-from handlers.sales.invoice import ORDERS
+from handlers.sales.invoice_list import ORDERS
 
 pytestmark = pytest.mark.gen_test
 
@@ -87,8 +87,7 @@ def many(db, io_loop):
                 TRUNCATE sales.invoice, sales.customer, sales.salesman RESTART IDENTITY CASCADE;
                 INSERT INTO accounts.account (email, role) VALUES ('{EMAIL}', 'PICKER') ON CONFLICT DO NOTHING;
                 ALTER TABLE sales.invoice DISABLE TRIGGER USER;
-                ALTER TABLE sales.picking_session DISABLE TRIGGER USER;
-                ALTER TABLE sales.packing_session DISABLE TRIGGER USER;
+                ALTER TABLE sales.session DISABLE TRIGGER USER;
                 INSERT INTO sales.customer (code, name) SELECT 'C' || n, 'Chemist ' || n FROM generate_series(1, 1000) n;
                 INSERT INTO sales.salesman (name) SELECT 'S' || n FROM generate_series(1, 100) n;
                 INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, status, created_by, created_user_id, is_active)
@@ -97,13 +96,13 @@ def many(db, io_loop):
                        CASE WHEN n % 1000 = 10 THEN (SELECT id FROM accounts.account WHERE email = '{EMAIL}') END, n % 20 <> 0
                   FROM generate_series(1, {MANY}) n;
                 ALTER TABLE sales.invoice ENABLE TRIGGER USER;
-                INSERT INTO sales.invoice_creator (name) SELECT 'clerk ' || n FROM generate_series(0, 49) n ON CONFLICT DO NOTHING;
+                INSERT INTO sales.creator (name) SELECT 'clerk ' || n FROM generate_series(0, 49) n ON CONFLICT DO NOTHING;
                 INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp)
                 SELECT n, 'Medicine ' || (n + m * 7) % 500, 'M' || (n + m * 7) % 500, 1, 1 FROM generate_series(1, {MANY}) n, generate_series(0, n % 2) m;
-                INSERT INTO sales.picking_session (invoice_id, picker_id, picking_status, end_time)
-                SELECT n, (SELECT id FROM accounts.account WHERE email = '{EMAIL}'), 'PICKED', now() FROM generate_series(1, 100) n;
-                INSERT INTO sales.packing_session (invoice_id, packer_id, packing_status, end_time)
-                SELECT n, (SELECT id FROM accounts.account WHERE email = '{EMAIL}'), 'PACKED', now() FROM generate_series(20000, 32000) n;
+                INSERT INTO sales.session (kind, invoice_id, worker_id, status, end_time)
+                SELECT 'picking', n, (SELECT id FROM accounts.account WHERE email = '{EMAIL}'), 'PICKED', now() FROM generate_series(1, 100) n;
+                INSERT INTO sales.session (kind, invoice_id, worker_id, status, end_time)
+                SELECT 'packing', n, (SELECT id FROM accounts.account WHERE email = '{EMAIL}'), 'PACKED', now() FROM generate_series(20000, 32000) n;
                 SELECT sales.recount_invoices();
             """)
             for table in ("invoice", "invoice_item"):

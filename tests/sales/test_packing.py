@@ -16,7 +16,7 @@ OTHERS = ["PENDING", "PICKING", "PACKING", "PACKED", "DISPATCHED", "DELIVERED"]
 
 async def sessions_of(db, number):
     return await db.fetch(
-        "SELECT s.* FROM sales.packing_session s JOIN sales.invoice i ON i.id = s.invoice_id WHERE i.invoice_no = $1 ORDER BY s.id",
+        "SELECT s.* FROM sales.session s JOIN sales.invoice i ON i.id = s.invoice_id WHERE s.kind = 'packing' AND i.invoice_no = $1 ORDER BY s.id",
         number,
     )
 
@@ -48,7 +48,7 @@ async def test_start_and_complete_are_answered_as_the_contract_says(warehouse, d
     (session,) = await sessions_of(db, number)
     people = "SELECT email FROM accounts.account WHERE id = $1"
     assert await db.fetchval(people, session["started_by"]) == "store@example.com"
-    assert await db.fetchval(people, session["completed_by"]) == worker["email"]
+    assert await db.fetchval(people, session["ended_by"]) == worker["email"]
 
 
 async def test_only_a_picked_invoice_can_be_packed(warehouse, db):
@@ -70,7 +70,7 @@ async def test_a_start_checks_in_the_order_of_the_contract(warehouse, db):
     await db.execute("UPDATE sales.invoice SET status = 'PICKED' WHERE invoice_no = $1", number)
     exists = "Packing session already exists for this invoice."
     assert refused(await warehouse.step(START, number, "nobody@example.com"), "invoice_no", exists)
-    await db.execute("DELETE FROM sales.packing_session")
+    await db.execute("DELETE FROM sales.session")
     assert refused(await warehouse.step(START, number, "nobody@example.com"), "user_email", NO_USER)
     assert await status_of(db, number) == "PICKED"
 

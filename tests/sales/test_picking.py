@@ -32,7 +32,7 @@ async def status_of(db, number):
 
 async def sessions_of(db, number):
     return await db.fetch(
-        "SELECT s.* FROM sales.picking_session s JOIN sales.invoice i ON i.id = s.invoice_id WHERE i.invoice_no = $1 ORDER BY s.id",
+        "SELECT s.* FROM sales.session s JOIN sales.invoice i ON i.id = s.invoice_id WHERE s.kind = 'picking' AND i.invoice_no = $1 ORDER BY s.id",
         number,
     )
 
@@ -73,7 +73,7 @@ async def test_a_completion_is_answered_as_the_contract_says(warehouse, db):
     number = await warehouse.at("PENDING", worker["email"])
     started = (await warehouse.step(START, number, worker["email"], notes="first")).json["data"]
     await db.execute(
-        "UPDATE sales.picking_session SET start_time = start_time - interval '754.5 seconds' WHERE id = $1",
+        "UPDATE sales.session SET start_time = start_time - interval '754.5 seconds' WHERE id = $1",
         started["id"],
     )
     answer = await warehouse.step(COMPLETE, number, worker["email"], notes=" second ")
@@ -86,7 +86,7 @@ async def test_a_completion_is_answered_as_the_contract_says(warehouse, db):
     assert data["end_time"] > data["start_time"]
     assert await status_of(db, number) == "PICKED"
     (session,) = await sessions_of(db, number)
-    assert session["completed_by"] == session["started_by"]
+    assert session["ended_by"] == session["started_by"]
 
 
 async def test_notes_are_joined_only_where_there_are_two(warehouse):
@@ -156,7 +156,7 @@ async def test_a_start_checks_in_the_order_of_the_contract(warehouse, db):
         "invoice_no",
         "Picking session already exists for this invoice.",
     )
-    await db.execute("DELETE FROM sales.picking_session")
+    await db.execute("DELETE FROM sales.session")
     assert refused(await warehouse.step(START, number, "nobody@example.com"), "user_email", NO_USER)
     assert await status_of(db, number) == "PENDING"
 
@@ -213,7 +213,7 @@ async def test_a_session_whose_invoice_was_taken_elsewhere_cannot_be_completed(w
 async def test_a_verified_session_is_completed_already(warehouse, db):
     worker = await warehouse.worker()
     number = await warehouse.at("PICKED", worker["email"])
-    await db.execute("UPDATE sales.picking_session SET picking_status = 'VERIFIED'")
+    await db.execute("UPDATE sales.session SET status = 'VERIFIED'")
     answer = await warehouse.step(COMPLETE, number, worker["email"])
     assert refused(answer, "invoice_no", "Picking already completed for this invoice.")
 

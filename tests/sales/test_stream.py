@@ -9,7 +9,7 @@ import pytest
 
 from core.live import backlog, events, recent
 from core.run.process import Process
-from handlers.api.handler import areas
+from handlers.api import areas
 from handlers.sales import stream as invoice_stream
 
 pytestmark = pytest.mark.gen_test
@@ -423,13 +423,13 @@ async def test_a_filter_that_nothing_meets_is_a_stream_without_events_that_still
 @pytest.mark.parametrize(
     ("kind", "who", "open", "done"),
     [
-        ("picking", "picker_id, picking_status", "'PREPARING'", "picking_status = 'PICKED'"),
-        ("packing", "packer_id, packing_status", "'IN_PROGRESS'", "packing_status = 'CANCELLED'"),
+        ("picking", "worker_id, status", "'PREPARING'", "status = 'PICKED'"),
+        ("packing", "worker_id, status", "'IN_PROGRESS'", "status = 'CANCELLED'"),
         (
             "delivery",
-            "assigned_to, delivery_type, delivery_status",
-            "'DIRECT', 'IN_TRANSIT'",
-            "delivery_status = 'DELIVERED'",
+            "worker_id, delivery_type, courier_name, tracking_no, status",
+            "'DIRECT', '', '', 'IN_TRANSIT'",
+            "status = 'DELIVERED'",
         ),
     ],
 )
@@ -442,14 +442,14 @@ async def test_a_reader_of_a_worker_hears_of_what_they_begin_have_and_finish(
     narrow = await stream(f"{SSE}?worker=worker@example.com&status=PACKED")
     async with db.transaction():
         await db.execute(
-            f"INSERT INTO sales.{kind}_session (invoice_id, {who}) SELECT $1, id, {open} FROM accounts.account WHERE email = 'Worker@Example.com'",
+            f"INSERT INTO sales.session (kind, invoice_id, {who}) SELECT '{kind}', $1, id, {open} FROM accounts.account WHERE email = 'Worker@Example.com'",
             mine,
         )
         await db.execute("UPDATE sales.invoice SET status = 'PICKING' WHERE id = $1", mine)
     await db.execute("UPDATE sales.invoice SET remarks = 'x' WHERE id = $1", other)
     await db.execute("UPDATE sales.invoice SET version = version + 1 WHERE id = $1", mine)
     async with db.transaction():
-        await db.execute(f"UPDATE sales.{kind}_session SET {done}, end_time = now() WHERE invoice_id = $1", mine)
+        await db.execute(f"UPDATE sales.session SET {done}, end_time = now() WHERE invoice_id = $1", mine)
         await db.execute("UPDATE sales.invoice SET status = 'PACKED' WHERE id = $1", mine)
     await db.execute("UPDATE sales.invoice SET version = version + 1 WHERE id = $1", mine)  # no longer theirs
     assert await told(reader, 3) == [(mine, "PICKING"), (mine, "PICKING"), (mine, "PACKED")]
