@@ -11,6 +11,7 @@ CREATE FUNCTION sales.announce_invoice() RETURNS trigger LANGUAGE plpgsql AS 'BE
 CREATE FUNCTION sales.count_invoice() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION sales.count_no_invoices() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION sales.note_creator() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
+CREATE FUNCTION sales.show_session() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION sales.show_sessions() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION sales.count_session() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION sales.count_no_sessions() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
@@ -84,9 +85,9 @@ CREATE TABLE sales.invoice_item (
     PRIMARY KEY (invoice_id, id)
 );
 
--- Search: two texts in lower case, apart, each found by any part of it. A line break is in none of them.
+-- Search: two texts in lower case, each found by any part of it. Between them stands a separator that no query can contain.
 CREATE FUNCTION sales.searched(one text, other text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT lower(one || E'\n' || other)
+    SELECT lower(one || E'\x1f' || other)
 $$;
 CREATE INDEX invoice_item_searched ON sales.invoice_item USING gin (sales.searched(name, item_code) gin_trgm_ops);
 CREATE INDEX customer_searched ON sales.customer USING gin (sales.searched(name, code) gin_trgm_ops);
@@ -222,6 +223,8 @@ CREATE TRIGGER invoice_creator_noted AFTER INSERT OR UPDATE OF created_by ON sal
     FOR EACH ROW WHEN (NEW.created_by <> '') EXECUTE FUNCTION sales.note_creator();
 CREATE TRIGGER invoice_sessions_shown AFTER UPDATE OF is_active ON sales.invoice
     FOR EACH ROW WHEN (OLD.is_active <> NEW.is_active) EXECUTE FUNCTION sales.show_sessions();
+CREATE TRIGGER session_shown BEFORE INSERT OR UPDATE OF invoice_id ON sales.session
+    FOR EACH ROW EXECUTE FUNCTION sales.show_session();
 CREATE TRIGGER session_counted AFTER INSERT OR DELETE ON sales.session
     FOR EACH ROW EXECUTE FUNCTION sales.count_session();
 CREATE TRIGGER session_recounted AFTER UPDATE ON sales.session

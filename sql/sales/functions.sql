@@ -11,6 +11,7 @@
 --   invoice_creator_noted     after a write of created_by              the name in sales.creator
 --   invoice_sessions_shown    after is_active changes                  is_shown of its sessions
 -- Triggers on sales.session
+--   session_shown             before an insert, a change of invoice    is_shown, from its invoice
 --   session_counted,          after an insert or delete, after a       a row in session_delta, for the counts
 --   session_recounted         change of what is counted by
 --   sessions_truncated        after a truncate                         empties the counts
@@ -280,7 +281,13 @@ BEGIN
          WHERE is_there);
 END $$;
 
--- Trigger: a deleted invoice's sessions are not shown. The column spares a history's pages and counts a look at each invoice.
+-- Triggers: a deleted invoice's sessions are not shown. The column spares a history's pages and counts a look at each invoice.
+CREATE OR REPLACE FUNCTION sales.show_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.is_shown := coalesce((SELECT i.is_active FROM sales.invoice i WHERE i.id = NEW.invoice_id), true);
+    RETURN NEW;
+END $$;
+
 CREATE OR REPLACE FUNCTION sales.show_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE sales.session SET is_shown = NEW.is_active WHERE invoice_id = NEW.id;
@@ -341,7 +348,7 @@ SELECT d.kind, worker.id, d.day, d.status, d.delivery_type, d.n
 -- Whether `word` is the code, or one of the blank-separated words of the name. The regular expression stands for the index on
 -- sales.searched; the rest decides.
 CREATE OR REPLACE FUNCTION sales.has_word(name text, code text, word text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT sales.searched(name, code) ~ ('(^|[ \n])' || regexp_replace(lower(word), '([^[:alnum:]])', '\\\1', 'g') || '($|[ \n])')
+    SELECT sales.searched(name, code) ~ ('(^|[ \u001f])' || regexp_replace(lower(word), '([^[:alnum:]])', '\\\1', 'g') || '($|[ \u001f])')
        AND (strpos(' ' || lower(name) || ' ', ' ' || lower(word) || ' ') > 0 OR lower(code) = lower(word))
 $$;
 

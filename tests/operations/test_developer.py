@@ -104,7 +104,8 @@ def warehouse(db):
         await db.execute("""
             INSERT INTO sales.session (kind, invoice_id, status, end_time) SELECT 'picking', id, 'PICKED', now() FROM sales.invoice;
             INSERT INTO sales.session (kind, invoice_id, status, end_time) SELECT 'packing', id, 'PACKED', now() FROM sales.invoice;
-            INSERT INTO sales.session (kind, invoice_id, status, delivery_type, courier_name, tracking_no) SELECT 'delivery', id, 'IN_TRANSIT', 'COURIER', 'DTDC', '' FROM sales.invoice;
+            INSERT INTO sales.session (kind, invoice_id, status, delivery_type, courier_name, tracking_no)
+            SELECT 'delivery', id, 'IN_TRANSIT', 'COURIER', 'DTDC', '' FROM sales.invoice;
             UPDATE sales.invoice SET status = 'DISPATCHED'""")
 
     return make

@@ -12,7 +12,7 @@ import pytest
 
 from core.data import database
 from core.data.database import Transaction
-from handlers.sales import invoice as invoice_module
+from handlers.sales import invoice_list
 from tests.support.deadlines import until
 
 pytestmark = pytest.mark.gen_test
@@ -97,7 +97,8 @@ async def make_invoices(db, rng, many):
         if rng.random() < 0.2:
             who = rng.choice(people)
             await db.execute(
-                "INSERT INTO sales.session (kind, invoice_id, status, delivery_type, worker_id, courier_name, tracking_no) VALUES ('delivery', $1, 'IN_TRANSIT', 'DIRECT', $2, '', '')",
+                "INSERT INTO sales.session (kind, invoice_id, status, delivery_type, worker_id, courier_name, tracking_no)"
+                " VALUES ('delivery', $1, 'IN_TRANSIT', 'DIRECT', $2, '', '')",
                 one["id"], who["id"],
             )  # fmt: skip
             one["workers"].add(who["email"].lower())
@@ -293,9 +294,9 @@ async def test_a_cursor_that_is_none_is_refused(api, db):
     def coded(key):
         return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
 
-    wrong = ["x", "%%%", "é", coded(None), coded([]), coded(["-id", "1"]), coded(["-id", 1, 1]), coded(["-id", "1", "1"]), coded(["-id", "1", 1.5]),
-             coded(["-id", "1", True]), coded(["-id", "1", -1]), coded(["-id", "1", 2**63]), coded(["id", "1", 1]), coded(["-id", "x", 1]),
-             coded(["-id", "9" * 30, 1]), coded({"a": 1}), coded([[[[]]]]), "a" * 100_00]  # fmt: skip
+    wrong = ["x", "%%%", "é", coded(None), coded([]), coded(["-id", "1"]), coded(["-id", 1, 1]), coded(["-id", 1.5]), coded(["-id", True]),
+             coded(["-id", -1]), coded(["-id", 2**63]), coded(["id", 1]), coded(["-id", "x"]), coded(["-id", None]), coded({"a": 1}),
+             coded([[[[]]]]), "a" * 100_00]  # fmt: skip
     for cursor in wrong:
         answer = await api.get(url(cursor=cursor))
         assert (answer.status, answer.json["message"]) == (400, "Invalid cursor."), cursor[:60]
@@ -306,15 +307,17 @@ async def test_a_cursor_that_is_none_is_refused(api, db):
         ("created_at", "now"),
         ("created_by", None),
     ):
-        assert (await api.get(url(ordering=order, cursor=coded([order, value, 1])))).status == 400, order
+        assert (await api.get(url(ordering=order, cursor=coded([f"{order},id", value, 1])))).status == 400, order
     for order, value in (
         ("invoice_no", "' --"),
         ("status", ""),
         ("invoice_date", "9999-12-31"),
-        ("created_at", "-" + "9" * 16),
+        ("created_at", "0001-01-01T00:00:00+00:00"),
         ("created_by", "\t"),
     ):
-        assert (await api.get(url(ordering=order, cursor=coded([order, value, 2**63 - 1])))).status == 200, order
+        assert (await api.get(url(ordering=order, cursor=coded([f"{order},id", value, 2**63 - 1])))).status == 200, (
+            order
+        )
 
 
 async def test_changed_items_customers_and_creators_are_found_by_what_they_are_now(api, db, invoice):
@@ -414,7 +417,7 @@ async def test_a_search_that_takes_too_long_is_cancelled_and_the_next_in_turn_ne
         return await row(self, "SELECT pg_sleep(600), 'tradepost-test-search'")
 
     monkeypatch.setattr(Transaction, "row", long)
-    monkeypatch.setattr(invoice_module, "SEARCH_SECONDS", 0.4)
+    monkeypatch.setattr(invoice_list, "SEARCH_SECONDS", 0.4)
     monkeypatch.setattr(database, "TURN_SECONDS", 0.2)
     answers = await asyncio.gather(*(api.get("/api/sales/invoices/?search=para") for _ in range(8)))
     assert {answer.status for answer in answers} == {503}

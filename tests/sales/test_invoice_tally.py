@@ -276,7 +276,7 @@ async def test_a_deep_page_does_not_read_what_lies_before_it(table, db):
     await table.insert(range(1, 8001))
     await table.fold()
     await db.execute("VACUUM ANALYZE sales.invoice, sales.invoice_tally")
-    [text] = [one.text for one in sql.load("sales/invoice").all if one.name == "list_invoices"]
+    [text] = [one.text for one in sql.load("sales/invoice_list").all if one.name == "list_invoices"]
     plan = "\n".join(
         row[0] for row in await db.fetch(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {text}", None, 75, 100)
     )
