@@ -8,6 +8,7 @@ import pytest
 
 from core.data import migrations
 from core.data.migrations import Functions, Migration, MigrationError, Schema
+from tests.support.deadlines import DEADLINE
 
 pytestmark = pytest.mark.gen_test
 _numbers = itertools.count(1)
@@ -176,7 +177,7 @@ async def test_a_locked_table_is_given_up_on_instead_of_queued_for(empty, monkey
             await holder.execute("LOCK TABLE public.a IN ACCESS SHARE MODE")
             with pytest.raises(MigrationError, match="lock timeout"):
                 await asyncio.wait_for(
-                    migrations.apply(empty, made(FIRST, "ALTER TABLE public.a ADD COLUMN m integer")), 5
+                    migrations.apply(empty, made(FIRST, "ALTER TABLE public.a ADD COLUMN m integer")), DEADLINE
                 )
         assert await migrations.apply(empty, made(FIRST, "ALTER TABLE public.a ADD COLUMN m integer")) == ["0002_step"]
     finally:
@@ -184,11 +185,11 @@ async def test_a_locked_table_is_given_up_on_instead_of_queued_for(empty, monkey
 
 
 async def test_a_server_that_is_killed_while_migrating_leaves_no_lock(empty):
-    slow = asyncio.create_task(migrations.apply(empty, made(FIRST, "SELECT pg_sleep(10)")))
-    while not await ask(empty, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(10)%'"):  # noqa: ASYNC110
+    slow = asyncio.create_task(migrations.apply(empty, made(FIRST, "SELECT pg_sleep(600)")))
+    while not await ask(empty, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'"):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     assert await ask(
-        empty, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(10)%'"
+        empty, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'"
     )
     with pytest.raises((MigrationError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
         await slow
