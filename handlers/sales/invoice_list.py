@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -53,7 +54,8 @@ class Place(NamedTuple):
     most: int  # invoices of the page
 
 
-class NumberedPage(NamedTuple):
+@dataclass(frozen=True)
+class NumberedPage:
     """rows: `document` and `key` each (JSON text). is_exact: false where there are at least `count`. number: 1-based."""
 
     rows: Sequence[asyncpg.Record]
