@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from benchmarks.installation import BenchmarkError, Installation
 from core.data.sql import Query
@@ -17,6 +18,43 @@ def script(query: Query, arguments: list[str], variables: dict[str, str]) -> str
     return "".join(f"\\set {name} {expression}\n" for name, expression in variables.items()) + text
 
 
+def literal(value: Any) -> str:
+    """A parameter as SQL."""
+    if value is None or isinstance(value, bool | int):
+        return "null" if value is None else str(value).lower()
+    text = "{" + ",".join(map(str, value)) + "}" if isinstance(value, list) else str(value)
+    # Typed, as a parameter is: a bare literal would be cast while the statement is parsed.
+    return "'" + text.replace("'", "''") + ("'" if isinstance(value, list) else "'::text")
+
+
+class Recorder:
+    """Runs statements on one connection, and keeps them with their parameters, for a script. Implements core.data.sql.Runner."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.statements: list[str] = []
+
+    def _record(self, text: str, args: tuple[Any, ...]) -> None:
+        text = re.sub(r"--.*", "", text)
+        self.statements.append(re.sub(r"\$([0-9]+)", lambda parameter: literal(args[int(parameter[1]) - 1]), text))
+
+    async def value(self, sql: str, *args: Any) -> Any:
+        self._record(sql, args)
+        return await self._connection.fetchval(sql, *args)
+
+    async def row(self, sql: str, *args: Any) -> Any:
+        self._record(sql, args)
+        return await self._connection.fetchrow(sql, *args)
+
+    async def rows(self, sql: str, *args: Any) -> Any:
+        self._record(sql, args)
+        return await self._connection.fetch(sql, *args)
+
+    async def none(self, sql: str, *args: Any) -> None:
+        self._record(sql, args)
+        await self._connection.execute(sql, *args)
+
+
 def rate(installation: Installation, dsn: str, text: str, seconds: float) -> float:
     """Transactions a second of 16 clients with prepared statements; pgbench counts whole seconds only."""
     file = Path(installation.folder, "pgbench.sql")
@@ -27,5 +65,7 @@ def rate(installation: Installation, dsn: str, text: str, seconds: float) -> flo
     found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)
     failed = re.search(r"^number of failed transactions: ([0-9]+)", done.stdout, re.M)
     if done.returncode != 0 or not found or (failed and failed[1] != "0"):
-        raise BenchmarkError(f"pgbench: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
+        # The first line that names an error; the last one only says that the run was aborted.
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or ["failed"]
+        raise BenchmarkError(f"pgbench: {lines[0]}")
     return float(found[1])

@@ -8,23 +8,29 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from statistics import median
 from time import monotonic, sleep
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import asyncpg
+
 from benchmarks import load, pgbench
-from benchmarks.installation import IMPORT_KEY, BenchmarkError, Installation, Server
+from benchmarks.installation import IMPORT_KEY, BenchmarkError, Installation, Server, run_coroutine
 from benchmarks.plan import Plan
 from benchmarks.table import Row
 from core.data import sql
+from core.http import keyset, paging
+from handlers.sales.invoice_list import ORDERS, Invoices, Place
 
 CUSTOMERS, SALESMEN = 200, 20
 FEW, PAGE_SIZE = 200, 20
 IMPORT_RATIO, IMPORT_RATE, LIST_RATE, FLAT = 0.30, 2500, 1200, 0.80  # the aims
 FILTER_RATE, SEARCH_RATE = 400, 80  # a filter's count is kept; what a search finds is counted, to 10,000
 WORKER = "worker@example.com"
+# What a request calls these filters, by what sql/sales/invoice_list.sql does.
+FILTER_NAMES = {"status": "statuses", "start_date": "since", "end_date": "until"}
 IMPORT_PATH = "/api/sales/import/invoice/"
 
-query = sql.load("sales/invoice")
+query, list_query = sql.load("sales/invoice"), sql.load("sales/invoice_list")
 _numbers = itertools.count(1)
 
 
@@ -163,11 +169,11 @@ def _filters(rows: int) -> dict[str, dict[str, str]]:
     }  # fmt: skip
 
 
-def _cases(rows: int, worker: str) -> list[Case]:
+def _cases(installation: Installation, dsn: str, rows: int, worker: str) -> list[Case]:
     middle = max(1, rows // PAGE_SIZE // 2)
     chosen = random.Random(1)
     ids = [chosen.randint(1, rows) for _ in range(2000)]
-    page = query.list_invoices
+    page = list_query.list_invoices
 
     def listed(statuses: str, number: int) -> str:
         return pgbench.script(page, [statuses, str(number), str(PAGE_SIZE)], {})
@@ -178,23 +184,38 @@ def _cases(rows: int, worker: str) -> list[Case]:
         Case("list ?status=PENDING", ["/api/sales/invoices/?status=PENDING"], listed("'{PENDING}'::text[]", 1)),
         Case("detail", [f"/api/sales/invoices/{id}/" for id in ids],
              pgbench.script(sql.load("sales/invoice_change").get_invoice, [":id"], {"id": f"random(1, {rows})"})),
-        *(_filtered(name, **{key: value.format(worker=worker) for key, value in given.items()}) for name, given in _filters(rows).items()),
+        *(_filtered(installation, dsn, name, **{key: value.format(worker=worker) for key, value in given.items()}) for name, given in _filters(rows).items()),
     ]  # fmt: skip
 
 
-def _filtered(name: str, **given: str) -> Case:
-    """A list with filters, by find_invoices."""
-    order = given.get("ordering", "-id")
-    values = {
-        "statuses": f"{{{given['status']}}}" if "status" in given else None, "ordering": order.lstrip("-"),
-        "descending": str(order.startswith("-")), "page": "1", "page_size": str(PAGE_SIZE), "keyset": str("cursor" in given),
-    }  # fmt: skip
-    known = {**given, **values}
-    texts = [known.get(parameter) for parameter in query.find_invoices.parameters]
-    arguments = ["null" if text is None else f"'{text}'" for text in texts]
+def _filtered(installation: Installation, dsn: str, name: str, **given: str) -> Case:
+    """A list with filters. Its reference runs the statements that the server runs for the same request, one after the other."""
+    filters: dict[str, Any] = {
+        FILTER_NAMES.get(key, key): value for key, value in given.items() if key not in ("ordering", "cursor")
+    }
+    if "statuses" in filters:
+        filters["statuses"] = [filters["statuses"]]
+    if "since" in filters and filters["since"] == filters["until"]:
+        filters = {"day": filters["since"]}
+    term = given.get("ordering", "-id")
+    order = keyset.Order(ORDERS, [term] if term == "-id" else [term, "-id" if term.startswith("-") else "id"])
+
+    async def record() -> list[str]:
+        connection = await asyncpg.connect(dsn)
+        try:
+            recorder = pgbench.Recorder(connection)
+            invoices = Invoices(recorder, filters)
+            if "cursor" in given:
+                await invoices.page(order, Place(None, 0, PAGE_SIZE + 1))
+            else:
+                await invoices.numbered_page(order, paging.Page(1, PAGE_SIZE))
+            return recorder.statements
+        finally:
+            await connection.close()
+
     path = f"/api/sales/invoices/?{urlencode(given)}"
     rate = SEARCH_RATE if {"search", "worker"} & given.keys() else FILTER_RATE
-    return Case(f"list {name}", [path], pgbench.script(query.find_invoices, arguments, {}), rate, is_filtered=True)
+    return Case(f"list {name}", [path], "\n".join(run_coroutine(record())), rate, is_filtered=True)
 
 
 def lists(installation: Installation, plan: Plan) -> list[Row]:
@@ -208,7 +229,9 @@ def lists(installation: Installation, plan: Plan) -> list[Row]:
     found = []
     with contextlib.ExitStack() as stack:
         servers = {rows: stack.enter_context(installation.server(dsn)) for rows, dsn in dsns.items()}
-        for cases in zip(*(_cases(rows, worker) for rows, worker in workers.items()), strict=True):
+        for cases in zip(
+            *(_cases(installation, dsns[rows], rows, worker) for rows, worker in workers.items()), strict=True
+        ):
             few, tenth, many = zip(dsns, cases, strict=True)
             beside = dict((tenth if many[1].is_filtered else few, many))
             found += _case_rows(installation, plan, dsns, servers, beside)

@@ -15,6 +15,7 @@ import pytest
 import tornado.ioloop
 
 from core import passwords
+from core.data import database as database_module
 from core.embedded.home import Home, open_home
 from core.embedded.postgres import start_postgres
 from core.embedded.redis import start_redis
@@ -24,6 +25,7 @@ from core.run.process import http_server as make_http_server
 from handlers.accounts import commands
 from handlers.api import areas
 from handlers.settings import Settings
+from tests.support.deadlines import PATIENCE
 from tests.support.http import IMPORT_KEY, PASSWORD, Api, open_session
 from tests.support.services import FOLDER, TEMPLATE, Services, migrate, run_apart, sweep
 from tests.support.sse import EventStream
@@ -138,9 +140,16 @@ def nothing_goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def process(
-    io_loop: Any, pools: dict[Any, Any], settings: Settings, changed_settings: dict[str, Any]
+    io_loop: Any,
+    pools: dict[Any, Any],
+    settings: Settings,
+    changed_settings: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Process]:
     """One server process, open, in the test's event loop."""
+    # On a slow machine, requests wait longer than in production before they are refused.
+    monkeypatch.setattr(database_module, "ACQUIRE_SECONDS", PATIENCE)
+    monkeypatch.setattr(database_module, "TURN_SECONDS", PATIENCE)
     started = Process(
         replace(settings, **changed_settings), areas.router(), areas.refusals(), areas.duties(), areas.listeners()
     )

@@ -19,6 +19,7 @@ from core.data import migrations
 from handlers.api import areas
 from handlers.settings import Settings
 
+FILES = migrations.files()
 ROOT = Path(__file__).resolve().parent.parent
 # Empty counts as not set, also over what a developer's .env says.
 NOTHING = {f.metadata["name"]: "" for f in dataclasses.fields(Settings)} | {
@@ -133,7 +134,10 @@ def test_check_names_each_setting_without_its_secret_and_each_service(env, empty
         assert secret not in good.stdout + good.stderr + bad.stdout + bad.stderr
     assert "ok     Postgres" in good.stdout and "ok     migrations: all applied" in good.stdout
     assert bad.returncode == 1
-    assert f"wrong  migrations: {len(migrations.files())} to apply" in bad.stdout and "wrong  Redis: " in bad.stdout
+    assert (
+        f"wrong  migrations: {len(FILES.migrations) + len(FILES.functions)} to apply" in bad.stdout
+        and "wrong  Redis: " in bad.stdout
+    )
 
 
 def test_a_database_that_cannot_be_reached_or_lets_us_not_in_is_one_line(env):
@@ -170,7 +174,7 @@ def test_a_port_that_is_taken_is_one_clear_line(env):
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(env, empty):
-    names = [migration.name for migration in migrations.files()]
+    names = [m.name for m in FILES.migrations] + [f"functions of {f.area}" for f in FILES.functions]
     at = {**env, "DATABASE_URL": empty}
     dry = run("migrate", "--dry-run", **at)
     assert (dry.returncode, dry.stdout.splitlines()) == (0, [f"would migrate {name}" for name in names])

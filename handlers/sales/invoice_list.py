@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -35,6 +36,7 @@ COUNTS_KEPT = {"customer", "salesman", "user", "created_by"}
 
 query = sql.load("sales/invoice_list")
 
+NARROW = 5_000  # invoices, of each of which it is asked whether a search finds it
 SCANNED_TO = 500  # invoices to skip; a page beyond is not looked for among the first thousand
 # Filters that look into other tables: the filter by what was found there, and the query that finds it.
 LOOKED_UP = {
@@ -52,7 +54,8 @@ class Place(NamedTuple):
     most: int  # invoices of the page
 
 
-class NumberedPage(NamedTuple):
+@dataclass(frozen=True)
+class NumberedPage:
     """rows: `document` and `key` each (JSON text). is_exact: false where there are at least `count`. number: 1-based."""
 
     rows: Sequence[asyncpg.Record]
@@ -66,6 +69,7 @@ class Invoices:
 
     def __init__(self, db: sql.Runner, filters: dict[str, Any]) -> None:
         self._db, self._filters = db, filters
+        self._some: dict[str, asyncpg.Record] | None = None
 
     async def numbered_page(self, order: keyset.Order, page: paging.Page) -> NumberedPage:
         """A page by its number, or the last one. Raises Problem 404: there is no such page."""
@@ -107,9 +111,10 @@ class Invoices:
             if len(rows) == place.most:
                 return rows
         await self._look_up()
-        for name in self._filters.keys() & LOOKED_UP.keys():
-            self._filters = {**self._filters, f"{name}_by_index": self._filters[name]}
-            del self._filters[name]
+        if not await self._is_narrow():
+            for name in self._filters.keys() & LOOKED_UP.keys():
+                self._filters = {**self._filters, f"{name}_by_index": self._filters[name]}
+                del self._filters[name]
         return await self._run(query.sort_invoices, order, place)
 
     async def _count(self) -> tuple[int, bool]:
@@ -126,23 +131,41 @@ class Invoices:
             first, last = filters.get("since", filters.get("day")), filters.get("until", filters.get("day"))
             return await query.count_kept(self._db, **given, first_day=first, last_day=last), True
         some = await self._look_up()
-        counted = {name: value for name, value in self._filters.items() if not some or name not in LOOKED_UP}
-        count = await query.count_some.where(**{**counted, **some})(self._db, most=COUNTED + 1)
-        return min(count, COUNTED), count <= COUNTED and not some
+        if not some or await self._is_narrow():
+            count = await query.count_some.where(**self._filters)(self._db, most=COUNTED + 1)
+            return min(count, COUNTED), count <= COUNTED
+        others = {name: value for name, value in self._filters.items() if name not in LOOKED_UP}
+        found = {found_as: lookup["ids"] for found_as, lookup in some.items()}
+        if len(self._filters) == 1:
+            count = next(iter(some.values()))["count"]
+        else:
+            count = await query.count_some.where(**{**others, **found})(self._db, most=COUNTED + 1)
+        return min(count, COUNTED), False
 
-    async def _look_up(self) -> dict[str, Any]:
-        """Replace a worker or a search by the invoices found for it where these are few. Returns, as a filter, some of the
-        invoices of those that have many."""
-        some = {}
-        for name in self._filters.keys() & LOOKED_UP.keys():
-            found_as, find = LOOKED_UP[name]
-            found = await find(self._db, **{find.parameters[0]: self._filters[name]}, most=COUNTED + 1)
-            if found["is_all"]:
-                self._filters = {**self._filters, found_as: found["ids"]}
-                del self._filters[name]
-            else:
-                some[found_as] = found["ids"]
-        return some
+    async def _is_narrow(self) -> bool:
+        """Whether the filters but a worker's or search's with many invoices let through so few that these can be asked one by one."""
+        others = {name: value for name, value in self._filters.items() if name not in LOOKED_UP}
+        if not others or len(others) == len(self._filters):
+            return False
+        count: int = await query.count_some.where(**others)(self._db, most=NARROW + 1)
+        return count <= NARROW
+
+    async def _look_up(self) -> dict[str, asyncpg.Record]:
+        """Replace a worker or a search by the invoices found for it where these are few. Returns what was found of those that
+        have many, by the filter for it. Looks only once."""
+        if self._some is None:
+            self._some = {}
+            is_alone = len(self._filters) == 1
+            for name in self._filters.keys() & LOOKED_UP.keys():
+                found_as, find = LOOKED_UP[name]
+                given = {find.parameters[0]: self._filters[name]}
+                found = await find(self._db, **given, most=COUNTED + 1, is_alone=is_alone)
+                if found["is_all"]:
+                    self._filters = {**self._filters, found_as: found["ids"]}
+                    del self._filters[name]
+                else:
+                    self._some[found_as] = found
+        return self._some
 
     async def _run(self, page: sql.Query, order: keyset.Order, place: Place) -> Sequence[asyncpg.Record]:
         walk = order.walk(page, place.after).where(**self._filters)

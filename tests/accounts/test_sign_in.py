@@ -9,6 +9,7 @@ import pytest
 
 from handlers.accounts import commands
 from handlers.accounts.sign_in import FAILURES, WINDOW
+from tests.support.deadlines import until
 
 pytestmark = pytest.mark.gen_test
 
@@ -54,16 +55,9 @@ async def login(api, email="ann@example.com", password=PASSWORD, **more):
     return await api.post(LOGIN, {"email": email, "password": password}, **more)
 
 
-async def within(ask, status, seconds=0.1):
-    """The answer that has this status, which it must have soon after another program changed the account."""
-    end = time.monotonic() + seconds
-    while True:
-        asked = time.monotonic()
-        answer = await ask()
-        if answer.status == status:
-            return answer
-        assert asked < end, answer.text
-        await asyncio.sleep(0.01)
+async def within(ask, status):
+    """The answer that has this status, which comes soon after another program has changed the account."""
+    return await until(ask, lambda answer: answer.status == status)
 
 
 def claims_of(token):

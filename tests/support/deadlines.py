@@ -11,6 +11,8 @@ from typing import Any
 
 # Seconds for one awaited thing, such as an answer or an event. Even a machine that is twenty times slower keeps it.
 DEADLINE = 60.0
+# Seconds that the server under test lets a request wait for a connection to Postgres; in production it is less than one.
+PATIENCE = 15.0
 # Seconds for a whole test. It is longer, so that what fails is the wait that says what it waited for.
 TEST_DEADLINE = 300.0
 

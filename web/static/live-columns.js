@@ -187,7 +187,7 @@ export class Columns {
   // Tabs, and what is folded away
 
   #lay() {
-    for (const [status, { section, tab, fields }] of this.#columns) {
+    for (const { section, tab, fields } of this.#columns.values()) {
       // Side by side they are regions of the page; behind tabs, the tabs' panels.
       section.setAttribute("role", wide.matches ? "region" : "tabpanel");
       section.setAttribute("aria-labelledby", wide.matches ? fields.title.id : tab.id);

@@ -103,7 +103,7 @@ export class Store {
     const isFirst = !this.newest;
     const reached = this.newest;
     const changes = [];
-    for (const id of [...this.#records.keys()]) if (!listed.has(id)) changes.push(this.#drop(id));
+    for (const id of this.#records.keys()) if (!listed.has(id)) changes.push(this.#drop(id));
     for (const invoice of [...listed.values()].sort((one, other) => one.id - other.id)) {
       const before = this.get(invoice.id);
       this.#keep(invoice, false);
