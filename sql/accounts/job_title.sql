@@ -10,12 +10,12 @@ WITH page AS (
 )
 SELECT page.count, page.number AS page, found.documents::text AS results
   FROM page LEFT JOIN LATERAL (
-       SELECT coalesce(json_agg(accounts.job_title_document(job_title, department)
-                                ORDER BY department, (job_title).title), '[]') AS documents
-         FROM (SELECT t AS job_title, d.name AS department
+       SELECT coalesce(json_agg(accounts.job_title_document(t, listed.department) ORDER BY listed.department, t.title), '[]') AS documents
+         FROM (SELECT t.id, d.name AS department
                  FROM accounts.job_title t LEFT JOIN accounts.department d ON d.id = t.department_id
                 WHERE $1::uuid IS NULL OR t.department_id = $1
                 ORDER BY d.name, t.title LIMIT $3 OFFSET (page.number - 1) * $3::bigint) listed
+         JOIN accounts.job_title t ON t.id = listed.id
        ) found ON page.number = 1 OR (page.number - 1) * $3::bigint < page.count;
 
 -- name: walk_job_titles(department_id, after_department, after_title, page_size) -> rows

@@ -10,9 +10,9 @@ SELECT page.count, page.number AS page, found.documents::text AS results, found.
   FROM page LEFT JOIN LATERAL (
        SELECT coalesce(json_agg(document), '[]') AS documents,
               coalesce(json_agg(accounts.books_document(a)), '[]') AS books
-         FROM (SELECT account.* FROM accounts.account
+         FROM (SELECT account AS a FROM accounts.account
                 ORDER BY account.id DESC /* or as asked */
-                LIMIT $2 OFFSET (page.number - 1) * $2) a
+                LIMIT $2 OFFSET (page.number - 1) * $2) listed
         CROSS JOIN LATERAL accounts.account_document(a) AS document
        ) found ON page.number = 1 OR (page.number - 1) * $2 < page.count;
 
@@ -34,9 +34,9 @@ SELECT page.count, page.number AS page, found.documents::text AS results, found.
   FROM page LEFT JOIN LATERAL (
        SELECT coalesce(json_agg(document), '[]') AS documents,
               coalesce(json_agg(accounts.books_document(a)), '[]') AS books
-         FROM (SELECT account.* FROM accounts.account JOIN matching USING (id)
+         FROM (SELECT account AS a FROM accounts.account JOIN matching USING (id)
                 ORDER BY account.id DESC /* or as asked */
-                LIMIT $3 OFFSET (page.number - 1) * $3) a
+                LIMIT $3 OFFSET (page.number - 1) * $3) listed
         CROSS JOIN LATERAL accounts.account_document(a) AS document
        ) found ON page.number = 1 OR (page.number - 1) * $3 < page.count;
 
