@@ -85,9 +85,9 @@ class Users(ChangesCallers, names.WritesEmail):
     forms = True
 
     # As Departments.get, which is the model. In addition, the list takes a search and an order, and the answer has the page of the
-    # books API beside `data`. Each word of a search may be any part of e-mail, name or username, also a word of one or two letters:
-    # the index serves only longer ones, but an administrator's list is small enough for a scan. (The search of invoices, which is
-    # public and over a large table, takes such short words as whole words.)
+    # books API beside `data`. Each word of a search may be any part of e-mail, name or username, also a word of one or two letters.
+    # The index serves only longer words, so a search for a short one reads the whole table; only administrators may search here.
+    # (Anyone may search invoices, where a short word therefore stands for a whole word.)
     async def get(self) -> None:
         """200, a page, newest first. Parameters: search (words in e-mail, name or username); ordering (fields with commas between them,
         `-` for descending); page, page_size (20, at most 100); or cursor (empty: from the beginning), for a page without a count. 400

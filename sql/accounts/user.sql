@@ -55,6 +55,7 @@ SELECT document::text AS document, accounts.books_document(account)::text AS boo
 -- name: walk_found(after, search, page_size) -> rows
 -- As walk_users, for the accounts that search_users finds. The index finds up to a thousand accounts, which are then sorted. If
 -- there are more, or if no word has the three letters that the index needs, a walk in the order soon meets enough of them.
+-- coalesce hides the condition of that walk from the planner, which would otherwise expect few matches and sort the whole table.
 WITH wanted AS MATERIALIZED (
     SELECT max(core.containing(word)) FILTER (WHERE length(word) = longest) AS longest, max(longest) < 3 AS is_short,
            array_agg(core.containing(word)) AS patterns
@@ -79,7 +80,8 @@ SELECT document::text AS document, accounts.books_document(account)::text AS boo
         UNION ALL
         (SELECT account.* FROM accounts.account
           WHERE (SELECT is_wide FROM extent)
-            AND accounts.searched(account.email, account.name, account.username) LIKE ALL ((SELECT patterns FROM wanted)::text[])
+            AND coalesce(accounts.searched(account.email, account.name, account.username)
+                         LIKE ALL ((SELECT patterns FROM wanted)::text[]), false)
             AND /* after */ $1::jsonb IS NULL /* or as asked */
           ORDER BY account.id DESC /* or as asked */
           LIMIT $3::bigint + 1)) account
