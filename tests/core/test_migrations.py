@@ -149,7 +149,7 @@ async def test_a_failing_migration_leaves_nothing_of_itself_and_of_those_before_
 
 async def test_a_refused_extension_is_explained(empty):
     with pytest.raises(
-        MigrationError, match=r"not available.*nothing was applied.*postgresql-contrib.*CREATE EXTENSION"
+        MigrationError, match=r"(?s)not available.*nothing was applied.*postgresql-contrib.*CREATE EXTENSION"
     ):
         await migrations.apply(empty, made("CREATE EXTENSION no_such_extension"))
 
