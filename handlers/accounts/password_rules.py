@@ -19,7 +19,7 @@ SHOP, STAFF, BOOKS = "shop", "staff", "books"
 MIN_LENGTH = {SHOP: 6, STAFF: 8, BOOKS: 8}
 # Ratio of difflib, from 0 to 1, as the observed books system measures it.
 TOO_SIMILAR = 0.7
-# Characters of a password and of a text that are compared; comparing takes quadratic time.
+# Characters of a password and of a text that are compared, so that long texts take no longer.
 COMPARED = 128
 # A shorter part of an e-mail or name is not compared: it would match too much.
 MIN_PART = 3

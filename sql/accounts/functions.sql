@@ -12,9 +12,9 @@
 --   session_change_announced,     after a revocation or renewal, after a delete   write the event accounts.changed, for the session
 --   session_end_announced
 --
--- Documents: each JSON object that answers contain is composed by one function below. Postgres inlines a function that is one
--- expression, and a function in FROM that RETURNS SETOF; it calls any other function once per row. A document that reads further
--- tables therefore RETURNS SETOF json with exactly one row, and a query writes
+-- Documents: each JSON shape that several statements answer with is composed by one function below. Postgres inlines a function
+-- that is one expression, and a function in FROM that RETURNS SETOF; it calls any other function once per row. A document that
+-- reads further tables therefore RETURNS SETOF json with exactly one row, and a query writes
 --   FROM accounts.department d CROSS JOIN LATERAL accounts.department_document(d) AS document
 
 -- The staff API has one name, the shop API has two. The trigger derives the one from the other, whichever is written.

@@ -41,6 +41,7 @@ SELECT account.id AS account_id, session.id AS session_id, session.refreshes, ex
               account.is_staff, account.is_superuser, '[]'::json AS groups) shown;
 
 -- name: get_refreshable(session_id) -> row
+-- No row: the session has expired, or was revoked. Of an inactive account a revoked session is found too, for its own refusal.
 SELECT a.id AS account_id, a.email, coalesce(nullif(a.username, ''), a.email) AS username, a.role, a.company_name, a.is_active,
        s.id AS session_id, s.refreshes, extract(epoch FROM s.expires_at)::bigint AS expires_at
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
