@@ -18,6 +18,7 @@ import server
 from core.data import migrations
 from handlers.api import areas
 from handlers.settings import Settings
+from tests.support.deadlines import DEADLINE
 
 FILES = migrations.files()
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,13 +26,15 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTHING = {f.metadata["name"]: "" for f in dataclasses.fields(Settings)} | {
     f"DB_{part}": "" for part in ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 }
+# Programs share the bytecode of the test run (tests/support/bytecode.py).
+KEPT = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
 SECRET = "command-line-secret-key-of-32-bytes!"
 
 
 def run(*arguments, **env):
     return subprocess.run(
-        [sys.executable, ROOT / "server.py", *arguments], env={"PATH": os.environ["PATH"], **NOTHING, **env},
-        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        [sys.executable, ROOT / "server.py", *arguments], env={**KEPT, **NOTHING, **env},
+        capture_output=True, text=True, timeout=DEADLINE, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 
