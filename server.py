@@ -5,6 +5,7 @@ import asyncio
 import dataclasses
 import getpass
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -244,9 +245,11 @@ async def _check_redis(config: Settings) -> str:
 async def _check_storage(config: Settings) -> str:
     """Stores a file and removes it."""
     storage = open_storage(config)
+    # A new key each time, so that two checks at the same moment don't remove each other's file.
+    key = f"check/{secrets.token_hex(16)}.txt"
     try:
-        await storage.put("check/written-by-server-check.txt", b"check\n", "text/plain")
-        await storage.remove("check/written-by-server-check.txt")
+        await storage.put(key, b"check\n", "text/plain")
+        await storage.remove(key)
         return "takes files and removes them"
     finally:
         await storage.close()

@@ -23,7 +23,8 @@ def literal(value: Any) -> str:
     if value is None or isinstance(value, bool | int):
         return "null" if value is None else str(value).lower()
     text = "{" + ",".join(map(str, value)) + "}" if isinstance(value, list) else str(value)
-    return "'" + text.replace("'", "''") + "'"
+    # Typed, as a parameter is: a bare literal would be cast while the statement is parsed.
+    return "'" + text.replace("'", "''") + ("'" if isinstance(value, list) else "'::text")
 
 
 class Recorder:
@@ -64,5 +65,7 @@ def rate(installation: Installation, dsn: str, text: str, seconds: float) -> flo
     found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)
     failed = re.search(r"^number of failed transactions: ([0-9]+)", done.stdout, re.M)
     if done.returncode != 0 or not found or (failed and failed[1] != "0"):
-        raise BenchmarkError(f"pgbench: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
+        # The first line that names an error; the last one only says that the run was aborted.
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or ["failed"]
+        raise BenchmarkError(f"pgbench: {lines[0]}")
     return float(found[1])

@@ -1,4 +1,4 @@
-"""Log lines: one a record, to standard error, each with the request it belongs to. Text for people, JSON for machines."""
+"""Log lines on standard error: one for each record, with the id of its request; as text for people, or as JSON for programs."""
 
 import json
 import logging
@@ -6,6 +6,7 @@ import sys
 import time
 from contextvars import ContextVar
 
+# The id of the request that the current task answers; "" outside of a request.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
@@ -13,7 +14,8 @@ class _Format(logging.Formatter):
     def __init__(self, as_json: bool) -> None:
         super().__init__()
         self._as_json = as_json
-        self._second, self._moment = 0, ""  # the last second, as written: most lines share it
+        # The last second, and its text: most lines share it with the line before.
+        self._second, self._moment = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
         if int(record.created) != self._second:
@@ -24,23 +26,24 @@ class _Format(logging.Formatter):
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         request = request_id.get()
         if self._as_json:
-            line = {"time": moment, "level": record.levelname, "logger": record.name, "message": message}
-            line |= {"request": request} if request else {}
-            return json.dumps(line | ({"trace": trace} if trace else {}), ensure_ascii=False)
-        # A stranger's line break must not make a second line, nor an escape sequence reach the reader's terminal.
+            members = {"time": moment, "level": record.levelname, "logger": record.name, "message": message}
+            members |= {"request": request} if request else {}
+            return json.dumps(members | ({"trace": trace} if trace else {}), ensure_ascii=False)
+        # Messages contain what clients send: a line break must not begin a second line, and no escape sequence may reach a terminal.
         if "\\" in message or not message.isprintable():
             message = "".join(
                 c if c.isprintable() and c != "\\" else c.encode("unicode_escape").decode() for c in message
             )
-        return f"{moment} {record.levelname:7} {record.name} {message}{f' request={request}' if request else ''}{chr(10) + trace if trace else ''}"
+        line = f"{moment} {record.levelname:7} {record.name} {message}"
+        return line + (f" request={request}" if request else "") + (f"\n{trace}" if trace else "")
 
 
 def configure(*, debug: bool, as_json: bool) -> None:
-    """Set up the root logger of this process."""
+    """Configure the root logger of this process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Format(as_json))
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler], force=True)
-    # What no line shows needn't be found out for each record (logging's documentation, "Optimization"): a request is a line.
+    # Each request writes a line, so logging doesn't look up what no line shows (logging's documentation, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     for noisy in ("asyncio", "tornado.access", "tornado.general", "redis"):

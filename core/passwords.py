@@ -1,7 +1,7 @@
-"""Passwords: bcrypt, in a bounded pool of threads, the same work whether the account exists or not.
+"""Passwords: bcrypt in a pool of threads, which does the same work whether the account exists or not.
 
-A check takes a fifth of a second of one core, and strangers may ask for it: so those who wait are served one source after the
-other, each may have only so many waiting, and nothing is done for who has left.
+A check takes a fifth of a second of one core, and anybody may ask for one. So waiting jobs are served one source after another, each
+source may have only a limited number of them, and no work is done for a client that has left.
 """
 
 import asyncio
@@ -17,13 +17,18 @@ import tornado.iostream
 
 from core.problem import unavailable
 
-LONGEST = 72  # bytes; bcrypt reads no further, so a longer one is refused instead of cut
-MOST_OF_ONE, MOST = 50, 1000  # waiting from one source, and in all
-NICE = 5  # Linux: a thread's own niceness; the event loop's thread comes first
+# Bytes of a password. bcrypt reads no further, so a longer password is refused instead of cut.
+LONGEST = 72
+# Waiting jobs: of one source, and of all together.
+MOST_OF_ONE, MOST = 50, 1000
+# The niceness of the threads, so that the event loop's thread goes first. Only Linux has one for each thread.
+NICE = 5
 BUSY = "Too many are signing in at the moment. Please try again."
 
 
 class _Job(NamedTuple):
+    """work(*args) for the waiter of `done`, unless wanted() says no."""
+
     done: asyncio.Future[Any]
     wanted: Callable[[], bool]
     work: Callable[..., Any]
@@ -31,16 +36,18 @@ class _Job(NamedTuple):
 
 
 class Passwords:
-    """Checks and hashes. bcrypt releases the GIL; more threads than cores would only slow each other and the event loop.
+    """Checks and hashes passwords. bcrypt releases the GIL, so there is one thread for each core except one.
 
-    source: whoever asks, such as an address. wanted: whether they still do. Both methods raise Problem 503 when too many wait,
-    and StreamClosedError for who has left meanwhile.
+    cost: of bcrypt, as a power of two. Arguments of both methods: source, who asks, such as an address; wanted, called before the work
+    starts, says whether the client is still there. Both raise Problem 503 when too many wait, and StreamClosedError when the client
+    has left.
     """
 
     def __init__(self, cost: int) -> None:
         self._free = max(1, (os.cpu_count() or 2) - 1)
         self._threads = ThreadPoolExecutor(self._free, thread_name_prefix="bcrypt", initializer=_stand_back)
-        self._waiting: dict[str, deque[_Job]] = {}  # by source, the one whose turn it is first
+        # By source. The source whose turn it is comes first.
+        self._waiting: dict[str, deque[_Job]] = {}
         self._count = 0
         self._cost = cost
         self._nobody = bcrypt.hashpw(b"nobody", bcrypt.gensalt(cost)).decode()
@@ -48,16 +55,17 @@ class Passwords:
     async def matches(
         self, password: str, stored: str | None, *, source: str = "", wanted: Callable[[], bool] = lambda: True
     ) -> bool:
-        """Whether `password` is the one of `stored`. With no stored hash it does the same work and says no."""
+        """Whether `password` matches the hash `stored`. None: it does the same work, and the answer is no."""
         found: bool = await self._run(source, wanted, _check, password, stored or self._nobody)
         return found and stored is not None
 
     async def hash(self, password: str, *, source: str = "", wanted: Callable[[], bool] = lambda: True) -> str:
-        """The hash to store. Raises ValueError over 72 bytes: see `too_long`."""
+        """The hash to store. Raises ValueError for more than 72 bytes: see `too_long`."""
         found: str = await self._run(source, wanted, hash_now, password, self._cost)
         return found
 
     def close(self) -> None:
+        """Cancel the waiting jobs and end the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, source: str, wanted: Callable[[], bool], work: Callable[..., Any], *args: Any) -> Any:
@@ -71,7 +79,7 @@ class Passwords:
         return await job.done
 
     def _go_on(self) -> None:
-        """Give free threads what is next: the first of the source whose turn it is, which then goes to the end."""
+        """Start the next jobs on the free threads. A source whose job was started goes to the end of the queue."""
         while self._free and self._waiting:
             source = next(iter(self._waiting))
             queue = self._waiting.pop(source)
@@ -79,7 +87,8 @@ class Passwords:
             self._count -= 1
             if queue:
                 self._waiting[source] = queue
-            if job.done.done():  # cancelled
+            if job.done.done():
+                # The waiter was cancelled.
                 continue
             if not job.wanted():
                 job.done.set_exception(tornado.iostream.StreamClosedError())
@@ -100,20 +109,22 @@ class Passwords:
 
 
 def too_long(password: str) -> bool:
+    """Whether a password is longer than bcrypt reads."""
     return len(password.encode()) > LONGEST
 
 
 def hash_now(password: str, cost: int) -> str:
-    """The hash to store, made on the caller's thread (commands). Raises ValueError over 72 bytes: see `too_long`."""
+    """The hash to store, computed in the current thread, for commands. Raises ValueError for more than 72 bytes: see `too_long`."""
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
 
 
 def _check(password: str, stored: str) -> bool:
     secret = password.encode()
-    # Over 72 bytes bcrypt raises; no stored hash can have come from it, but the work is done all the same.
+    # bcrypt raises for more than 72 bytes. Such a password matches no stored hash, but the same work is done for it.
     return bcrypt.checkpw(secret[:LONGEST], stored.encode()) and len(secret) <= LONGEST
 
 
 def _stand_back() -> None:
-    if sys.platform == "linux":  # elsewhere this would concern the whole process
+    # Other systems would apply it to the whole process.
+    if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, 0, NICE)

@@ -1,6 +1,6 @@
-"""One setting: its name in the environment, what it is for, and how its text is read.
+"""One setting: its name in the environment, its purpose, and how its text is read.
 
-Each reader takes the text and returns the value, or raises ValueError with words that follow the setting's name.
+A reader takes the text and returns the value. Its ValueError has a message that continues a sentence after the setting's name.
 """
 
 import re
@@ -12,8 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-SECRET_KEY_BYTES = 32  # RFC 7518, 3.2: an HS256 key is at least as long as the hash
-SECRET_KEY_CHARACTERS = 10  # different ones; "changeme" over and over is none that was made at random
+# RFC 7518, 3.2: a key for HS256 is at least as long as the hash.
+SECRET_KEY_BYTES = 32
+# Different characters. A repeated word such as "changeme" has fewer; a random key has more.
+SECRET_KEY_CHARACTERS = 10
 
 
 def setting(
@@ -25,8 +27,8 @@ def setting(
     required: bool = False,
     secret: bool = False,
 ) -> Any:
-    """Declare a field: its environment name, how its text is read (ValueError explains a wrong one), and what it is for."""
-    # repr=False: settings are shown in tracebacks and by tools, and secrets must not be.
+    """Declare a field of a settings class. name: in the environment. says: the purpose. secret: its value is never shown."""
+    # repr=False for secrets, because tracebacks and tools print settings.
     return field(
         default=default,
         repr=not secret,
@@ -35,10 +37,12 @@ def setting(
 
 
 def text(value: str) -> str:
+    """Read any text."""
     return value
 
 
 def boolean(value: str) -> bool:
+    """Read true or false; also 1, yes, on and 0, no, off."""
     known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     if value.lower() not in known:
         raise ValueError("must be true or false")
@@ -46,7 +50,7 @@ def boolean(value: str) -> bool:
 
 
 def number(low: float, high: float, unit: str, kind: type = int) -> Callable[[str], Any]:
-    """A reader of numbers within bounds."""
+    """A reader of numbers from `low` to `high`. unit: in the plural, for the messages. kind: int or float."""
 
     def read(value: str) -> Any:
         try:
@@ -61,10 +65,12 @@ def number(low: float, high: float, unit: str, kind: type = int) -> Callable[[st
 
 
 def words(value: str) -> tuple[str, ...]:
+    """Read texts with commas between them."""
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
 def hosts(value: str) -> tuple[str, ...]:
+    """Read host names with commas between them."""
     found = words(value)
     for host in found:
         if re.search(r"[/\s]", host):
@@ -73,6 +79,7 @@ def hosts(value: str) -> tuple[str, ...]:
 
 
 def origins(value: str) -> tuple[str, ...]:
+    """Read origins, SCHEME://HOST, with commas between them."""
     found = words(value)
     for origin in found:
         parts = urlsplit(origin)
@@ -82,16 +89,18 @@ def origins(value: str) -> tuple[str, ...]:
 
 
 def networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Read IP addresses and networks with commas between them."""
     return tuple(ip_network(word, strict=False) for word in words(value))
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """A reader of addresses with one of `schemes`. What it says of a wrong one holds nothing of it: a password may be in it."""
+    """A reader of URLs with one of `schemes`. Its messages contain nothing of the URL, which may have a password."""
 
     def read(value: str) -> str:
         try:
             parts = urlsplit(value)
-            _ = parts.port  # raises when it is no number
+            # Raises ValueError when the port isn't a number.
+            _ = parts.port
         except ValueError:
             raise ValueError(
                 "is not a URL: check the host, the port, and that the password is percent-encoded"
@@ -104,6 +113,8 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
+    """A reader of one of the given texts."""
+
     def read(value: str) -> str:
         if value not in choices:
             raise ValueError(f"must be one of {', '.join(choices)}")
@@ -113,6 +124,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def key(value: str) -> str:
+    """Read a key that signs tokens."""
     make_one = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
     if len(value.encode()) < SECRET_KEY_BYTES:
         raise ValueError(f"must be at least {SECRET_KEY_BYTES} bytes long; {make_one}")
@@ -122,16 +134,17 @@ def key(value: str) -> str:
 
 
 def plain_name(value: str) -> str:
+    """Read a name of letters, digits, dots and hyphens, such as a bucket's."""
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,254}", value):
         raise ValueError("must be letters, digits, dots and hyphens")
     return value
 
 
 def public_address(value: str) -> str:
-    """A host with or without scheme and path, as seed 001 writes it: media.example.com."""
+    """Read a host with or without scheme and path, such as media.example.com: docs/api/operations.md#media."""
     return url("http", "https")(value if "://" in value else f"https://{value}")
 
 
 def folder(value: str) -> str:
-    """A relative one is beside server.py, wherever the program was started from."""
+    """Read a folder. A relative path begins at server.py's folder, wherever the program was started."""
     return str(ROOT / Path(value).expanduser())

@@ -1,4 +1,4 @@
-"""Settings from the environment and `.env`, read once into one frozen object; every wrong or missing one is named in one run."""
+"""Settings from the environment and `.env`, read once into a frozen object. One start names all wrong and missing settings."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from dotenv import dotenv_values
 
+from core.product import SLUG
 from core.setting import (
     ROOT,
     boolean,
@@ -30,7 +31,7 @@ from core.setting import (
 
 
 class SettingsError(Exception):
-    """The settings can't be used; `lines` says, one line each, what is wrong and what to do; `right`, what is not wrong."""
+    """The settings can't be used. lines: for each wrong or missing setting what is wrong and what to do. right: a line for each other."""
 
     def __init__(self, lines: list[str], right: Sequence[str] = ()) -> None:
         super().__init__("\n".join(lines))
@@ -40,7 +41,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class CoreSettings:
-    """What any server built on core needs. An application's own settings are fields of a subclass."""
+    """The settings of every server built on core. An application's own settings are fields of a subclass."""
 
     secret_key: str = setting("SECRET_KEY", key, "signs tokens", required=True, secret=True)
     database_url: str = setting(
@@ -60,7 +61,7 @@ class CoreSettings:
         "REDIS_PREFIX",
         text,
         "what the keys in Redis begin with; one per installation that shares it",
-        default="tradepost:",
+        default=f"{SLUG}:",
     )
     debug: bool = setting("DEBUG", boolean, "log at DEBUG level", default=False)
     allowed_hosts: tuple[str, ...] = setting(
@@ -150,13 +151,13 @@ Some = TypeVar("Some", bound=CoreSettings)
 
 
 def environment(dotenv: Path) -> dict[str, str]:
-    """The process environment over what `.env` says; empty values count as not set."""
+    """The environment of the process, and for names that it doesn't have the file `.env`. An empty value counts as not set."""
     found = {**dotenv_values(dotenv), **os.environ}
     return {name: value.strip() for name, value in found.items() if value and value.strip()}
 
 
 def read(kind: type[Some], env: Mapping[str, str]) -> Some:
-    """Build `kind` from `env`; raises SettingsError naming every missing and every wrong setting."""
+    """The settings of class `kind` from `env`. Raises SettingsError, which names all missing and wrong settings."""
     values: dict[str, Any] = {}
     wrong: list[str] = []
     right: list[str] = []
@@ -182,13 +183,13 @@ def read(kind: type[Some], env: Mapping[str, str]) -> Some:
 
 
 def described(f: Field[Any], value: Any) -> str:
-    """The setting with its value; of a secret, only whether it is set."""
+    """`NAME = VALUE`; of a secret only whether it is set."""
     shown = ("(set)" if value else "(not set)") if f.metadata["secret"] else value
     return f"{f.metadata['name']} = {shown}"
 
 
 def _storage(kind: type[CoreSettings], values: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
-    """What is wrong with the choice of where uploaded files are kept, a line each."""
+    """A line for each mistake in the settings of USE_S3 and CLOUDFLARE_R2_ENABLED."""
     lines = []
     for switch, needed in {
         "use_s3": ("s3_access_key_id", "s3_secret_access_key", "s3_bucket"),
@@ -209,7 +210,7 @@ def _storage(kind: type[CoreSettings], values: Mapping[str, Any], env: Mapping[s
 
 
 def _database_url(env: Mapping[str, str]) -> str:
-    """From its parts. Raises SettingsError naming those that are missing or wrong."""
+    """The URL from DB_NAME, DB_USER, DB_PASSWORD, DB_HOST and DB_PORT. Raises SettingsError, which names the missing and wrong ones."""
     host, port = env.get("DB_HOST", "localhost"), env.get("DB_PORT", "5432")
     is_directory = host.startswith("/")
     wrong = [

@@ -1,4 +1,4 @@
-"""Signed tokens (JWT, HS256): short-lived access, session-long refresh."""
+"""Signed tokens (JWT, HS256): access tokens, which live for an hour or so, and refresh tokens, which live as long as a session."""
 
 import secrets
 import time
@@ -6,13 +6,15 @@ from typing import Any
 
 import jwt
 
-MOST_KNOWN = 10_000  # tokens, of about 1 KB
-LEEWAY = 5  # seconds between the clocks of two machines
+# Tokens whose claims are remembered, about 1 KB each.
+MOST_KNOWN = 10_000
+# Seconds by which the clocks of two machines may differ.
+LEEWAY = 5
 _REQUIRED = ["exp", "iat", "jti", "token_type"]
 
 
 class TokenError(Exception):
-    """Not a token that we gave, or no longer good. `reason`: invalid, expired or wrong type."""
+    """The token can't be accepted. reason: `invalid`, `expired` or `wrong type`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -20,16 +22,16 @@ class TokenError(Exception):
 
 
 class Tokens:
-    """Signs and reads tokens with one key and one algorithm."""
+    """Signs and reads tokens with one key and one algorithm, so a token can't choose another."""
 
     def __init__(self, key: str) -> None:
         self._key = key
-        # What was read, by the token: it comes with every request, and reading it costs as much as all else about its caller.
-        # A token that isn't ours is never in here; the key of a process doesn't change.
-        self._known: dict[str, tuple[int, dict[str, Any]]] = {}  # when it expires, and its claims
+        # By token: when it expires (epoch), and its claims. A client sends its token with every request, and verifying it costs as
+        # much as all the rest of authentication. Only valid tokens are in here, and the key of a process never changes.
+        self._known: dict[str, tuple[int, dict[str, Any]]] = {}
 
     def sign(self, kind: str, expires_at: float, claims: dict[str, Any]) -> str:
-        """A token of `kind` (access, refresh) good until `expires_at` (epoch seconds)."""
+        """A token of `kind` (access or refresh) that is valid until `expires_at` (epoch seconds)."""
         whole = {
             "token_type": kind,
             "exp": int(expires_at),
@@ -40,7 +42,7 @@ class Tokens:
         return jwt.encode(whole, self._key, algorithm="HS256")
 
     def read(self, kind: str | tuple[str, ...], token: str) -> dict[str, Any]:
-        """Its claims, of a token of this kind, or one of these. Raises TokenError."""
+        """The claims of a token of this kind, or of one of these kinds. Raises TokenError."""
         end, claims = self._known.get(token, (0, {}))
         if end + LEEWAY <= time.time():
             claims = self._verified(token)

@@ -1,15 +1,16 @@
-"""Tradepost's own settings, beside those of core."""
+"""The settings of this server beside those of core."""
 
 from dataclasses import dataclass
 
 from core.setting import boolean, number, one_of, setting
 from core.settings import CoreSettings
 
+# The shortest key that nobody can guess over the network.
 IMPORT_KEY_CHARACTERS = 12
 
 
 def header_key(value: str) -> str:
-    """A key that clients send in a header: visible ASCII, and long enough not to be guessed."""
+    """Read a key that clients send in a header: visible ASCII, and too long to be guessed."""
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise ValueError("must be letters, digits and signs of ASCII, without blanks")
     if len(value) < IMPORT_KEY_CHARACTERS:
@@ -19,7 +20,7 @@ def header_key(value: str) -> str:
 
 @dataclass(frozen=True)
 class Settings(CoreSettings):
-    """Every setting of the server; the names are the documents' (seeds 001 to 004) where they have one."""
+    """All settings of the server. A setting that the APIs' documents mention has its name from there."""
 
     sales_import_api_key: str = setting(
         "SALES_IMPORT_API_KEY",
@@ -31,7 +32,7 @@ class Settings(CoreSettings):
     sales_public_read: bool = setting(
         "SALES_PUBLIC_READ",
         boolean,
-        "anyone may read invoices and their stream, as seed 000 says; false: signed-in only",
+        "anyone may read invoices and their stream, as the invoice document says; false: only people who are signed in",
         default=True,
     )
     workflow_require_self: bool = setting(

@@ -1,10 +1,11 @@
-"""The pool, and the one way statements and transactions run: bounded in time, retried when Postgres says so, 503 when it is away.
+"""The connection pool, and the one way in which statements and transactions run: limited in time, repeated when Postgres asks for it,
+and refused with 503 while Postgres is away.
 
-A statement may take long; a Postgres that does not answer at all must be noticed in less than two seconds. `watch` tells the two
-apart: while a statement is slow it asks Postgres for a sign of life, and only without one it breaks off what is under way.
+A statement may take long, but a Postgres that doesn't answer at all must be noticed in less than two seconds. `watch` distinguishes
+the two: while a statement is slow it asks Postgres for a sign of life, and drops the slow connections only when none comes.
 
-No connection carries state from one request to the next (so PgBouncer in transaction mode fits), hence no reset between them:
-asyncpg's own costs a round trip.
+No connection carries state from one request to the next, which also suits PgBouncer in transaction mode. So the pool doesn't reset
+connections between requests: asyncpg's reset costs a round trip.
 """
 
 import asyncio
@@ -18,19 +19,27 @@ import asyncpg
 from core import product
 from core.problem import unavailable
 
-ACQUIRE_SECONDS = 0.8  # for a free connection, or a new one; then 503
-TURN_SECONDS = 2.0  # for a turn among limited statements; then 503
-STATEMENT_SECONDS = 30.0  # for one statement, then it is cancelled, with 503
-CANCEL_SECONDS = 2.0  # for Postgres to confirm that; then the connection is dropped
-SLOW_SECONDS, WATCH_SECONDS, SIGN_SECONDS = (
-    0.7,
-    0.2,
-    0.5,
-)  # slow from when; looked at how often; how long for a sign of life
-ATTEMPTS = 5  # at a transaction that Postgres asks to repeat
+# To wait for a free connection, or to open one; then 503.
+ACQUIRE_SECONDS = 0.8
+# To wait for a turn among limited statements; then 503.
+TURN_SECONDS = 2.0
+# For one statement; then it is cancelled, and the request gets 503.
+STATEMENT_SECONDS = 30.0
+# For Postgres to confirm a cancellation; then the connection is dropped.
+CANCEL_SECONDS = 2.0
+# From when on a statement counts as slow.
+SLOW_SECONDS = 0.7
+# Between two looks for slow statements.
+WATCH_SECONDS = 0.2
+# For Postgres to give a sign of life.
+SIGN_SECONDS = 0.5
+# After that an unused connection is closed.
+IDLE_SECONDS = 300
+# At a transaction that Postgres asks to repeat.
+ATTEMPTS = 5
 
-# Our statements are planned once a connection: planning one anew costs more than running it, and none gains from knowing its
-# parameters. Without prepared statements (PgBouncer, which also knows no such parameters) there is nothing to set.
+# Statements are planned once for each connection: planning takes longer than running them, and no plan gains from knowing the
+# parameters. PgBouncer doesn't accept these settings; but without prepared statements they are not needed either.
 _PREPARED = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
 
 AWAY = "The database is not available at the moment. Please try again."
@@ -40,51 +49,65 @@ log = product.logger("database")
 Result = TypeVar("Result")
 
 _REPEATABLE = (
-    asyncpg.SerializationError,  # 40001
-    asyncpg.DeadlockDetectedError,  # 40P01
-    asyncpg.InvalidCachedStatementError,  # DDL changed what a cached plan relied on
+    # 40001
+    asyncpg.SerializationError,
+    # 40P01
+    asyncpg.DeadlockDetectedError,
+    # DDL changed what a cached plan relied on.
+    asyncpg.InvalidCachedStatementError,
 )
 _AWAY = (
     OSError,
-    asyncpg.PostgresConnectionError,  # 08
-    asyncpg.OperatorInterventionError,  # 57: shutdown, crash, starting up, cancelled
-    asyncpg.InsufficientResourcesError,  # 53: disk full, too many connections
-    asyncpg.ReadOnlySQLTransactionError,  # 25006: a failover left us on the replica
-    asyncpg.InternalClientError,  # asyncpg lost count of a connection that broke just when it was used again
+    # Class 08
+    asyncpg.PostgresConnectionError,
+    # Class 57: shutdown, crash, starting up, cancelled
+    asyncpg.OperatorInterventionError,
+    # Class 53: disk full, too many connections
+    asyncpg.InsufficientResourcesError,
+    # 25006: after a failover the connection leads to a replica.
+    asyncpg.ReadOnlySQLTransactionError,
+    # asyncpg's state is wrong because the connection broke at the moment of its next use.
+    asyncpg.InternalClientError,
 )
 
 
 async def _no_reset(connection: Any) -> None:
-    """See the module's docstring."""
+    """Nothing: see the module's docstring."""
 
 
 class Database:
-    """Runs statements on pooled connections. Implements core.data.sql.Runner; each call is a transaction of its own."""
+    """Runs statements on pooled connections. Implements core.data.sql.Runner; each call is a transaction of its own.
+
+    size: connections of the pool. statement_cache: prepared statements of each connection. up: False while Postgres is away.
+    """
 
     def __init__(self, dsn: str, *, size: int, statement_cache: int) -> None:
         self._dsn, self._size, self._statement_cache = dsn, size, statement_cache
         self._pool: Any = None
         self._opening = asyncio.Lock()
-        self._under_way: dict[Any, float] = {}  # connection: since when (monotonic); the oldest first
+        # By connection: since when its statement or transaction runs (monotonic), the oldest first.
+        self._under_way: dict[Any, float] = {}
         self.up = True
 
     async def open(self) -> "Database":
-        """Make the pool; connections are made when first needed."""
+        """Create the pool. Connections are opened when they are first needed."""
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._dsn,
-                    min_size=0,  # with more, asyncpg tries to keep them by itself, with a traceback a try while Postgres is away
+                    # With more, asyncpg would open them by itself, and log a traceback for each attempt while Postgres is away.
+                    min_size=0,
                     max_size=self._size,
                     timeout=ACQUIRE_SECONDS,
                     reset=_no_reset,
                     statement_cache_size=self._statement_cache,
                     server_settings=_PREPARED if self._statement_cache else None,
-                    max_inactive_connection_lifetime=300,
+                    max_inactive_connection_lifetime=IDLE_SECONDS,
                 )
         return self
 
     async def close(self, seconds: float = 5) -> None:
+        """Wait for all statements, at most `seconds`, and close the connections."""
         if self._pool is not None:
             try:
                 await asyncio.wait_for(self._pool.close(), seconds)
@@ -110,15 +133,17 @@ class Database:
         return await self.attempt(once)
 
     def limited(self, *, most: int, seconds: float) -> "Limited":
-        """The same for what strangers may ask for: at most so many statements at once, each cancelled after so long; 503 then."""
+        """Run statements with a limit, for what anybody may ask for: at most `most` at the same time, each cancelled after `seconds`.
+        What exceeds a limit gets 503."""
         return Limited(self, most, seconds)
 
     async def transaction(
         self, work: Callable[["Transaction"], Awaitable[Result]], *, seconds: float = STATEMENT_SECONDS
     ) -> Result:
-        """Run `work` in one transaction, from the start again when Postgres asks for it (so it must be idempotent).
+        """Run `work` in one transaction, and again from its beginning when Postgres asks for it: it must change nothing else.
 
-        Inside it only the database: no HTTP, Redis, storage or bcrypt. seconds: the limit of each statement.
+        `work` uses only the database: no HTTP, Redis, storage or bcrypt. seconds: the limit of each statement.
+        Raises Problem 503, and whatever `work` raises, which rolls the transaction back.
         """
 
         async def once(connection: Any) -> Result:
@@ -128,7 +153,7 @@ class Database:
         return await self.attempt(once)
 
     async def attempt(self, once: Callable[[Any], Awaitable[Result]]) -> Result:
-        """Run `once` on a connection of asyncpg, again where Postgres asks for it. Raises Problem 503."""
+        """Run `once` on a connection of asyncpg, and again when Postgres asks for it. Raises Problem 503."""
         for attempt in range(1, ATTEMPTS + 1):
             connection = await self._acquire()
             self._under_way[connection] = monotonic()
@@ -163,8 +188,8 @@ class Database:
     async def _acquire(self) -> Any:
         if self._pool is None:
             await self.open()
-        # wait_for costs a task on Python 3.11, so it is kept for when there is something to wait for; connecting anew is
-        # bounded by the pool's own timeout.
+        # A timeout costs a task on Python 3.11, so none is given when a connection is idle. Opening a connection has the pool's
+        # own timeout.
         idle = self._pool.get_idle_size()
         waiting = self._pool.get_size() >= self._size and not idle
         try:
@@ -173,22 +198,19 @@ class Database:
             if waiting:
                 raise unavailable(BUSY) from error
             raise self._away(error) from error
-        except (
-            OSError,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ) as error:  # whatever refuses us
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # No connection can be opened, for whatever reason.
             raise self._away(error) from error
 
     async def _release(self, connection: Any) -> None:
         try:
             await self._pool.release(connection, timeout=CANCEL_SECONDS)
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
-            _drop(connection)  # for example: it did not confirm the cancel
+            # For example, Postgres did not confirm a cancellation.
+            _drop(connection)
 
     async def watch(self) -> None:
-        """Break off what waits for a Postgres that shows no sign of life; until cancelled."""
+        """Drop the slow connections whenever Postgres gives no sign of life. Runs until cancelled."""
         sign = _SignOfLife(self._dsn)
         try:
             while True:
@@ -211,7 +233,7 @@ class Database:
 
 
 class Transaction:
-    """The statements of one transaction. Implements core.data.sql.Runner."""
+    """Runs the statements of one transaction. Implements core.data.sql.Runner."""
 
     def __init__(self, connection: Any, seconds: float) -> None:
         self._connection, self._seconds = connection, seconds
@@ -230,7 +252,7 @@ class Transaction:
 
 
 class Limited:
-    """Statements that leave connections for all others. Each is a transaction of its own. Implements core.data.sql.Runner."""
+    """Runs a limited number of statements at a time (Database.limited). Each is a transaction of its own. Implements core.data.sql.Runner."""
 
     def __init__(self, db: Database, most: int, seconds: float) -> None:
         self._db, self._seconds = db, seconds
@@ -261,14 +283,14 @@ class Limited:
 
 
 class _SignOfLife:
-    """A connection beside the pool, for one question."""
+    """A connection beside the pool, to ask Postgres whether it answers."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._connection: Any = None
 
     async def given(self) -> bool:
-        """Whether Postgres says anything at all, be it a refusal."""
+        """Whether Postgres answers within SIGN_SECONDS, even if it refuses."""
         try:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await asyncpg.connect(self._dsn, timeout=SIGN_SECONDS, statement_cache_size=0)
@@ -281,21 +303,24 @@ class _SignOfLife:
         return True
 
     def end(self) -> None:
+        """Close the connection."""
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
 
 
 def _drop(connection: Any) -> None:
-    """Close at once: what the connection is doing is unknown, and a polite close would wait for an answer."""
+    """Close the connection at once: a regular close would wait for an answer of Postgres."""
     try:
         connection.terminate()
     except asyncpg.InterfaceError:
-        pass  # asyncpg noticed first, and has taken the connection out of the pool's proxy
+        # asyncpg has already noticed that the connection is closed, and removed it from the pool's proxy.
+        pass
 
 
 def _is_lost(connection: Any) -> bool:
     try:
         return bool(connection.is_closed())
     except asyncpg.InterfaceError:
-        return True  # see _drop
+        # As in _drop().
+        return True

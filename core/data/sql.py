@@ -4,10 +4,10 @@
     -- One sentence of why.
     SELECT … WHERE id = $1;
 
-`load("sales/invoice").get_invoice(db, invoice_id=7)` runs it. `->` says what comes back: `value` (first column of the first row, or
-None), `row` (a record or None), `rows` (a list), `none`. Loading refuses a file whose parameters and $n don't match.
+`load("sales/invoice").get_invoice(db, invoice_id=7)` runs it. `->` says what it returns: `value` (the first column of the first row,
+or None), `row` (a record or None), `rows` (a list of records), or `none`. Loading refuses a query whose parameters don't match its $n.
 
-A list with many optional filters has their conditions as fragments in the same file, and its query says where they go:
+The conditions of a list with many optional filters are fragments in the same file, and the list's query says where they go:
 
     -- filter: customer(code)
     i.customer_id = (SELECT id FROM sales.customer WHERE code = $1)
@@ -15,8 +15,8 @@ A list with many optional filters has their conditions as fragments in the same 
     -- name: list_invoices(most) -> rows
     SELECT … FROM sales.invoice i WHERE i.is_active /* filters */ ORDER BY i.id LIMIT $1;
 
-`query.list_invoices.where(customer="C1")(db, most=20)` joins the given ones with AND, in the order of the file, and passes their
-values as parameters. So Postgres plans each combination that is asked for by itself.
+`query.list_invoices.where(customer="C1")(db, most=20)` adds the conditions of the given filters with AND, in the order of the file, and
+passes their values as parameters. So each combination of filters is a statement of its own, with a plan of its own.
 """
 
 import re
@@ -31,15 +31,16 @@ _HEAD = re.compile(
     r"(?: -> (?P<kind>value|rows|row|none))?$",
     re.M,
 )
-# A misspelt head would otherwise be a comment in the query before it.
+# A misspelt head would otherwise be a comment of the query before it.
 _LIKE_A_HEAD = re.compile(r"^\s*--\s*(name|filter)\s*:", re.M | re.I)
 FILTERS = "/* filters */"
-MOST_ORDERS = 1000  # texts kept; clients combine columns as they like
-MOST_FILTERED = 1000  # texts kept; clients combine filters as they like
+# Ordered and filtered queries that are kept: clients can combine columns and filters in any number of ways.
+MOST_ORDERS = 1000
+MOST_FILTERED = 1000
 
 
 class Runner(Protocol):
-    """What runs statements: the Database itself, or one of its transactions."""
+    """Runs statements: the Database, one of its transactions, or its limited share."""
 
     def value(self, sql: str, *args: Any) -> Awaitable[Any]: ...
     def row(self, sql: str, *args: Any) -> Awaitable[Any]: ...
@@ -48,7 +49,7 @@ class Runner(Protocol):
 
 
 class Filter(NamedTuple):
-    """A condition that a list may be asked for. text: SQL with its own parameters, `$1` and so on."""
+    """One optional condition of a list. text: SQL with parameters of its own, from `$1`."""
 
     name: str
     parameters: tuple[str, ...]
@@ -56,7 +57,7 @@ class Filter(NamedTuple):
 
 
 class Query:
-    """One statement; call it with a Runner and its parameters by name. filters: of its file, for `where`."""
+    """One statement. Call it with a Runner and its parameters by name. filters: those of its file, for `where`."""
 
     def __init__(
         self, name: str, parameters: tuple[str, ...], kind: str, text: str, filters: Mapping[str, Filter] | None = None
@@ -66,14 +67,19 @@ class Query:
         self._names = set(parameters)
 
     def ordered(self, by: str, *, key: str | None = None, after: str | None = None) -> "Query":
-        """The same query in another order. `by` replaces what the text has between `ORDER BY` and `/* or as asked */`; key and
-        after, where given, what it has from `/* key */` and `/* after */` to there (core/http/keyset.py). All are SQL, so they must
-        come from an allow-list."""
+        """The same query in another order. `by` replaces what stands between `ORDER BY` and `/* or as asked */`; `key` and `after` what
+        stands between `/* key */` or `/* after */` and `/* or as asked */` (core/http/keyset.py). None leaves it as it is.
+
+        All three are SQL, so they must come from an allow-list. Raises ValueError when the query has no such place.
+        """
         return _in_order(self, by, key, after)
 
     def where(self, **given: Any) -> "FilteredQuery":
-        """The same query with these filters of its file: a value for each, or a tuple for a filter of several parameters."""
-        # In the order of the file, so that the same filters always make the same text.
+        """The same query with these filters of its file: by name a value, or a tuple for a filter of several parameters.
+
+        Raises TypeError for an unknown filter or a wrong number of values, ValueError when the query has no place for filters.
+        """
+        # The order is that of the file, so that the same filters always make the same text, which has its plan already.
         names = tuple(name for name in self.filters if name in given)
         if len(names) != len(given):
             raise TypeError(f"{self.name}: no filter is called {', '.join(given.keys() - self.filters.keys())}")
@@ -89,7 +95,7 @@ class Query:
         return self.run(db, given, ())
 
     def run(self, db: Runner, given: Mapping[str, Any], beside: Sequence[Any]) -> Awaitable[Any]:
-        """beside: the values of filters, after the query's own parameters."""
+        """Run the statement. given: the query's own parameters, by name. beside: the values of its filters, which follow them."""
         if given.keys() != self._names:
             raise TypeError(f"{self.name} takes {self.parameters}, not {tuple(given)}")
         run: Callable[..., Awaitable[Any]] = getattr(db, self.kind)
@@ -97,7 +103,7 @@ class Query:
 
 
 class FilteredQuery:
-    """A query with filters and their values; call it as the query itself."""
+    """A query with filters and their values. Call it like the query itself."""
 
     def __init__(self, query: Query, values: Sequence[Any]) -> None:
         self.query, self.values = query, values
@@ -128,7 +134,8 @@ def _in_order(query: Query, by: str, key: str | None, after: str | None) -> Quer
     for head, asked in (("ORDER BY", f"ORDER BY {by}"), ("/* key */", key), ("/* after */", after)):
         if asked is not None:
             part = rf"{re.escape(head)} .*? /\* or as asked \*/"
-            text, replaced = re.subn(part, asked.replace("\\", "\\\\"), text)  # backslashes as they are
+            # A backslash in the replacement stands for itself.
+            text, replaced = re.subn(part, asked.replace("\\", "\\\\"), text)
             if not replaced:
                 raise ValueError(f"{query.name} is in one order only")
     return Query(query.name, query.parameters, query.kind, text, query.filters)
@@ -162,7 +169,7 @@ class Queries:
             self.all.append(query)
             setattr(self, name, query)
 
-    # Reached only for a name that isn't there. Its type tells mypy that all other attributes are queries.
+    # Python calls this only for a missing name. Its type tells mypy that all other attributes are queries.
     def __getattr__(self, name: str) -> Query:
         raise AttributeError(f"no query named {name}")
 

@@ -1,4 +1,4 @@
-"""The home directory: where one instance keeps its data, its secrets, and the lock that keeps a second instance out."""
+"""The home directory of one instance: its data, its secrets, and the lock that keeps a second instance out."""
 
 import fcntl
 import json
@@ -14,7 +14,7 @@ class HomeError(Exception):
 
 
 class Home:
-    """An opened home directory. Made by open_home, which holds the lock until close() or the end of the process."""
+    """An open home directory, made by open_home(). It is locked until close() or the end of the process."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
@@ -23,14 +23,14 @@ class Home:
         self._secrets = self._read_secrets()
 
     def secret(self, name: str, nbytes: int = 48) -> str:
-        """The random secret of that name, made at the first call: URL-safe text of nbytes bytes, kept over restarts."""
+        """The secret of that name: URL-safe text of `nbytes` random bytes. It is made at the first call and kept over restarts."""
         if name not in self._secrets:
-            # Stored before it is used: a secret that something was encrypted or signed with must not be lost to a kill.
+            # It is stored before its first use: if the process is killed, a secret that has signed or encrypted something is not lost.
             self._write_secrets({**self._secrets, name: secrets.token_urlsafe(nbytes)})
         return self._secrets[name]
 
     def close(self) -> None:
-        """Release the lock. Stop what runs over this directory first."""
+        """Release the lock. First stop the services that use this directory."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -56,19 +56,23 @@ class Home:
 
 
 def open_home(path: Path) -> Home:
-    """Open and lock the home directory at that path; made if missing. HomeError: in use, or not ours to write to."""
+    """Open and lock the home directory at a path, and create it if it is missing.
+
+    Raises HomeError when another instance uses it, or this one may not write to it.
+    """
     path = Path(os.path.abspath(path))
     try:
         _make(path)
-        # Not inheritable (Python's default), so that a Postgres that outlives us doesn't go on holding the lock.
+        # Python makes the descriptor not inheritable, so a Postgres that outlives this process doesn't hold the lock.
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise HomeError(f"can't use {path} as home directory: {error.strerror}") from None
     try:
-        # The kernel drops this lock with the process, however it ends; the file itself stays and means nothing.
+        # The kernel releases the lock when the process ends in any way. The file stays; its existence means nothing.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.geteuid() == 0:
-            os.fchown(lock, path.stat().st_uid, -1)  # a user's home, this once opened with sudo, stays the user's
+            # If a user opens their home with sudo, all files in it stay the user's.
+            os.fchown(lock, path.stat().st_uid, -1)
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         return Home(path, lock)
@@ -95,8 +99,9 @@ def _make(path: Path) -> None:
     try:
         account = unprivileged.account_for(path)
     except unprivileged.EmbeddedError:
-        return  # no account to run services as: that only matters to who starts one
+        # There is no account that could run services. The error is raised again when a service starts.
+        return
     if account:
-        # Embedded services don't run as root: their account may pass through (not list) to its own directory in here.
+        # Embedded services don't run as root. Their account may pass through this directory to its own, but not list it.
         os.chown(path, -1, account.gid)
         path.chmod(0o710)

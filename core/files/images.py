@@ -107,7 +107,8 @@ def _decode_frames(image: Any, most: int) -> None:
     for frame in range(most):
         try:
             image.seek(frame)
-        except EOFError:  # no more frames
+        except EOFError:
+            # There are no more frames.
             return
         # Checked before decoding each frame: a later frame can be larger than the first.
         if image.width * image.height > PIXELS:

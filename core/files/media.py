@@ -1,12 +1,12 @@
-"""The register of uploaded files: keeping them, and removing what no row uses any more.
+"""The register of uploaded files: storing files, and removing those that no row uses any more.
 
-A handler that takes a picture:
+How a handler accepts a picture:
 
-    key = await media.store(self.application, await images.submitted(self, "avatar"))   # None when none came
-    … the statement that writes key into its column, whose trigger core.use_media_file keeps the register in step …
+    key = await media.store(self.application, await images.submitted(self, "avatar"))   # None when there is no file
+    …                            # the statement that writes key into its column; the trigger core.use_media_file updates the register
     await media.remove_now(self.application, replaced)
 
-A process killed between two of these leaves a file that the register knows and no row uses; `remove_unused` finds it.
+If a process is killed between two of these steps, the register has a file that no row uses; `remove_unused` removes it.
 """
 
 import asyncio
@@ -21,9 +21,12 @@ from core.files.images import Image
 from core.files.storage import Storage
 from core.problem import Problem
 
-REMOVE_SECONDS = 60  # between two looks for unused files
-REMOVE_NOW_SECONDS = 2  # a request waits no longer for the removal of what it replaced
-BATCH = 20  # claimed at once: even at 12 s each (core/files/storage_s3.py) they are removed before the claim ends
+# Between two searches for unused files.
+REMOVE_SECONDS = 60
+# That a request waits for the removal of the file that it replaced.
+REMOVE_NOW_SECONDS = 2
+# Files claimed in one statement. Even at 12 s each (core/files/storage_s3.py) all are removed before the claim ends.
+BATCH = 20
 
 query = sql.load("core/media")
 
@@ -36,7 +39,8 @@ class Files(Protocol):
 
 
 async def store(app: Files, image: Image | None, prefix: str = "avatars") -> str | None:
-    """Keep an image; its key, PREFIX/YYYY/MM/DD/RANDOM.EXTENSION, to be written into its row. Raises Problem 503: nothing is changed."""
+    """Store an image; returns its key, PREFIX/YYYY/MM/DD/RANDOM.EXTENSION, for the column of its row. Raises Problem 503; then no row
+    has changed."""
     if image is None:
         return None
     key = f"{prefix}/{datetime.now(UTC):%Y/%m/%d}/{secrets.token_hex(16)}.{image.extension}"
@@ -46,12 +50,12 @@ async def store(app: Files, image: Image | None, prefix: str = "avatars") -> str
 
 
 async def hold(db: sql.Runner, key: str) -> None:
-    """Note a key before its file is stored; after an hour without a row that uses it the file is removed."""
+    """Register a key before its file is stored. If no row uses it within an hour, the file is removed."""
     await query.hold_file(db, key=key)
 
 
 async def remove_now(app: Files, key: str | None) -> None:
-    """Remove a file that no row uses any more, or leave it to `remove_unused` when that isn't possible at once."""
+    """Remove a file that no row uses any more; if that isn't possible now, `remove_unused` will do it. None: do nothing."""
     if key is None:
         return
     try:
@@ -59,11 +63,12 @@ async def remove_now(app: Files, key: str | None) -> None:
             if await query.claim_file(app.db, key=key) is not None:
                 await _remove(app, key)
     except (Problem, TimeoutError):
-        pass  # the claim ends, and then the duty does it; what is away has been said where it was noticed
+        # remove_unused() removes the file once the claim has ended. Whatever is away has been logged where it was noticed.
+        pass
 
 
 async def remove_unused(app: Files) -> None:
-    """Remove every file that nobody uses. With the storage away it ends there, and what was claimed is tried again later."""
+    """Remove all files that no row uses. Raises Problem 503 when the storage is away; the claimed files are tried again later."""
     while claimed := await query.claim_files(app.db, most=BATCH):
         for row in claimed:
             await _remove(app, row["key"])

@@ -1,4 +1,4 @@
-"""Where files are kept: a local folder here, or S3 (core/files/storage_s3.py). Keys are paths: `photos/2025/01/18/5f3a….png`."""
+"""Where files are stored: in a local folder, or in S3 (core/files/storage_s3.py). Keys are paths: `photos/2025/01/18/5f3a….png`."""
 
 import asyncio
 import contextlib
@@ -13,10 +13,9 @@ from typing import NamedTuple, Protocol
 from core import product
 from core.problem import Problem, not_found, unavailable
 
-LINK_SECONDS = (
-    3600  # a link stays the same for that long, so that browsers find the file in their cache, and good for up to twice
-)
-# What a local file may be; a browser is told nothing else, whatever the file holds.
+# A link stays the same for an hour, so that browsers find the file in their cache. It is valid for one to two hours.
+LINK_SECONDS = 3600
+# By extension. Files are served only as one of these types, whatever they contain.
 CONTENT_TYPES = {
     "gif": "image/gif",
     "jpeg": "image/jpeg",
@@ -30,41 +29,42 @@ log = product.logger("storage")
 
 
 class Storage(Protocol):
-    """Stores files under keys. Keys are never used twice, so a file never changes."""
+    """Stores files under keys. No key is used twice, so a file never changes."""
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store it. Raises Problem 503 when that isn't possible; then nothing can be read under that key."""
+        """Store a file. Raises Problem 503; then nothing can be read under that key."""
 
     async def remove(self, key: str) -> None:
-        """Remove it; one that isn't there is fine. Raises Problem 503."""
+        """Remove a file, if it exists. Raises Problem 503."""
 
     async def link(self, origin: str, key: str) -> str:
-        """An absolute URL from which anybody who has it can read the file, for about an hour. origin: ours, as the client sees it."""
+        """An absolute URL from which everyone can read the file, for about an hour. origin: this server's, as the client sees it."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close all connections."""
 
 
 def away(error: BaseException) -> Problem:
-    """The refusal when a storage can't be reached or written, said in the log with its reason."""
+    """503, and a line in the log with the reason: the storage can't be reached or written."""
     log.warning("the file storage is not available: %s", str(error) or type(error).__name__)
     return unavailable("The file storage is not available at the moment. Please try again.")
 
 
 class Stored(NamedTuple):
-    """A file of the local folder, as it is to be served."""
+    """A file of the local folder, as it is served. size: bytes."""
 
     path: Path
     content_type: str
-    size: int  # bytes
+    size: int
     etag: str
 
 
 class LocalStorage:
-    """Files below a folder, 0700. We serve them ourselves under /media/, to who has a signed link."""
+    """Stores files below a folder of mode 0700. core/http/stored_file.py serves them under /media/, by signed links only."""
 
     def __init__(self, folder: Path, secret: str, clock: Callable[[], float] = time.time) -> None:
         self.folder, self._clock = folder, clock
-        # A key of its own, so that nothing signed here is of use elsewhere, nor the other way round.
+        # A key derived for links only: a signature of a link is no signature of anything else, and vice versa.
         self._key = hmac.digest(secret.encode(), b"links to media", "sha256")
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
@@ -86,7 +86,8 @@ class LocalStorage:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync(path.parent)  # the name too: a row will say that the file is there
+        # The file's name must be on disk too before a row refers to it.
+        _sync(path.parent)
 
     async def remove(self, key: str) -> None:
         try:
@@ -98,11 +99,12 @@ class LocalStorage:
 
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
-        _unfinished(path).unlink(missing_ok=True)  # of a process that was killed while it wrote
+        # A process that was killed while it wrote has left this one.
+        _unfinished(path).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
-            raise ValueError(f"{key!r} is no key")
+            raise ValueError(f"{key!r} is not a key")
         return self.folder / key
 
     async def link(self, origin: str, key: str) -> str:
@@ -110,7 +112,7 @@ class LocalStorage:
         return f"{origin}/media/{key}?expires={expires}&signature={self._signature(key, expires)}"
 
     def seconds_left(self, key: str, expires: str, signature: str) -> int:
-        """How long a link is still good; 0 when it is not, or not ours."""
+        """How long a link is still valid; 0: it has expired, or its signature is wrong."""
         if not re.fullmatch(r"[0-9]{1,12}", expires) or not _KEY.fullmatch(key):
             return 0
         if not hmac.compare_digest(self._signature(key, int(expires)).encode(), signature.encode()):
@@ -121,7 +123,7 @@ class LocalStorage:
         return hmac.digest(self._key, f"{key}\n{expires}".encode(), "sha256").hex()
 
     async def find(self, key: str) -> Stored | None:
-        """The file under that key; None when there is none that may be served."""
+        """The file under that key; None when it doesn't exist, or is of a type that isn't served."""
         return await asyncio.to_thread(self._find, key)
 
     def _find(self, key: str) -> Stored | None:
@@ -131,7 +133,7 @@ class LocalStorage:
         path = self.folder / key
         try:
             found = path.lstat()
-            # A link that someone laid below the folder leads nowhere else.
+            # A symbolic link below the folder must not lead out of it.
             if path.resolve(strict=True) != self.folder.resolve() / key or not path.is_file():
                 return None
         except OSError:
@@ -139,7 +141,7 @@ class LocalStorage:
         return Stored(path, content_type, found.st_size, f'"{found.st_mtime_ns:x}-{found.st_size:x}"')
 
     async def read(self, stored: Stored, start: int, end: int) -> bytes:
-        """Bytes `start` up to, not with, `end`. Raises Problem: 404 it was removed meanwhile, 503."""
+        """The bytes from `start` up to but not including `end`. Raises Problem: 404 the file was removed in the meantime; 503."""
         try:
             return await asyncio.to_thread(_read, stored.path, start, end)
         except FileNotFoundError:
@@ -148,11 +150,11 @@ class LocalStorage:
             raise away(error) from error
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing to do: no file stays open."""
 
 
 def _unfinished(path: Path) -> Path:
-    """Where a file is written before it gets its name: not under one that `find` would serve."""
+    """The name under which a file is written before it gets its own; `find` doesn't serve such names."""
     return path.with_name(f".{path.name}")
 
 

@@ -1,6 +1,6 @@
-"""Files in a bucket of S3, or of what speaks its protocol (Cloudflare R2, MinIO). Clients read from there, by pre-signed links.
+"""Files in a bucket of S3, or of a service with the same protocol (Cloudflare R2, MinIO). Clients read from there, by pre-signed links.
 
-Whatever is wrong with it (out of reach, no such bucket, a key withdrawn) is a 503 for who uploads: nothing that they can mend.
+Whatever is wrong with the bucket (unreachable, missing, an invalid key), an upload gets 503: the client can't correct it.
 """
 
 import asyncio
@@ -16,19 +16,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 from core.files.storage import away
 
 CONNECT_SECONDS, READ_SECONDS = 2, 5
-TOTAL_SECONDS = 12  # of one call with its retry, looking up the host's name included
+# For one call with its retry, including the lookup of the host's name.
+TOTAL_SECONDS = 12
 ATTEMPTS = 2
-CACHE_CONTROL = "max-age=86400"  # a key's file never changes, so a day is as good as any
-MOST_LINKS = 10_000  # remembered
+# A day. The file of a key never changes, so any value would be right.
+CACHE_CONTROL = "max-age=86400"
+# Remembered links.
+MOST_LINKS = 10_000
 
 _AWAY = (BotoCoreError, ClientError, OSError, TimeoutError)
 
 
 class S3Storage:
-    """One bucket, one client for the life of the process, opened when first used (0.1 s).
+    """Stores files in one bucket, with one client for the life of the process, opened at its first use (0.1 s).
 
-    seconds: a link's life. signs: without, links are those of a bucket whose files anybody may read. public_url: where the
-    bucket is served by its owner's own domain; links are then unsigned, below it.
+    seconds: how long a link is valid. signs: False for a bucket that everyone may read; its links are unsigned. public_url: the
+    address under which another server publishes the bucket; links are then unsigned and begin with it.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class S3Storage:
         self._session = aioboto3.Session(
             aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=region
         )
-        # R2's own page shows the endpoint with the bucket behind it.
+        # Cloudflare's page shows the endpoint followed by the bucket's name.
         self._endpoint = endpoint.rstrip("/").removesuffix(f"/{bucket}") or None
         self._config = AioConfig(
             signature_version="s3v4",
@@ -56,17 +59,20 @@ class S3Storage:
             read_timeout=READ_SECONDS,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
             max_pool_connections=20,
-            # AWS wants the bucket in the host's name (but its certificate covers no name with dots); others may not have such names.
+            # AWS expects the bucket in the host's name, for which other services may have no DNS entry. A name with dots doesn't match
+            # the certificate of AWS.
             s3={"addressing_style": "path" if self._endpoint or "." in bucket else "virtual"},
-            ignore_configured_endpoint_urls=True,  # settings are ours, not those of some ~/.aws/config
-            # The checksums that botocore began to add in 2025 are refused by R2 and older MinIOs.
+            # Only our settings count, not those of a ~/.aws/config.
+            ignore_configured_endpoint_urls=True,
+            # R2 and older versions of MinIO refuse the checksums that botocore adds since 2025.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
         self._client: Any = None
         self._opening = asyncio.Lock()
         self._exits = AsyncExitStack()
-        self._links: dict[str, tuple[str, float]] = {}  # key: its link, and until when that one is given (monotonic)
+        # By key: its link, and until when that link is given out (monotonic).
+        self._links: dict[str, tuple[str, float]] = {}
 
     async def _open(self) -> Any:
         if self._client is None:
@@ -96,8 +102,8 @@ class S3Storage:
             raise away(error) from error
 
     async def link(self, origin: str, key: str) -> str:
-        """Made without asking the bucket (0.4 ms), and given again for the first half of its life: browsers find the file in
-        their cache, and a list with a hundred pictures costs next to nothing."""
+        """Signing needs no request to the bucket, but takes 0.4 ms. So the same link is given out for the first half of its life, and
+        browsers find the file in their cache."""
         if self._public_url:
             return f"{self._public_url}/{quote(key)}"
         link, until = self._links.get(key, ("", 0.0))

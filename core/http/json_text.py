@@ -1,4 +1,4 @@
-"""Reading JSON from clients that nobody knows: strictly, so that nothing later meets a value that it can't handle.
+"""Reading JSON from unknown clients: strictly, so that no later code meets a value that it can't handle.
 
 What json.loads accepts and this must not: NaN and Infinity, numbers beyond a float, repeated keys, NUL characters and lone
 surrogates (no Postgres text holds them), and unlimited nesting. The refusal names the field wherever it can; that takes a slower
@@ -79,7 +79,8 @@ def read(body: bytes) -> tuple[Any, str]:
         value = _decode(text)
     except RecursionError:
         raise _not_json("nested too deeply") from None
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+    except ValueError as error:
+        # JSONDecodeError or UnicodeDecodeError.
         raise _not_json(error) from None
     repeats = _repeats(value)
     if b"\\u" in body or repeats:

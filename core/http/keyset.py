@@ -1,5 +1,6 @@
-"""Keyset paging: a cursor names the last item of a page, and the next page begins after it, however long the list and whatever
-was added meanwhile. `cursor` and `page_size` in, `{"next", "previous", "results"}` out; previous is always null."""
+"""Keyset paging: a cursor names the last item of a page, and the next page begins after it. A page costs the same at any depth of the
+list, and items that are added in the meantime shift nothing. Parameters: `cursor` and `page_size`. Body: `{"next", "previous", "results"}`;
+previous is always null."""
 
 import base64
 import binascii
@@ -15,7 +16,8 @@ from core.http import paging
 from core.http.handler import Handler
 from core.problem import Message, Problem
 
-LONGEST = 6000  # characters of a cursor: a key may hold several texts, of 600 letters together
+# Characters of a cursor: a key may hold several texts, of 600 letters together, each of which takes up to 8 characters.
+LONGEST = 6000
 
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?[+-](0[0-9]|1[0-4]):[0-5][0-9]"
@@ -23,12 +25,12 @@ _INSTANT = re.compile(
 
 
 def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
-    """The key to go on after, one value for each test; None: from the beginning. Raises Problem 400 for what is no cursor of ours."""
+    """The key after which the page begins, one value for each test; None: at the beginning. Raises Problem 400 for an invalid cursor."""
     text = handler.get_query_argument("cursor", "", strip=False)[:LONGEST]
     if not text:
         return None
     try:
-        # Padded exactly: from Python 3.11 on, too much is refused as well as too little.
+        # The padding must be exact: since Python 3.11 too much is refused as well as too little.
         key = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         key = None
@@ -38,12 +40,12 @@ def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
 
 
 def envelope(handler: Handler, items: Sequence[str], key: Sequence[Any] | None) -> str:
-    """The body around a page's items (JSON text each). key: of the last item, when more follow."""
+    """The body of a page. items: JSON text each. key: that of the last item; None when no more items follow."""
     return f'{{"next":{following(handler, key)},"previous":null,"results":[{",".join(items)}]}}'
 
 
 def following(handler: Handler, key: Sequence[Any] | None) -> str:
-    """The link to the page after the item with that key, as JSON text."""
+    """The link to the page that begins after this key, as JSON text; null without key."""
     if key is None:
         return "null"
     text = json.dumps(list(key), ensure_ascii=False, separators=(",", ":"))
@@ -51,8 +53,11 @@ def following(handler: Handler, key: Sequence[Any] | None) -> str:
 
 
 class Column(NamedTuple):
-    """What a list can be ordered by. sql: an expression that is never null, and whose index goes on with the list's unique column;
-    type: its type in Postgres; test: for `given`, of its values as JSON writes them."""
+    """A column by which a list can be ordered.
+
+    sql: an expression that is never null, with an index on it and the list's unique column. type: its type in Postgres. test: for
+    `given`, whether a JSON value can be one of the column's.
+    """
 
     sql: str
     type: str
@@ -60,8 +65,10 @@ class Column(NamedTuple):
 
 
 class Order:
-    """An order that a list was asked for. terms: names of columns, `-` before one: descending; one of them is unique. A cursor begins
-    with the terms, so that it is none of another order."""
+    """A requested order of a list. terms: names of columns, with `-` in front: descending; at least one column is unique.
+
+    A cursor begins with the terms, so a cursor from another ordering is rejected.
+    """
 
     def __init__(self, columns: Mapping[str, Column], terms: Sequence[str]) -> None:
         self.name = ",".join(terms)
@@ -70,17 +77,17 @@ class Order:
         self.by = ", ".join(f"{column.sql} {'DESC' if descends else 'ASC'}" for column, descends in self._terms)
 
     def reversed(self) -> "Order":
-        """The same columns, each the other way."""
+        """The same columns, each in the opposite direction."""
         terms = self.name.split(",")
         return Order(self._columns, [term.removeprefix("-") if term.startswith("-") else f"-{term}" for term in terms])
 
     def given(self, handler: Handler) -> str | None:
-        """The key to go on after, as JSON text; None: from the beginning. Raises Problem 400."""
+        """The key after which the page begins, as JSON text; None: at the beginning. Raises Problem 400."""
         key = given(handler, lambda name: name == self.name, *(column.test for column, _ in self._terms))
         return json.dumps(key[1:]) if key else None
 
     def walk(self, query: Query, after: str | None) -> Query:
-        """The query in this order, from after that key on (None: from the beginning). The key is the query's first parameter, `$1`:
+        """The query in this order, beginning after that key (None: at the beginning). The query takes the key as its first parameter:
 
         SELECT …, /* key */ jsonb_build_array(id) /* or as asked */ AS key FROM …
          WHERE /* after */ $1::jsonb IS NULL /* or as asked */ ORDER BY id /* or as asked */ LIMIT …
@@ -89,8 +96,8 @@ class Order:
         return query.ordered(self.by, key=key, after=None if after is None else self._after())
 
     def _after(self) -> str:
-        """What tells that a row comes after the key: one comparison of rows, which an index serves, where all columns go the same way;
-        else `a >= $a AND (a > $a OR b < $b)`, of which an index serves the first."""
+        """The condition that a row comes after the key. If all columns have the same direction it is one comparison of rows, for which
+        Postgres uses an index; else `a >= $a AND (a > $a OR b < $b)`, where it uses an index for the first part."""
         values = [f"($1::jsonb ->> {n})::{column.type}" for n, (column, _) in enumerate(self._terms)]
         runs = []
         for descends, run in groupby(zip(self._terms, values, strict=True), key=lambda pair: pair[0][1]):
@@ -105,27 +112,27 @@ class Order:
 
 
 def is_id(value: Any) -> bool:
-    """A test for `given`: what a row's number can be."""
+    """A test for `given`: a row's id, a bigint from 0."""
     return type(value) is int and 0 <= value < 2**63
 
 
 def is_moment(value: Any) -> bool:
-    """A test for `given`: microseconds since 1970, as a timestamp of the years 1 to 9999 has."""
+    """A test for `given`: microseconds since 1970 of a timestamp in the years 1 to 9999."""
     return type(value) is int and -(2**56) < value < 2**58
 
 
 def is_text(value: Any) -> bool:
-    """A test for `given`: what Postgres can hold as text."""
+    """A test for `given`: a text that Postgres can hold."""
     return isinstance(value, str) and not re.search("[\0\ud800-\udfff]", value)
 
 
 def is_flag(value: Any) -> bool:
-    """A test for `given`."""
+    """A test for `given`: a boolean."""
     return isinstance(value, bool)
 
 
 def is_instant(value: Any) -> bool:
-    """A test for `given`: a timestamptz as JSON writes it, or `infinity`, which stands for none."""
+    """A test for `given`: a timestamptz as Postgres writes it in JSON, or `infinity`, which takes the place of null."""
     if value == "infinity":
         return True
     try:

@@ -1,11 +1,11 @@
-"""Host names and addresses: which ones we answer to, and which ones are our own proxies."""
+"""Host names and addresses: which host names the server answers to, and which addresses are trusted proxies."""
 
 from ipaddress import ip_address
 from typing import Any
 
 
 def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
-    """Whether `host` is among the names: `.example.com` includes subdomains, `*` is any."""
+    """Whether `host` is one of the allowed names: `.example.com` includes subdomains, `*` stands for every name."""
     if host in allowed or "*" in allowed:
         return True
     host = host.lower().rstrip(".")
@@ -16,6 +16,7 @@ def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
 
 
 def is_address(text: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address."""
     try:
         ip_address(text)
     except ValueError:
@@ -24,5 +25,5 @@ def is_address(text: str) -> bool:
 
 
 def among(address: str, networks: tuple[Any, ...]) -> bool:
-    """Whether `address` is one, and in one of the networks."""
+    """Whether `address` is an IP address in one of the networks."""
     return is_address(address) and any(ip_address(address) in network for network in networks)

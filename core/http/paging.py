@@ -1,23 +1,25 @@
-"""Pages of a list: `page` and `page_size` in, `{"count", "next", "previous", "results"}` out, or its parts for another body."""
+"""Numbered pages of a list. Parameters: `page` and `page_size`. Body: `{"count", "next", "previous", "results"}`, or its parts."""
 
+import json
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from core.http.handler import Handler
 from core.problem import Message, not_found
 
-LARGEST_PAGE = 10**12  # a page number beyond any list
+# A page number beyond any list; times the page's size it is still a bigint.
+LARGEST_PAGE = 10**12
 
 
 class Page(NamedTuple):
-    """number: 1-based, None for the last one. size: items."""
+    """A requested page. number: from 1; None: the last page. size: items of a page."""
 
     number: int | None
     size: int
 
 
 def requested(handler: Handler, *, default: int, most: int) -> Page:
-    """The page asked for. A size that is none gets the default, one too large the most; a page that is none: 404."""
+    """The requested page. Invalid size: `default`; too large: `most`. Raises Problem 404 for an invalid page number."""
     size = handler.get_query_argument("page_size", "")
     number = handler.get_query_argument("page", "1")
     items = default
@@ -31,16 +33,19 @@ def requested(handler: Handler, *, default: int, most: int) -> Page:
 
 
 class Parts(NamedTuple):
-    """What a list's body says of one page. next, previous, results: JSON text."""
+    """The members of a page's body. total: its `count`. next, previous, results: JSON text."""
 
-    total: int  # `count` in the body
+    total: int
     next: str
     previous: str
     results: str
 
 
 def parts(handler: Handler, count: int, number: int, size: int, results: str | None) -> Parts:
-    """results: JSON text; None: there is no such page, 404. Links keep the other parameters, keys in order."""
+    """The members of a page's body. results: JSON text; None: there is no such page. Raises Problem 404.
+
+    The links keep the request's other parameters, sorted by name.
+    """
     if results is None:
         raise not_found(Message.of("bad-page"))
     following = _link(handler, number + 1) if number * size < count else "null"
@@ -49,29 +54,32 @@ def parts(handler: Handler, count: int, number: int, size: int, results: str | N
 
 
 def envelope(handler: Handler, count: int, number: int, size: int, results: str | None, *, exact: bool = True) -> str:
-    """The body around `results`, as `parts` takes them. exact: False where counting stopped: there are at least `count`, and the
-    body says so (`count_is_exact`)."""
+    """The body of a page; arguments as of `parts`. exact: False when counting stopped at `count`, so that there may be more items; the
+    body then has `count_is_exact`: false."""
     page = parts(handler, count, number, size, results)
     counted = f'"count":{page.total}' if exact else f'"count":{page.total},"count_is_exact":false'
     return f'{{{counted},"next":{page.next},"previous":{page.previous},"results":{page.results}}}'
 
 
 def _link(handler: Handler, number: int) -> str:
-    return link(handler, page=number if number > 1 else None)  # the first page is the one without a number
+    # The link to the first page has no number.
+    return link(handler, page=number if number > 1 else None)
 
 
 def link(handler: Handler, **changed: Any) -> str:
-    """This request's own URL, as JSON text, with some parameters changed; None leaves one out."""
+    """The URL of this request with some parameters changed, as JSON text. None removes a parameter."""
     parameters: list[tuple[str, Any]] = [
-        (name.encode("latin-1").decode("utf-8", "replace"), value)  # Tornado leaves names in latin-1
+        # Tornado decodes values, but leaves names as latin-1.
+        (name.encode("latin-1").decode("utf-8", "replace"), value)
         for name in handler.request.query_arguments
         for value in handler.get_query_arguments(name)
+        # A token in a link would stay in logs and histories.
         if name not in changed and name != "token"
     ]
     parameters += [(name, value) for name, value in changed.items() if value is not None]
     query = urlencode(sorted(parameters, key=lambda pair: pair[0]))
     url = f"{handler.origin}{handler.request.path}{'?' + query if query else ''}"
-    return '"' + url.replace("\\", "%5C").replace('"', "%22") + '"'
+    return json.dumps(url.replace("\\", "%5C").replace('"', "%22"), ensure_ascii=False)
 
 
 def _is_count(text: str) -> bool:

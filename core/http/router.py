@@ -1,7 +1,7 @@
-"""From a path to its handler: literal paths in one dict, parameterised ones grouped by their literal prefix.
+"""Finding the handler of a path: literal paths are in one dict, paths with parameters are grouped by their literal prefix.
 
-Tornado tries one regex after another; with hundreds of routes the last would wait for all the others. Both `/x` and `/x/` reach
-the handler, without a redirect (which would lose a POST's body).
+Tornado tries one regular expression after another, which takes too long with hundreds of routes. Both `/x` and `/x/` reach the
+handler without a redirect, in which a POST would lose its body.
 """
 
 import re
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from core.http.handler import Handler
 
-# {id} is one segment; {id:int} matches nothing that isn't a bigint, so a malformed id is simply not found.
+# {id} matches one segment; {id:int} only what fits a bigint, so a malformed id is 404; {path:path} any number of segments.
 _KINDS = {"": r"[^/]+", "int": r"[0-9]{1,18}", "path": r".+"}
 _PARAMETER = re.compile(r"\{([a-z_]+)(?::([a-z]+))?\}")
 
@@ -22,7 +22,10 @@ class Route(NamedTuple):
 
 
 class Router:
-    """routes: (path, handler) pairs. fallbacks: (path prefix, handler) for paths that no route has, longest prefix first."""
+    """routes: (path, handler) pairs. fallbacks: (path prefix, handler) pairs for all other paths; the longest prefix wins.
+
+    Raises ValueError when two routes have the same path.
+    """
 
     def __init__(
         self, routes: Iterable[tuple[str, type[Handler]]], fallbacks: Iterable[tuple[str, type[Handler]]]
@@ -34,7 +37,8 @@ class Router:
         taken: set[str] = set()
         for path, handler in self.routes:
             key = path.removesuffix("/")
-            shape = _PARAMETER.sub(r"{\2}", key)  # what a parameter is called makes no other path
+            # Paths that differ only in the names of parameters are the same.
+            shape = _PARAMETER.sub(r"{\2}", key)
             if shape in taken:
                 raise ValueError(f"two routes for {path}")
             taken.add(shape)
@@ -61,7 +65,7 @@ class Router:
 
 
 def _decoded(parameters: dict[str, str]) -> dict[str, str] | None:
-    """None when they are no text that anything could be named by: not UTF-8, or with NUL."""
+    """The parameters, percent-decoded; None when one is not UTF-8 or has a NUL character, which no name has."""
     try:
         found = {name: unquote(value, errors="strict") if "%" in value else value for name, value in parameters.items()}
     except UnicodeDecodeError:

@@ -172,7 +172,8 @@ def _is_collection(error: jsonschema.ValidationError) -> bool:
 def _put(tree: Any, path: list[Any], said: Message) -> None:
     for step in path[:-1]:
         tree = tree.setdefault(step, {})
-        if isinstance(tree, list):  # the object or list is already refused as a whole
+        if isinstance(tree, list):
+            # The object or list is already refused as a whole.
             return
     found = tree.setdefault(path[-1], [])
     if isinstance(found, list) and said not in found:

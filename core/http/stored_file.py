@@ -1,4 +1,4 @@
-"""Serving the files of the local folder by signed links; those of S3 are linked to there."""
+"""Serving the files of the local folder by signed links. Clients read the files of S3 from S3."""
 
 import re
 
@@ -10,10 +10,10 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 class StoredFile(Handler):
-    """A file of the local folder, for whoever has a signed link."""
+    """A file of the local folder, for everyone who has a signed link."""
 
     async def get(self, path: str) -> None:
-        """200, 206, 304, 416. 404 unless the link is signed by us and not expired: who has none isn't told what there is."""
+        """200; 206; 304; 404 also when the link is unsigned or has expired, so that nobody learns which files exist; 416."""
         storage = self.application.storage
         if not isinstance(storage, LocalStorage):
             raise not_found()
@@ -40,21 +40,23 @@ class StoredFile(Handler):
         self.set_header("ETag", found.etag)
         self.set_header("Accept-Ranges", "bytes")
         self.set_header("Cache-Control", f"private, max-age={seconds}")
-        # Whatever a file may make a browser believe it is: it runs nothing and loads nothing.
+        # Even if a browser takes the file for a page, the page runs no script and loads nothing.
         self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
 
     def _wanted(self, found: Stored) -> tuple[int, int]:
-        """The first byte wanted and the one after the last (RFC 9110, 14). Raises Problem 416."""
+        """The first requested byte, and the one after the last (RFC 9110, 14). Raises Problem 416."""
         headers, size = self.request.headers, found.size
         asked = _RANGE.fullmatch(headers.get("Range", "").replace(" ", ""))
         if self.request.method == "HEAD" or asked is None or not (asked[1] or asked[2]):
-            return 0, size  # several ranges at once are not for pictures
+            # No range, or several, which RFC 9110 allows to ignore.
+            return 0, size
         if headers.get("If-Range", found.etag) != found.etag:
             return 0, size
         if asked[1]:
             start, end = int(asked[1]), min(size, int(asked[2]) + 1) if asked[2] else size
             if asked[2] and int(asked[2]) < int(asked[1]):
-                return 0, size  # not a range at all
+                # Its end is before its beginning: RFC 9110 calls that invalid, and it is ignored.
+                return 0, size
         else:
             start, end = max(0, size - int(asked[2])), size
         if start >= size:

@@ -1,4 +1,4 @@
-"""The events that a returning reader has missed: the newest from memory, older ones from the log."""
+"""The events that a reconnecting reader has missed: the newest from memory, older ones from the event log."""
 
 from core.data.database import Database
 from core.live import events
@@ -6,15 +6,18 @@ from core.live.events import Event, Wanted
 from core.live.recent import Recent
 from core.problem import unavailable
 
-REPLAY_SPAN = 20_000  # events looked through at once for a reader who may want none of them
-REPLAY_EVENTS = 100  # read from the log at once
-REPLAY_BYTES = 128 * 1024  # of events given at once; one more event may be on top
+# Positions of the log that one query looks through; a reader with a filter may want none of their events.
+REPLAY_SPAN = 20_000
+# Events that one query reads.
+REPLAY_EVENTS = 100
+# Bytes of events that are sent at once; one more event may exceed it.
+REPLAY_BYTES = 128 * 1024
 
 query = events.query
 
 
 class Backlog:
-    """What this process has delivered, and what was in the log before. `head`: the last position delivered."""
+    """The events that this process has delivered, and those that were in the log before. head: the last delivered position."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -22,30 +25,32 @@ class Backlog:
         self.head = 0
 
     def begin(self, head: int) -> None:
-        """Nothing is known but that `head` is the last position: at the start, or after the log went back."""
+        """Start after position `head`, with nothing in memory: when the process starts, or after the log went back."""
         self._recent.clear()
         self.head = head
 
     def add(self, fresh: list[Event]) -> None:
-        """Take what is delivered now: in order, nothing twice."""
-        if fresh[0].position != self.head + 1:  # the log was purged further than we had read
+        """Remember events that are delivered now, in order and without repetition."""
+        # There is a gap when the log was purged beyond what this process had read.
+        if fresh[0].position != self.head + 1:
             self._recent.clear()
         self.head = fresh[-1].position
         self._recent.add(fresh)
 
     def forget(self) -> None:
-        """Something in memory is no longer in the log: from now on ask the log."""
+        """Forget the events in memory, because some are no longer in the log. Older events are then read from the log."""
         self._recent.clear()
 
     async def resume_at(self, last: str, ended_by: str) -> tuple[int, bool]:
-        """The position after which a stream continues whose reader sent `last`, and whether it must be told that something is
-        missing. ended_by: a topic, of whose events none may be missed. Raises Problem 503 when the log can't be asked."""
+        """The position after which the stream of a reader who sent `last` continues, and whether the reader needs a reset because
+        events are missing. ended_by: a topic; a reader who missed any of its events needs a reset. Raises Problem 503."""
         if not last:
             return self.head, False
         if not (last.isascii() and last.isdecimal() and len(last) <= 18):
             return self.head, True
         after = int(last)
-        if after > self.head:  # another process may be ahead of this one
+        if after > self.head:
+            # Another process, from which the reader comes, may be ahead of this one.
             return (after, False) if after <= await query.get_head(self._db) else (self.head, True)
         if after < self.head and not self._recent.has_all_after(after):
             if not await self._log_has_all_after(after):
@@ -55,12 +60,12 @@ class Backlog:
         return after, False
 
     async def _log_has_all_after(self, position: int) -> bool:
-        """Whether nothing of that was purged yet."""
+        """Whether the log still has all events after a position: none of them was purged."""
         oldest = await query.get_oldest(self._db)
         return oldest is not None and oldest <= position + 1
 
     async def _has_any(self, topic: str, after: int) -> bool:
-        """Whether there was an event of this topic after a position."""
+        """Whether the topic had an event after a position."""
         if self._recent.has_all_after(after):
             return bool(self._recent.after(after, topic))
         return bool(
@@ -68,8 +73,10 @@ class Backlog:
         )
 
     async def piece(self, topic: str, wanted: Wanted, after: int) -> tuple[list[Event], int]:
-        """The wanted events that follow position `after`, or as many of them as may be sent at once, and the position up to
-        which these are all. Raises Problem 503 when the log can't be asked, or was purged meanwhile."""
+        """The wanted events after position `after`, as many as may be sent at once, and the position up to which they are complete.
+
+        Raises Problem 503 when the database is away, or the log was purged in the meantime.
+        """
         until = self.head
         if self._recent.has_all_after(after):
             missed = self._recent.after(after, topic)
@@ -79,7 +86,8 @@ class Backlog:
             rows = await query.list_topic_after(
                 self._db, topic=topic, tags=tags, position=after, until=until, most=REPLAY_EVENTS
             )
-            if not await self._log_has_all_after(after):  # asked after reading: it is purged at any moment
+            # Checked after reading, because a purge may happen at any moment.
+            if not await self._log_has_all_after(after):
                 raise unavailable("The log no longer goes back so far.", 1)
             missed = events.from_rows(rows)
             if len(missed) == REPLAY_EVENTS:

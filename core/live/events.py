@@ -1,10 +1,10 @@
-"""The event log as one process sees it: every event once, in the order of commit.
+"""The event log as one process sees it: each event once, in the order of commit.
 
-A change and its event commit together (core.event, position null). Then any process numbers it: after a hint (a request
-of its own has just committed something), and every TICK in any case, so that rows written by other programs, or by a process
-that was killed after its commit, are found as well. The numbering transaction holds the row lock of core.event_head, so
-there is one relay at a time without a leader to elect or to lose. Positions have no gaps, which makes every other channel safe
-to lose: whoever sees position n + 2 after n knows what is missing and reads it from the log.
+A change and its event commit together (table core.event, position null). Then any process gives the event a position: after a hint
+(one of its requests has just committed something), and at every tick, which also finds rows that other programs wrote, or a process
+that was killed after its commit. The numbering transaction holds the row lock of core.event_head, so only one process numbers at a
+time, without electing a leader. Positions have no gaps. So every other channel may lose events: a process that sees position n + 2
+after n knows that n + 1 is missing, and reads it from the log.
 """
 
 import asyncio
@@ -21,27 +21,38 @@ from core.problem import Problem
 if TYPE_CHECKING:
     from core.http.application import Application
 
-TICK = 0.25  # seconds until a row that nobody hinted at is seen
-KEEN_TICK, KEEN_SECONDS = 0.05, 5.0  # the same while someone relies on the log being known, and for how long after
-PAUSE = 0.003  # seconds between two passes under load: each numbers what has gathered, for one commit
+# Seconds until an event without hint is seen.
+TICK = 0.25
+# The same while someone relies on the log being known (EventLog.is_known), and for how long after that.
+KEEN_TICK, KEEN_SECONDS = 0.05, 5.0
+# Seconds between two passes under load: one pass, with one commit, numbers all events that have come in between.
+PAUSE = 0.003
+# Seconds to wait after an unexpected error.
+RETRY_SECONDS = 1
+# Events that one pass numbers or reads.
 BATCH = 500
+# Seconds between two purges, and events that one statement of a purge removes.
 PURGE_SECONDS, PURGE_BATCH = 60, 5000
 
 query = sql.load("core/event")
 log = product.logger("events")
 
 
-# What a reader filters a topic by: an event is sent when it has one tag of each set. Empty: every event.
+# The filter of a reader: an event passes when it has at least one tag of each set. Empty: every event passes.
 Wanted = tuple[frozenset[str], ...]
 
 
 class Event(NamedTuple):
+    """An event with its position. frame: its bytes in a stream (WHATWG HTML, 9.2), made once and shared by all streams.
+    tags: what it is about, for filters; None passes every filter."""
+
     position: int
     topic: str
-    frame: bytes  # as it goes over every stream (WHATWG HTML, 9.2): made once, shared by all
-    tags: Sequence[str] | None = None  # what it is about; None: of interest to every reader of the topic
+    frame: bytes
+    tags: Sequence[str] | None = None
 
     def is_wanted(self, wanted: Wanted) -> bool:
+        """Whether the event passes a filter."""
         if self.tags is not None:
             for one_of in wanted:
                 if one_of.isdisjoint(self.tags):
@@ -50,21 +61,26 @@ class Event(NamedTuple):
 
     @property
     def payload(self) -> bytes:
-        """What the event's row holds: one line of JSON."""
+        """The payload of the event's row: one line of JSON."""
         return self.frame[self.frame.index(b"data: ") + 6 : -2]
 
 
 def frame(position: int, payload: str) -> bytes:
+    """An event's bytes in a stream."""
     return b"id: %d\ndata: %s\n\n" % (position, payload.encode())
 
 
 def from_rows(rows: Sequence[Any]) -> list[Event]:
+    """Events of records with position, topic, payload and tags."""
     return [Event(row["position"], row["topic"], frame(row["position"], row["payload"]), row["tags"]) for row in rows]
 
 
 class EventLog:
-    """deliver: called with each run of events, in order, nothing twice. restart: the log went back to that position.
-    carry: hands what was numbered here to other processes."""
+    """Numbers and reads events. head: the last position delivered here. name: identifies this log, since others may use the same Redis.
+
+    deliver: called with events in order, each once. restart: called with the head when the log went back. carry: called with the
+    events that this process has numbered, to send them to the others.
+    """
 
     def __init__(
         self,
@@ -80,22 +96,25 @@ class EventLog:
         self._hinted = asyncio.Event()
         self._catching_up = asyncio.Lock()
         self._keen_until = 0.0
-        self._known_until = -math.inf  # what was committed before that moment (monotonic) has been delivered here
-        self.head = 0  # the last position delivered here
-        self.name = ""  # tells this log from every other
+        # All events committed before that moment (monotonic) have been delivered here.
+        self._known_until = -math.inf
+        self.head = 0
+        self.name = ""
 
     async def open(self) -> None:
-        """Begin at the log's present end. Raises Problem when the database is away."""
+        """Begin at the current end of the log. Raises Problem 503."""
         found = await query.get_log(self._db)
         self.head, self.name = found["position"], str(found["name"])
 
     def hint(self) -> None:
-        """Something was committed; look now instead of at the next tick."""
+        """Something was committed: look for events now, not at the next tick."""
         self._hinted.set()
 
     def is_known(self, seconds: float, since: float = -math.inf) -> bool:
-        """Whether all that was committed until `seconds` ago, by whomever, and all until `since` (monotonic) has been delivered
-        here. Who asks relies on it: for a while the log is then looked at often enough that the next answer is yes."""
+        """Whether all events committed until `seconds` ago, and all committed until `since` (monotonic), have been delivered here.
+
+        For KEEN_SECONDS after each call the log is read so often that the next answer is yes.
+        """
         now = monotonic()
         if now >= self._keen_until:
             self.hint()
@@ -103,7 +122,7 @@ class EventLog:
         return self._known_until >= max(now - seconds, since)
 
     async def run(self) -> None:
-        """Relay until cancelled. The database being away only pauses it."""
+        """Relay until cancelled. While the database is away, it waits."""
         while True:
             try:
                 tick = KEEN_TICK if monotonic() < self._keen_until else TICK
@@ -114,16 +133,18 @@ class EventLog:
             try:
                 await self.relay()
             except Problem:
-                await asyncio.sleep(TICK)  # said once by core/data/database.py
+                # The database is away, which core/data/database.py has logged.
+                await asyncio.sleep(TICK)
             except Exception:
                 log.exception("the relay failed, trying again")
-                await asyncio.sleep(1)
+                await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(PAUSE)
 
     async def relay(self) -> None:
-        """One pass: number, deliver, hand on, and read what other processes numbered."""
+        """One pass: number new events, deliver them, send them to the other processes, and read what those have numbered."""
         started = monotonic()
-        before = self.head  # while the answer is on its way, other processes' events may move the head past it
+        # While this waits for the answer, events from other processes may move self.head beyond the answer's position.
+        before = self.head
         *rows, end = await query.relay_events(self._db, batch=BATCH)
         head = end["position"]
         if head < before:
@@ -145,7 +166,7 @@ class EventLog:
             self._known_until = started
 
     async def accept(self, events: list[Event]) -> None:
-        """Deliver events that came by any way: what is known is skipped, what is missing before them is read first."""
+        """Deliver events from any source. Skips those already delivered; first reads those missing before them."""
         if events[-1].position <= self.head:
             return
         if events[0].position > self.head + 1:
@@ -155,11 +176,11 @@ class EventLog:
             self._advance(fresh)
 
     async def catch_up(self) -> None:
-        """Read the log to its end."""
+        """Read the log to its end, and deliver."""
         async with self._catching_up:
             while True:
                 events = from_rows(await query.list_events_after(self._db, position=self.head, most=BATCH))
-                # While this waited for the database, others may have delivered the same.
+                # While this waited for the database, accept() may have delivered the same events.
                 fresh = [event for event in events if event.position > self.head]
                 if fresh:
                     self._advance(fresh)
@@ -172,6 +193,6 @@ class EventLog:
 
 
 async def purge(app: "Application") -> None:
-    """Forget what is older than the retention: no stream can be resumed from there any more."""
+    """Delete the events that are older than EVENT_RETENTION_HOURS. A stream can't be resumed from there any more."""
     while await query.purge_events(app.db, hours=app.config.event_retention_hours, most=PURGE_BATCH) == PURGE_BATCH:
         pass

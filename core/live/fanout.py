@@ -1,7 +1,7 @@
-"""Events from the process that numbered them to all the others, through a Redis stream.
+"""Sending events from the process that numbered them to all others, through a Redis stream.
 
-Redis makes it quick; nothing depends on it. An entry that is lost, late or out of order shows as a gap in the positions, and the
-reader fills it from the log (core/live/events.py).
+Redis only makes it faster. When an entry is lost, late or out of order, the receiver sees a gap in the positions and reads the
+missing events from the log (core/live/events.py).
 """
 
 import asyncio
@@ -19,23 +19,30 @@ from core import product
 from core.duties import Work
 from core.live.events import Event
 
-STREAM = (
-    "events:tagged"  # named anew when what an entry looks like changes: releases beside each other must not misread it
-)
-KEPT = 100  # batches; whoever is further behind reads the log
-LARGEST = 64 * 1024  # bytes of a batch; readers of a larger one see the gap and read the log: Redis must not fill up
-WAITING = 100  # batches not sent yet while Redis is away; the newest are worth most
-BLOCK = 1000  # milliseconds
+# Part of the stream's key. It changes when the format of an entry does, so that an older release beside this one doesn't misread it.
+STREAM = "events:tagged"
+# Batches in the stream. A process that is further behind reads the log.
+KEPT = 100
+# Bytes of a batch. A larger one isn't sent, so that Redis doesn't fill up: the receivers see the gap and read the log.
+LARGEST = 64 * 1024
+# Batches that wait while Redis is away. The oldest are dropped first.
+WAITING = 100
+# Milliseconds that one XREAD waits.
+BLOCK = 1000
+# Seconds to wait for any other answer of Redis, or for a connection.
+ANSWER_SECONDS = 0.3
+# Seconds to wait after an error of Redis, and after an unexpected one.
+AWAY_SECONDS, RETRY_SECONDS = 0.5, 1
 
 log = product.logger("redis")
 
 
 def connect(url: str) -> Any:
-    """A client that tries a broken connection again once, quickly (redis-py's from_url never does), and then fails in time."""
+    """A client that repeats a command once, quickly, if the connection is broken, and then fails. redis-py's from_url doesn't repeat."""
     return redis.asyncio.from_url(
         url,
-        socket_timeout=0.3,
-        socket_connect_timeout=0.3,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
         retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), 1),
         retry_on_error=[redis.exceptions.ConnectionError],
         health_check_interval=0,
@@ -43,29 +50,30 @@ def connect(url: str) -> Any:
 
 
 class Fanout:
-    """prefix: what the keys of this installation begin with."""
+    """Sends and receives events. prefix: begins the keys of this installation."""
 
     def __init__(self, url: str, prefix: str) -> None:
         self._url, self._prefix, self._stream = url, prefix, ""
         self._up = True
         self._waiting: deque[list[Event]] = deque(maxlen=WAITING)
         self._something = asyncio.Event()
-        self._sent = 0  # the last position handed on
+        # The last position that this process has numbered and sent.
+        self._sent = 0
 
     def send(self, events: list[Event]) -> None:
-        """Hand on; never waits."""
+        """Queue events for sending. Never waits."""
         self._sent = events[-1].position
         if sum(len(event.frame) for event in events) <= LARGEST:
             self._waiting.append(events)
             self._something.set()
 
     def restart(self) -> None:
-        """The log went back: positions begin anew."""
+        """Forget all positions: the log went back."""
         self._sent = 0
         self._waiting.clear()
 
     def work(self, name: str, accept: Callable[[list[Event]], Awaitable[None]]) -> list[Work]:
-        """What sends and what receives, each until cancelled. name: of the log, as others may use the same Redis."""
+        """The background tasks that send and receive; each runs until cancelled. name: that of the log (EventLog.name)."""
         self._stream = f"{self._prefix}{STREAM}:{name}"
         return [lambda: self._keep(self._sending), lambda: self._keep(lambda client: self._receiving(client, accept))]
 
@@ -79,10 +87,10 @@ class Fanout:
                     if self._up:
                         self._up = False
                         log.warning("redis is away, streams are fed from the event log until it is back: %s", error)
-                    await asyncio.sleep(0.5)
+                    await asyncio.sleep(AWAY_SECONDS)
                 except Exception:
                     log.exception("the fan-out failed, trying again")
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(RETRY_SECONDS)
         finally:
             await client.aclose()
 
@@ -97,7 +105,7 @@ class Fanout:
             self._something.clear()
             while self._waiting:
                 events = self._waiting.popleft()
-                # One entry a batch; its fields are the positions, their values the topic and tags (JSON), and the frame.
+                # One entry for each batch. Its fields are the positions; a value is the topic and tags (JSON), a line feed, and the frame.
                 fields = {str(event.position): _head(event) + b"\n" + event.frame for event in events}
                 await client.xadd(self._stream, fields, maxlen=KEPT, approximate=True)
                 self._is_up()
@@ -111,14 +119,15 @@ class Fanout:
                 self._is_up()
                 for entry, fields in _entries(found):
                     last = entry
-                    if int(next(reversed(fields))) > self._sent:  # not what this process itself numbered and delivered
+                    # Skips the batches that this process itself has sent.
+                    if int(next(reversed(fields))) > self._sent:
                         await accept([_event(position, value) for position, value in fields.items()])
         finally:
             await reader.aclose()
 
 
 def _entries(found: Any) -> list[Any]:
-    """redis-py 8 answers XREAD as a list of pairs (RESP2) or as a dict (RESP3)."""
+    """The entries of an answer to XREAD, which redis-py 8 returns as a list of pairs (RESP2) or as a dict (RESP3)."""
     if not found:
         return []
     (entries,) = [entries for _, entries in (found.items() if isinstance(found, dict) else found)]

@@ -1,14 +1,15 @@
-"""The newest events, kept in memory: a thousand reconnects after a restart must not ask Postgres a thousand times."""
+"""The newest events, kept in memory, so that thousands of readers who reconnect after a restart don't each query Postgres."""
 
 from bisect import bisect_right
 
 from core.live.events import Event
 
+# Whichever is reached first.
 MOST_EVENTS, MOST_BYTES = 2000, 4 * 1024 * 1024
 
 
 class Recent:
-    """A run of events without a gap, the oldest dropped first."""
+    """Events without a gap between them. The oldest are dropped first."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
@@ -18,11 +19,12 @@ class Recent:
         return len(self._events)
 
     def clear(self) -> None:
+        """Forget all events."""
         self._events.clear()
         self._bytes = 0
 
     def add(self, fresh: list[Event]) -> None:
-        """Take the events that follow the last one."""
+        """Add the events that follow the last one."""
         self._events += fresh
         self._bytes += sum(len(event.frame) for event in fresh)
         while len(self._events) > MOST_EVENTS or self._bytes > MOST_BYTES:
@@ -31,6 +33,7 @@ class Recent:
             del self._events[:cut]
 
     def has_all_after(self, position: int) -> bool:
+        """Whether all events after a position are here."""
         return bool(self._events) and self._events[0].position <= position + 1
 
     def after(self, position: int, topic: str) -> list[Event]:

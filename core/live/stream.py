@@ -1,4 +1,4 @@
-"""One stream: what is kept of a connection once its request has become one, and how its response begins."""
+"""One stream: the state of a connection after its request has become a stream, and the beginning of its response."""
 
 import asyncio
 import socket
@@ -11,7 +11,13 @@ from core.live.events import Wanted
 
 
 class Stream:
-    """One connected reader of one topic. Without a socket until core/live/stream_sockets.py has adopted it, and once it is closed."""
+    """One connected reader of one topic.
+
+    socket: None before StreamSockets.adopt(), and after the stream is closed. live: it has all it wants up to its position, and gets
+    the rest as it comes. lease: what the reader's right to the stream depends on, such as a session's id; None: nothing. position: of
+    the last event that it got or that its filter excludes. waiting: views of frames that the socket has not accepted yet; None: none.
+    drained: set when nothing waits any more. written: the time of the last write (monotonic). spoke: see StreamSockets.
+    """
 
     __slots__ = (
         "drained",
@@ -31,10 +37,10 @@ class Stream:
         self.socket: socket.socket | None = None
         self.topic = topic
         self.wanted = wanted
-        self.live = False  # it has what it wants of everything up to its position, and is sent the rest as it comes
-        self.lease = lease  # what the reader's right to it depends on, such as a session; None: nothing
-        self.position = position  # of the last event it was sent, or that was found not to be wanted
-        self.waiting: deque[memoryview] | None = None  # not taken by the socket yet: views of frames that all share
+        self.live = False
+        self.lease = lease
+        self.position = position
+        self.waiting: deque[memoryview] | None = None
         self.waiting_bytes = 0
         self.drained: asyncio.Future[None] | None = None
         self.written = monotonic()
@@ -42,7 +48,7 @@ class Stream:
 
 
 def set_headers(handler: RequestHandler) -> None:
-    """What a stream's response announces."""
+    """Set the headers of a stream's response."""
     handler.set_header("Content-Type", "text/event-stream")
     handler.set_header("Cache-Control", "no-cache")
     handler.set_header("X-Accel-Buffering", "no")
@@ -50,7 +56,7 @@ def set_headers(handler: RequestHandler) -> None:
 
 
 def response_head(handler: RequestHandler) -> bytes:
-    """The response's head. No length and no chunks: the stream ends when the connection does (RFC 9112, 6.3)."""
+    """The response's head. It has no length and no chunks, so the response ends with the connection (RFC 9112, 6.3)."""
     set_headers(handler)
     lines = "".join(f"{name}: {value}\r\n" for name, value in handler._headers.get_all())
     return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")

@@ -1,7 +1,7 @@
-"""The sockets of a process's streams: what is written to them, what waits for slow readers, who has left.
+"""The sockets of a process's streams: writing to them, buffering for slow readers, and noticing readers who have left.
 
-A stream is a detached socket and a few numbers, not a Tornado connection. All sockets are watched by one selector, which itself
-is one file descriptor to the event loop; a watcher for each would cost more memory than the stream.
+A stream is a detached socket and a few numbers, not a Tornado connection. One selector watches all sockets and is itself a single
+file descriptor for the event loop: a watcher in the event loop for each socket would take more memory than the stream.
 """
 
 import asyncio
@@ -17,29 +17,39 @@ from typing import Any
 from core import product
 from core.live.stream import Stream
 
-SEND_BUFFER = 64 * 1024  # bytes the kernel holds for one stream; it would grow to megabytes
-DEAD_MILLISECONDS = 30_000  # unacknowledged data that long: the peer is gone (RFC 5482)
-BUFFER_LIMIT = 256 * 1024  # bytes waiting for one slow reader; beyond it is closed, and its reconnect replays
-YIELD_EVERY = 500  # writes between two turns of other requests
-SPOKES = 10  # keep-alives are spread over so many ticks of the interval
+# Bytes that the kernel buffers for one stream; by default the buffer would grow to megabytes.
+SEND_BUFFER = 64 * 1024
+# Data that the peer hasn't acknowledged for that long: the peer is gone (RFC 5482).
+DEAD_MILLISECONDS = 30_000
+# Bytes that wait for one slow reader. Beyond it the stream is closed, and the reader gets the rest when it reconnects.
+BUFFER_LIMIT = 256 * 1024
+# Writes between two turns of other tasks.
+YIELD_EVERY = 500
+# Streams are divided into so many groups, whose keep-alives are spread over the interval.
+SPOKES = 10
+# The range of the time after which a reader reconnects. It is random, so that not all reconnect at the same moment.
+RETRY_MILLISECONDS = (1000, 4000)
 
 log = product.logger("streams")
 
 
 def retry() -> bytes:
-    """After how many milliseconds a reader comes back; jittered, so that a restart's reconnects don't come at once."""
-    return b"retry: %d\n" % random.randint(1000, 4000)
+    """The field that tells a reader after how many milliseconds to reconnect."""
+    return b"retry: %d\n" % random.randint(*RETRY_MILLISECONDS)
 
 
 class StreamSockets:
-    """Iterated over, these are the streams that are open; one may be closed meanwhile. gone: told of each that was closed."""
+    """The open streams, over which one can iterate while streams are closed. closed: True once all were closed for good.
+
+    gone: called with each stream that was closed.
+    """
 
     def __init__(self, gone: Callable[[Stream], None]) -> None:
         self._gone = gone
         self._spokes: list[dict[Stream, None]] = [{} for _ in range(SPOKES)]
         self._count = 0
         self._selector = selectors.DefaultSelector()
-        self.closed = False  # for good
+        self.closed = False
 
     def __len__(self) -> int:
         return self._count
@@ -49,11 +59,12 @@ class StreamSockets:
             yield from list(spoke)
 
     def open(self) -> None:
-        """Watch them, in the running event loop."""
+        """Watch the sockets, in the running event loop."""
         asyncio.get_running_loop().add_reader(self._selector, self._on_ready)
 
     def adopt(self, connection: Any, stream: Stream) -> None:
-        """Take over what Tornado detached, which may then be closed. Raises OSError, for example without any descriptor left."""
+        """Take over the connection that Tornado has detached, which the caller then closes. Raises OSError, for example when no file
+        descriptor is left."""
         sock = _own_socket(connection)
         try:
             self._selector.register(sock, selectors.EVENT_READ, stream)
@@ -66,13 +77,13 @@ class StreamSockets:
         self._count += 1
 
     def write(self, stream: Stream, data: bytes) -> None:
-        """Send it now or when the reader takes it. Never raises: what is wrong with one stream closes that one."""
+        """Send data now, or as soon as the reader accepts it. Never raises: an error closes the stream."""
         sock = stream.socket
         if sock is None:
             return
         stream.written = monotonic()
         if stream.waiting is not None:
-            # Only what comes on top of something that waits counts: one event may be larger than the limit.
+            # The limit counts only once something waits, because one event may be larger than the limit.
             if stream.waiting_bytes + len(data) > BUFFER_LIMIT:
                 log.info("closed a stream whose reader is %d KB behind; it can resume", stream.waiting_bytes // 1024)
                 self.close(stream)
@@ -89,11 +100,12 @@ class StreamSockets:
                 stream.waiting = deque([memoryview(data)[sent:]])
                 stream.waiting_bytes = len(data) - sent
                 self._selector.modify(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, stream)
-        except (OSError, KeyError, ValueError):  # the last two: the selector's, for what it doesn't watch any more
+        except (OSError, KeyError, ValueError):
+            # The selector raises KeyError and ValueError for a socket that it doesn't watch any more.
             self.close(stream)
 
     async def drain(self, stream: Stream, seconds: float) -> None:
-        """Wait until the reader has taken all that waits for it; one that needs longer is closed."""
+        """Wait until the reader has accepted all that waits for it. If that takes longer than `seconds`, close the stream."""
         if stream.waiting is None:
             return
         stream.drained = asyncio.get_running_loop().create_future()
@@ -104,21 +116,22 @@ class StreamSockets:
         finally:
             stream.drained = None
 
-    async def keep_alive(self, seconds: float, words: Callable[[Stream], bytes]) -> None:
-        """Until cancelled, write `words` to every stream that was silent for so long."""
+    async def keep_alive(self, seconds: float, sign: Callable[[Stream], bytes]) -> None:
+        """Write `sign(stream)` to each stream that was silent for `seconds`. Runs until cancelled."""
         turn = 0
         while True:
             await asyncio.sleep(seconds / SPOKES)
             turn = (turn + 1) % SPOKES
+            # A little less, since the last sign was written a moment after the turn of its group began.
             silent_since = monotonic() - seconds * 0.95
             for n, stream in enumerate(list(self._spokes[turn])):
                 if stream.written <= silent_since:
-                    self.write(stream, words(stream))
+                    self.write(stream, sign(stream))
                 if n % YIELD_EVERY == YIELD_EVERY - 1:
                     await asyncio.sleep(0)
 
     def close(self, stream: Stream) -> None:
-        """Let one reader go."""
+        """Close one stream."""
         sock, stream.socket, stream.waiting = stream.socket, None, None
         if sock is None:
             return
@@ -131,7 +144,7 @@ class StreamSockets:
         self._gone(stream)
 
     def close_all(self) -> None:
-        """Let every reader go, for good; they come back by themselves, each at its own moment."""
+        """Close all streams for good. Their readers reconnect by themselves, each after its own time."""
         for stream in self:
             if stream.waiting is None:
                 self.write(stream, retry() + b"\n")
@@ -150,7 +163,7 @@ class StreamSockets:
                 self._flush(stream)
 
     def _still_there(self, stream: Stream) -> bool:
-        """A reader has nothing to say; reading finds out that it left."""
+        """Whether the reader is connected. A reader sends nothing, so its socket becomes readable when it closes the connection."""
         if stream.socket is None:
             return False
         try:
@@ -190,7 +203,7 @@ def _wake(stream: Stream) -> None:
 
 
 def _own_socket(connection: Any) -> socket.socket:
-    """A duplicate of the descriptor of Tornado's detached stream, to outlive it."""
+    """A duplicate of the connection's socket, which stays open when Tornado's object is closed."""
     sock: socket.socket = connection.socket.dup()
     try:
         sock.setblocking(False)

@@ -1,7 +1,7 @@
-"""Server-sent events (WHATWG HTML, 9.2): many silent connections, each event to all of them, nothing lost, nothing twice.
+"""Server-sent events (WHATWG HTML, 9.2): many mostly silent connections, of which each gets every event once, in order, without loss.
 
-An event is one frame of bytes, sent straight to each reader's socket. What a reader missed comes from core/live/backlog.py, the
-sockets are in core/live/stream_sockets.py.
+An event is one frame of bytes, sent directly to the socket of each reader. core/live/backlog.py has the events that a reader missed,
+core/live/stream_sockets.py the sockets.
 """
 
 import asyncio
@@ -20,7 +20,8 @@ from core.live.stream import Stream, response_head, set_headers
 from core.live.stream_sockets import YIELD_EVERY, StreamSockets, retry
 from core.problem import Problem, unavailable
 
-REPLAY_SECONDS = 30  # for a reader to take one piece of what it missed
+# For a reader to accept one piece of the events that it missed.
+REPLAY_SECONDS = 30
 KEEP_ALIVE = b": keep-alive\n\n"
 RESET = b"event: reset\ndata: {}\n\n"
 
@@ -37,7 +38,7 @@ class _Batch:
             self._untagged |= event.tags is None
 
     def wanted(self, filters: Wanted) -> list[Event]:
-        """Most filters want nothing of most batches, which is found out at once."""
+        """The events that pass a filter. Most batches have none for most filters, which the tags of the whole batch show at once."""
         if not filters:
             return self.events
         if not self._untagged and any(map(self._tags.isdisjoint, filters)):
@@ -53,19 +54,21 @@ def _by_topic(events: Iterable[Event]) -> dict[str, _Batch]:
 
 
 class Streams:
-    """All streams of this process."""
+    """All streams of this process. keepalive: seconds of silence after which a stream gets a comment."""
 
     def __init__(self, db: Database, keepalive: float) -> None:
-        self._keepalive = keepalive  # seconds
-        # Live: they have everything up to `head`. Those who want the same are together: a filter is applied once for all of them.
+        self._keepalive = keepalive
+        # The live streams, by topic and filter, so that a filter is applied once for all streams that share it.
         self._readers: dict[tuple[str, Wanted], dict[Stream, None]] = {}
         self._sockets = StreamSockets(self._forget)
         self._backlog = Backlog(db)
         self._queue: deque[Event] = deque()
         self._queued = asyncio.Event()
-        self._sent = 0  # up to here every live stream was sent what it wants
+        # Each live stream has got all it wants up to this position.
+        self._sent = 0
         self._restarts = 0
-        self._beginnings: defaultdict[str, int] = defaultdict(int)  # by topic: how often its readers had to begin anew
+        # By topic: how often it was reset.
+        self._resets: defaultdict[str, int] = defaultdict(int)
 
     @property
     def head(self) -> int:
@@ -74,61 +77,61 @@ class Streams:
 
     @property
     def count(self) -> int:
-        """How many are open."""
+        """The number of open streams."""
         return len(self._sockets)
 
     def open(self, head: int) -> None:
-        """Begin after position `head`, in the running event loop."""
+        """Begin after position `head` of the log, in the running event loop."""
         self._backlog.begin(head)
         self._sent = head
         self._sockets.open()
 
     def close(self) -> None:
-        """Let every reader go, and take no more of them."""
+        """Close all streams and accept no new ones."""
         self._sockets.close_all()
 
     def restart(self, head: int) -> None:
-        """The log went back to `head` (a restored database): what was seen is no more, every reader loads its list anew."""
+        """Reset all topics: the log went back to `head`, because the database was restored."""
         self._queue.clear()
         self._backlog.begin(head)
         self._sent = head
         self._restarts += 1
-        for topic in list(self._beginnings):
-            self._begin_anew(topic)
+        for topic in list(self._resets):
+            self._send_reset(topic)
 
     def reset(self, topic: str) -> None:
-        """What was told of this topic is no more: its readers load their lists anew, and nothing of it is sent again.
+        """Send `event: reset` to the topic's readers, which then load their lists again. Earlier events of the topic are not sent any more.
 
-        For a listener (core/duties.py), so before the events that come with what it heard are delivered; see serve().
+        A listener calls this (core/duties.py), so it happens before the events that follow the listener's are delivered.
         """
         self._queue = deque(event for event in self._queue if event.topic != topic)
         self._backlog.forget()
-        self._begin_anew(topic)
+        self._send_reset(topic)
 
-    def _begin_anew(self, topic: str) -> None:
-        self._beginnings[topic] += 1
+    def _send_reset(self, topic: str) -> None:
+        self._resets[topic] += 1
         for stream in [stream for key, streams in self._readers.items() if key[0] == topic for stream in streams]:
             stream.position = self.head
             self._sockets.write(stream, b"id: %d\n%s" % (self.head, RESET))
 
     def leases(self) -> set[int]:
-        """What the open streams' rights depend on."""
+        """The leases of the open streams."""
         return {stream.lease for stream in self._sockets if stream.lease is not None}
 
     def end(self, leases: set[int]) -> None:
-        """Close the streams whose right has ended; their reconnect will be refused."""
+        """Close the streams whose lease has ended. Their reconnect will be refused."""
         for stream in self._sockets:
             if stream.lease in leases:
                 self._sockets.close(stream)
 
     def deliver(self, fresh: list[Event]) -> None:
-        """Take events from the log (in order, nothing twice), to be sent in turn."""
+        """Queue events of the log for sending. They come in order, each once."""
         self._backlog.add(fresh)
         self._queue.extend(fresh)
         self._queued.set()
 
     def work(self) -> list[Work]:
-        """What sends the events and what keeps silent streams alive, each until cancelled."""
+        """The background tasks that send events and keep-alives; each runs until cancelled."""
         return [self._sending, self._keeping_alive]
 
     async def _sending(self) -> None:
@@ -137,11 +140,11 @@ class Streams:
             await self._queued.wait()
             self._queued.clear()
             batches = _by_topic(self._queue)
-            beginnings, restarts, end = self._beginnings.copy(), self._restarts, self.head
+            resets, restarts, end = self._resets.copy(), self._restarts, self.head
             self._queue.clear()
             for (topic, filters), streams in list(self._readers.items()):
                 wanted = batches[topic].wanted(filters) if topic in batches else []
-                if not wanted or self._beginnings[topic] != beginnings[topic]:
+                if not wanted or self._resets[topic] != resets[topic]:
                     continue
                 first, last = wanted[0].position, wanted[-1].position
                 whole = b"".join([event.frame for event in wanted])
@@ -149,7 +152,8 @@ class Streams:
                     if stream.position < first:
                         data = whole
                     elif stream.position >= last:
-                        continue  # it joined after these were queued, and got them then
+                        # It joined after these were queued, and its replay had them.
+                        continue
                     else:
                         data = b"".join([event.frame for event in wanted if event.position > stream.position])
                     stream.position = last
@@ -157,8 +161,9 @@ class Streams:
                     writes += 1
                     if writes % YIELD_EVERY == 0:
                         await asyncio.sleep(0)
-                        if self._beginnings[topic] != beginnings[topic]:
-                            break  # what is left of this batch is no more
+                        if self._resets[topic] != resets[topic]:
+                            # The topic was reset, so the rest of the batch is not sent.
+                            break
             if self._restarts == restarts:
                 self._sent = end
 
@@ -167,7 +172,7 @@ class Streams:
 
     def _sign_of_life(self, stream: Stream) -> bytes:
         if stream.wanted and stream.live and stream.position < self._sent:
-            # Nothing it wants came, but the log went on: it must be able to resume from here, not from long ago.
+            # The log has only events that its filter excludes. With this id it resumes here, and skips them.
             stream.position = self._sent
             return b"id: %d\n%s" % (stream.position, KEEP_ALIVE)
         return KEEP_ALIVE
@@ -177,58 +182,61 @@ class Streams:
     ) -> None:
         """Turn the handler's request into a stream of `topic`. `Last-Event-ID` or `?lastEventId=` resumes it.
 
-        wanted: send only the events that have one tag of each of these sets, or no tags at all.
-        ended_by: the topic of the events that come with reset(topic); a reader who missed one gets its `event: reset` now.
-        An id that is too old, or none of ours, gets `event: reset` (the client should load its list anew), never an error.
-        Raises Problem 503 when what was missed can't be read now; after that the connection is the stream's.
+        wanted: the reader's filter. lease: see Stream. ended_by: the topic of the events that come with reset(topic); a reader who missed
+        one gets its `event: reset` now. An id that is too old or unknown gets `event: reset` too, never an error; the client then loads
+        its list again. Raises Problem 503 when the missed events can't be read; StreamClosedError when the reader has left.
         """
         if handler.request.method == "HEAD":
             set_headers(handler)
             handler.finish()
             return
         last = handler.request.headers.get("Last-Event-ID") or handler.get_query_argument("lastEventId", "")
-        beginning = self._beginnings[topic]
+        resets = self._resets[topic]
         after, reset = await self._backlog.resume_at(last, ended_by)
         if self._sockets.closed:
             raise unavailable("The server is stopping. Please reconnect.", 1)
         stream = Stream(topic, wanted, after, lease)
         head = self._adopt(handler, stream)
-        # A block with an id and no data dispatches no event, but from now on the client knows where it is.
+        # A block with an id and without data is no event for the client, but sets the id from which it will resume.
         self._sockets.write(stream, head + b"%sid: %d\n\n%s" % (retry(), after, RESET * reset))
         try:
-            with contextlib.suppress(
-                Problem
-            ):  # the log can't be read now, or was purged; the client comes back with what it has
+            # Problem: the log can't be read now, or was purged. The stream is closed, and its reconnect resumes from its last id.
+            with contextlib.suppress(Problem):
                 await self._replay(stream)
-                # Told to begin anew meanwhile, which it was not among: its reconnect is.
-                stream.live = stream.socket is not None and self._beginnings[topic] == beginning
+                # If the topic was reset during the replay, this stream was not registered yet and missed it. It is closed as well; its
+                # reconnect gets the reset.
+                stream.live = stream.socket is not None and self._resets[topic] == resets
         finally:
-            if not stream.live:  # else it would be kept alive, and never be sent anything
+            # A stream that is not live would get keep-alives, but no events.
+            if not stream.live:
                 self._sockets.close(stream)
         if stream.live:
             self._readers.setdefault((topic, wanted), {})[stream] = None
             if wanted and stream.position > after:
-                self._sockets.write(
-                    stream, b"id: %d\n\n" % stream.position
-                )  # what was looked through needs no second look
+                # With this id a reconnect doesn't look through the same events again.
+                self._sockets.write(stream, b"id: %d\n\n" % stream.position)
 
     def _adopt(self, handler: RequestHandler, stream: Stream) -> bytes:
-        """Make the handler's connection the stream's; returns the head of the response. Raises StreamClosedError, OSError."""
+        """Take the connection from the handler and give it to the stream; returns the head of the response.
+
+        Raises StreamClosedError, OSError.
+        """
         head = response_head(handler)
         connection = handler.detach()
         try:
-            if connection.closed():  # the reader left while we looked for what it missed
+            if connection.closed():
+                # The reader left while this looked for the events that it missed.
                 raise tornado.iostream.StreamClosedError
             self._sockets.adopt(connection, stream)
         finally:
-            # Our duplicate of the descriptor outlives Tornado's stream object, which is many times the size of ours.
+            # The stream has its own duplicate of the socket. Tornado's object, many times its size, is not needed any more.
             connection.close()
             handler.on_finish()
         handler.application.log_request(handler)
         return head
 
     async def _replay(self, stream: Stream) -> None:
-        """Send what lies between the stream's position and the head, at the reader's pace."""
+        """Send the events between the stream's position and the head, as fast as the reader accepts them."""
         while stream.socket is not None and stream.position < self.head:
             missed, until = await self._backlog.piece(stream.topic, stream.wanted, stream.position)
             stream.position = until

@@ -1,4 +1,4 @@
-"""Several worker processes on one port: fork, watch, replace the fallen, end together."""
+"""Several worker processes on one port: started by fork, replaced when one ends, and stopped together."""
 
 import os
 import signal
@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from core import product
 
-END_SECONDS = 20  # after SIGTERM; a worker that is still there is killed
-CALM_SECONDS = 1.0  # between two replacements of the same worker, so that one that can't start doesn't spin
+# After SIGTERM. A worker that still runs is then killed.
+END_SECONDS = 20
+# Between two starts of the same worker, so that one that can't start doesn't use all of a core.
+CALM_SECONDS = 1.0
 
 log = product.logger("workers")
 _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -16,13 +18,15 @@ _WATCHED = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
 
 
 def supervise(count: int, work: Callable[[int, int], int]) -> int:
-    """Run `work(number, parent)` in `count` processes until SIGTERM or SIGINT; returns the exit status.
+    """Run `work(number, parent)` in `count` processes until SIGTERM, SIGINT or SIGHUP; returns the exit status.
 
-    parent: a descriptor that reaches its end when this process is gone, however it went; workers then stop too.
+    parent: the reading end of a pipe. It is closed when this process ends in any way; a worker then stops too.
     """
     parent, alive = os.pipe()
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-    workers: dict[int, int] = {}  # pid: number
+    # The number of each worker, by its pid.
+    workers: dict[int, int] = {}
+    # When each was started (monotonic), by its number.
     started: dict[int, float] = {}
     ending = False
 
@@ -47,11 +51,11 @@ def supervise(count: int, work: Callable[[int, int], int]) -> int:
         caught = signal.sigwait(_WATCHED)
         if caught in _ENDING and not ending:
             ending = True
-            _tell(workers, signal.SIGTERM)
+            _send(workers, signal.SIGTERM)
             signal.alarm(END_SECONDS)
         elif caught == signal.SIGALRM:
-            _tell(workers, signal.SIGKILL)
-        for pid, status in _fallen(workers):
+            _send(workers, signal.SIGKILL)
+        for pid, status in _ended(workers):
             number = workers.pop(pid)
             if not ending:
                 log.error("worker %d (pid %d) ended with %s, starting it anew", number, pid, _how(status))
@@ -63,7 +67,8 @@ def supervise(count: int, work: Callable[[int, int], int]) -> int:
     return 0
 
 
-def _fallen(workers: dict[int, int]) -> list[tuple[int, int]]:
+def _ended(workers: dict[int, int]) -> list[tuple[int, int]]:
+    """The pid and status of each worker that has ended."""
     found = []
     for pid in list(workers):
         done, status = os.waitpid(pid, os.WNOHANG)
@@ -72,9 +77,9 @@ def _fallen(workers: dict[int, int]) -> list[tuple[int, int]]:
     return found
 
 
-def _tell(workers: dict[int, int], what: signal.Signals) -> None:
+def _send(workers: dict[int, int], number: signal.Signals) -> None:
     for pid in workers:
-        os.kill(pid, what)
+        os.kill(pid, number)
 
 
 def _how(status: int) -> str:

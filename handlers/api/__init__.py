@@ -1,1 +1,1 @@
-"""What all areas share: who calls, what they may, and how the four APIs write their answers and refusals."""
+"""What all areas share: callers and roles, and how the four APIs write their answers and refusals."""

@@ -1,6 +1,6 @@
-"""The areas of the server, found in their folders: adding one edits no other area's files.
+"""The areas of the server, found in their folders: adding an area edits no other area's files.
 
-An area is a package in handlers/; handlers/api holds what all of them share. Each module of each package may define
+An area is a package in handlers/; handlers/api is what all areas share. Each module of each package may define
     routes     [(path, handler)]                             core/http/router.py
     fallbacks  [(path prefix, handler)] for unknown paths    core/http/router.py
     refusals   {constraint: refusal}                         core/http/application.py
@@ -34,19 +34,22 @@ def modules() -> list[ModuleType]:
 
 
 def router() -> Router:
+    """The routes and fallbacks of all areas."""
     return Router(gathered("routes"), gathered("fallbacks"))
 
 
 def refusals() -> dict[str, Refusal]:
+    """The refusals of all areas, by constraint."""
     return constraint_refusals(modules())
 
 
 def duties() -> list[Duty]:
+    """The duties of all areas."""
     return gathered("duties")
 
 
 def listeners() -> dict[str, list[Listener]]:
-    """By topic of the event log."""
+    """The listeners of all areas, by topic of the event log."""
     found: dict[str, list[Listener]] = {}
     for module in modules():
         for topic, listener in getattr(module, "listeners", {}).items():
@@ -55,15 +58,15 @@ def listeners() -> dict[str, list[Listener]]:
 
 
 def names() -> list[str]:
-    """The areas, which are Postgres' schemas too."""
+    """The names of the areas, which are also those of their schemas in Postgres."""
     return sorted({module.__name__.split(".")[1] for module in modules()} - {"api"})
 
 
 def joined(name: str) -> dict[str, Any]:
-    """The dicts of that name of all modules, in one."""
+    """One dict of all dicts that modules define under this name."""
     return {key: value for module in modules() for key, value in getattr(module, name, {}).items()}
 
 
 def gathered(name: str) -> list[Any]:
-    """The lists of that name of all modules, in one."""
+    """One list of all lists that modules define under this name."""
     return [entry for module in modules() for entry in getattr(module, name, [])]

@@ -110,7 +110,7 @@ async def find_caller(app: Application, session_id: Any) -> Caller | None:
 
 
 async def list_ended(app: Application, session_ids: set[int]) -> set[int]:
-    """Those of the sessions that admit nobody any more. Raises Problem 503."""
+    """Those of the sessions that no longer admit anybody: revoked, expired, deleted, or of an inactive account. Raises Problem 503."""
     rows = await query.list_ended(app.db, session_ids=list(session_ids))
     return {row["session_id"] for row in rows}
 

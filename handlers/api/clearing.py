@@ -1,4 +1,4 @@
-"""What the developer options may count and clear; each area says so of its own tables. docs/api/operations.md#developer-options.
+"""What the developer options count and clear: each area declares its own tables. docs/api/operations.md#developer-options.
 
 A module of an area may define
     tables     [Table]
@@ -11,8 +11,11 @@ from core.data.sql import Query
 
 
 class Table(NamedTuple):
-    """A table as the statistics show it. place: in the order of the document. kind: only rows with this `kind`, where one table
-    holds several. relation None: there is no such table in this server, which then has 0 rows."""
+    """A table as the statistics show it.
+
+    place: its position in the documented list. relation: its name in Postgres; None: this server has no such table, which counts 0
+    rows. kind: counts only the rows with this value in column `kind`, if the table holds several kinds.
+    """
 
     place: int
     key: str
@@ -22,8 +25,11 @@ class Table(NamedTuple):
 
 
 class Clearing(NamedTuple):
-    """message: of success. steps: run in one transaction; `counts` is one of them, and answers {key: rows that went}, or null: it
-    is refused, as other rows need these."""
+    """How one kind of data is cleared, in one transaction: first `before`, then `counts`, then `after`.
+
+    message: of success. counts: deletes the rows and returns {key: number of deleted rows}, or null to refuse, because other rows
+    refer to these.
+    """
 
     message: str
     counts: Query

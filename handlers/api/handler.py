@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 from core.access import public
 from core.data import sql
+from core.dialect import Dialect
 from core.http.handler import Handler
 from core.http.throttle import source
 from core.problem import Problem, forbidden, not_found
@@ -132,7 +133,7 @@ class PosHandler(ApiHandler):
 class OperationsHandler(Handler):
     """The base of handlers that need no caller."""
 
-    dialect = OperationsDialect()
+    dialect: ClassVar[Dialect] = OperationsDialect()
 
 
 class NotFound(OperationsHandler):

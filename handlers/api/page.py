@@ -1,9 +1,10 @@
-"""Pages for people: HTML from web/templates. No build step, nothing from other hosts."""
+"""HTML pages from web/templates, without a build step and without files from other hosts."""
 
 from pathlib import Path
 from typing import ClassVar
 
 from core.http.handler import Handler
+from handlers.api.dialects import ApiDialect
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 CONTENT_SECURITY_POLICY = (
@@ -12,8 +13,9 @@ CONTENT_SECURITY_POLICY = (
 
 
 class Page(Handler):
-    """One file of web/templates, as it is."""
+    """Serves one file of web/templates, unchanged. A subclass names it in `template`."""
 
+    dialect = ApiDialect()
     template: ClassVar[str]
 
     async def get(self) -> None:

@@ -43,14 +43,16 @@ def signed_in_caller(handler: ApiHandler) -> Caller:
     return handler.caller
 
 
+def check_area(handler: ApiHandler, area: str) -> None:
+    """Raises Problem: 401 without a caller, 403 when the caller's role may not enter `area`."""
+    if area not in ROLES[signed_in_caller(handler).role]:
+        raise forbidden()
+
+
 def may_enter(area: str) -> Access[ApiHandler]:
     """Signed in, with a role that may enter `area`; else 401 or 403."""
 
-    def check(handler: ApiHandler) -> None:
-        if area not in ROLES[signed_in_caller(handler).role]:
-            raise forbidden()
-
-    return Access(f"signed in, area {area}", check)
+    return Access(f"signed in, area {area}", lambda handler: check_area(handler, area))
 
 
 def _signed_in(handler: ApiHandler) -> None:

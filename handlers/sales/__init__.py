@@ -1,30 +1,32 @@
-"""Sales and the warehouse (seeds 000 and 001)."""
+"""Sales: invoices and the warehouse. docs/api/sales.md."""
 
 import hmac
-from typing import Any
 
 from core.access import Access
 from core.problem import not_signed_in
 from handlers.api.dialects import SalesDialect
 from handlers.api.handler import ApiHandler, NotFound
-from handlers.api.roles import may_enter
+from handlers.api.roles import check_area
 
 
 class SalesHandler(ApiHandler):
     dialect = SalesDialect()
 
 
-_staff = may_enter("sales")
+class NotFoundInSales(NotFound):
+    """404 for unknown paths of the area, in its dialect."""
+
+    dialect = SalesDialect()
 
 
-def _read(handler: Any) -> None:
+def _read(handler: ApiHandler) -> None:
     if not handler.config.sales_public_read:
-        _staff.check(handler)
+        check_area(handler, "sales")
 
 
-def _import(handler: Any) -> None:
+def _import(handler: ApiHandler) -> None:
     if handler.caller is not None:
-        _staff.check(handler)
+        check_area(handler, "sales")
     elif not _is_key(handler.request.headers.get("X-API-KEY", ""), handler.config.sales_import_api_key):
         raise not_signed_in()
 
@@ -35,10 +37,5 @@ def _is_key(given: str, key: str) -> bool:
 
 public_read = Access("anyone (SALES_PUBLIC_READ=false: signed in, area sales)", _read)
 signed_in_or_api_key = Access("signed in, area sales; or X-API-KEY", _import)
-
-
-class NotFoundInSales(NotFound):
-    dialect = SalesHandler.dialect
-
 
 fallbacks = [("/api/sales/", NotFoundInSales)]

@@ -1,11 +1,12 @@
-"""The invoice board: the page that people watch invoices on."""
+"""The board: the page on which people watch and work on invoices. docs/api/sales.md#board."""
 
 from core.access import public
 from handlers.api.page import Page
 
 
 class Board(Page):
-    access = public  # what it shows comes from the API, which knows who may read
+    # What the page shows comes from the API, which checks who may read.
+    access = public
     template = "live.html"
 
 

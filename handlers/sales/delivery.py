@@ -1,4 +1,4 @@
-"""Delivery: start, complete, cancel. Seed 001; contracts/sales.md, 5."""
+"""Delivery: start, complete, cancel. docs/api/sales.md#delivery."""
 
 from core.http import schema
 from core.http.handler import body
@@ -7,7 +7,7 @@ from core.problem import invalid
 from handlers.sales.workflow import Cancellation, Step, exists, query
 
 NO_SCAN = "User email scan is required for DIRECT/INTERNAL delivery."
-MOST_NOTES = 100_000  # characters of one delivery: IN_TRANSIT may be told any number of times
+MOST_NOTES = 100_000  # characters of one delivery; IN_TRANSIT may be reported any number of times
 
 unfinished = {
     "no session": ("invoice_no", "No delivery session found for this invoice."),
@@ -35,7 +35,7 @@ class DeliveryStart(Step):
     }
 
     async def read_body(self, expected: schema.Schema) -> None:
-        """Who takes it out depends on the type: a courier by name, or one of us by e-mail."""
+        """Require, by the type, the courier's name or the e-mail of one of the firm's people."""
         await super().read_body(expected)
         is_courier = self.body["delivery_type"] == "COURIER"
         if not self.body.get("courier_name" if is_courier else "user_email", "").strip(BLANKS):
@@ -47,7 +47,7 @@ class DeliveryStart(Step):
     async def post(self) -> None:
         """201; 400; 403 WORKFLOW_REQUIRE_SELF."""
         started = await self.step(query.start_delivery)
-        self.reply_told(f"Delivery started - {self.body['delivery_type']}", started["document"], 201)
+        self.reply_enveloped(f"Delivery started - {self.body['delivery_type']}", started["document"], 201)
 
 
 class DeliveryComplete(Step):
@@ -56,10 +56,10 @@ class DeliveryComplete(Step):
 
     @body("sales/delivery_complete")
     async def post(self) -> None:
-        """200; 400; 403 WORKFLOW_REQUIRE_SELF. With delivery_status IN_TRANSIT it stays open."""
-        told = await self.step(query.complete_delivery, most_notes=MOST_NOTES)
+        """200; 400; 403 WORKFLOW_REQUIRE_SELF. With delivery_status IN_TRANSIT the session stays open."""
+        completed = await self.step(query.complete_delivery, most_notes=MOST_NOTES)
         status = self.body.get("delivery_status", "DELIVERED").lower()
-        self.reply_told(f"Delivery {status} for {told['invoice_no']}", told["document"])
+        self.reply_enveloped(f"Delivery {status} for {completed['invoice_no']}", completed["document"])
 
 
 class DeliveryCancel(Cancellation):

@@ -1,4 +1,4 @@
-"""Histories of picking, packing and delivery: who did what, when, and how long it took. Seed 001; contract, 5."""
+"""Histories of picking, packing and delivery: who did what, when, and how long it took. docs/api/sales.md#history."""
 
 from typing import Any
 
@@ -20,12 +20,12 @@ query = sql.load("sales/history")
 
 
 class History(SalesHandler):
-    """200, newest first; page, page_size (10, at most 100), or cursor (empty: from the beginning), whose pages cost the same
-    however deep they lie, and tell no count. 404 Invalid page; 400 a cursor that is none.
+    """200, newest first; page, page_size (10, at most 100), or cursor (empty: from the beginning; nothing is counted). 404 Invalid
+    page; 400 an invalid cursor.
 
     search (in invoice_no, the customer's name and e-mail, the worker's e-mail, courier_name, tracking_no), status, delivery_type,
-    start_date and end_date (UTC, inclusive), invoice or invoice_id (id, else invoice_no), invoice_no. A status, type or day that
-    is none is as if it weren't there."""
+    start_date and end_date (UTC, inclusive), invoice or invoice_id (id, else invoice_no), invoice_no. An invalid status, type or
+    day is ignored, as the documented clients expect."""
 
     access = may_enter("sales")
     kind = ""

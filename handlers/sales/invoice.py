@@ -1,7 +1,6 @@
 """Invoices: import. docs/api/sales.md#import."""
 
 import json
-from typing import Any
 
 from core.data import sql
 from core.duties import Duty
@@ -29,8 +28,8 @@ class InvoiceImport(SalesHandler):
         )
 
 
-async def invoice_no_taken(handler: Any) -> Problem:
-    """409 that names the invoice which has the number; nothing was touched."""
+async def invoice_no_taken(handler: SalesHandler) -> Problem:
+    """409, with the invoice that has the number. Nothing was changed."""
     data = await query.find_invoice_no(handler.db, invoice_no=handler.body["invoice_no"])
     return Problem(
         409,

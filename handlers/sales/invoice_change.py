@@ -1,7 +1,6 @@
-"""One invoice: shown to all, changed and deleted by those who bill until its picking begins. Seed 000, "Future Endpoints";
-contracts/sales.md, 8.
+"""One invoice: shown to all, changed and deleted by those who bill, until its picking begins. docs/api/sales.md#changes.
 
-Changes answer the invoice as GET shows it, and its new ETag. With If-Match, a change is made only to what the client has seen.
+A change answers with the invoice as GET shows it, and its new ETag. With If-Match, only the state that the client has seen is changed.
 """
 
 from typing import Any
@@ -16,7 +15,7 @@ from core.problem import Problem, invalid, not_found
 from handlers.api.roles import invoicing
 from handlers.sales import SalesHandler, public_read
 
-MOST_ITEMS = 10_000  # of an invoice, as an import may bring
+MOST_ITEMS = 10_000  # of an invoice, as many as an import may bring
 
 query = sql.load("sales/invoice_change")
 
@@ -48,7 +47,7 @@ class InvoiceHandler(SalesHandler):
         return invoice
 
     async def held(self, tx: Transaction, id: int) -> Any:
-        """The invoice, which nobody else can change until we have. Raises Problem: 404; 409 no longer PENDING; 412 not what the
+        """The invoice, locked to the end of the transaction. Raises Problem: 404; 409 no longer PENDING; 412 another state than the
         client has seen."""
         await query.hold_tables(tx)
         await query.lock_invoice(tx, id=id)
@@ -57,17 +56,17 @@ class InvoiceHandler(SalesHandler):
         if status != "PENDING":
             raise Problem(409, "not-pending", f"Invoice {number} can't be changed any more: its status is {status}.")
         if not self.if_match(invoice["etag"]):
-            told = f"Invoice {number} was changed in the meantime. Please read it again."
-            raise Problem(412, "stale", told, headers={"ETag": invoice["etag"]})
+            message = f"Invoice {number} was changed in the meantime. Please read it again."
+            raise Problem(412, "stale", message, headers={"ETag": invoice["etag"]})
         return invoice
 
     def if_match(self, etag: str) -> bool:
-        """Whether the client wants a change of this state (RFC 9110, 13.1.1: tags are compared strongly, so a weak one never is it)."""
+        """Whether the client wants to change this state. Tags are compared strongly, so a weak one never matches (RFC 9110, 13.1.1)."""
         tags = [tag.strip() for tag in self.request.headers.get("If-Match", "*").split(",")]
         return tags == ["*"] or etag in tags
 
     async def noted(self, tx: Transaction, id: int, action: str, before: Any) -> Any:
-        """The invoice after its change, which is in the audit now."""
+        """The invoice after its change, which this enters in the audit."""
         after = await self.found(tx, id)
         await query.note_change(
             tx, actor=self.actor, action=action, id=id, before=before["document"], after=after["document"]
@@ -76,7 +75,8 @@ class InvoiceHandler(SalesHandler):
 
     def tag(self, invoice: Any) -> None:
         self.set_header("ETag", invoice["etag"])
-        self.set_header("Cache-Control", "no-cache")  # keep it, but ask each time whether it is still so
+        # A client may keep it, but asks each time whether it is still current.
+        self.set_header("Cache-Control", "no-cache")
 
     def show(self, invoice: Any, status: int = 200) -> None:
         self.tag(invoice)
@@ -98,12 +98,12 @@ class Invoice(InvoiceHandler):
 
     @body("sales/invoice_replace")
     async def put(self, id: str) -> None:
-        """All of it anew, but its number. 200; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        """Replace everything but the number. 200; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
         self.show(await self.changed(int(id), is_whole=True))
 
     @body("sales/invoice_change")
     async def patch(self, id: str) -> None:
-        """Some fields; items: all of them. 200; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        """Change some fields; `items` replaces all items. 200; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
         self.show(await self.changed(int(id), is_whole=False))
 
     async def changed(self, id: int, *, is_whole: bool) -> Any:
@@ -122,14 +122,14 @@ class Invoice(InvoiceHandler):
         return await self.db.transaction(change)
 
     async def write_people(self, tx: Transaction) -> bool:
-        """The customer and salesman that the body names, in the order of an import; whether that changed a customer."""
+        """Write the customer and salesman that the body names, in the order of an import. Returns whether a customer changed."""
         is_written = "customer" in self.body and bool(await query.write_customer(tx, body=self.body_text))
         if "salesman" in self.body:
             await query.write_salesman(tx, body=self.body_text)
         return is_written
 
     async def delete(self, id: str) -> None:
-        """Hidden everywhere from now on; its number stays taken. 204; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        """Hide the invoice everywhere; its number stays taken. 204; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
 
         async def delete(tx: Transaction) -> None:
             before = (await self.held(tx, int(id)))["document"]
@@ -162,8 +162,8 @@ class InvoiceItems(InvoiceHandler):
     async def must_have_room(self, tx: Transaction, id: int, more: int) -> None:
         count = await query.count_items(tx, id=id)
         if count + more > MOST_ITEMS:
-            told = f"An invoice holds at most {MOST_ITEMS} items; this one has {count}."
-            raise invalid({"items": {"non_field_errors": [told]}})
+            message = f"An invoice holds at most {MOST_ITEMS} items; this one has {count}."
+            raise invalid({"items": {"non_field_errors": [message]}})
 
 
 routes = [

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -53,7 +54,8 @@ class Place(NamedTuple):
     most: int  # invoices of the page
 
 
-class NumberedPage(NamedTuple):
+@dataclass(frozen=True)
+class NumberedPage:
     """rows: `document` and `key` each (JSON text). is_exact: false where there are at least `count`. number: 1-based."""
 
     rows: Sequence[asyncpg.Record]
@@ -67,7 +69,7 @@ class Invoices:
 
     def __init__(self, db: sql.Runner, filters: dict[str, Any]) -> None:
         self._db, self._filters = db, filters
-        self._some: dict[str, Any] | None = None
+        self._some: dict[str, asyncpg.Record] | None = None
 
     async def numbered_page(self, order: keyset.Order, page: paging.Page) -> NumberedPage:
         """A page by its number, or the last one. Raises Problem 404: there is no such page."""
@@ -132,8 +134,12 @@ class Invoices:
         if not some or await self._is_narrow():
             count = await query.count_some.where(**self._filters)(self._db, most=COUNTED + 1)
             return min(count, COUNTED), count <= COUNTED
-        counted = {name: value for name, value in self._filters.items() if name not in LOOKED_UP}
-        count = await query.count_some.where(**{**counted, **some})(self._db, most=COUNTED + 1)
+        others = {name: value for name, value in self._filters.items() if name not in LOOKED_UP}
+        found = {found_as: lookup["ids"] for found_as, lookup in some.items()}
+        if len(self._filters) == 1:
+            count = next(iter(some.values()))["count"]
+        else:
+            count = await query.count_some.where(**{**others, **found})(self._db, most=COUNTED + 1)
         return min(count, COUNTED), False
 
     async def _is_narrow(self) -> bool:
@@ -144,19 +150,21 @@ class Invoices:
         count: int = await query.count_some.where(**others)(self._db, most=NARROW + 1)
         return count <= NARROW
 
-    async def _look_up(self) -> dict[str, Any]:
-        """Replace a worker or a search by the invoices found for it where these are few. Returns, as a filter, some of the
-        invoices of those that have many. Looks only once."""
+    async def _look_up(self) -> dict[str, asyncpg.Record]:
+        """Replace a worker or a search by the invoices found for it where these are few. Returns what was found of those that
+        have many, by the filter for it. Looks only once."""
         if self._some is None:
             self._some = {}
+            is_alone = len(self._filters) == 1
             for name in self._filters.keys() & LOOKED_UP.keys():
                 found_as, find = LOOKED_UP[name]
-                found = await find(self._db, **{find.parameters[0]: self._filters[name]}, most=COUNTED + 1)
+                given = {find.parameters[0]: self._filters[name]}
+                found = await find(self._db, **given, most=COUNTED + 1, is_alone=is_alone)
                 if found["is_all"]:
                     self._filters = {**self._filters, found_as: found["ids"]}
                     del self._filters[name]
                 else:
-                    self._some[found_as] = found["ids"]
+                    self._some[found_as] = found
         return self._some
 
     async def _run(self, page: sql.Query, order: keyset.Order, place: Place) -> Sequence[asyncpg.Record]:

@@ -1,4 +1,4 @@
-"""Packing: start, complete, cancel; what a packer is at. Seed 001; contracts/sales.md, 5."""
+"""Packing: start, complete, cancel; a packer's task. docs/api/sales.md#packing."""
 
 from core.http.handler import body
 from handlers.sales.workflow import ActiveTask, Cancellation, Step, exists, query
@@ -26,7 +26,7 @@ class PackingStart(Step):
     async def post(self) -> None:
         """201; 400; 403 WORKFLOW_REQUIRE_SELF; 409 the worker is packing another invoice."""
         started = await self.step(query.start_session, kind=self.kind)
-        self.reply_told(f"Packing started by {started['name']}", started["document"], 201)
+        self.reply_enveloped(f"Packing started by {started['name']}", started["document"], 201)
 
 
 class PackingComplete(Step):
@@ -37,7 +37,7 @@ class PackingComplete(Step):
     async def post(self) -> None:
         """200; 400; 403 WORKFLOW_REQUIRE_SELF."""
         completed = await self.step(query.complete_session, kind=self.kind)
-        self.reply_told(f"Packing completed for {completed['invoice_no']}", completed["document"])
+        self.reply_enveloped(f"Packing completed for {completed['invoice_no']}", completed["document"])
 
 
 class PackingCancel(Cancellation):

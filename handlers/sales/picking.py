@@ -1,4 +1,4 @@
-"""Picking: start, complete, cancel; what a picker is at. Seed 001; contracts/sales.md, 5."""
+"""Picking: start, complete, cancel; a picker's task. docs/api/sales.md#picking."""
 
 from core.http.handler import body
 from handlers.sales.workflow import ActiveTask, Cancellation, Step, exists, query
@@ -6,7 +6,8 @@ from handlers.sales.workflow import ActiveTask, Cancellation, Step, exists, quer
 unfinished = {
     "no session": ("invoice_no", "No picking session found for this invoice."),
     "other worker": (
-        "user_email", "Email mismatch. This invoice was started by {name} ({email}). Please scan the correct email."
+        "user_email",
+        "Email mismatch. This invoice was started by {name} ({email}). Please scan the correct email.",
     ),
     "worker gone": (
         "user_email",
@@ -14,7 +15,7 @@ unfinished = {
     ),
     "done": ("invoice_no", "Picking already completed for this invoice."),
     "state": ("invoice_no", "Invoice must be in PICKING status. Current status: {status}"),
-}  # fmt: skip
+}
 
 
 class PickingStart(Step):
@@ -28,7 +29,7 @@ class PickingStart(Step):
     async def post(self) -> None:
         """201; 400; 403 WORKFLOW_REQUIRE_SELF; 409 the worker is picking another invoice."""
         started = await self.step(query.start_session, kind=self.kind)
-        self.reply_told(f"Picking started by {self.caller.name or self.caller.email}", started["document"], 201)
+        self.reply_enveloped(f"Picking started by {self.caller.name or self.caller.email}", started["document"], 201)
 
 
 class PickingComplete(Step):
@@ -39,7 +40,7 @@ class PickingComplete(Step):
     async def post(self) -> None:
         """200; 400; 403 WORKFLOW_REQUIRE_SELF."""
         completed = await self.step(query.complete_session, kind=self.kind)
-        self.reply_told(f"Picking completed for {completed['invoice_no']}", completed["document"])
+        self.reply_enveloped(f"Picking completed for {completed['invoice_no']}", completed["document"])
 
 
 class PickingCancel(Cancellation):

@@ -1,7 +1,7 @@
-"""What picking, packing and delivery have in common: a step of the workflow, its refusals, a worker's task. Contracts/sales.md, 5.
+"""What picking, packing and delivery have in common: a step of the workflow, its refusals, a worker's task.
 
-A worker is named by e-mail, which they scan; whoever is signed in is recorded beside them, and need not be the same person
-unless WORKFLOW_REQUIRE_SELF says so.
+docs/api/sales.md#workflow. A worker is named by the e-mail that they scan. The account that is signed in is recorded beside the
+worker; it may be another one unless WORKFLOW_REQUIRE_SELF says otherwise.
 """
 
 import json
@@ -14,16 +14,17 @@ from core.http.schema import BLANKS
 from core.problem import Problem, invalid
 from handlers.api.caller import Caller
 from handlers.api.envelope import envelope
-from handlers.api.handler import bad_token
+from handlers.api.handler import ApiHandler, bad_token
 from handlers.api.roles import administers, may_enter
 from handlers.sales import SalesHandler
 
 query = sql.load("sales/session")
 
 NO_USER = "User not found. Please scan a valid email."
-WORKER_GONE = (400, "no-user", "Validation failed", {"user_email": [NO_USER]})  # deleted at this very moment
+# The refusal when the worker is deleted between being found and being written.
+WORKER_GONE = (400, "no-user", "Validation failed", {"user_email": [NO_USER]})
 
-# By refusal of a statement: the field it stands under, and what is told, with columns of the statement's answer.
+# By the refusal of a statement: the field of the message, and the message, with columns of the statement's answer.
 Sentences = dict[str, tuple[str, str]]
 ALL_STEPS: Sentences = {
     "no invoice": ("invoice_no", "Invoice not found."),
@@ -38,24 +39,25 @@ class Workflow(SalesHandler):
     caller: Caller
     kind: ClassVar[str]
 
-    def reply_told(self, message: str, data: str, status: int = 200) -> None:
+    def reply_enveloped(self, message: str, data: str, status: int = 200) -> None:
+        """Answer in the staff API's envelope. data: JSON text."""
         self.reply(envelope(message, data, status), status=status)
 
 
 class Step(Workflow):
-    """One step of an invoice's way. A subclass names its `sentences`, beside those that all steps have."""
+    """One step of an invoice's way. sentences: the refusals of a subclass, beside those that all steps have."""
 
     sentences: ClassVar[Sentences]
 
     async def read_body(self, expected: schema.Schema) -> None:
-        """A scanned e-mail may have blanks around it, which no format of a schema lets through, so it is looked at here."""
+        """Validate the scanned e-mail here: blanks may surround it, which the format of a schema would refuse."""
         await super().read_body(expected)
         scanned = self.body.get("user_email", "").strip(BLANKS)
         if scanned and not schema.is_email(scanned):
             raise invalid({"user_email": ["Enter a valid email address."]})
 
     async def step(self, statement: Query, **more: Any) -> Any:
-        """What the statement answers. Raises Problem 400 or 403 for its refusal; then nothing was changed."""
+        """The statement's answer. Raises Problem 400 or 403 when it refuses the step; then nothing was changed."""
         may = "all" if administers(self.caller) else "own" if self.config.workflow_require_self else "any"
         found = await statement(self.db, body=self.body_text, caller_id=self.caller.account_id, caller_may=may, **more)
         if found["refusal"] == "not own":
@@ -67,21 +69,22 @@ class Step(Workflow):
 
 
 class Cancellation(Step):
-    """Release an unfinished session: it stays in the history as CANCELLED, and its invoice goes back to where it was."""
+    """Release an unfinished session. It stays in the history as CANCELLED, and its invoice returns to its former status."""
 
     async def post(self) -> None:
-        """200; 400; 403 WORKFLOW_REQUIRE_SELF. For the session's worker, or an administrator, who need not scan anybody."""
+        """200; 400; 403 WORKFLOW_REQUIRE_SELF. The session's worker may cancel it, or an administrator, who need not scan an e-mail."""
         own = "" if administers(self.caller) else "_own"
         await self.read_body(schema.load(f"sales/session_cancel{own}"))
         found = await self.step(query.cancel_session, kind=self.kind)
-        self.reply_told(f"{self.kind.capitalize()} cancelled for {found['invoice_no']}", found["document"])
+        self.reply_enveloped(f"{self.kind.capitalize()} cancelled for {found['invoice_no']}", found["document"])
 
 
 class ActiveTask(Workflow):
-    """What a worker has begun and not finished."""
+    """The task that a worker has begun and not finished."""
 
     async def get(self) -> None:
-        """200, data null when there is none; of the caller, or of `user` (e-mail or uuid) or `user_email`: 400, 403 another's."""
+        """200: the caller's task, or that of `user` (e-mail or uuid) or `user_email`; data is null without a task. 400; 403: the task of
+        another worker, for anyone but an administrator."""
         asked = (self.get_query_argument("user", "") or self.get_query_argument("user_email", "")).strip(BLANKS)
         by_id = schema.is_uuid(asked)
         if asked and not by_id and (not schema.is_email(asked) or "\0" in asked):
@@ -98,21 +101,21 @@ class ActiveTask(Workflow):
         if found["account_id"] != self.caller.account_id and not administers(self.caller):
             raise Problem(403, "not-own", "Permission denied to view other user's task.")
         if found["task"] is None:
-            self.reply_told(f"No active {self.kind} task", "null")
+            self.reply_enveloped(f"No active {self.kind} task", "null")
         else:
-            self.reply_told(f"Active {self.kind} task found for {found['email']}", found["task"])
+            self.reply_enveloped(f"Active {self.kind} task found for {found['email']}", found["task"])
 
 
-async def refuse_busy(handler: Any) -> Problem:
-    """409 for a worker who has begun another session of the kind, which the answer names."""
+async def refuse_busy(handler: Workflow) -> Problem:
+    """409: the worker has begun another session of the kind, which the answer names."""
     found = await query.get_blocking_session(handler.db, kind=handler.kind, user_email=handler.body["user_email"])
     data = json.loads(found or "null")
     which = f" for {data['invoice_no']}" if data else ""
     return Problem(409, "busy", f"You already have an active {handler.kind} session{which}", extra={"data": data})
 
 
-async def refuse_second(handler: Any) -> Problem:
-    """The invoice has a session of the kind already: it was started at this very moment."""
+async def refuse_second(handler: Workflow) -> Problem:
+    """400: the invoice has a session of the kind already, which was started at the same moment."""
     return invalid({"invoice_no": [exists(handler.kind)]})
 
 
@@ -120,8 +123,8 @@ def exists(kind: str) -> str:
     return f"{kind.capitalize()} session already exists for this invoice."
 
 
-async def refuse_gone(handler: Any) -> Problem:
-    """The caller's account was deleted while this request was under way."""
+async def refuse_gone(handler: ApiHandler) -> Problem:
+    """401: the caller's account was deleted during this request."""
     return bad_token("invalid")
 
 

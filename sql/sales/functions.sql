@@ -359,3 +359,15 @@ CREATE OR REPLACE FUNCTION sales.number_has(invoice_no text, part text) RETURNS 
                                        ELSE core.containing(part) END
        AND strpos(lower(invoice_no), lower(part)) > 0
 $$;
+
+-- Up to `most` invoices by number, up to `most` by customer and up to `most` by item that have `part` in them; an invoice may come
+-- several times. Planned on every call: for a part that nearly every text has, reading some rows is quick and the index slow.
+CREATE OR REPLACE FUNCTION sales.search_invoices(part text, most bigint) RETURNS TABLE (source text, id bigint)
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    RETURN QUERY SELECT 'number', i.id FROM sales.invoice i WHERE sales.number_has(i.invoice_no, part) LIMIT most;
+    RETURN QUERY SELECT 'customer', i.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id
+                  WHERE sales.searched(c.name, c.code) LIKE core.containing(part) LIMIT most;
+    RETURN QUERY SELECT 'item', t.invoice_id FROM sales.invoice_item t
+                  WHERE sales.searched(t.name, t.item_code) LIKE core.containing(part) LIMIT most;
+END $$;

@@ -79,7 +79,7 @@ SELECT row_to_json(data)::text
           FROM invoice) data;
 
 -- name: find_invoice_no(invoice_no) -> value
--- What a refused import is told of the invoice that has the number.
+-- What the refusal of an import says of the invoice that has the number.
 SELECT row_to_json(data)::text
   FROM (SELECT id, invoice_no FROM sales.invoice WHERE invoice_no = core.trimmed($1)) data;
 

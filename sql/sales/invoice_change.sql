@@ -1,8 +1,10 @@
--- One invoice: shown, and changed until it is picked. The statements of a change run in one transaction, in the order below: one
--- statement alone would, after waiting for the lock, still see the items as they were before the other change.
+-- One invoice: shown, and changed until it is picked. docs/api/sales.md#changes
+--
+-- The statements of a change run in one transaction, in the order below. A single statement would, after waiting for the lock, still
+-- see the items as they were before the other change.
 
 -- name: get_invoice(id) -> row
--- document (JSON), and its ETag: of its number and version, and of the text, which also changes with its customer's address and
+-- document (JSON), and its ETag, made of the id, the version and the text: the text also changes with the customer's address, and
 -- with a release that shows more.
 SELECT d.document, i.invoice_no, i.status, format('"%s-%s-%s"', i.id, i.version, left(md5(d.document), 8)) AS etag
   FROM sales.invoice i
@@ -10,17 +12,17 @@ SELECT d.document, i.invoice_no, i.status, format('"%s-%s-%s"', i.id, i.version,
  WHERE i.id = $1 AND i.is_active;
 
 -- name: hold_tables() -> none
--- In the order in which an import locks them: who clears tables (developer options) waits here, or makes us wait, before either
--- holds a row that the other wants.
+-- In the order in which an import locks them. A clearing of tables (developer options) waits here, or makes this statement wait,
+-- before either holds a row that the other needs.
 LOCK TABLE sales.customer, sales.salesman, sales.invoice IN ROW EXCLUSIVE MODE;
 
 -- name: lock_invoice(id) -> none
--- As the warehouse's steps do: whoever is second sees what the first has done.
+-- As the warehouse's steps do: the second transaction sees what the first has done.
 SELECT FROM sales.invoice WHERE id = $1 FOR NO KEY UPDATE;
 
 -- name: write_customer(body) -> value
--- By the rules of import_invoice: members that the body leaves out keep their value. True when there was something to write.
--- A function for both would make each import a tenth slower.
+-- By the rules of import_invoice: members that the body leaves out keep their value. True when there was something to write. The
+-- rules stand twice, as a function for both would make each import a tenth slower.
 WITH sent AS MATERIALIZED (
     SELECT core.trimmed(s.code) AS code, core.trimmed(s.name) AS name, core.trimmed(s.area) AS area,
            core.trimmed(s.address1) AS address1, core.trimmed(s.address2) AS address2,
@@ -71,7 +73,7 @@ SELECT count(*) FROM sales.invoice_item WHERE invoice_id = $1;
 DELETE FROM sales.invoice_item WHERE invoice_id = $1;
 
 -- name: add_items(id, body) -> none
--- As import_invoice does: in their order, behind those that are there.
+-- In their order, behind the items that are there, as import_invoice does.
 INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp, company_name, packing, shelf_location, remarks,
                                 batch_no, expiry_date)
 SELECT $1, core.trimmed(t.name), core.trimmed(t.item_code), t.quantity::integer,

@@ -220,30 +220,34 @@ SELECT CASE WHEN $4::text IS NOT NULL
             ELSE sales.count_invoices('all', '{0}', f.first_day, f.last_day, $1) END
   FROM (SELECT ($2::text)::date AS first_day, ($3::text)::date AS last_day) f;
 
--- name: find_by_worker(email, most) -> row
--- The invoices that the worker has or had a session of: up to `most`, and whether these are all.
+-- name: find_by_worker(email, most, is_alone) -> row
+-- The invoices that the worker has or had a session of: up to `most`, how many of these are not deleted, and whether these are
+-- all. is_alone: there is no other filter, so that of many their number is enough, and ids is null.
 WITH worked AS MATERIALIZED (
-    SELECT DISTINCT s.invoice_id
+    SELECT DISTINCT s.invoice_id AS id
       FROM sales.session s
      WHERE s.worker_id = (SELECT a.id FROM accounts.account a WHERE lower(a.email) = lower($1::text)) AND s.status <> 'CANCELLED'
      LIMIT $2::bigint
 )
-SELECT coalesce(array_agg(invoice_id), '{}') AS ids, count(*) < $2 AS is_all FROM worked;
+SELECT count(*) < $2 AS is_all, count(*) FILTER (WHERE i.is_active) AS count,
+       CASE WHEN count(*) < $2 OR NOT $3::boolean THEN coalesce(array_agg(i.id), '{}') END AS ids
+  FROM worked CROSS JOIN LATERAL (SELECT i.id, i.is_active FROM sales.invoice i WHERE i.id = worked.id OFFSET 0) i;
 
--- name: find_by_text(part, most) -> row
--- The invoices that the filter `search` lets through: some, and whether these are all.
-WITH numbers AS MATERIALIZED (
-    SELECT i.id FROM sales.invoice i WHERE sales.number_has(i.invoice_no, $1::text) LIMIT $2::bigint
-), customers AS MATERIALIZED (
-    SELECT i.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id
-     WHERE sales.searched(c.name, c.code) LIKE core.containing($1) LIMIT $2
-), items AS MATERIALIZED (
-    SELECT t.invoice_id AS id FROM sales.invoice_item t WHERE sales.searched(t.name, t.item_code) LIKE core.containing($1) LIMIT $2
+-- name: find_by_text(part, most, is_alone) -> row
+-- The same for the filter `search`: up to `most` by number, by customer and by item.
+WITH hit AS MATERIALIZED (
+    SELECT h.source, h.id FROM sales.search_invoices($1, $2) h
+), found AS MATERIALIZED (
+    SELECT NOT EXISTS (SELECT FROM hit GROUP BY source HAVING count(*) >= $2) AS is_all
 )
-SELECT ARRAY(SELECT id FROM numbers UNION SELECT id FROM customers UNION SELECT id FROM items) AS ids,
-       (SELECT count(*) FROM numbers) < $2 AND (SELECT count(*) FROM customers) < $2 AND (SELECT count(*) FROM items) < $2 AS is_all;
+SELECT found.is_all, count(i.id) FILTER (WHERE i.is_active) AS count,
+       CASE WHEN found.is_all OR NOT $3::boolean THEN coalesce(array_agg(i.id) FILTER (WHERE i.id IS NOT NULL), '{}') END AS ids
+  FROM found LEFT JOIN (
+       (SELECT DISTINCT id FROM hit) any_
+        CROSS JOIN LATERAL (SELECT i.id, i.is_active FROM sales.invoice i WHERE i.id = any_.id OFFSET 0) i) ON true
+ GROUP BY found.is_all;
 
--- name: find_by_word(word, most) -> row
+-- name: find_by_word(word, most, is_alone) -> row
 -- The same for the filter `search_word`.
 WITH numbers AS MATERIALIZED (
     SELECT i.id FROM sales.invoice i WHERE lower(i.invoice_no) = lower($1::text)
@@ -251,6 +255,12 @@ WITH numbers AS MATERIALIZED (
     SELECT i.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id WHERE sales.has_word(c.name, c.code, $1) LIMIT $2::bigint
 ), items AS MATERIALIZED (
     SELECT t.invoice_id AS id FROM sales.invoice_item t WHERE sales.has_word(t.name, t.item_code, $1) LIMIT $2
+), found AS MATERIALIZED (
+    SELECT (SELECT count(*) FROM customers) < $2 AND (SELECT count(*) FROM items) < $2 AS is_all
 )
-SELECT ARRAY(SELECT id FROM numbers UNION SELECT id FROM customers UNION SELECT id FROM items) AS ids,
-       (SELECT count(*) FROM customers) < $2 AND (SELECT count(*) FROM items) < $2 AS is_all;
+SELECT found.is_all, count(i.id) FILTER (WHERE i.is_active) AS count,
+       CASE WHEN found.is_all OR NOT $3::boolean THEN coalesce(array_agg(i.id) FILTER (WHERE i.id IS NOT NULL), '{}') END AS ids
+  FROM found LEFT JOIN (
+       (SELECT id FROM numbers UNION SELECT id FROM customers UNION SELECT id FROM items) any_
+        CROSS JOIN LATERAL (SELECT i.id, i.is_active FROM sales.invoice i WHERE i.id = any_.id OFFSET 0) i) ON true
+ GROUP BY found.is_all;

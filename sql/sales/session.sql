@@ -145,7 +145,7 @@ SELECT row_to_json(data)::text
          WHERE lower(a.email) = lower(core.trimmed($2))) data;
 
 -- name: get_active_session(kind, caller_id, email, public_id) -> row
--- Whose task (of the e-mail or the uuid asked for; the caller's when nobody has it), and the task: null when there is none.
+-- The account (of the e-mail or the uuid asked for; the caller's when no account has it), and its task: null without a task.
 SELECT a.id AS account_id, a.email,
        (SELECT json_build_object('task_type', upper($1::text), 'session_id', s.id, 'start_time', core.iso(s.start_time),
                                  'invoice', d.document)::text
