@@ -124,10 +124,19 @@ def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path)
     assert not (tmp_path / "home").exists()
 
 
-def test_check_names_each_setting_without_its_secret_and_each_service(env, empty):
+def test_check_names_each_setting_without_its_secret_and_each_service(env, empty, tmp_path):
+    # Each command writes a file to its own media folder: in a shared one, one could remove the other's.
     good, bad = run_all(
-        (["check"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp"}),
-        (["check"], {**env, "DATABASE_URL": empty, "REDIS_URL": "redis://:hush@127.0.0.1:1"}),
+        (["check"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp", "MEDIA_ROOT": str(tmp_path / "good")}),
+        (
+            ["check"],
+            {
+                **env,
+                "DATABASE_URL": empty,
+                "REDIS_URL": "redis://:hush@127.0.0.1:1",
+                "MEDIA_ROOT": str(tmp_path / "bad"),
+            },
+        ),
     )
     assert good.returncode == 0, good.stdout
     for f in dataclasses.fields(Settings):
