@@ -18,6 +18,7 @@ import server
 from core.data import migrations
 from handlers.api import areas
 from handlers.settings import Settings
+from tests.support.deadlines import DEADLINE
 
 FILES = migrations.files()
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,13 +26,15 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTHING = {f.metadata["name"]: "" for f in dataclasses.fields(Settings)} | {
     f"DB_{part}": "" for part in ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 }
+# Programs share the bytecode of the test run (tests/support/bytecode.py).
+KEPT = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
 SECRET = "command-line-secret-key-of-32-bytes!"
 
 
 def run(*arguments, **env):
     return subprocess.run(
-        [sys.executable, ROOT / "server.py", *arguments], env={"PATH": os.environ["PATH"], **NOTHING, **env},
-        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        [sys.executable, ROOT / "server.py", *arguments], env={**KEPT, **NOTHING, **env},
+        capture_output=True, text=True, timeout=DEADLINE, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 
@@ -121,10 +124,19 @@ def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path)
     assert not (tmp_path / "home").exists()
 
 
-def test_check_names_each_setting_without_its_secret_and_each_service(env, empty):
+def test_check_names_each_setting_without_its_secret_and_each_service(env, empty, tmp_path):
+    # Each command writes a file to its own media folder: in a shared one, one could remove the other's.
     good, bad = run_all(
-        (["check"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp"}),
-        (["check"], {**env, "DATABASE_URL": empty, "REDIS_URL": "redis://:hush@127.0.0.1:1"}),
+        (["check"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp", "MEDIA_ROOT": str(tmp_path / "good")}),
+        (
+            ["check"],
+            {
+                **env,
+                "DATABASE_URL": empty,
+                "REDIS_URL": "redis://:hush@127.0.0.1:1",
+                "MEDIA_ROOT": str(tmp_path / "bad"),
+            },
+        ),
     )
     assert good.returncode == 0, good.stdout
     for f in dataclasses.fields(Settings):

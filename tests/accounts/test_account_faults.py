@@ -29,8 +29,10 @@ from core.settings import read as read_settings
 from handlers.settings import Settings
 from tests.core.test_images import picture
 from tests.support.deadlines import DEADLINE, until
+from tests.support.forms import by_form
 from tests.support.http import PASSWORD, Api, open_session
 from tests.support.program import ROOT, Server, family, frozen, migrated_ground
+from tests.support.services import NO_REDIS
 
 pytestmark = pytest.mark.gen_test
 
@@ -41,8 +43,8 @@ HASH, HASH_10 = hash_now(PASSWORD, 4), hash_now(PASSWORD, 10)
 NEW = "Rosebud-1941"
 PICTURE = picture("PNG", (60, 40))
 CONNECTIONS, ROUNDS = 12, 1
-# Seconds of everybody at once: the short form, and the long one (`--long`).
-SHORT, LONG = 0.5, 10.0
+# Seconds for which everybody goes on at once.
+SECONDS = by_form(short=0.5, long=10.0)
 BELIEVED = 0.09  # seconds for which a caller may be believed (handlers/api/caller.py)
 BUCKET = "media-of-faults"
 ENV = {"BCRYPT_COST": "4", "DEVELOPER_OPTIONS": "true", "SIGN_UPS_PER_HOUR": "1000000", "SECRET_KEY": SECRET}
@@ -107,12 +109,6 @@ def client(io_loop):
     session = io_loop.run_sync(lambda: open_session(200, keep=False))
     yield session
     io_loop.run_sync(session.close)
-
-
-@pytest.fixture
-def seconds(pytestconfig):
-    """How long everybody goes on at least."""
-    return LONG if pytestconfig.getoption("--long") else SHORT
 
 
 @pytest.fixture
@@ -210,7 +206,7 @@ async def is_felt(program, token, change, *, path=INDEX):
 @pytest.mark.parametrize("redis", ["there", "frozen", "not configured"])
 async def test_what_one_worker_is_told_every_connection_of_both_feels(request, ground, client, account, redis):
     if ground.redis is None and redis == "frozen":
-        pytest.skip("no Redis on this machine")
+        pytest.skip(NO_REDIS)
     program = request.getfixturevalue("without_redis" if redis == "not configured" else "program")
     api = Api(client, program.url)
     root = await token_of(api, await account("SUPERADMIN"))
@@ -624,8 +620,8 @@ async def test_after_signing_out_beside_refreshes_no_token_of_the_session_is_goo
             await felt_to_end(api, tokens["access"])
 
 
-async def test_of_two_superadmins_who_remove_each_other_at_once_one_remains(program, client, account, base, seconds):
-    api, refused, end = Api(client, program.url), [], time.monotonic() + seconds
+async def test_of_two_superadmins_who_remove_each_other_at_once_one_remains(program, client, account, base):
+    api, refused, end = Api(client, program.url), [], time.monotonic() + SECONDS
     words = "At least one SUPERADMIN must remain."
     while time.monotonic() < end or not any(words in text for text in refused):
         one, two = await account("SUPERADMIN"), await account("SUPERADMIN")
@@ -651,13 +647,13 @@ async def test_of_two_superadmins_who_remove_each_other_at_once_one_remains(prog
         assert {answer.status for answer in answers} <= {200, 204, 400, 401, 403, 404}
 
 
-async def test_whatever_administrators_do_to_each_other_a_superadmin_remains(program, client, account, base, seconds):
+async def test_whatever_administrators_do_to_each_other_a_superadmin_remains(program, client, account, base):
     api = Api(client, program.url)
     people = [await account(role) for role in ("SUPERADMIN",) * 4 + ("ADMIN",) * 2]
     await base.execute(
         "DELETE FROM accounts.account WHERE role = 'SUPERADMIN' AND id <> ALL ($1)", [one["id"] for one in people]
     )
-    end, statuses, fewest = time.monotonic() + seconds, [], []
+    end, statuses, fewest = time.monotonic() + SECONDS, [], []
 
     def goes_on():
         return time.monotonic() < end or statuses.count(200) <= 5
@@ -720,10 +716,9 @@ async def test_clearing_all_users_beside_everything_they_do_leaves_nothing_half_
     account,
     base,
     media_root,
-    seconds,
 ):
     api, root = Api(client, program.url), await account("SUPERADMIN")
-    token, end, statuses, cleared = await token_of(api, root), time.monotonic() + seconds, {}, []
+    token, end, statuses, cleared = await token_of(api, root), time.monotonic() + SECONDS, {}, []
     at_once = {"password": NEW, "password_confirm": NEW}
 
     def goes_on():

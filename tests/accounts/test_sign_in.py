@@ -10,6 +10,7 @@ import pytest
 from handlers.accounts import commands
 from handlers.accounts.sign_in import FAILURES, WINDOW
 from tests.support.deadlines import until
+from tests.support.services import NO_REDIS
 
 pytestmark = pytest.mark.gen_test
 
@@ -572,7 +573,7 @@ async def test_a_success_clears_the_failures(app, api, account):
 
 async def test_failures_are_counted_where_other_processes_see_them(app, api, account):
     if app.redis is None:
-        pytest.skip("no Redis here")
+        pytest.skip(NO_REDIS)
     await account()
     await login(api, password="wrong")
     keys = await app.redis.keys(app.config.redis_prefix + "sign-in:*")

@@ -23,10 +23,11 @@ from core.embedded import unprivileged
 from core.embedded.home import open_home
 from core.embedded.postgres import EmbeddedError, start_postgres
 from core.embedded.redis import start_redis
+from tests.support.services import NO_REDIS
 
 REPOSITORY = Path(__file__).parents[2]
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about what root gives up")
-needs_redis = pytest.mark.skipif(not embedded_redis._find_binary(), reason="no Redis on this machine")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="what root gives up needs root: sudo ./run test core")
+needs_redis = pytest.mark.skipif(not embedded_redis._find_binary(), reason=NO_REDIS)
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,11 @@ from core.http import json_text, schema
 from core.problem import Problem, invalid
 from handlers.api.dialects import ApiDialect
 from handlers.api.messages import SENTENCES
+from tests.support.forms import by_form
 
 NAMES = sorted(str(path.relative_to(schema.ROOT).with_suffix("")) for path in schema.ROOT.rglob("*.json"))
-EXAMPLES = max(40, 3000 // len(NAMES))  # a schema; in all a few seconds, however many schemas there will be
+# For one schema; all schemas share a number, so that new schemas do not cost more time.
+EXAMPLES = int(max(by_form(short=15, long=200), by_form(short=1000, long=20_000) // len(NAMES)))
 
 # Keywords that have no sentence of their own: what they hold has, or they only describe.
 STRUCTURE = {

@@ -9,6 +9,7 @@ import redis.asyncio
 from core.http import throttle
 from core.http.throttle import Throttle
 from core.live.fanout import connect
+from tests.support.services import NO_REDIS
 
 pytestmark = pytest.mark.gen_test
 _numbers = itertools.count(1)
@@ -18,7 +19,7 @@ _numbers = itertools.count(1)
 def make(request, services, io_loop):
     """`make(limit, seconds)`: a throttle that counts there."""
     if request.param == "redis" and services.redis is None:
-        pytest.skip("no Redis here")
+        pytest.skip(NO_REDIS)
     client = {
         "redis": lambda: connect(services.redis.url),
         "process": lambda: None,
@@ -76,7 +77,7 @@ async def test_failures_at_once_are_all_counted(make):
 
 async def test_two_processes_share_their_count_through_redis(services):
     if services.redis is None:
-        pytest.skip("no Redis here")
+        pytest.skip(NO_REDIS)
     clients = [connect(services.redis.url) for _ in range(2)]
     one, other = (Throttle(client, "test-shared:", 2, 60) for client in clients)
     await one.fail("key")
@@ -90,7 +91,7 @@ async def test_two_processes_share_their_count_through_redis(services):
 
 async def test_an_error_of_redis_is_counted_here(services):
     if services.redis is None:
-        pytest.skip("no Redis here")
+        pytest.skip(NO_REDIS)
     client = redis.asyncio.from_url(services.redis.url)
     await client.set("test-wrong:key", "not a number")
     t = Throttle(client, "test-wrong:", 1, 60)

@@ -23,6 +23,7 @@ from core.embedded.redis import start_redis
 from tests.support.deadlines import DEADLINE, until, wait_until
 from tests.support.http import IMPORT_KEY, Api, open_session
 from tests.support.program import Ground, Server, family, migrated_ground
+from tests.support.services import NO_REDIS
 from tests.support.sse import EventStream
 
 
@@ -91,7 +92,7 @@ async def test_an_event_whose_server_was_killed_after_the_201_arrives_once_after
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 async def test_no_event_is_lost_and_the_api_is_unaffected_while_redis_is_away(ground, server, client, invoice, how):
     if ground.redis is None:
-        pytest.skip("no Redis on this machine (no wheel for it, none on PATH)")
+        pytest.skip(NO_REDIS)
     program = server("--workers", "2")
     api = Api(client, program.url)
     streams = [await reader(program) for _ in range(16)]  # on either worker

@@ -12,6 +12,7 @@ from handlers.api.roles import ROLES
 from tests.sales.test_picking import NO_INVOICE, NO_USER, refused, status_of
 from tests.sales.warehouse import WAY
 from tests.support.deadlines import until
+from tests.support.forms import by_form
 from tests.support.http import Api, open_session
 
 pytestmark = pytest.mark.gen_test
@@ -648,7 +649,7 @@ async def test_every_answer_of_a_random_walk_is_what_the_model_says(warehouse, d
     model, reader = await new_walk(warehouse, stream, 4, 3)
     emails = [*model.people, "nobody@example.com"]
     events, seen = [], Counter()
-    for _ in range(160):
+    for _ in range(int(by_form(short=100, long=1000))):
         senders = {key: session.worker or emails[0] for key, session in model.sessions.items()}
         move = random_move(chance, model.status, emails, senders)
         expected = model.step(
@@ -697,7 +698,7 @@ async def test_a_crowd_at_random_leaves_legal_paths_and_the_stream_tells_them_in
     chance = random.Random(seed)
     model, reader = await new_walk(many, stream, 5, 5)
     numbers, emails, committed = list(model.status), list(model.people), []
-    known, senders, moves = dict(model.status), {}, iter(range(250))
+    known, senders, moves = dict(model.status), {}, iter(range(int(by_form(short=150, long=2000))))
 
     async def walk():
         for _ in moves:

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 import tests.support.bytecode  # noqa: F401
+from tests.support import forms
 from tests.support.deadlines import TEST_DEADLINE
 
 
@@ -18,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.option.async_test_timeout = TEST_DEADLINE
+    forms.is_long = config.getoption("--long")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

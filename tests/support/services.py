@@ -26,6 +26,10 @@ TEMPLATE = "template_of_tests"
 FOLDER = "tradepost-tests-"
 
 
+# Why a test that needs a Redis is skipped.
+NO_REDIS = "no Redis or Valkey on this machine: apt-get install redis-server"
+
+
 @dataclass
 class Services:
     """A running Postgres and, where this machine has one, a running Redis."""
