@@ -1,15 +1,17 @@
-// Requests to the developer options, with the tokens of this tab; the board of the same tab shares them.
+// Sends the requests of the developer options. The tokens belong to this tab; the live board in the same tab uses the same ones.
 
 const STORED_AS = "tradepost.session";
-const ANSWER_SECONDS = 620; // clearing millions of rows may take as long as the server allows it: ten minutes
+// The server allows ten minutes for clearing a table with millions of rows. This adds a margin.
+const ANSWER_SECONDS = 620;
 
-/** The server wants to know who asks, and what we have is not enough. */
+/** The server requires authentication, and this tab has no valid token. */
 export class SignInNeeded extends Error {}
 
-/** Signed in, and not a SUPERADMIN; or the change is switched off. */
+/** The account is not a SUPERADMIN, or changes are switched off on this server. */
 export class Refused extends Error {}
 
-/** GET, or POST where there is a body: the answer's JSON. Throws SignInNeeded, Refused, or Error with what to tell people. */
+/** Sends a GET request, or a POST request if there is a body, and returns the JSON of the response.
+    Throws SignInNeeded, Refused, or an Error whose message can be shown to the user. */
 export async function ask(path, body) {
   let tokens = stored();
   if (!tokens) throw new SignInNeeded("");
@@ -25,20 +27,22 @@ export async function ask(path, body) {
   return answer(response);
 }
 
-/** Sign in and keep the tokens. Throws Error with what the server says. */
+/** Signs in and stores the tokens. Throws an Error with the server's message. */
 export async function signIn(email, password) {
   keep(await answer(await send("/api/auth/login/", { email, password })));
 }
 
-/** The tokens are of no use, or somebody else wants to sign in. */
+/** Removes the tokens: they are no longer valid, or another person wants to sign in. */
 export function forget() {
   try {
     sessionStorage.removeItem(STORED_AS);
-  } catch { /* forbidden by the browser: then nothing was stored */ }
+  } catch {
+    // The browser blocks sessionStorage, so nothing is stored there.
+  }
   kept = null;
 }
 
-/** Whoever signed in may have stayed longer than an access token lives. */
+/** Gets a new access token: the page can stay open for longer than an access token is valid. */
 async function renewed(tokens) {
   const response = await send("/api/auth/token/refresh/", { refresh: tokens.refresh });
   if (response.status === 401 || response.status === 400) {
@@ -64,11 +68,11 @@ async function answer(response) {
   const body = await response.json().catch(() => null);
   if (response.ok && body) return body;
   const words = body?.message ?? body?.detail;
-  const told = typeof words === "string" && words ? words : `The server can't do that just now (status ${response.status}).`;
-  throw response.status === 403 ? new Refused(told) : new Error(told);
+  const message = typeof words === "string" && words ? words : `The server can't do that just now (status ${response.status}).`;
+  throw response.status === 403 ? new Refused(message) : new Error(message);
 }
 
-// sessionStorage survives a reload and ends with the tab; a browser that forbids it leaves us the variable alone.
+// sessionStorage survives a reload and ends with the tab. If the browser blocks it, only the variable `kept` holds the tokens.
 
 let kept = null;
 
@@ -76,7 +80,9 @@ function keep({ access, refresh }) {
   kept = { access, refresh };
   try {
     sessionStorage.setItem(STORED_AS, JSON.stringify(kept));
-  } catch { /* see above */ }
+  } catch {
+    // The browser blocks sessionStorage; the variable is enough.
+  }
   return kept;
 }
 

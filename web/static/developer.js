@@ -1,13 +1,17 @@
-// The developer options: what the tables hold, and the changes, each behind a dialog that says what goes and what stays.
+// The developer options page: the row counts of the tables, and the destructive changes. Each change opens a dialog that
+// shows what is removed and what stays.
 
 import { ask, forget, Refused, signIn, SignInNeeded } from "./developer-session.js";
 
 const API = "/api/developer/";
-const WORD = "DELETE"; // what has to be typed; also in the page's label
+// The user types this word to confirm. The label in developer.html shows it too.
+const CONFIRMATION = "DELETE";
 const SESSIONS = ["picking_sessions", "packing_sessions", "delivery_sessions"];
 const INVOICES = ["invoices", "invoice_items", "invoice_returns", ...SESSIONS];
 
-// table: what the API calls it. goes: whose counts the dialog shows. what, stays: beside the button, and in the dialog.
+// table: the table_name that the API expects; null for the reset of the sequences.
+// goes: the tables whose counts the dialog shows. words: further lines of the same list, without a count.
+// what: the text beside the button. stays: the text in the dialog about what is not removed.
 const CHANGES = [
   { table: "invoices", title: "Invoices", goes: INVOICES, what: "With their items, returns and sessions.",
     stays: "Customers and salesmen stay." },
@@ -35,7 +39,8 @@ const find = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat();
 const dialog = find("dialog");
 let stats = {};
-let change = null; // the one the dialog is about
+// The entry of CHANGES that the dialog shows.
+let change = null;
 let isBusy = false;
 
 // The views
@@ -46,9 +51,10 @@ function show(view) {
 
 function askToSignIn(why) {
   dialog.close();
-  find("counts").replaceChildren(); // whoever looks now may not be the one who signed in
+  // The next person at this screen may not be the one who signed in, so the counts are removed.
+  find("counts").replaceChildren();
   stats = {};
-  tell("");
+  showStatus("");
   show("sign-in");
   find("sign-in-problem").textContent = why;
   (form.email.value ? form.password : form.email).focus();
@@ -60,16 +66,17 @@ function refuse() {
   find("refused-title").focus();
 }
 
-/** Whether this was a matter of who is asking; then the page shows it. */
-function isAboutWho(error) {
+/** Returns true if the error is SignInNeeded. In that case the page shows the sign-in form. */
+function handledBySignIn(error) {
   if (error instanceof SignInNeeded) askToSignIn(error.message);
   return error instanceof SignInNeeded;
 }
 
-function tell(text, isProblem = false) {
+function showStatus(text, isProblem = false) {
   find("told").textContent = text;
   find("told").classList.toggle("problem", isProblem);
-  if (text) document.activeElement.scrollIntoView({ block: "nearest" }); // what was told must not lie over it
+  // The message is sticky at the bottom of the window. Scroll, so that it does not cover the focused element.
+  if (text) document.activeElement.scrollIntoView({ block: "nearest" });
 }
 
 // Counts
@@ -84,9 +91,9 @@ async function load() {
     return true;
   } catch (error) {
     if (error instanceof Refused) refuse();
-    else if (!isAboutWho(error)) {
+    else if (!handledBySignIn(error)) {
       show("options");
-      tell(error.message, true);
+      showStatus(error.message, true);
     }
     return false;
   } finally {
@@ -110,8 +117,8 @@ function countRow([key, { count, description }]) {
 }
 
 find("refresh").addEventListener("click", async () => {
-  tell("");
-  if (await load()) tell("Counted anew.");
+  showStatus("");
+  if (await load()) showStatus("Counts updated.");
 });
 
 // Changes
@@ -144,13 +151,13 @@ function open(one) {
   find("word").value = "";
   find("dialog-problem").textContent = "";
   find("do").className = one.table ? "danger" : "";
-  settle();
+  updateDialog();
   dialog.showModal();
   (one.table ? find("word") : find("cancel")).focus();
 }
 
-function settle() {
-  find("do").disabled = isBusy || (change.table && find("word").value !== WORD);
+function updateDialog() {
+  find("do").disabled = isBusy || (change.table && find("word").value !== CONFIRMATION);
   find("cancel").disabled = find("word").disabled = isBusy;
   const verb = change.table ? ["Clear", "Clearing\u2026"] : ["Reset", "Resetting\u2026"];
   find("do").textContent = verb[Number(isBusy)];
@@ -158,30 +165,31 @@ function settle() {
 
 async function carryOut() {
   isBusy = true;
-  settle();
+  updateDialog();
   find("dialog-problem").textContent = "";
   try {
     const answer = await (change.table
       ? ask(`${API}clear-data/`, { table_name: change.table }) : ask(`${API}reset-sequences/`, {}));
     dialog.close();
-    if (await load()) tell(told(answer));
+    if (await load()) showStatus(resultText(answer));
   } catch (error) {
-    if (!isAboutWho(error)) find("dialog-problem").textContent = error.message;
+    if (!handledBySignIn(error)) find("dialog-problem").textContent = error.message;
   } finally {
     isBusy = false;
-    settle();
+    updateDialog();
   }
 }
 
-function told({ message, deleted_counts: counts = {} }) {
+function resultText({ message, deleted_counts: counts = {} }) {
   const gone = Object.entries(counts).filter(([, n]) => n).map(([key, n]) => `${named(key)} ${whole.format(n)}`);
   if (!change.table) return `${message}.`;
   return `${message}. ${gone.length ? `Removed: ${gone.join(", ")}` : "There was nothing to remove"}.`;
 }
 
-find("word").addEventListener("input", settle);
+find("word").addEventListener("input", updateDialog);
 find("cancel").addEventListener("click", () => dialog.close());
-dialog.addEventListener("cancel", (event) => isBusy && event.preventDefault()); // Escape while it is being done
+// Escape does not close the dialog while the request runs.
+dialog.addEventListener("cancel", (event) => isBusy && event.preventDefault());
 find("confirm").addEventListener("submit", (event) => {
   event.preventDefault();
   if (!find("do").disabled) carryOut();
@@ -202,7 +210,8 @@ form.addEventListener("submit", async (event) => {
   } catch (error) {
     find("sign-in-problem").textContent = error.message;
   }
-  form.password.value = ""; // not left on a screen that anyone walks by
+  // The screen may be in a public place, so the password is not left in the field.
+  form.password.value = "";
   button.disabled = false;
 });
 
@@ -211,13 +220,15 @@ find("other").addEventListener("click", () => {
   askToSignIn("");
 });
 
-// Words and elements
+// Names and templates
 
+/** "invoice_items" becomes "Invoice items". */
 function named(key) {
   const words = key.replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** Copies a template. Returns the element and its parts by data-field. */
 function copy(template) {
   const row = find(template).content.firstElementChild.cloneNode(true);
   return { row, fields: Object.fromEntries([...row.querySelectorAll("[data-field]")].map((field) => [field.dataset.field, field])) };

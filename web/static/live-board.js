@@ -1,12 +1,14 @@
-// What the page knows and shows: brings what comes in to the store, and from there to the columns, the open detail, the
-// screen readers and the ears.
+// The board connects the store with the views: it puts incoming invoices into the store, and passes the changes on to the
+// columns, the open detail, the screen reader announcements and the chime.
 
 import { Columns } from "./live-columns.js";
 import { counted, find, titled, write } from "./live-format.js";
 import { loadColumns, loadMore, STATUSES } from "./live-list.js";
 
-const AGES_MS = 10000; // between two updates of "2 min"
-const NEWS_MS = 3000; // what happens in so long is told to screen readers in one sentence
+// The interval between two updates of ages such as "2 min".
+const AGES_MS = 10000;
+// Changes within this time are combined into one announcement for screen readers.
+const NEWS_MS = 3000;
 
 export class Board {
   #store;
@@ -14,13 +16,15 @@ export class Board {
   #drawer;
   #filter;
   #onArrivals;
-  #clockOffset = 0; // ms that the server's clock is ahead of ours: a wall screen's may be hours off
+  // How many ms the server's clock is ahead of this device's clock. The clock of a wall screen may be wrong by hours.
+  #clockOffset = 0;
   #isLoaded = false;
   #arrived = [];
   #moved = [];
-  #asked = 0; // counts questions of the filter; only the newest may be shown
+  // The number of filter requests so far. Only the response to the latest one is shown.
+  #requests = 0;
 
-  /** onArrivals(): new invoices came in. */
+  /** onArrivals() is called when new invoices arrive. */
   constructor(store, filter, drawer, onArrivals) {
     this.#store = store;
     this.#filter = filter;
@@ -30,7 +34,7 @@ export class Board {
     const open = (id, opener) => drawer.show(store.get(id), opener);
     this.#columns = new Columns(store, { open, more: (status) => this.#more(status), now });
     filter.onChange = () => {
-      this.#look();
+      this.#applyFilter();
       this.#columns.rewind();
     };
     drawer.onClose = (id) => this.#columns.stopAt(id);
@@ -42,7 +46,7 @@ export class Board {
     return this.#store.isInDoubt;
   }
 
-  /** Whether what the server counts is what we have. */
+  /** Returns whether the server's counts equal the counts of the store. */
   agrees({ counts, newest }) {
     return newest <= this.#store.newest && STATUSES.every((status) => counts[status] === this.#store.count(status));
   }
@@ -54,11 +58,11 @@ export class Board {
     this.#isLoaded = true;
     this.#show(this.#store.load(columns), !isFirst);
     this.#columns.updateAges();
-    this.#look();
+    this.#applyFilter();
     if (!this.#store.get(this.#drawer.shownId)) this.#drawer.refresh();
   }
 
-  /** New or changed invoices. */
+  /** Shows new or changed invoices. */
   show(invoices) {
     this.#show(invoices.flatMap((invoice) => this.#store.put(invoice)), true);
   }
@@ -66,10 +70,10 @@ export class Board {
   recount(counts, isExact) {
     this.#store.recount(counts, isExact);
     this.#columns.mark([]);
-    if (isExact && this.#filter.asked()) this.#ask();
+    if (isExact && this.#filter.asked()) this.#loadMatches();
   }
 
-  /** Forget everything: whoever looks now may not be the one who signed in. */
+  /** Removes everything: the next person at this screen may not be the one who signed in. */
   clear() {
     this.#drawer.close();
     this.#filter.clear();
@@ -86,22 +90,22 @@ export class Board {
       this.#columns.mark([id], isNewsOf ? (isNew ? "new" : "changed") : "");
       if (id === this.#drawer.shownId && (after || isGone)) this.#drawer.update(after);
       if (!isNewsOf) continue;
-      if (!this.#arrived.length && !this.#moved.length) setTimeout(() => this.#tellNews(), NEWS_MS);
+      if (!this.#arrived.length && !this.#moved.length) setTimeout(() => this.#announce(), NEWS_MS);
       if (isNew) this.#arrived.push(after);
       else if (before.status !== after.status) this.#moved.push(after);
     }
     if (isNews && changes.some(({ isNew }) => isNew)) this.#onArrivals();
     this.#filter.offer(this.#store);
     this.#columns.mark([]);
-    this.#settle();
+    this.#showBoardOrHint();
   }
 
-  #settle() {
+  #showBoardOrHint() {
     find("empty").hidden = !this.#isLoaded || this.#store.total > 0 || this.#store.size > 0;
     find("board").hidden = !this.#isLoaded || !find("empty").hidden;
   }
 
-  #tellNews() {
+  #announce() {
     const sentences = [];
     const [first] = this.#arrived;
     if (this.#arrived.length > 1) sentences.push(`${this.#arrived.length} new invoices.`);
@@ -114,48 +118,50 @@ export class Board {
     if (sentences.length) write(find("news"), sentences.join(" "));
   }
 
-  // Filter, and what lies further below
+  // The filter, and further pages of a column
 
-  /** The filter is another, or the store has been filled anew: show what we have of it, then ask the server for the rest. */
-  #look() {
-    this.#asked += 1;
+  /** The filter has changed, or the store has been reloaded. The loaded invoices that match are shown at once; then the server
+      is asked for the others. */
+  #applyFilter() {
+    this.#requests += 1;
     this.#show(this.#store.filter(this.#filter.matches()), false);
     this.#columns.markAll();
-    if (this.#filter.asked() && this.#isLoaded) this.#ask();
-    else this.#tellFound();
+    if (this.#filter.asked() && this.#isLoaded) this.#loadMatches();
+    else this.#showMatchCount();
   }
 
-  async #ask() {
-    const mine = ++this.#asked;
+  async #loadMatches() {
+    const mine = ++this.#requests;
     try {
       const columns = await loadColumns(this.#filter.asked());
-      if (mine !== this.#asked) return;
+      if (mine !== this.#requests) return;
       this.#show(this.#store.find(columns), false);
-      this.#tellFound();
+      this.#showMatchCount();
     } catch {
-      if (mine === this.#asked) this.#tellFound(); // of what we have; the state on top says that the server is away
+      // Only the loaded invoices are counted. The connection state at the top shows that the server is unreachable.
+      if (mine === this.#requests) this.#showMatchCount();
     }
   }
 
-  #tellFound() {
-    if (!this.#filter.matches()) return this.#filter.tell("");
+  #showMatchCount() {
+    if (!this.#filter.matches()) return this.#filter.showResult("");
     let [found, isAll] = [0, true];
     for (const status of STATUSES) {
       const { count, isExact } = this.#store.summary(status);
       isAll &&= isExact;
       found += count ?? this.#store.invoices.filter((one) => one.status === status && this.#store.shows(one.id)).length;
     }
-    const told = isAll ? counted(found, "invoice", "invoices") : `${counted(found, "invoice", "invoices")} or more`;
-    return this.#filter.tell(found ? `${told} found` : "Nothing found");
+    const number = isAll ? counted(found, "invoice", "invoices") : `${counted(found, "invoice", "invoices")} or more`;
+    return this.#filter.showResult(found ? `${number} found` : "Nothing found");
   }
 
   async #more(status) {
-    const mine = this.#asked;
+    const mine = this.#requests;
     try {
       const column = await loadMore(status, this.#filter.asked() ?? {}, this.#store.known(status));
-      if (mine === this.#asked) this.#show(this.#store.extend(column), false);
+      if (mine === this.#requests) this.#show(this.#store.extend(column), false);
     } catch {
-      this.#filter.tell("The server does not answer. Try again in a moment.");
+      this.#filter.showResult("The server does not answer. Try again in a moment.");
     }
   }
 }

@@ -1,11 +1,15 @@
-// One card of the board, and how it moves.
+// One card of the board, and its animations.
 
 import { age, amount, copy, counted, fieldsOf, lateness, write } from "./live-format.js";
 
-const FRESH_MS = 8000; // a card that came or changed is tinted so long
-const MOST_TINTS = 24; // at a time: each is painted anew every frame, and where all is tinted nothing stands out
+// How long a new or changed card is tinted.
+const FRESH_MS = 8000;
+// The most cards that are tinted at a time. The browser repaints each of them in every frame, and a tint stands out only if
+// most cards have none.
+const MOST_TINTS = 24;
 const FLIGHT_MS = 500;
-const FADED_FROM = 0.35; // of that time the tint stays, then it goes away slowly
+// The tint is constant for this part of FRESH_MS, and then fades.
+const FADED_FROM = 0.35;
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 export const prefersStillness = () => still.matches;
@@ -15,8 +19,10 @@ const tints = new Set();
 export class Card {
   element = copy("card");
   button = this.element.querySelector("button");
-  status = null; // of the column it is in
-  created = NaN; // when its invoice arrived
+  // The status of the column that contains the card.
+  status = null;
+  // The time at which the invoice was created, in ms.
+  created = NaN;
   #fields = fieldsOf(this.element);
   #invoice = null;
   #tint = null;
@@ -24,7 +30,8 @@ export class Card {
   constructor(invoice) {
     this.id = invoice.id;
     this.element.dataset.id = invoice.id;
-    this.button.tabIndex = -1; // the column decides which of its cards is reached by Tab
+    // The column decides which one of its cards is in the tab order.
+    this.button.tabIndex = -1;
   }
 
   fill(invoice, now) {
@@ -48,7 +55,7 @@ export class Card {
     if (this.element.dataset.late !== late) this.element.dataset.late = late;
   }
 
-  /** Tinted for a while: it is new, or something about it is. */
+  /** Tints the card for FRESH_MS, because the invoice is new or has changed. */
   highlight(isNew) {
     this.#tint?.cancel();
     const tint = isNew ? "var(--fresh)" : "var(--moved)";
@@ -61,14 +68,14 @@ export class Card {
     if (tints.size > MOST_TINTS) tints.values().next().value.cancel();
   }
 
-  /** Where it is on the screen, before it moves; null when nobody would see it fly. */
+  /** Returns the position of the card on the screen, or null if a flight from or to it would not be visible. */
   place() {
     if (still.matches || document.hidden || !this.element.checkVisibility()) return null;
     const { x, y, width, height, bottom } = this.element.getBoundingClientRect();
     return bottom > 0 && y < innerHeight ? { x, y, width, height } : null;
   }
 
-  /** A picture of it flies from where it was to where it is: columns scroll, and would clip the card itself. */
+  /** Animates a copy of the card from its old position to its new one. The card itself would be clipped, because columns scroll. */
   flyFrom(origin) {
     const target = this.place();
     if (!target) return;

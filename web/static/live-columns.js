@@ -1,29 +1,38 @@
-// The columns: side by side on a wide screen, one at a time behind tabs on a narrow one. Newest cards first.
+// The columns of the board, one for each status, with the newest card first. A wide screen shows them side by side. A narrow
+// screen shows one at a time, and tabs select it.
 //
-// Changes only mark their cards; once a frame the marked ones are put right together, so that a burst of events costs no
-// more than one.
+// A change only marks the cards that it concerns. Once in each frame all marked cards are updated together, so that a burst of
+// events costs one update.
 
 import { Card } from "./live-card.js";
 import { age, copy, fieldsOf, find, recall, remember, titled, whole, write } from "./live-format.js";
 import { STATUSES } from "./live-list.js";
 
-const MOST_FLIGHTS = 6; // in a second; when more happens nobody can follow anyway
+// The most flight animations in one second. With more, nobody can follow them.
+const MOST_FLIGHTS = 6;
 
-const wide = matchMedia("(min-width: 75rem)"); // as in live-board.css
+// The same width as in live-board.css.
+const wide = matchMedia("(min-width: 75rem)");
 
 export class Columns {
   #store;
   #open;
   #now;
   #onMore;
-  #columns = new Map(); // status -> {section, list, tab, more, fields, tabFields}
-  #cards = new Map(); // id -> Card
-  #marked = new Map(); // id -> how: "", "new" or "changed"
+  // From the status to {section, tab, fields, tabFields, list}.
+  #columns = new Map();
+  // From the id of an invoice to its Card.
+  #cards = new Map();
+  // From the id of an invoice to its highlight: "", "new" or "changed".
+  #marked = new Map();
   #isScheduled = false;
-  #flights = []; // when the last ones began
-  #chosen = "PENDING"; // of the tabs
+  // The start times of the flights in the last second.
+  #flights = [];
+  // The status of the selected tab.
+  #chosen = "PENDING";
 
-  /** open(id, card's button), more(status): what a press asks for. now(): the server's clock. */
+  /** open(id, button) is called when a card is pressed, more(status) when "Show more" is pressed. now() returns the time of the
+      server's clock in ms. */
   constructor(store, { open, more, now }) {
     this.#store = store;
     this.#open = open;
@@ -31,13 +40,13 @@ export class Columns {
     this.#now = now;
     for (const status of STATUSES) this.#build(status);
     this.#choose(STATUSES.includes(recall("column")) ? recall("column") : "PENDING");
-    this.#lay();
-    wide.addEventListener("change", () => this.#lay());
+    this.#setRoles();
+    wide.addEventListener("change", () => this.#setRoles());
     find("tabs").addEventListener("keydown", (event) => this.#moveAlongTabs(event));
     this.#collapse(recall("delivered") === "collapsed");
   }
 
-  /** These cards, or only the counts, have to be looked at again. */
+  /** Schedules an update of the counts and of the cards with these ids. */
   mark(ids, how = "") {
     for (const id of ids) if (!this.#marked.get(id)) this.#marked.set(id, how);
     if (this.#isScheduled) return;
@@ -52,7 +61,7 @@ export class Columns {
     this.mark([...this.#cards.keys(), ...this.#store.invoices.map(({ id }) => id)]);
   }
 
-  /** From the top: what is looked at is something else now. */
+  /** Scrolls all columns to the top, because they show other invoices now. */
   rewind() {
     for (const { section } of this.#columns.values()) section.querySelector(".scroll").scrollTop = 0;
   }
@@ -60,10 +69,11 @@ export class Columns {
   updateAges() {
     const now = this.#now();
     for (const card of this.#cards.values()) card.updateAge(now);
-    for (const status of STATUSES) this.#tellOldest(status);
+    for (const status of STATUSES) this.#drawOldest(status);
   }
 
-  /** What has the focus after an invoice's detail was closed: its card, or the tab in front; null when neither is there. */
+  /** Returns the element that gets the focus after the detail of an invoice is closed: the button of its card, else the selected
+      tab, else null. */
   stopAt(id) {
     const { tab } = this.#columns.get(this.#chosen);
     return [this.#cards.get(id)?.button, tab].find((stop) => stop?.checkVisibility()) ?? null;
@@ -102,7 +112,7 @@ export class Columns {
   #draw() {
     const focused = this.#focusedCard();
     const now = this.#now();
-    // Oldest first, so that each goes in at the top.
+    // The oldest cards come first, so that each one is inserted at the top.
     const marked = [...this.#marked].sort(([one], [other]) => one - other);
     this.#marked.clear();
     const flights = this.#takeOff(marked.map(([id]) => id).filter((id) => this.#isMoving(id)));
@@ -112,7 +122,7 @@ export class Columns {
       this.#drawCard(id, how, now);
       touched.add(this.#cards.get(id)?.status);
     }
-    for (const status of STATUSES) this.#tell(status, touched.has(status));
+    for (const status of STATUSES) this.#drawHeader(status, touched.has(status));
     for (const [card, origin] of flights) if (origin) card.flyFrom(origin);
     if (focused && document.activeElement !== focused.button) {
       if (focused.button.checkVisibility()) focused.button.focus({ preventScroll: true });
@@ -120,7 +130,7 @@ export class Columns {
     }
   }
 
-  /** Where the cards are that will fly: [[card, place]]. */
+  /** Returns the positions of the cards that will fly: [[card, place]]. */
   #takeOff(ids) {
     const now = performance.now();
     this.#flights = this.#flights.filter((begun) => now - begun < 1000);
@@ -154,12 +164,13 @@ export class Columns {
     if (how) card.highlight(how === "new");
   }
 
-  #tell(status, isTouched) {
+  #drawHeader(status, isTouched) {
     const { fields, tabFields, list, section } = this.#columns.get(status);
     const { count, isExact, isMore } = this.#store.summary(status);
     const number = whole.format(count ?? list.childElementCount) + (isExact ? "" : "+");
     write(fields.count, number);
-    fields.count.classList.toggle("long", number.length > 5); // the title beside it must stay readable
+    // A long number gets a smaller font, so that the title beside it stays readable.
+    fields.count.classList.toggle("long", number.length > 5);
     write(tabFields.count, number);
     fields.nothing.hidden = list.childElementCount > 0;
     fields.more.hidden = !isMore;
@@ -170,11 +181,11 @@ export class Columns {
       const first = list.querySelector("button");
       if (first) first.tabIndex = 0;
     }
-    if (isTouched) this.#tellOldest(status);
+    if (isTouched) this.#drawOldest(status);
   }
 
-  /** How long the oldest waits; unknown while not all are loaded. */
-  #tellOldest(status) {
+  /** Shows the age of the oldest invoice in the column. The age is unknown unless all invoices of the column are loaded. */
+  #drawOldest(status) {
     const { fields, list } = this.#columns.get(status);
     const isKnown = status !== "DELIVERED" && list.childElementCount && !this.#store.summary(status).isMore;
     let oldest = Infinity;
@@ -184,11 +195,11 @@ export class Columns {
     write(fields.oldest, Number.isFinite(oldest) ? `oldest ${age((this.#now() - oldest) / 1000)}` : "", "");
   }
 
-  // Tabs, and what is folded away
+  // Tabs, and the collapsed column
 
-  #lay() {
+  #setRoles() {
     for (const { section, tab, fields } of this.#columns.values()) {
-      // Side by side they are regions of the page; behind tabs, the tabs' panels.
+      // Columns side by side are regions of the page. A column that a tab selects is the panel of that tab.
       section.setAttribute("role", wide.matches ? "region" : "tabpanel");
       section.setAttribute("aria-labelledby", wide.matches ? fields.title.id : tab.id);
     }
@@ -222,7 +233,7 @@ export class Columns {
     this.#columns.get(STATUSES[to]).tab.focus();
   }
 
-  // Cards: one of a column is reached by Tab, the others by arrows
+  // Cards: the Tab key reaches one card of each column, the arrow keys reach the others (roving tabindex)
 
   #press(event) {
     const button = event.target.closest("button");
@@ -250,7 +261,7 @@ export class Columns {
     next.querySelector("button").focus();
   }
 
-  /** The card of the next column that has any, at about the same height. */
+  /** Returns a card at about the same height in the nearest column that has cards; null if there is no such column. */
   #beside(item, status, step) {
     for (let at = STATUSES.indexOf(status) + step; STATUSES[at]; at += step) {
       const { section, list } = this.#columns.get(STATUSES[at]);
@@ -267,7 +278,8 @@ export class Columns {
   }
 }
 
-/** Imports that ran at once may arrive out of order, and old invoices move too: the element that comes after `id`. */
+/** Returns the element before which the card `id` is inserted. This is not always the first: concurrent imports can arrive out
+    of order, and old invoices change columns too. */
 function below(list, id) {
   let element = list.firstElementChild;
   while (element && Number(element.dataset.id) > id) element = element.nextElementSibling;

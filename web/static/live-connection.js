@@ -1,49 +1,67 @@
-// Keeps the board true: the stream for what happens, the list for what happened before.
+// Keeps the board up to date: the list gives the invoices up to now, the stream gives each later change.
 //
-// Without a gap: the stream is opened first, what it brings is held back, then the list is loaded and the held applied on
-// top of it. Without an end: every failure, of whatever kind, leads to another try. EventSource's own reconnecting is not
-// used: it gives up for good on an HTTP error (the 503 of a proxy whose server restarts), tells nobody how long it waits,
-// and all boards of a building would come back in the same second. So one path: close it, wait, open a new one that
-// resumes after the last id seen.
+// No change is missed: the stream is opened first and its events are held back; then the list is loaded, and the held events
+// are applied to it. The connection never gives up: after every failure it retries. The automatic reconnect of EventSource is
+// not used, for three reasons: it stops for good after an HTTP error (such as the 503 of a proxy while the server restarts), it
+// does not show how long it waits, and all boards of a building would reconnect in the same second. Instead, every retry closes
+// the stream, waits, and opens a new one that resumes after the last event id.
 
 import { loadColumns, loadCounts } from "./live-list.js";
 import { accessToken, SignInNeeded } from "./live-session.js";
 
 const STREAM = "/api/sales/sse/invoices/";
-const MOST_HELD = 500; // waiting to be shown, while nothing else is waited for
-const FIRST_WAIT = 2; // seconds at most before the first retry, doubling
+// Changes are gathered for GATHER_MS and shown together, but no more than this number of them.
+const MOST_HELD = 500;
+const GATHER_MS = 50;
+// The longest wait before the first retry, in seconds. It doubles with each failure, up to LONGEST_WAIT.
+const FIRST_WAIT = 2;
 const LONGEST_WAIT = 30;
-const OPEN_SECONDS = 15; // a connection that isn't open by then won't be
-const STEADY_SECONDS = 5; // a connection that held so long was a good one: the next waits begin short again
-const SLEPT_SECONDS = 20; // a gap so long in a clock that ticks each second: the machine slept, its connections are gone
-const CHECK_SECONDS = 60; // between two looks whether the stream has gone silent without ending
-const GRACE_SECONDS = 5; // for what the lists tell to come through the stream too
-const QUIET_SECONDS = 0.3; // without an event after counting: then the count is of what the board shows
-const LONGEST_DOUBT = 30; // seconds at most between two counts while there is no such quiet
-const GATHER_MS = 50; // changes that come together are shown together
+// A connection that is not open after this time is given up.
+const OPEN_SECONDS = 15;
+// A connection that lasted this long was good: the next wait is FIRST_WAIT again.
+const STEADY_SECONDS = 5;
+// The timer ticks every second. A gap this long between two ticks means that the machine slept and lost its connections.
+const SLEPT_SECONDS = 20;
+// The interval between two checks whether the stream still delivers events.
+const CHECK_SECONDS = 60;
+// How long a change that the lists show may take to arrive through the stream.
+const GRACE_SECONDS = 5;
+// If no event arrives for this time after the server has counted, the counts match what the board shows.
+const QUIET_SECONDS = 0.3;
+// The longest time between two counts while events keep arriving, in seconds.
+const LONGEST_DOUBT = 30;
 
 /**
  * `new Connection(board, onState).start()`. The board has `load(columns)`, `show(invoices)`, `agrees(counted)`,
  * `recount(counts, isExact)` and `isInDoubt`.
- * onState(state, details) with state one of connecting, live, reconnecting ({seconds}), signed-out ({why}).
+ * onState(state, details) is called with one of the states connecting, live, reconnecting ({seconds}), signed-out ({why}).
  */
 export class Connection {
   #board;
   #onState;
   #source = null;
-  #lastId = ""; // of the last event; "" before the first, then only the list can tell what we missed
-  #isComplete = false; // the list was loaded and nothing can have been missed since
-  #attempt = 0; // counts connect()s; an outdated one must not touch anything
-  #loading = 0; // counts list loads; only the newest may be shown
+  // The id of the last event; "" before the first one. Without an id, missed changes are found only by loading the list.
+  #lastId = "";
+  // True if the list is loaded and no change can have been missed since then.
+  #isComplete = false;
+  // The number of calls of connect() and #stop(). A call of connect() that is no longer the latest changes nothing.
+  #attempt = 0;
+  // The number of list loads. Only the result of the latest one is shown.
+  #loading = 0;
+  // True while events are held back until the list is loaded.
   #holds = false;
-  #held = new Map(); // id -> the newest state of it
+  // From the id of an invoice to its newest state.
+  #held = new Map();
   #gathering = 0;
-  #received = 0; // events
+  // The number of events received.
+  #received = 0;
   #recounting = 0;
-  #recounts = 0; // in a row
+  // The number of consecutive recounts.
+  #recounts = 0;
   #failures = 0;
   #liveSince = 0;
-  #retryAt = 0; // while waiting
+  // The time of the next retry in ms; 0 if no retry is scheduled.
+  #retryAt = 0;
   #lastTick = Date.now();
   #checkAt = 0;
   #state = "";
@@ -56,16 +74,16 @@ export class Connection {
   start() {
     setInterval(() => this.#tick(), 1000);
     document.addEventListener("visibilitychange", () => this.#wake());
-    window.addEventListener("online", () => this.#again());
-    window.addEventListener("pageshow", (event) => event.persisted && this.#again());
+    window.addEventListener("online", () => this.#reconnectUnlessSignedOut());
+    window.addEventListener("pageshow", (event) => event.persisted && this.#reconnectUnlessSignedOut());
     this.connect();
   }
 
-  /** Try now, whatever we were doing. */
+  /** Connects now. A connection or a wait that exists is ended. */
   async connect() {
     this.#stop();
     const attempt = this.#attempt;
-    this.#say(this.#failures || this.#lastId ? "reconnecting" : "connecting", { seconds: 0 });
+    this.#setState(this.#failures || this.#lastId ? "reconnecting" : "connecting", { seconds: 0 });
     try {
       const source = await this.#open();
       if (attempt !== this.#attempt) return;
@@ -78,16 +96,17 @@ export class Connection {
     }
   }
 
-  /** The open stream; null when it was refused although the list is not. */
+  /** Returns the open stream, or null if the server refuses the stream but not the list. */
   async #open() {
     const token = accessToken();
     this.#holds = true;
     if (await this.#opened(this.#address(token))) return this.#source;
-    // EventSource tells no status. The list does; asking for it renews an access token that ran out, and keeps the board
-    // fresh even where only streams don't get through.
+    // EventSource does not give the HTTP status, but the list request does. That request also renews an expired access token,
+    // and keeps the board up to date in networks that block only streams.
     await this.#loadList();
     if (token === accessToken()) return null;
-    this.#isComplete = false; // the list came first this time, so it has to come again
+    // The list was loaded before the stream was open, so it must be loaded again.
+    this.#isComplete = false;
     this.#holds = true;
     return (await this.#opened(this.#address(accessToken()))) ? this.#source : null;
   }
@@ -95,11 +114,12 @@ export class Connection {
   #address(token) {
     const query = new URLSearchParams();
     if (this.#lastId) query.set("lastEventId", this.#lastId);
-    if (token) query.set("token", token); // EventSource can't send headers
+    // EventSource cannot send headers.
+    if (token) query.set("token", token);
     return `${query}` ? `${STREAM}?${query}` : STREAM;
   }
 
-  /** Whether the stream at `address` opened. Throws when nobody answered. */
+  /** Opens the stream at `address`. Returns false if the server refuses it, throws if there is no response. */
   #opened(address) {
     const source = new EventSource(address);
     this.#close();
@@ -128,7 +148,7 @@ export class Connection {
     this.#source = null;
   }
 
-  // What comes in
+  // Incoming events and lists
 
   #receive(event) {
     if (event.lastEventId) this.#lastId = event.lastEventId;
@@ -136,7 +156,8 @@ export class Connection {
     try {
       invoice = JSON.parse(event.data);
     } catch {
-      return; // not ours; the next one may be
+      // The event is not an invoice.
+      return;
     }
     this.#received += 1;
     this.#held.set(invoice.id, invoice);
@@ -151,14 +172,15 @@ export class Connection {
     const invoices = [...this.#held.values()];
     this.#held.clear();
     this.#board.show(invoices);
-    this.#settleDoubt();
+    this.#scheduleRecount();
   }
 
-  /** The server no longer has what we missed (or has another log): begin anew from the list. */
+  /** The server no longer has the events that this page missed, or it has another log. The page loads the list again. */
   async #reset(event, source) {
     this.#lastId = event.lastEventId;
     this.#isComplete = false;
-    if (!this.#liveSince) return; // connect() is about to load it
+    // While the page connects, connect() loads the list.
+    if (!this.#liveSince) return;
     try {
       await this.#loadList();
     } catch (error) {
@@ -175,11 +197,11 @@ export class Connection {
     this.#holds = false;
     this.#board.load(columns);
     this.#release();
-    this.#settleDoubt();
+    this.#scheduleRecount();
   }
 
-  /** The board may have counted wrong: let the server count, until nothing has happened meanwhile. */
-  #settleDoubt() {
+  /** If the counts of the board may be wrong, asks the server for them, again and again until no event arrives in between. */
+  #scheduleRecount() {
     if (!this.#board.isInDoubt || this.#recounting) return;
     this.#recounting = setTimeout(() => this.#recount(), Math.min(LONGEST_DOUBT, 2 ** this.#recounts / 2) * 1000);
   }
@@ -191,21 +213,23 @@ export class Connection {
       const { counts } = await loadCounts();
       await pause(QUIET_SECONDS);
       if (attempt === this.#attempt) this.#board.recount(counts, received === this.#received);
-    } catch { /* the stream tells whether the server is away */ }
+    } catch {
+      // The stream shows whether the server is reachable.
+    }
     this.#recounting = 0;
     this.#recounts = this.#board.isInDoubt ? this.#recounts + 1 : 0;
-    this.#settleDoubt();
+    this.#scheduleRecount();
   }
 
-  // How it went
+  // The outcome of a connection
 
   #succeed() {
     this.#liveSince = Date.now();
     this.#checkAt = Date.now() + CHECK_SECONDS * 1000;
     this.#holds = false;
     this.#release();
-    this.#settleDoubt();
-    this.#say("live");
+    this.#scheduleRecount();
+    this.#setState("live");
   }
 
   #fail(error) {
@@ -218,7 +242,7 @@ export class Connection {
     this.#stop();
     const most = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures);
     this.#failures += 1;
-    // Half of it is chance: boards that lost the server together must not come back together.
+    // Half of the wait is random, so that boards that lost the server at the same moment do not reconnect at the same moment.
     const wait = Math.max(atLeast, most * (0.5 + Math.random() / 2));
     this.#retryAt = Date.now() + wait * 1000;
     this.#countDown();
@@ -230,7 +254,7 @@ export class Connection {
     this.#lastId = "";
     this.#isComplete = false;
     this.#failures = 0;
-    this.#say("signed-out", { why });
+    this.#setState("signed-out", { why });
   }
 
   #stop() {
@@ -238,17 +262,18 @@ export class Connection {
     this.#loading += 1;
     this.#liveSince = 0;
     this.#retryAt = 0;
-    if (!this.#lastId) this.#isComplete = false; // the stream can't be asked what we miss now, so the list will be
+    // Without an event id the stream cannot resume, so the list must be loaded again.
+    if (!this.#lastId) this.#isComplete = false;
     this.#close();
   }
 
-  // Time passing
+  // Timers and wake-ups
 
   #tick() {
     const slept = this.#hasSlept();
     this.#lastTick = Date.now();
     if (this.#state === "signed-out") return;
-    // A hidden page's clock is slowed down by the browser; that is no sleep.
+    // The browser slows down the timers of a hidden page. Such a gap does not mean that the machine slept.
     if (slept && !document.hidden) this.connect();
     else if (this.#retryAt) this.#countDown();
     else if (this.#liveSince && Date.now() > this.#checkAt) this.#check();
@@ -256,16 +281,16 @@ export class Connection {
 
   #countDown() {
     const seconds = Math.ceil((this.#retryAt - Date.now()) / 1000);
-    if (seconds > 0) this.#say("reconnecting", { seconds });
+    if (seconds > 0) this.#setState("reconnecting", { seconds });
     else this.connect();
   }
 
-  /** The network, or the page, came back. While signed out only a person can go on, and may be typing. */
-  #again() {
+  /** The network is back, or the page was restored. While signed out, the page waits: a person may be typing a password. */
+  #reconnectUnlessSignedOut() {
     if (this.#state !== "signed-out") this.connect();
   }
 
-  /** Somebody looks at the page again. */
+  /** The page becomes visible, or hidden. */
   #wake() {
     if (document.hidden || this.#state === "signed-out") return;
     if (this.#retryAt || this.#hasSlept()) this.connect();
@@ -278,8 +303,8 @@ export class Connection {
   }
 
   /**
-   * Does the stream still bring what the lists have? A connection that died without a word (Wi-Fi, NAT) looks open for ever,
-   * and EventSource doesn't show the keep-alives.
+   * Checks that the stream still delivers what the lists contain. A connection that is lost without a TCP close (Wi-Fi, NAT)
+   * looks open for ever, and EventSource does not show the keep-alive comments.
    */
   async #check() {
     const attempt = this.#attempt;
@@ -292,13 +317,13 @@ export class Connection {
       if (attempt !== this.#attempt || this.#board.agrees(counted)) return;
       this.#board.recount(counted.counts, false);
       if (received === this.#received) this.connect();
-      else this.#settleDoubt();
+      else this.#scheduleRecount();
     } catch (error) {
       if (attempt === this.#attempt) this.#fail(error);
     }
   }
 
-  #say(state, details = {}) {
+  #setState(state, details = {}) {
     this.#state = state;
     this.#onState(state, details);
   }

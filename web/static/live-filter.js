@@ -1,15 +1,19 @@
-// Search and the two filters. What is typed is looked for in the loaded cards at once; from three letters on, and for the
-// filters, the server looks too, through all invoices there are.
+// The search field and the two filters. The loaded invoices are searched at once. From three letters on, and for the filters,
+// the server also searches all invoices.
 
 import { find, write } from "./live-format.js";
 import { findByNumber, sameNumber } from "./live-list.js";
 
-const LETTERS = 3; // from so many on the server's index helps
-const TYPING_MS = 250; // a pause so long: what was typed may be a word
-const OFFER_MS = 1000; // between two updates of the choices
+// The server's index (trigrams) needs at least this number of letters.
+const LETTERS = 3;
+// After a pause of this length in typing, the search starts.
+const TYPING_MS = 250;
+// The interval between two updates of the options.
+const OFFER_MS = 1000;
 
 export class Filter {
-  onChange = () => {}; // set by the board
+  // The board sets this.
+  onChange = () => {};
   #text = find("search");
   #salesman = find("salesman");
   #customer = find("customer");
@@ -17,7 +21,7 @@ export class Filter {
   #offering = 0;
   #open;
 
-  /** open(invoice, element): show its detail; the element gets the focus back. */
+  /** open(invoice, element) shows the detail of the invoice; the element gets the focus when the detail is closed. */
   constructor(store, open) {
     this.#open = open;
     this.#text.addEventListener("input", () => {
@@ -37,7 +41,7 @@ export class Filter {
     document.addEventListener("keydown", (event) => this.#shortcut(event));
   }
 
-  /** What the server is to be asked for; null when it need not be. */
+  /** Returns the parameters for the server's list, or null if the server need not be asked. */
   asked() {
     const search = this.#typed();
     const asked = {
@@ -48,7 +52,8 @@ export class Filter {
     return Object.keys(asked).length ? asked : null;
   }
 
-  /** The test of an invoice; null without a filter. As the server has it: somewhere in one of these, whatever the case. */
+  /** Returns a function that says whether an invoice matches; null without a filter. As on the server, the text may occur anywhere
+      in one of the fields, and case is ignored. */
   matches() {
     const text = this.#typed().toLowerCase();
     const salesman = this.#salesman.value;
@@ -64,17 +69,17 @@ export class Filter {
   clear() {
     find("filter").reset();
     for (const choice of [this.#salesman, this.#customer]) choice.length = 1;
-    this.tell("");
+    this.showResult("");
   }
 
-  tell(words) {
+  showResult(words) {
     write(find("found"), words, "");
     find("clear").hidden = !this.matches();
     const narrowed = Boolean(this.#salesman.value || this.#customer.value);
     find("filter-toggle").dataset.narrowed = narrowed;
   }
 
-  /** The salesmen and customers there are to choose from. */
+  /** Updates the options of both filters from the invoices in the store. */
   offer(store) {
     this.#offering ||= setTimeout(() => {
       this.#offering = 0;
@@ -88,7 +93,7 @@ export class Filter {
     return this.#text.value.trim();
   }
 
-  /** Enter, as a scanner sends it too: the invoice of that number, wherever it is. */
+  /** Handles Enter, which a barcode scanner sends too: opens the invoice with the typed number, in whatever column it is. */
   async #enter(store) {
     clearTimeout(this.#typing);
     const number = this.#typed();
@@ -96,15 +101,20 @@ export class Filter {
     try {
       const known = store.invoices.find((invoice) => sameNumber(invoice, number));
       const found = known ?? (await findByNumber(number)) ?? this.#only(store);
-      if (this.#typed() !== number) return undefined; // somebody types on
+      // The user has typed more in the meantime.
+      if (this.#typed() !== number) return undefined;
       if (found) {
-        find("filter").reset(); // ready for the next one
+        // The field is ready for the next scan.
+        find("filter").reset();
         return this.#open(found, this.#text);
       }
-    } catch { /* the state on top says that the server is away */ }
+    } catch {
+      // The connection state at the top shows that the server is unreachable.
+    }
     return this.onChange();
   }
 
+  /** Returns the loaded invoice that matches, if there is exactly one. */
   #only(store) {
     const matches = this.matches();
     const matching = store.invoices.filter(matches);
@@ -122,7 +132,7 @@ export class Filter {
 
 const nameOf = ({ name, area }) => (area ? `${name}, ${area}` : name);
 
-/** The select's options: what there is to choose, by name. What is chosen stays, and nothing changes under a hand. */
+/** Sets the options of the select, sorted by name. The selected option stays, and a select that has the focus does not change. */
 function choices(select, found) {
   if (document.activeElement === select) return;
   const chosen = select.value;

@@ -1,10 +1,11 @@
-// How things are written, and the few ways in which the page touches its elements.
+// Formats values as text, and accesses the elements of the page.
 //
-// Invoices come from strangers. All of their text goes in through textContent, and nothing of it becomes markup, an address
-// or a class name; a status selects its colour as the value of a data attribute.
+// The text of an invoice is untrusted. It is written only through textContent, so it never becomes markup, an address or a class
+// name. A status selects its colour through the value of a data attribute.
 
-const SLOW_SECONDS = 3600; // an invoice that waits so long turns amber
-const LATE_SECONDS = 4 * 3600; // and red
+// An invoice that waits this long is shown in amber, and later in red.
+const SLOW_SECONDS = 3600;
+const LATE_SECONDS = 4 * 3600;
 
 const money = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -12,17 +13,18 @@ export const whole = new Intl.NumberFormat();
 
 export const find = (id) => document.getElementById(id);
 
-/** Only what changed: a field may be announced, or selected by somebody. */
+/** Writes the text only if it differs: a write triggers a screen reader announcement, and removes the user's selection. */
 export function write(element, text, otherwise = "-") {
   const shown = text === null || text === undefined || text === "" ? otherwise : String(text);
   if (element.textContent !== shown) element.textContent = shown;
 }
 
-/** A copy of a template's one element. */
+/** Returns a copy of the single element of a template. */
 export function copy(template) {
   return find(template).content.firstElementChild.cloneNode(true);
 }
 
+/** Returns the parts of an element by data-field. */
 export function fieldsOf(element) {
   return Object.fromEntries([...element.querySelectorAll("[data-field]")].map((field) => [field.dataset.field, field]));
 }
@@ -37,7 +39,7 @@ export function age(seconds) {
   return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)} days`;
 }
 
-/** How an age looks: "", "slow" or "late". What was delivered waits for nobody. */
+/** Returns "", "slow" or "late". A delivered invoice is never late. */
 export function lateness(seconds, status) {
   if (status === "DELIVERED" || !(seconds >= SLOW_SECONDS)) return "";
   return seconds < LATE_SECONDS ? "slow" : "late";
@@ -60,7 +62,7 @@ export function titled(word) {
   return String(word).charAt(0).toUpperCase() + String(word).slice(1).toLowerCase();
 }
 
-// What this device remembers between visits; a browser that forbids it just doesn't.
+// Settings that this device keeps between visits. If the browser blocks localStorage, nothing is kept.
 
 export function recall(name) {
   try {
@@ -73,5 +75,7 @@ export function recall(name) {
 export function remember(name, value) {
   try {
     localStorage.setItem(`tradepost.${name}`, value);
-  } catch { /* see above */ }
+  } catch {
+    // The browser blocks localStorage.
+  }
 }

@@ -1,30 +1,32 @@
-// The lists that the board begins with: one request a column.
+// The requests for the lists of the board: one request for each column.
 
 import { load } from "./live-session.js";
 
 const LIST = "/api/sales/invoices/";
-const PAGE = 100; // the most that the API gives at once
+// The largest page_size that the API allows.
+const PAGE = 100;
 
 export const STATUSES = ["PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "DISPATCHED", "DELIVERED"];
-/** How many of a column are loaded at first: of what is done, fewer. */
+/** The number of invoices that are loaded first in each column. Fewer of the delivered ones are needed. */
 export const LOADED = Object.fromEntries(STATUSES.map((status) => [status, status === "DELIVERED" ? 50 : PAGE]));
 
-/** filter: parameters of the list, such as {search: "…"}. Each column: {status, count, isExact, invoices, isAll, serverTime}. */
+/** Loads the first page of each column: [{status, count, isExact, invoices, isAll, serverTime}]. filter: parameters of the list,
+    such as {search: "…"}. */
 export function loadColumns(filter = {}) {
   return Promise.all(STATUSES.map((status) => page(status, filter, { page_size: LOADED[status] })));
 }
 
-/** Of one column, what comes after its newest `known`. */
+/** Loads the invoices of one column that follow the newest `known` ones. */
 export async function loadMore(status, filter, known) {
   const first = Math.floor(known / PAGE) + 1;
   const found = await page(status, filter, { page_size: PAGE, page: first });
   if (found.isAll || known % PAGE <= PAGE / 2) return found;
-  // Most of that page was there already.
+  // More than half of that page was known already, so the next page is loaded too.
   const second = await page(status, filter, { page_size: PAGE, page: first + 1 });
   return { ...second, invoices: [...found.invoices, ...second.invoices] };
 }
 
-/** How many invoices there are by status, and the newest one's id (0: none). */
+/** Returns the number of invoices by status, and the id of the newest invoice (0 if there is none). */
 export async function loadCounts() {
   const columns = await Promise.all(STATUSES.map((status) => page(status, {}, { page_size: 1 })));
   return {
@@ -33,9 +35,10 @@ export async function loadCounts() {
   };
 }
 
-/** The invoice of exactly this number, or null. */
+/** Returns the invoice with exactly this number, or null. */
 export async function findByNumber(number) {
-  // The newest that contain it; and where those are many, the first by number, among which it comes before the longer ones.
+  // The first request gives the newest invoices whose texts contain the number. If there is more than one page of them, the second
+  // request sorts by number, so that the exact number comes before longer numbers that begin with it.
   for (const order of [{}, { ordering: "invoice_no" }]) {
     const { body } = await load(`${LIST}?${new URLSearchParams({ search: number, page_size: PAGE, ...order })}`);
     const found = body.results.find((invoice) => sameNumber(invoice, number));
@@ -44,7 +47,7 @@ export async function findByNumber(number) {
   return null;
 }
 
-/** As it is now, or null when it is no longer there. */
+/** Returns the current state of the invoice, or null if it no longer exists. */
 export async function loadInvoice(id) {
   const { body } = await load(`${LIST}${id}/`, { orNull: true });
   return body;
@@ -56,6 +59,7 @@ export function sameNumber(invoice, number) {
 
 async function page(status, filter, which) {
   const { body, serverTime } = await load(`${LIST}?${new URLSearchParams({ status, ...filter, ...which })}`);
-  const isExact = body.count_is_exact !== false; // the server counts what a search finds to 10,000
+  // The server stops counting search results at 10,000.
+  const isExact = body.count_is_exact !== false;
   return { status, count: body.count, isExact, invoices: body.results, isAll: body.next === null, serverTime };
 }

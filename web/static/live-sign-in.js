@@ -1,32 +1,34 @@
-// The sign-in dialog: for a server that shows its invoices to its people only, and for whoever takes a step.
+// The sign-in dialog. It opens if the server shows invoices only to signed-in users, and before a user takes a step of the workflow.
 
 import { find, write } from "./live-format.js";
 import { signedInAs, signIn, signOut } from "./live-session.js";
 
 export class SignIn {
-  onChange = () => {}; // set by the page: somebody signed in, or out, by their own will
+  // The page sets this. It is called when the user has signed in where that was required, and when the user has signed out.
+  onChange = () => {};
   #dialog = find("sign-in-dialog");
   #form = find("sign-in");
   #button = this.#form.querySelector("[type=submit]");
-  #isNeeded = false; // there is nothing to see without
+  // True if the page shows nothing without a sign-in.
+  #isNeeded = false;
   #answer = null;
 
   constructor() {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#try();
+      this.#submit();
     });
-    // The pause after too many tries is one account's, not the form's.
+    // The wait after too many attempts belongs to one account. Another e-mail address may be tried at once.
     this.#form.email.addEventListener("input", () => { this.#button.disabled = false; });
     find("not-now").addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("cancel", (event) => this.#isNeeded && event.preventDefault());
     this.#dialog.addEventListener("close", () => this.#closed());
-    find("account").addEventListener("click", () => this.#press());
-    document.addEventListener("session", () => this.#tellWho());
-    this.#tellWho();
+    find("account").addEventListener("click", () => this.#signInOrOut());
+    document.addEventListener("session", () => this.#showUser());
+    this.#showUser();
   }
 
-  /** Whether somebody signed in. */
+  /** Opens the dialog. Resolves to true if the user signs in. */
   ask(why = "") {
     this.#show(why, false);
     return new Promise((resolve) => {
@@ -34,12 +36,12 @@ export class SignIn {
     });
   }
 
-  /** Nothing goes on without. */
+  /** Opens the dialog without a way to close it except signing in. */
   need(why) {
     this.#show(why, true);
   }
 
-  /** It turned out that nobody has to sign in. */
+  /** Closes the dialog that need() opened: the server no longer requires a sign-in. */
   settle() {
     if (this.#isNeeded) this.#dialog.close("settled");
   }
@@ -48,25 +50,26 @@ export class SignIn {
     this.#isNeeded = isNeeded;
     const purpose = isNeeded ? "Invoices of this server are shown to its people only." : "To pick, pack and deliver.";
     write(find("sign-in-why"), purpose);
-    this.#tell(why);
+    this.#showProblem(why);
     find("not-now").hidden = isNeeded;
     if (this.#dialog.open) this.#dialog.close("again");
     this.#dialog.showModal();
     (this.#form.email.value ? this.#form.password : this.#form.email).focus();
   }
 
-  async #try() {
-    this.#tell("");
+  async #submit() {
+    this.#showProblem("");
     this.#button.disabled = true;
     let pause = 0;
     try {
       await signIn(this.#form.email.value.trim(), this.#form.password.value);
       this.#dialog.close("signed in");
     } catch (error) {
-      this.#tell(error.message);
+      this.#showProblem(error.message);
       pause = error.retryAfter ?? 0;
     }
-    this.#form.password.value = ""; // not left on a screen that anyone walks by
+    // The screen may be in a public place, so the password is not left in the field.
+    this.#form.password.value = "";
     setTimeout(() => { this.#button.disabled = false; }, pause * 1000);
   }
 
@@ -75,7 +78,8 @@ export class SignIn {
     this.#dialog.returnValue = "";
     if (how === "again") return;
     const wasNeeded = this.#isNeeded;
-    if (wasNeeded && !how) return this.need(""); // Chromium lets a second Escape through
+    // Chromium closes the dialog on a second Escape, whatever the cancel event says. Open it again.
+    if (wasNeeded && !how) return this.need("");
     this.#isNeeded = false;
     this.#form.password.value = "";
     const answer = this.#answer;
@@ -84,18 +88,18 @@ export class SignIn {
     return how === "signed in" && wasNeeded && this.onChange();
   }
 
-  async #press() {
+  async #signInOrOut() {
     if (signedInAs()) {
       await signOut();
       this.onChange();
     } else await this.ask();
   }
 
-  #tell(problem) {
+  #showProblem(problem) {
     find("sign-in-problem").textContent = problem;
   }
 
-  #tellWho() {
+  #showUser() {
     const who = signedInAs();
     write(find("account-word"), who ? "Sign out" : "Sign in");
     find("account").title = who ? `Signed in as ${who}` : "";
