@@ -95,7 +95,7 @@ async def test_a_superadmin_sees_the_counts_and_refreshes_them(api, page, invoic
     await api.import_invoice(invoice())
     await page.click("#refresh")
     await page.until(page.counts, lambda found: (found["Invoices"], found["Invoice items"]) == ("1", "2"))
-    await page.sees("#told", "Counted anew.")
+    await page.sees("#result", "Counts updated.")
     assert await page.text("#total") == "6"  # with its customer, its salesman and the user
 
 
@@ -134,10 +134,10 @@ async def test_clearing_asks_for_the_word_says_what_goes_and_stays_and_then_does
     await page.type("#word", "DELETE")
     assert await page.script(enabled)
     await page.click("#do")
-    await page.sees("#told", "All invoices and related data cleared. Removed: Invoices 2, Invoice items 4.")
+    await page.sees("#result", "All invoices and related data cleared. Removed: Invoices 2, Invoice items 4.")
     assert (await page.counts())["Invoices"] == "0" and (await page.counts())["Customers"] == "1"
     assert await db.fetchval("SELECT count(*) FROM sales.invoice") == 0
-    assert await page.script("return document.getElementById('told').getAttribute('aria-live')") == "polite"
+    assert await page.script("return document.getElementById('result').getAttribute('aria-live')") == "polite"
     assert await page.log() == []
 
 
@@ -155,7 +155,7 @@ async def test_the_keyboard_is_enough(api, db, page, invoice):
     await page.press(Keys.ENTER)
     await page.sees("#dialog", "Clear all sales data?")
     await page.press("DELETE", Keys.ENTER)
-    await page.sees("#told", "All data cleared successfully.")
+    await page.sees("#result", "All data cleared successfully.")
     assert await db.fetchval("SELECT count(*) FROM sales.customer") == 0
     assert await page.script("return document.activeElement.dataset.table") == "all"
 
@@ -189,7 +189,7 @@ async def test_resetting_sequences_asks_first_and_tells_how_many(page):
     assert "DELETE" not in shown
     await page.click("#do")
     await page.until(
-        lambda: page.text("#told"), lambda text: text.startswith("Reset ") and text.endswith(" database sequences.")
+        lambda: page.text("#result"), lambda text: text.startswith("Reset ") and text.endswith(" database sequences.")
     )
 
 
@@ -242,9 +242,9 @@ async def test_it_fits_the_screen(api, db, page, invoice, size):
     await page.begin("all")
     await page.looks_right(f"dialog-{size[0]}")
     await page.type("#word", "DELETE", Keys.ENTER)
-    await page.sees("#told", "All data cleared")
+    await page.sees("#result", "All data cleared")
     below, above = await page.script(
-        """return [document.activeElement.getBoundingClientRect().bottom, document.getElementById('told').getBoundingClientRect().top]"""
+        """return [document.activeElement.getBoundingClientRect().bottom, document.getElementById('result').getBoundingClientRect().top]"""
     )
     assert await page.script("return document.activeElement.dataset.table") == "all" and below <= above
     await page.script("scrollTo(0, 0)")

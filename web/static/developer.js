@@ -73,8 +73,8 @@ function handledBySignIn(error) {
 }
 
 function showStatus(text, isProblem = false) {
-  find("told").textContent = text;
-  find("told").classList.toggle("problem", isProblem);
+  find("result").textContent = text;
+  find("result").classList.toggle("problem", isProblem);
   // The message is sticky at the bottom of the window. Scroll, so that it does not cover the focused element.
   if (text) document.activeElement.scrollIntoView({ block: "nearest" });
 }

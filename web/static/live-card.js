@@ -11,8 +11,8 @@ const FLIGHT_MS = 500;
 // The tint is constant for this part of FRESH_MS, and then fades.
 const FADED_FROM = 0.35;
 
-const still = matchMedia("(prefers-reduced-motion: reduce)");
-export const prefersStillness = () => still.matches;
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+export const prefersStillness = () => reducedMotion.matches;
 
 const tints = new Set();
 
@@ -59,7 +59,7 @@ export class Card {
   highlight(isNew) {
     this.#tint?.cancel();
     const tint = isNew ? "var(--fresh)" : "var(--moved)";
-    const after = still.matches ? tint : "var(--row)";
+    const after = reducedMotion.matches ? tint : "var(--row)";
     const frames = { backgroundColor: [tint, tint, after], offset: [0, FADED_FROM, 1] };
     const animation = this.button.animate(frames, { duration: FRESH_MS, easing: "ease-out" });
     this.#tint = animation;
@@ -70,7 +70,7 @@ export class Card {
 
   /** Returns the position of the card on the screen, or null if a flight from or to it would not be visible. */
   place() {
-    if (still.matches || document.hidden || !this.element.checkVisibility()) return null;
+    if (reducedMotion.matches || document.hidden || !this.element.checkVisibility()) return null;
     const { x, y, width, height, bottom } = this.element.getBoundingClientRect();
     return bottom > 0 && y < innerHeight ? { x, y, width, height } : null;
   }

@@ -29,7 +29,7 @@ const GRACE_SECONDS = 5;
 // If no event arrives for this time after the server has counted, the counts match what the board shows.
 const QUIET_SECONDS = 0.3;
 // The longest time between two counts while events keep arriving, in seconds.
-const LONGEST_DOUBT = 30;
+const LONGEST_RECOUNT_WAIT = 30;
 
 /**
  * `new Connection(board, onState).start()`. The board has `load(columns)`, `show(invoices)`, `agrees(counted)`,
@@ -203,7 +203,7 @@ export class Connection {
   /** If the counts of the board may be wrong, asks the server for them, again and again until no event arrives in between. */
   #scheduleRecount() {
     if (!this.#board.isInDoubt || this.#recounting) return;
-    this.#recounting = setTimeout(() => this.#recount(), Math.min(LONGEST_DOUBT, 2 ** this.#recounts / 2) * 1000);
+    this.#recounting = setTimeout(() => this.#recount(), Math.min(LONGEST_RECOUNT_WAIT, 2 ** this.#recounts / 2) * 1000);
   }
 
   async #recount() {

@@ -1,36 +1,41 @@
-// The detail of one invoice: whose it is, its items in the order of the walk, and the step that comes next.
+// The detail of one invoice: the customer, the items in the order of the shelves, and the next step of the workflow.
 
 import { amount, copy, counted, fieldsOf, find, moment, titled, whole, write } from "./live-format.js";
 import { loadInvoice } from "./live-list.js";
 import { Steps } from "./live-steps.js";
 
-const TICKED_IN = { PENDING: "pick", PICKING: "pick", PICKED: "pack", PACKING: "pack" }; // by status, what ticks are about
+// The work for which items are ticked off, by status. In the other statuses there are no checkboxes.
+const TICKED_IN = { PENDING: "pick", PICKING: "pick", PICKED: "pack", PACKING: "pack" };
 
 const natural = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 const byTouch = matchMedia("(pointer: coarse)");
 
 export class Drawer {
-  onClose = () => null; // set by the board: (id) => the element that gets the focus
+  // The board sets this: (id) => the element that gets the focus.
+  onClose = () => null;
   #dialog = find("drawer");
   #fields = fieldsOf(this.#dialog);
   #steps;
   #invoice = null;
   #opener = null;
-  #listed = ""; // what the items' rows were made of
-  #ticks = new Map(); // "17 pick" -> the ids of the items ticked
+  // The data from which the rows of the items were made, as JSON.
+  #listed = "";
+  // From the invoice and the work, such as "17 pick", to the ids of the ticked items.
+  #ticks = new Map();
 
-  /** signIn: see live-sign-in.js. */
+  /** signIn: the SignIn of live-sign-in.js. */
   constructor(signIn) {
     this.#steps = new Steps(signIn, () => this.refresh());
     find("close").addEventListener("click", () => this.close());
     this.#dialog.addEventListener("close", () => this.#closed());
     this.#dialog.addEventListener("click", (event) => {
-      if (event.target === this.#dialog) this.close(); // beside it
+      // A click beside the dialog has the dialog itself as its target.
+      if (event.target === this.#dialog) this.close();
     });
     this.#fields.items.addEventListener("change", (event) => this.#tick(event.target));
   }
 
-  /** 0 when closed. */
+  /** The id of the invoice that is shown; 0 if the detail is closed. */
   get shownId() {
     return this.#invoice?.id ?? 0;
   }
@@ -43,13 +48,14 @@ export class Drawer {
     this.#steps.begin(invoice);
     if (!this.#dialog.open) this.#dialog.showModal();
     this.#fields.body.scrollTop = 0;
-    // A scanner types into what has the focus. A finger would get a keyboard over the items that it came to see.
+    // A barcode scanner types into the element that has the focus, so the e-mail field gets it. On a touch screen the keyboard would
+    // cover the items, so there the heading gets it.
     const field = byTouch.matches ? null : this.#steps.field();
     (field ?? this.#fields.number).focus();
     field?.select();
   }
 
-  /** The same invoice, changed; null: it was deleted. */
+  /** Shows the new state of the invoice; null if it was deleted. */
   update(invoice) {
     this.#steps.change(invoice);
     if (!invoice) return;
@@ -57,14 +63,16 @@ export class Drawer {
     this.#fill();
   }
 
-  /** Ask the server, where the stream may not have told. */
+  /** Loads the invoice from the server, in case the stream has not delivered a change. */
   async refresh() {
     const id = this.shownId;
     if (!id) return;
     try {
       const invoice = await loadInvoice(id);
       if (id === this.shownId && JSON.stringify(invoice) !== JSON.stringify(this.#invoice)) this.update(invoice);
-    } catch { /* the stream brings it when the server is back */ }
+    } catch {
+      // The stream delivers the change when the server is reachable again.
+    }
   }
 
   close() {
@@ -76,7 +84,7 @@ export class Drawer {
     if (!id) return;
     this.#invoice = null;
     this.#steps.end();
-    // Its card may be another one by now, or in another column.
+    // The card may have been replaced, or may be hidden in another column.
     const opener = this.#opener?.isConnected && this.#opener.checkVisibility() ? this.#opener : this.onClose(id);
     (opener ?? find("search")).focus();
   }
@@ -96,10 +104,10 @@ export class Drawer {
     this.#line("total", amount(invoice.total_amount));
     this.#line("remarks", invoice.remarks);
     this.#list(invoice, TICKED_IN[status]);
-    this.#tellProgress();
+    this.#showProgress();
   }
 
-  /** Only when something about them is another: one may have the focus. */
+  /** Replaces the rows of the items only if the data has changed: a row may have the focus. */
   #list({ id, items = [] }, work) {
     const listed = JSON.stringify([id, work, items]);
     if (listed === this.#listed) return;
@@ -113,7 +121,8 @@ export class Drawer {
     this.#fields[field].parentElement.hidden = !text;
   }
 
-  // Ticking off: for whoever holds the page in the hand, so it is kept here alone, and while the page is open
+  // Ticking off items. This is an aid for the person at this device: the ticks are not sent to the server, and are lost when the
+  // page is closed.
 
   #ticked() {
     const key = `${this.#invoice.id} ${TICKED_IN[this.#invoice.status]}`;
@@ -125,20 +134,20 @@ export class Drawer {
     const ticked = this.#ticked();
     if (box.checked) ticked.add(Number(box.value));
     else ticked.delete(Number(box.value));
-    this.#tellProgress();
+    this.#showProgress();
   }
 
-  #tellProgress() {
+  #showProgress() {
     const items = this.#invoice.items ?? [];
     const ticked = items.filter(({ id }) => this.#ticked().has(id)).length;
-    const is = TICKED_IN[this.#invoice.status] && items.length;
+    const hasTicks = TICKED_IN[this.#invoice.status] && items.length;
     const all = counted(items.length, "item", "items");
-    write(this.#fields.progress, is ? `${whole.format(ticked)} of ${all}` : all);
-    this.#fields.progress.dataset.all = Boolean(is) && ticked === items.length;
+    write(this.#fields.progress, hasTicks ? `${whole.format(ticked)} of ${all}` : all);
+    this.#fields.progress.dataset.all = Boolean(hasTicks) && ticked === items.length;
   }
 }
 
-/** In the order of the shelves, R-2 before R-12; what has none comes last. */
+/** Sorts items by shelf, R-2 before R-12. Items without a shelf come last. */
 export function walk(items) {
   const place = (item) => item.shelf_location?.trim() ?? "";
   return [...items].sort((one, other) =>
@@ -165,7 +174,7 @@ function row(item, work, isTicked) {
   return element;
 }
 
-/** Not broken in its middle, as a date would be. */
+/** Returns a span that is not broken across lines; a date, for example, would be. */
 function piece(text) {
   const element = document.createElement("span");
   element.textContent = text;

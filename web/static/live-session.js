@@ -1,15 +1,17 @@
-// Who is looking: the tokens of this tab, and the requests that carry them.
+// The session: the tokens of this tab, and the requests that carry them.
 //
-// An open API needs none of this. Of a closed one the access token lives an hour and the page stays for days, so a 401
-// renews the token once and asks again; only when that is refused too do we have to ask a person.
+// A server with public invoices needs no tokens. On other servers an access token is valid for an hour, but the page stays open
+// for days. So a 401 renews the token once and repeats the request. Only if the renewal fails does the user have to sign in.
 
 const STORED_AS = "tradepost.session";
-const ANSWER_SECONDS = 20; // a request that got no answer by then is on a dead connection
+// A request without a response after this time is on a lost connection.
+const ANSWER_SECONDS = 20;
 
-/** The server wants to know who asks, and what we have is not enough. */
+/** The server requires authentication, and this tab has no valid token. */
 export class SignInNeeded extends Error {}
 
-/** No usable answer: the server is away, overloaded or broken. `retryAfter`: seconds it asked us to wait, else 0. */
+/** There is no usable response: the server is unreachable, overloaded or broken. retryAfter: the seconds of its Retry-After
+    header, else 0. */
 export class Unavailable extends Error {
   constructor(message, retryAfter = 0) {
     super(message);
@@ -17,7 +19,7 @@ export class Unavailable extends Error {
   }
 }
 
-/** The server understood, and won't: `fields` has its words by field, the message those that belong to none. */
+/** The server refuses the request. fields: its messages by field; message: the text that belongs to no field. */
 export class Refused extends Error {
   constructor(message, fields = {}) {
     super(message);
@@ -25,13 +27,16 @@ export class Refused extends Error {
   }
 }
 
-let tokens = stored(); // {access, refresh}, or null
-let renewing = null; // the renewal under way: two at once could look like a stolen refresh token to the server
+// {access, refresh}, or null.
+let tokens = stored();
+// The promise of the current renewal, or null. There is only one at a time: the server could take a second one for the use of a
+// stolen refresh token.
+let renewing = null;
 
-/** The access token, "" when there is none. */
+/** Returns the access token, or "" if there is none. */
 export const accessToken = () => tokens?.access ?? "";
 
-/** The e-mail of who is signed in, "" when nobody is. For display; what the token is worth only the server knows. */
+/** Returns the e-mail address of the signed-in user, or "". It is for display only: the token is not verified here. */
 export function signedInAs() {
   try {
     const claims = tokens.access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
@@ -42,8 +47,8 @@ export function signedInAs() {
 }
 
 /**
- * GET JSON. Throws SignInNeeded or Unavailable; anything that is not a proper answer is the latter. orNull: a 404 is one,
- * and its body null.
+ * Sends a GET request and returns {body, serverTime}. Throws SignInNeeded, or Unavailable for every other failure. With orNull,
+ * a 404 is not a failure, and body is null.
  */
 export async function load(path, { orNull = false } = {}) {
   const response = await withRenewal(() => get(path));
@@ -57,7 +62,7 @@ export async function load(path, { orNull = false } = {}) {
   return { body: await json(response), serverTime: Date.parse(response.headers.get("Date") ?? "") };
 }
 
-/** POST JSON as who is signed in. Throws SignInNeeded, Refused or Unavailable. */
+/** Sends a POST request as the signed-in user and returns the JSON of the response. Throws SignInNeeded, Refused or Unavailable. */
 export async function send(path, body) {
   if (!tokens) throw new SignInNeeded("");
   const response = await withRenewal(() => post(path, body, tokens?.access));
@@ -77,11 +82,13 @@ async function withRenewal(ask) {
   const used = tokens?.access;
   const response = await ask();
   if (response.status !== 401 || !tokens) return response;
-  if (used === tokens.access) await renew(); // else another request has done so meanwhile
-  return ask(); // with the new token; or with none, which an open API is content with
+  // If the token differs, another request has renewed it in the meantime.
+  if (used === tokens.access) await renew();
+  // After a failed renewal there is no token. A server with public invoices accepts that.
+  return ask();
 }
 
-/** Sign in and keep the tokens. Throws SignInNeeded with what the server says, or Unavailable. */
+/** Signs in and stores the tokens. Throws SignInNeeded with the server's message, or Unavailable. */
 export async function signIn(email, password) {
   const response = await post("/api/auth/login/", { email, password });
   if (response.status === 429) throw new Unavailable(await said(response, "Too many tries."), retryAfter(response) || 60);
@@ -90,7 +97,7 @@ export async function signIn(email, password) {
   keep(await json(response));
 }
 
-/** End the session. If nobody answers the tokens are forgotten all the same. */
+/** Ends the session. The tokens are removed even if the server does not respond. */
 export async function signOut() {
   const { access, refresh } = tokens ?? {};
   keep(null);
@@ -106,7 +113,7 @@ async function renewOnce() {
   const response = await post("/api/auth/token/refresh/", { refresh: tokens.refresh });
   if (response.ok) keep({ ...tokens, ...(await json(response)) });
   else if (response.status === 429 || response.status >= 500) {
-    // A server that is restarting must not cost us the session.
+    // The server may be restarting, so the session is kept.
     throw new Unavailable(`status ${response.status}`, retryAfter(response));
   } else keep(null);
 }
@@ -137,7 +144,7 @@ async function json(response) {
   }
 }
 
-/** What a refusal says to people. */
+/** Returns the message of an error response. */
 async function said(response, otherwise) {
   return wordsOf(await response.json().catch(() => ({})), otherwise);
 }
@@ -151,16 +158,18 @@ function retryAfter(response) {
   return Math.max(0, Number.parseInt(response.headers.get("Retry-After") ?? "0", 10) || 0);
 }
 
-// sessionStorage survives a reload and ends with the tab; a browser that forbids it leaves us the variable alone.
+// sessionStorage survives a reload and ends with the tab. If the browser blocks it, only the variable `tokens` holds the tokens.
 
-/** Remember these tokens; null forgets. Tells the page (event `session`) when somebody else is signed in now. */
+/** Stores these tokens; null removes them. Dispatches the event `session` if the signed-in user changes. */
 function keep(found) {
   const before = signedInAs();
   tokens = found?.access && found?.refresh ? { access: found.access, refresh: found.refresh } : null;
   try {
     if (tokens) sessionStorage.setItem(STORED_AS, JSON.stringify(tokens));
     else sessionStorage.removeItem(STORED_AS);
-  } catch { /* see above */ }
+  } catch {
+    // The browser blocks sessionStorage; the variable is enough.
+  }
   if (signedInAs() !== before) document.dispatchEvent(new Event("session"));
 }
 

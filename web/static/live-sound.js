@@ -1,10 +1,12 @@
-// A chime for new invoices, where somebody switched it on. Browsers let a page sound only after it has been touched, so one
-// that was switched on before begins with the first touch.
+// A chime for new invoices. The user switches it on, and the device remembers that. A browser plays sound only after the user has
+// clicked or pressed a key on the page, so after a reload the chime starts working with the first such event.
 
 import { find, recall, remember } from "./live-format.js";
 
-const PAUSE_MS = 1500; // many at once are one chime
-const NOTES = [[880, 0], [1174.7, 0.12]]; // Hz, and when
+// There is at most one chime in this time, however many invoices arrive.
+const PAUSE_MS = 1500;
+// The frequency in Hz and the start in seconds of each note.
+const NOTES = [[880, 0], [1174.7, 0.12]];
 const LOUDNESS = 0.18;
 const RINGS_SECONDS = 0.35;
 

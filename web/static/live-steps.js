@@ -1,13 +1,16 @@
-// The steps that an invoice's status allows, and the form that takes them: a worker's e-mail, typed or scanned, and what
-// else the step needs. What the server answers is told in its own words.
+// The workflow steps that the status of an invoice allows, and the form for them: the worker's e-mail address, typed or scanned,
+// and the other fields of the step. The messages of the server are shown unchanged.
 
 import { find, recall, remember, write } from "./live-format.js";
 import { Refused, send, signedInAs, SignInNeeded } from "./live-session.js";
 
-const SETTLE_MS = 800; // after a change no step is taken: a scan that came twice, or meant what was there before
-const STREAM_MS = 1500; // by then the stream has told what a step did
+// After a change of the status the form accepts no step for this time: a scan may arrive twice, or may be meant for the former step.
+const SETTLE_MS = 800;
+// If the stream has not delivered the result of a step after this time, the invoice is loaded.
+const STREAM_MS = 1500;
 
-// area/action: the path. fields: beside the e-mail. also: the delivery_status that a second button sends.
+// path: area/action of the API. fields: the fields beside the e-mail address. cancels: the area whose session can be cancelled.
+// also: the delivery_status that a second button sends.
 const STEPS = {
   PENDING: { path: "picking/start", label: "Start picking", fields: [] },
   PICKING: { path: "picking/complete", label: "Complete picking", fields: [], cancels: "picking" },
@@ -27,7 +30,7 @@ export class Steps {
   #isBusy = false;
   #settled = 0;
 
-  /** onDone(): a step was taken, and the stream may not have told of it. */
+  /** onDone() is called if the stream has not delivered the result of a step in time. */
   constructor(signIn, onDone) {
     this.#signIn = signIn;
     this.#onDone = onDone;
@@ -44,7 +47,7 @@ export class Steps {
     find("delivery_type").addEventListener("change", () => this.#fitDelivery());
   }
 
-  /** The e-mail's field, where a step asks for one. */
+  /** Returns the e-mail field if the step needs it, else null. */
   field() {
     const field = find("user_email");
     return this.#step && !field.closest("[hidden]") ? field : null;
@@ -55,23 +58,23 @@ export class Steps {
     this.#cancelForm.reset();
     find("cancel-part").open = find("notes-part").open = false;
     this.#form.user_email.value = recall("worker") || (signedInAs().includes("@") ? signedInAs() : "");
-    this.#say("");
-    this.#lay(invoice);
+    this.#showDone("");
+    this.#showStep(invoice);
     this.#settled = 0;
     this.#enable();
   }
 
-  /** The invoice has moved on, here or elsewhere; null: it was deleted. */
+  /** Takes over the new state of the invoice, which may have changed on another device; null if it was deleted. */
   change(invoice) {
     if (invoice && invoice.status === this.#invoice?.status) {
       this.#invoice = invoice;
       return;
     }
     const hadFocus = this.#form.contains(document.activeElement) || this.#cancelForm.contains(document.activeElement);
-    this.#lay(invoice);
+    this.#showStep(invoice);
     this.#form.notes.value = this.#cancelForm.reason.value = "";
     find("cancel-part").open = find("notes-part").open = false;
-    if (!invoice) this.#say("This invoice has been deleted.");
+    if (!invoice) this.#showDone("This invoice has been deleted.");
     clearTimeout(this.#settled);
     this.#settled = setTimeout(() => {
       this.#settled = 0;
@@ -88,7 +91,7 @@ export class Steps {
     this.#invoice = this.#step = null;
   }
 
-  #lay(invoice) {
+  #showStep(invoice) {
     this.#invoice = invoice;
     this.#step = STEPS[invoice?.status] ?? null;
     const { fields = [], label = "", also, cancels } = this.#step ?? {};
@@ -103,7 +106,7 @@ export class Steps {
     write(find("cancel-take"), cancels ? `Cancel ${cancels}` : "", "");
   }
 
-  /** A courier is no worker of ours; who drives themselves needs no courier. */
+  /** Shows either the courier fields or the e-mail field: a courier is not a user, and a user who delivers needs no courier. */
   #fitDelivery() {
     const isDelivery = this.#step?.path === "delivery/start";
     const byCourier = isDelivery && find("delivery_type").value === "COURIER";
@@ -136,17 +139,18 @@ export class Steps {
   async #send(path, body, form, problem) {
     if (this.#isBusy || this.#settled) return;
     this.#clearProblems();
-    this.#say("");
+    this.#showDone("");
     this.#isBusy = true;
     this.#enable();
     const { id, status } = this.#invoice;
     const isHere = () => this.#invoice?.id === id;
     try {
-      const answer = await this.#asSomebody(() => send(`/api/sales/${path}/`, body));
-      if (answer === null) return; // nobody signed in
+      const answer = await this.#withSignIn(() => send(`/api/sales/${path}/`, body));
+      // The user closed the sign-in dialog.
+      if (answer === null) return;
       if (body.user_email) remember("worker", body.user_email);
       if (!isHere()) return;
-      this.#say(answer.message || "Done.");
+      this.#showDone(answer.message || "Done.");
       if (this.#invoice.status === status) this.#form.notes.value = "";
       setTimeout(() => isHere() && this.#invoice.status === status && this.#onDone(), STREAM_MS);
     } catch (error) {
@@ -157,8 +161,8 @@ export class Steps {
     }
   }
 
-  /** With a session; asks for one, and goes on, as often as it takes. null: it was not given. */
-  async #asSomebody(ask) {
+  /** Runs the request, and opens the sign-in dialog as often as the server requires it. Returns null if the user closes it. */
+  async #withSignIn(ask) {
     for (;;) {
       try {
         return await ask();
@@ -175,10 +179,10 @@ export class Steps {
     let first = null;
     for (const [name, words] of fields) {
       const input = form.elements[name] ?? this.#form.elements[name];
-      const told = find(`${name}-problem`);
-      if (!input || !told || input.closest("[hidden]")) elsewhere.push([words].flat().join(" "));
+      const output = find(`${name}-problem`);
+      if (!input || !output || input.closest("[hidden]")) elsewhere.push([words].flat().join(" "));
       else {
-        told.textContent = [words].flat().join(" ");
+        output.textContent = [words].flat().join(" ");
         input.setAttribute("aria-invalid", "true");
         first ??= input;
       }
@@ -190,8 +194,8 @@ export class Steps {
   }
 
   #clearProblem(input) {
-    const told = input.name && find(`${input.name}-problem`);
-    if (told) told.textContent = "";
+    const output = input.name && find(`${input.name}-problem`);
+    if (output) output.textContent = "";
     input.removeAttribute("aria-invalid");
   }
 
@@ -200,7 +204,7 @@ export class Steps {
     find("step-problem").textContent = find("cancel-problem").textContent = "";
   }
 
-  #say(words) {
+  #showDone(words) {
     write(find("done"), words, "");
   }
 

@@ -1,14 +1,15 @@
-// The invoices that the page knows, and how many there are. No elements here.
+// The invoices that the page has loaded, and the number of invoices by status. This module does not touch the page.
 //
-// Of each column it knows every invoice down to a floor, an id; what lies below was not loaded. So it can tell whether an
-// invoice that comes through the stream was counted before: one above all floors that it doesn't know is new. Of one below
-// it can't, and says so (isInDoubt); then the server has to be asked for its counts.
+// Each column has a floor, which is an id: every invoice of the column from this id upwards is loaded, those with lower ids are
+// not. So an invoice from the stream that is not loaded and whose id is above all floors is new: it was not counted before. For an
+// id below a floor this is unknown. Then isInDoubt becomes true, and the server must be asked for its counts.
 
 import { LOADED, STATUSES } from "./live-list.js";
 
-const ROOM = 100; // that a column may grow beyond what was loaded, before its oldest go: the page stays open for weeks
+// How many more invoices than were loaded a column may hold before the oldest are removed. The page stays open for weeks.
+const ROOM = 100;
 
-/** Which invoices are looked at: how many of each status the server has, and down to which id they are all known. */
+/** A selection of invoices: all, or those that match the filter. For each status it has the server's count and the floor. */
 class View {
   constructor(matches, columns) {
     this.matches = matches;
@@ -33,6 +34,7 @@ class View {
     if (after && this.matches(after)) this.counts[after.status] += 1;
   }
 
+  /** Returns whether every invoice from this id upwards is loaded. */
   reachesBelow(id) {
     return STATUSES.every((status) => this.floors[status] <= id);
   }
@@ -45,14 +47,20 @@ function floorOf({ isAll, invoices }) {
 const NOTHING = STATUSES.map((status) => ({ status, count: 0, isExact: true, invoices: [], isAll: true }));
 
 export class Store {
-  isInDoubt = false; // whether the counts may be wrong
-  newest = 0; // the highest id ever seen
-  #records = new Map(); // id -> {invoice, entered, isExtra}; extra: found by a filter, below the floor
+  // True if the counts may be wrong.
+  isInDoubt = false;
+  // The highest id so far.
+  newest = 0;
+  // From the id to {invoice, entered, isExtra}. entered is a sequence number of the entry into the column. isExtra is true for
+  // an invoice below the floor, which was found by a filter.
+  #records = new Map();
   #entries = 0;
   #limits = { ...LOADED };
   #all = new View(() => true, NOTHING);
-  #found = null; // the view of the filter, once the server has answered for it
-  #matches = null; // the filter itself
+  // The view of the filter; null until the server has responded.
+  #found = null;
+  // The function of the filter; null without a filter.
+  #matches = null;
 
   get size() {
     return this.#records.size;
@@ -70,33 +78,34 @@ export class Store {
     return this.#records.get(id)?.invoice ?? null;
   }
 
-  /** Whether the card is to be seen. */
+  /** Returns whether the card is shown. */
   shows(id) {
     const record = this.#records.get(id);
     if (!record) return false;
     return this.#matches ? this.#matches(record.invoice) : !record.isExtra;
   }
 
-  /** {count, isExact, isMore}: of one column as it is looked at now. count is null where only the server could tell; not exact:
-      there are at least so many. */
+  /** Returns {count, isExact, isMore} of one column with the current filter. count is null until the server has responded. If
+      isExact is false, there are at least that many. */
   summary(status) {
     if (!this.#matches) return this.#all.summary(status);
     return this.#found?.summary(status) ?? { count: null, isExact: true, isMore: false };
   }
 
-  /** All the server counts in a column, filter or not. */
+  /** Returns the number of invoices of this status on the server, whatever the filter is. */
   count(status) {
     return this.#all.counts[status];
   }
 
-  // Each of these returns what changed: [{id, before, after, isNew, isGone}]; before or after is null where there was,
-  // or is, none; isGone: deleted, rather than no longer known here.
+  // The following methods return the changes: [{id, before, after, isNew, isGone}]. before is null if the invoice was not loaded,
+  // after is null if it is no longer loaded. isGone is true if it was deleted on the server.
 
-  /** Know exactly these. */
+  /** Replaces all invoices with these. */
   load(columns) {
     const listed = new Map(columns.flatMap(({ invoices }) => invoices.map((invoice) => [invoice.id, invoice])));
     const lines = columns.reduce((sum, { invoices }) => sum + invoices.length, 0);
-    this.isInDoubt = lines > listed.size; // one moved between two requests, and both count it
+    // If two lists contain the same invoice, its status changed between the two requests, and both counts include it.
+    this.isInDoubt = lines > listed.size;
     this.#all = new View(() => true, columns);
     this.#found = null;
     this.#limits = { ...LOADED };
@@ -112,7 +121,7 @@ export class Store {
     return changes.filter(({ before, after }) => !same(before, after));
   }
 
-  /** One that came through the stream. */
+  /** Adds or updates an invoice from the stream. */
   put(invoice) {
     const { id } = invoice;
     const record = this.#records.get(id);
@@ -121,7 +130,8 @@ export class Store {
     const isCertain = this.#all.reachesBelow(id);
     if ((!record && !isCertain) || (record?.isExtra && same(before, after))) this.isInDoubt = true;
     if (same(before, after)) return [];
-    if (!before && !isCertain && after) this.#all.counts[after.status] += 1; // until the server has been asked
+    // The count is an estimate until the server responds.
+    if (!before && !isCertain && after) this.#all.counts[after.status] += 1;
     else this.#all.change(before, after);
     this.#found?.change(before, after);
     if (!after) return [{ ...this.#drop(id), isGone: true }];
@@ -130,7 +140,7 @@ export class Store {
     return [{ id, before, after, isNew: !before && isCertain }, ...(hasMoved ? this.#trim(after.status) : [])];
   }
 
-  /** Further ones of a column, which lie below those known. */
+  /** Adds the next page of a column. */
   extend(column) {
     const { status } = column;
     const view = this.#found ?? this.#all;
@@ -140,7 +150,7 @@ export class Store {
     return changes;
   }
 
-  /** Look at those only that match; null: at all of them. */
+  /** Sets the filter; null shows all invoices. */
   filter(matches) {
     this.#matches = matches;
     this.#found = null;
@@ -148,19 +158,19 @@ export class Store {
     return [...this.#records].filter(([, { isExtra }]) => isExtra).map(([id]) => this.#drop(id));
   }
 
-  /** What the server has for the filter. */
+  /** Adds the server's response for the filter. */
   find(columns) {
     this.#found = new View(this.#matches, columns);
     return columns.flatMap(({ invoices }) => this.#add(invoices, true));
   }
 
-  /** What the server counts. isExact: nothing happened meanwhile. */
+  /** Takes over the server's counts. isExact: no event has arrived in the meantime. */
   recount(counts, isExact) {
     Object.assign(this.#all.counts, counts);
     this.isInDoubt = !isExact;
   }
 
-  /** How many of a column are known without a gap, from the newest on. */
+  /** Returns how many invoices of a column are loaded without a gap, from the newest downwards. */
   known(status) {
     const { floors, matches } = this.#found ?? this.#all;
     let known = 0;
@@ -193,7 +203,8 @@ export class Store {
     return { id, before, after: null, isNew: false };
   }
 
-  /** From a list. What is known already the stream keeps, and what is above the floors it is about to bring. */
+  /** Adds invoices from a list. Skips those that are loaded already, because the stream keeps them up to date, and those above all
+      floors, because the stream is about to deliver them. */
   #add(invoices, isExtra) {
     const added = invoices.filter(({ id }) => !this.#records.has(id) && !this.#all.reachesBelow(id));
     for (const invoice of added) this.#keep(invoice, isExtra);
@@ -201,7 +212,7 @@ export class Store {
     return added.map((invoice) => ({ id: invoice.id, before: null, after: invoice, isNew: false }));
   }
 
-  /** The one that has been longest in a column that is full goes. */
+  /** If the column is full, removes the invoice that entered it first. */
   #trim(status) {
     const most = this.#limits[status] + (status === "DELIVERED" ? 0 : ROOM);
     let oldest = null;

@@ -1,4 +1,4 @@
-// The live invoice board: puts its parts together, and tells how it stands with the server.
+// The live invoice board: creates the parts of the page, and shows the state of the connection.
 
 import { Board } from "./live-board.js";
 import { Connection } from "./live-connection.js";
@@ -19,18 +19,19 @@ const drawer = new Drawer(signIn);
 const filter = new Filter(store, (invoice, opener) => drawer.show(invoice, opener));
 const board = new Board(store, filter, drawer, () => sound.ring());
 const connection = new Connection(board, showState);
-let trueAt = null; // when the board last was up to date, while it isn't
+// The time until which the board was up to date; null while it is up to date.
+let staleSince = null;
 
 function showState(state, { seconds = 0, why = "" }) {
-  if (state === "live") trueAt = null;
-  else if (find("state").dataset.state === "live") trueAt = new Date();
+  if (state === "live") staleSince = null;
+  else if (find("state").dataset.state === "live") staleSince = new Date();
   find("state").dataset.state = state;
-  document.body.classList.toggle("stale", trueAt !== null);
+  document.body.classList.toggle("stale", staleSince !== null);
   write(find("state-word"), WORDS[state]);
   write(find("state-more"), state === "reconnecting" ? waiting(seconds) : "", "");
   if (state === "signed-out") {
     board.clear();
-    trueAt = null;
+    staleSince = null;
     document.body.classList.remove("stale");
     signIn.need(why);
   } else if (state === "live") signIn.settle();
@@ -38,7 +39,7 @@ function showState(state, { seconds = 0, why = "" }) {
 
 function waiting(seconds) {
   const when = seconds ? `in ${seconds} s` : "now";
-  return trueAt ? `${when}, as of ${time.format(trueAt)}` : when;
+  return staleSince ? `${when}, as of ${time.format(staleSince)}` : when;
 }
 
 function tick() {
