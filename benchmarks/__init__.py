@@ -1,1 +1,1 @@
-"""What `./run bench` runs: the server's speed beside that of what it stands on, in one run, on this machine."""
+"""The benchmarks of `./run bench`. Each compares the server with a reference, such as pgbench, on this machine and in the same run."""

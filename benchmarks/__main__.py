@@ -1,4 +1,4 @@
-"""`./run bench [name]`: measure, and print one table. Without a name everything, in three to four minutes."""
+"""`./run bench [name]` measures and prints one table. Without a name it runs all benchmarks, in three to four minutes."""
 
 import argparse
 import gc
@@ -29,16 +29,18 @@ def main() -> int:
     args = _parser().parse_args()
     seconds = args.seconds or (0.7 if args.quick else 3.0)
     plan = Plan(seconds, args.quick, args.rows)
-    for number in (signal.SIGINT, signal.SIGTERM):  # both end with everything stopped, also in a shell's background
+    # Both signals raise KeyboardInterrupt, so that all processes are stopped. A shell ignores SIGINT for background jobs.
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     _raise_file_limit()
-    gc.disable()  # short runs without cycles to speak of; a collection in a client would count as the server's latency
+    # A garbage collection in the client would count as latency of the server. The runs are short and make few cycles.
+    gc.disable()
     rows: list[table.Row | table.Failure] = []
     began = time.monotonic()
     try:
         with installed() as installation:
             if installation.redis is None:
-                print("No Redis here: the server runs without.", flush=True)
+                print("Redis is not available; the server runs without it.", flush=True)
             for name in [args.name] if args.name else BENCHMARKS:
                 print(f"measuring {name} …", file=sys.stderr, flush=True)
                 try:
@@ -58,14 +60,20 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=BENCHMARKS, help="measure only this")
+    parser.add_argument("name", nargs="?", choices=BENCHMARKS, help="run only this benchmark")
     parser.add_argument(
-        "--seconds", type=_positive, help="of one round of imports (default 3); the rest is scaled with it"
+        "--seconds",
+        type=_positive,
+        help="length of one round of imports (default 3); the other benchmarks scale with it",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="one short round of each, under a minute: no more than a hint"
+        "--quick",
+        action="store_true",
+        help="one short round of each benchmark, in under a minute; the figures are rough",
     )
-    parser.add_argument("--rows", type=int, default=100_000, help="invoices in the long list (default 100000)")
+    parser.add_argument(
+        "--rows", type=int, default=100_000, help="number of invoices in the long list (default 100000)"
+    )
     return parser
 
 
@@ -76,7 +84,7 @@ def _positive(text: str) -> float:
 
 
 def _raise_file_limit() -> None:
-    """Thousands of readers are thousands of sockets; the server raises its own likewise."""
+    """Each of the thousands of stream readers needs a socket. The server raises its own limit in the same way."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

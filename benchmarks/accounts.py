@@ -1,4 +1,4 @@
-"""The accounts rows: what knowing the caller costs, listing accounts, signing in, and what signing in costs others."""
+"""The rows about accounts: the cost of authentication, lists of accounts, sign-ins, and the latency of other requests beside them."""
 
 import asyncio
 import itertools
@@ -18,15 +18,23 @@ from benchmarks.table import Row
 from core.data import sql
 
 PASSWORD = "benchmark-password"
-FEW, MANY = 1_000, 100_000  # accounts
-KNOWN_RATIO, FLAT, BCRYPT_RATIO, DELAY = 0.80, 0.80, 0.90, 50  # the aims; the last in ms
-SIGN_INS = 20  # at once
+# The number of accounts in the two databases.
+FEW, MANY = 1_000, 100_000
+# The aims. A read with a token, as a ratio of the same read without one:
+TOKEN_RATIO = 0.80
+# The rate with MANY accounts, as a ratio of the rate with FEW:
+FLAT = 0.80
+# Sign-ins, as a ratio of bcrypt alone:
+BCRYPT_RATIO = 0.90
+# The p99 latency of a read beside SIGN_INS concurrent sign-ins, in ms:
+DELAY_MS = 50
+SIGN_INS = 20
 
 query = sql.load("accounts/user")
 
 
 def accounts(installation: Installation, plan: Plan) -> list[Row]:
-    """Two databases, one with few accounts and one with many; each has a hundred invoices to read."""
+    """Uses two databases, one with few accounts and one with many. Each contains a hundred invoices."""
     dsns = {rows: installation.create_database(f"accounts_{rows}") for rows in (FEW, MANY)}
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(12)).decode()
     for rows, dsn in dsns.items():
@@ -34,8 +42,11 @@ def accounts(installation: Installation, plan: Plan) -> list[Row]:
     with installation.server(dsns[FEW]) as few, installation.server(dsns[MANY]) as many:
         servers = {FEW: few, MANY: many}
         return [
-            *_known(plan, few), *_lists(installation, plan, dsns, servers), *_sign_ins(plan, few, hashed), *_beside(plan, few),
-        ]  # fmt: skip
+            *_with_token(plan, few),
+            *_lists(installation, plan, dsns, servers),
+            *_sign_ins(plan, few, hashed),
+            *_beside_sign_ins(plan, few),
+        ]
 
 
 def seed_accounts(installation: Installation, dsn: str, rows: int, hashed: str) -> None:
@@ -58,8 +69,8 @@ def token(server: Server, number: int = 1) -> str:
         return json.load(answer)["access"]
 
 
-def _known(plan: Plan, server: Server) -> list[Row]:
-    """The same read with and without a token, in turns: the difference is all that knowing the caller costs."""
+def _with_token(plan: Plan, server: Server) -> list[Row]:
+    """Measures the same read with and without a token, in turns. The difference is the cost of authentication."""
     given, path = f"Authorization: Bearer {token(server)}\r\n", "/api/sales/invoices/7/"
     results: dict[str, list[load.Result]] = {given: [], "": []}
     for _ in range(plan.rounds(3)):
@@ -67,18 +78,19 @@ def _known(plan: Plan, server: Server) -> list[Row]:
             requests = itertools.repeat(load.request("GET", path, server.port, headers))
             results[headers].append(load.run(server, requests, 200, plan.seconds / 2))
     rate, reference = (median(result.rate for result in results[headers]) for headers in (given, ""))
-    met = rate / reference >= KNOWN_RATIO
+    met = rate / reference >= TOKEN_RATIO
     notes = load.notes(results[given])
-    return [Row("detail with a token", rate, "/s", reference, "/s without", f"≥ {KNOWN_RATIO:.2f} ×", met, notes)]
+    return [Row("detail with a token", rate, "/s", reference, "/s without", f"≥ {TOKEN_RATIO:.2f} ×", met, notes)]
 
 
 def _lists(installation: Installation, plan: Plan, dsns: dict[int, str], servers: dict[int, Server]) -> list[Row]:
     cases = {
         "users list of 100": ("?page_size=100", pgbench.script(query.list_users, ["1", "100"], {})),
         "users ?search=, 100 found": (
-            "?page_size=100&search=person77", pgbench.script(query.search_users, ["'person77'", "1", "100"], {}),
+            "?page_size=100&search=person77",
+            pgbench.script(query.search_users, ["'person77'", "1", "100"], {}),
         ),
-    }  # fmt: skip
+    }
     found = []
     for name, (parameters, script) in cases.items():
         rates, references, results = {}, {}, {}
@@ -91,26 +103,23 @@ def _lists(installation: Installation, plan: Plan, dsns: dict[int, str], servers
         for rows in servers:
             flat = rates[rows] / rates[FEW]
             aim, met = ("", None) if rows == FEW or "search" in name else (f"≥ {FLAT:.2f} × at {FEW:,}", flat >= FLAT)
-            notes = (
-                load.notes(results[rows])
-                if rows == FEW
-                else f"{flat:.2f} × the rate at {FEW:,}; {load.notes(results[rows])}"
-            )
-            found.append(
-                Row(f"{name}, {rows:,} accounts", rates[rows], "/s", references[rows], "/s pgbench", aim, met, notes)
-            )
+            notes = load.notes(results[rows])
+            if rows != FEW:
+                notes = f"{flat:.2f} × the rate at {FEW:,}; {notes}"
+            title = f"{name}, {rows:,} accounts"
+            found.append(Row(title, rates[rows], "/s", references[rows], "/s pgbench", aim, met, notes))
     return found
 
 
 def _sign_ins(plan: Plan, server: Server, hashed: str) -> list[Row]:
-    """Signing in beside bcrypt alone, on as many threads as the server has for it."""
+    """Compares sign-ins with bcrypt alone, on as many threads as the server uses for it."""
     began, checks = perf_counter(), 4
     for _ in range(checks):
         bcrypt.checkpw(PASSWORD.encode(), hashed.encode())
     each = (perf_counter() - began) / checks
     reference = max(1, (os.cpu_count() or 2) - 1) / each
     result = load.run(server, _sign_in_requests(server), 200, max(3.0, plan.seconds * 2))
-    notes = f"bcrypt at cost 12: {each * 1000:.0f} ms a check; {load.notes([result])}"
+    notes = f"bcrypt with cost 12: {each * 1000:.0f} ms for each check; {load.notes([result])}"
     met = result.rate / reference >= BCRYPT_RATIO
     return [Row("sign-ins", result.rate, "/s", reference, "/s bcrypt", f"≥ {BCRYPT_RATIO:.2f} ×", met, notes)]
 
@@ -121,30 +130,21 @@ def _sign_in_requests(server: Server):
         yield load.request("POST", "/api/auth/login/", server.port, "", body)
 
 
-def _beside(plan: Plan, server: Server) -> list[Row]:
-    """How long a small read takes while twenty sign-ins are under way all the time, and while none is."""
+def _beside_sign_ins(plan: Plan, server: Server) -> list[Row]:
+    """Measures the latency of a small read while SIGN_INS sign-ins are always running, and while none is running."""
     headers = f"Authorization: Bearer {token(server)}\r\n"
     read = load.request("GET", "/api/sales/invoices/7/", server.port, headers)
     seconds = max(2.0, plan.seconds * 2)
     alone, beside = (run_coroutine(_probe(server, read, seconds, busy)) for busy in (0, SIGN_INS))
     p99, reference = (load.percentile(found, 99) * 1000 for found in (beside, alone))
-    notes = f"p50 {load.percentile(beside, 50) * 1000:.1f} ms, longest {beside[-1] * 1000:.0f} ms of {len(beside)}"
-    return [
-        Row(
-            f"read beside {SIGN_INS} sign-ins, p99",
-            p99,
-            "ms",
-            reference,
-            "ms alone",
-            f"≤ {DELAY} ms",
-            p99 <= DELAY,
-            notes,
-        )
-    ]
+    p50, slowest = load.percentile(beside, 50) * 1000, beside[-1] * 1000
+    notes = f"p50 {p50:.1f} ms, slowest {slowest:.0f} ms, {len(beside)} reads"
+    name, aim = f"read beside {SIGN_INS} sign-ins, p99", f"≤ {DELAY_MS} ms"
+    return [Row(name, p99, "ms", reference, "ms alone", aim, p99 <= DELAY_MS, notes)]
 
 
 async def _probe(server: Server, read: bytes, seconds: float, busy: int) -> list[float]:
-    """Latencies of reads that come one by one, 5 ms apart, ascending."""
+    """Sends reads one by one, 5 ms apart, and returns their latencies in ascending order. busy: the number of concurrent sign-ins."""
     requests, latencies, end = _sign_in_requests(server), [], monotonic() + seconds
     connections = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(busy + 1)]
 

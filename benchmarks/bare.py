@@ -1,10 +1,10 @@
-"""The references of the stream rows, in a process of their own: sockets, and nothing that a server needs beside them.
+"""The references of the stream rows: a separate process with plain sockets and nothing else that a server needs.
 
-`python -m benchmarks.bare WHAT CONNECTIONS EVENTS FRAME_BYTES` prints its port, accepts the connections, and then
-  send    prints the bytes of memory a connection took, waits for a line, sends each event to all connections with one `send`
-          each, and prints the CPU seconds that this took
-  post    accepts one connection more and sends each event to the others when a request comes on that, which it answers 201
-  replay  sends all events to each connection as it comes
+`python -m benchmarks.bare WHAT CONNECTIONS EVENTS FRAME_BYTES` prints its port, accepts the connections, and then runs WHAT:
+  send    Prints the bytes of memory for each connection, waits for a line, sends each event to all connections with one `send`
+          for each, and prints the CPU seconds of the sending.
+  post    Accepts one more connection. For each request on it, sends one event to the other connections and responds with 201.
+  replay  Sends all events to each connection as soon as it is accepted.
 """
 
 import contextlib
@@ -23,12 +23,13 @@ from core.run.process import BACKLOG
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 1000\n\n"
 ANSWER = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
-PAUSE = 0.025  # seconds between two events, as the server's are spaced
+# Seconds between two events, as in the measurement of the server.
+PAUSE = 0.025
 INVOICE_NUMBER = re.compile(rb'"invoice_no": ?"(INV-[0-9]+)"')
 
 
 class Bare:
-    """The running process."""
+    """The running reference process."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin and process.stdout
@@ -41,7 +42,7 @@ class Bare:
         self._in.flush()
 
     def figure(self) -> float:
-        """The next number it prints."""
+        """Reads the next number that the process prints."""
         return float(self._out.readline())
 
 
@@ -59,7 +60,7 @@ def running(what: str, connections: int, events: int, frame_bytes: int) -> Itera
 
 
 def frame(position: int, size: int, number: bytes = b"") -> bytes:
-    """An event of that many bytes (or the few it needs at least), which readers.py knows as an invoice's."""
+    """Builds an event of `size` bytes, or of the minimum if that is more. readers.py recognizes it as the event of an invoice."""
     start = b'id: %d\ndata: {"id"' % position + (b': 1, "invoice_no":"%s", "padding": "' % number if number else b"")
     return start.ljust(size - 3, b"1") + b"}\n\n"
 
@@ -78,7 +79,8 @@ def send(listener: socket.socket, connections: int, events: int, size: int) -> N
         used += time.process_time() - began
         time.sleep(PAUSE)
     print(used, flush=True)
-    sys.stdin.readline()  # keep the connections until we are killed
+    # The connections stay open until the process is killed.
+    sys.stdin.readline()
 
 
 def post(listener: socket.socket, connections: int, events: int, size: int) -> None:

@@ -1,4 +1,4 @@
-"""A whole installation for one run: a durable Postgres, a Redis, servers as processes of their own; all gone at its end."""
+"""A complete installation for one run: a durable Postgres, a Redis, and servers in separate processes. It is removed at the end."""
 
 import asyncio
 import contextlib
@@ -28,16 +28,17 @@ from handlers.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 IMPORT_KEY = "benchmark-import-key"
 TEMPLATE = "template_of_benchmarks"
-START_LIMIT = 60  # seconds
+# Seconds that a server may take until it answers.
+START_LIMIT = 60
 _numbers = itertools.count(1)
 
 
 class BenchmarkError(Exception):
-    """Something can't be measured; the message is one line that says why."""
+    """A measurement is impossible. The message is one line with the reason."""
 
 
 class Server:
-    """A running server process: its port, and what /proc tells of it."""
+    """A running server process, with its port and its resource usage from /proc."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
         self.port = free_port()
@@ -45,18 +46,23 @@ class Server:
         self._file: IO[bytes] = log.open("ab")
         argv = [sys.executable, str(ROOT / "server.py"), "serve", "--port", str(self.port), *arguments]
         self.began = time.perf_counter()
-        # A session of its own: Ctrl-C reaches the benchmark only, which then stops the server before its Postgres.
+        # The server has its own session. So Ctrl-C reaches only the benchmark, which stops the server before Postgres.
         self._process = subprocess.Popen(
-            argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=self._file, stderr=self._file,
+            argv,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._file,
+            stderr=self._file,
             start_new_session=True,
-        )  # fmt: skip
+        )
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     def wait(self) -> float:
-        """Seconds from the start to the first answered request."""
+        """Waits for the first response. Returns the seconds since the start."""
         while time.perf_counter() - self.began < START_LIMIT:
             if self._process.poll() is not None:
                 raise BenchmarkError(f"the server does not start: {self.last_line()}")
@@ -72,7 +78,7 @@ class Server:
         raise BenchmarkError(f"the server does not answer within {START_LIMIT} s: {self.last_line()}")
 
     def cpu_seconds(self) -> float:
-        """User and system time of all its threads so far: from the scheduler (ns), else from stat (10 ms ticks)."""
+        """Returns the user and system time of all threads so far, from the scheduler (ns) or else from stat (10 ms ticks)."""
         try:
             tasks = Path(f"/proc/{self.pid}/task").iterdir()
             return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
@@ -85,7 +91,7 @@ class Server:
 
     def last_line(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1][:200] if lines else "it said nothing"
+        return lines[-1][:200] if lines else "its log is empty"
 
     def stop(self) -> None:
         if self._process.poll() is None:
@@ -99,7 +105,7 @@ class Server:
 
 
 class Installation:
-    """Postgres, Redis and a folder. Made by `installed`."""
+    """Postgres, Redis and a folder. `installed` creates it."""
 
     def __init__(self, folder: Path, postgres: EmbeddedPostgres, redis: EmbeddedRedis | None) -> None:
         self.folder, self.postgres, self.redis = folder, postgres, redis
@@ -108,13 +114,13 @@ class Installation:
         return self.postgres.dsn.replace("@/tradepost", f"@/{database}")
 
     def create_database(self, name: str) -> str:
-        """A migrated database without rows; returns its DSN."""
-        # Copied file by file, the template's WAL is a checkpoint's; the default writes all of it into the log.
+        """Creates a migrated database without rows and returns its DSN."""
+        # FILE_COPY copies files and needs only a checkpoint. The default strategy writes the whole template to the WAL.
         self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
         return self.dsn(name)
 
     def run(self, *statements: str, dsn: str = "") -> Any:
-        """Run the statements one by one, each a transaction of its own; returns the first value of the last."""
+        """Runs the statements one by one, each in its own transaction. Returns the first value of the last one."""
 
         async def work() -> Any:
             connection = await asyncpg.connect(dsn or self.postgres.dsn)
@@ -129,12 +135,13 @@ class Installation:
 
     @contextlib.contextmanager
     def server(self, dsn: str) -> Iterator[Server]:
-        """One worker over that database, answering. Its log lines, the access log among them, go to a file."""
+        """Starts a server with one worker on the database, and waits until it answers. Its logs go to a file."""
         number = next(_numbers)
         given = {
             "DATABASE_URL": dsn,
             "REDIS_URL": self.redis.url if self.redis else "",
-            "REDIS_PREFIX": f"benchmark-{number}:",  # two servers over two databases are two installations
+            # Two servers on two databases are two installations, so they must not share keys.
+            "REDIS_PREFIX": f"benchmark-{number}:",
             "SECRET_KEY": "benchmark-secret-key-of-at-least-32-bytes",
             "ALLOWED_HOSTS": "127.0.0.1,localhost",
             "SALES_IMPORT_API_KEY": IMPORT_KEY,
@@ -149,11 +156,12 @@ class Installation:
 
 @contextlib.contextmanager
 def installed() -> Iterator[Installation]:
-    """Start Postgres (durable, as in production) and Redis in a temporary folder; stop and remove everything after."""
+    """Starts Postgres (durable, as in production) and Redis in a temporary folder. Stops and removes everything at the end."""
     with contextlib.ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="tradepost-benchmark-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        folder.chmod(0o711)  # when we are root, Postgres runs as another account, which must be able to pass
+        # For root, Postgres runs as another account, which must be able to traverse the folder.
+        folder.chmod(0o711)
         home = open_home(folder / "home")
         stack.callback(home.close)
         postgres = start_postgres(home)
@@ -164,12 +172,13 @@ def installed() -> Iterator[Installation]:
         found = Installation(folder, postgres, redis)
         found.run(f"CREATE DATABASE {TEMPLATE}")
         run_coroutine(migrations.apply(found.dsn(TEMPLATE)))
-        stack.callback(_uninterrupted)  # runs first: a second Ctrl-C must not leave a Postgres behind
+        # This callback runs first, so that a second Ctrl-C does not leave a Postgres process behind.
+        stack.callback(_ignore_signals)
         yield found
 
 
 def environment(given: dict[str, str]) -> dict[str, str]:
-    """For server processes: an empty value hides what .env or our own environment says."""
+    """Returns the environment of a server process. An empty value hides the value of .env and of this process."""
     names = [*(field.metadata["name"] for field in dataclasses.fields(Settings)), "DB_NAME"]
     return {**os.environ, **dict.fromkeys(names, ""), **given}
 
@@ -188,6 +197,6 @@ def run_coroutine(work: Coroutine[Any, Any, Any]) -> Any:
     return uvloop.run(work)
 
 
-def _uninterrupted() -> None:
+def _ignore_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

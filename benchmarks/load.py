@@ -1,4 +1,4 @@
-"""HTTP load: keep-alive connections that send the next request as soon as the last one is answered."""
+"""HTTP load: each keep-alive connection sends its next request as soon as the response to the last one is complete."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,13 @@ from typing import NamedTuple
 from benchmarks.installation import BenchmarkError, Server, run_coroutine
 
 CONNECTIONS = 16
-WARM_UP = 0.3  # seconds before counting begins
+# Seconds before the measurement begins.
+WARM_UP = 0.3
 _LENGTH = b"Content-Length: "
 
 
 class Result(NamedTuple):
-    """rate: answers with the expected status a second; p50, p99: their latency in ms; cpu_us: the server's CPU for each."""
+    """rate: responses with the expected status, per second. p50, p99: latency in ms. cpu_us: CPU time of the server per response."""
 
     rate: float
     p50: float
@@ -25,13 +26,13 @@ class Result(NamedTuple):
 
 
 def request(method: str, path: str, port: int, headers: str = "", body: bytes = b"") -> bytes:
-    """One request as it goes over the wire. headers: whole lines."""
+    """Returns the bytes of one request. headers: complete lines."""
     length = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
     return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}{length}\r\n".encode() + body
 
 
 def run(server: Server, requests: Iterator[bytes], expected: int, seconds: float) -> Result:
-    """Send the requests over 16 connections. Any other answer than the expected: BenchmarkError, as its rate says nothing."""
+    """Sends the requests over CONNECTIONS connections. Raises BenchmarkError if any response has another status."""
     return run_coroutine(_run(server, requests, expected, seconds))
 
 
@@ -53,45 +54,48 @@ async def _run(server: Server, requests: Iterator[bytes], expected: int, seconds
         transport.close()
     if load.refused:
         what, times = load.refused.most_common(1)[0]
-        raise BenchmarkError(f"{sum(load.refused.values())} answers were not {expected}, {times} times {what}")
+        raise BenchmarkError(f"{sum(load.refused.values())} responses were not {expected}; {times} were: {what}")
     if not latencies:
-        raise BenchmarkError("the server answered nothing")
+        raise BenchmarkError("the server sent no response")
     p50, p99 = percentile(latencies, 50) * 1000, percentile(latencies, 99) * 1000
     return Result(len(latencies) / elapsed, p50, p99, used / len(latencies) * 1e6)
 
 
 def notes(results: list[Result]) -> str:
-    """What the table says of several rounds beside their rate."""
+    """Returns the notes of the table: the medians of latency and CPU time over several rounds."""
     p50, p99, cpu = (median(getattr(result, name) for result in results) for name in ("p50", "p99", "cpu_us"))
-    return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, {cpu:.0f} µs of server CPU each"
+    return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, {cpu:.0f} µs of server CPU per request"
 
 
 def percentile(ordered: list[float], percent: float) -> float:
-    """Nearest rank in an ascending list that is not empty."""
+    """Returns the percentile by nearest rank. ordered: an ascending list that is not empty."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 class _Load:
-    """What the connections of one run share."""
+    """The state that the connections of one run share."""
 
     def __init__(self, requests: Iterator[bytes], expected: bytes) -> None:
         self.requests, self.expected = requests, expected
         self.latencies: list[float] = []
         self.refused: Counter[str] = Counter()
         self.running = True
-        self.open = 0  # connections
-        self.ended = asyncio.Event()  # all of them, after their last answer
+        # The number of open connections.
+        self.open = 0
+        # Set when all connections are closed.
+        self.ended = asyncio.Event()
 
 
 class _Connection(asyncio.Protocol):
-    """Parses no more of an answer than its status and where it ends."""
+    """Parses only the status and the length of a response."""
 
     __slots__ = ("_expected", "_good", "_head", "_load", "_missing", "_sent", "_transport")
 
     def __init__(self, load: _Load) -> None:
         self._load, self._expected = load, load.expected
         self._head = b""
-        self._missing = 0  # bytes of the body still to come
+        # The bytes of the body that have not arrived yet.
+        self._missing = 0
         self._good = False
         self._sent = 0.0
 
@@ -103,7 +107,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._load.open -= 1
         if self._load.running:
-            self._load.refused["a connection that was closed"] += 1
+            self._load.refused["the server closed the connection"] += 1
         if not self._load.open:
             self._load.ended.set()
 

@@ -1,4 +1,4 @@
-"""The reference of every database row: pgbench running the server's own statement, without the server."""
+"""The reference of the rows about the database: pgbench runs the same statements as the server, without the server."""
 
 import re
 import subprocess
@@ -12,23 +12,23 @@ CLIENTS, THREADS = 16, 2
 
 
 def script(query: Query, arguments: list[str], variables: dict[str, str]) -> str:
-    """A pgbench script that runs the query. arguments: SQL for $1, $2, …; variables: `\\set` expressions."""
+    """Returns a pgbench script that runs the query. arguments: SQL for $1, $2, …. variables: `\\set` expressions."""
     text = re.sub(r"--.*", "", query.text)
     text = re.sub(r"\$([0-9]+)", lambda parameter: arguments[int(parameter[1]) - 1], text)
     return "".join(f"\\set {name} {expression}\n" for name, expression in variables.items()) + text
 
 
 def literal(value: Any) -> str:
-    """A parameter as SQL."""
+    """Returns the SQL literal of a parameter."""
     if value is None or isinstance(value, bool | int):
         return "null" if value is None else str(value).lower()
     text = "{" + ",".join(map(str, value)) + "}" if isinstance(value, list) else str(value)
-    # Typed, as a parameter is: a bare literal would be cast while the statement is parsed.
+    # The literal has a type, like a parameter. Postgres would cast an untyped literal while it parses the statement.
     return "'" + text.replace("'", "''") + ("'" if isinstance(value, list) else "'::text")
 
 
 class Recorder:
-    """Runs statements on one connection, and keeps them with their parameters, for a script. Implements core.data.sql.Runner."""
+    """Runs statements on one connection, and records them with their parameters. Implements core.data.sql.Runner."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -56,7 +56,8 @@ class Recorder:
 
 
 def rate(installation: Installation, dsn: str, text: str, seconds: float) -> float:
-    """Transactions a second of 16 clients with prepared statements; pgbench counts whole seconds only."""
+    """Returns the transactions per second of CLIENTS clients with prepared statements. One run of the whole script is one
+    transaction, however many statements it has. pgbench runs for whole seconds only."""
     file = Path(installation.folder, "pgbench.sql")
     file.write_text(text, encoding="utf-8")
     argv = [installation.postgres.binaries / "pgbench", "-n", "-M", "prepared", "-c", CLIENTS, "-j", THREADS]
@@ -65,7 +66,7 @@ def rate(installation: Installation, dsn: str, text: str, seconds: float) -> flo
     found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)
     failed = re.search(r"^number of failed transactions: ([0-9]+)", done.stdout, re.M)
     if done.returncode != 0 or not found or (failed and failed[1] != "0"):
-        # The first line that names an error; the last one only says that the run was aborted.
+        # The first line with an error has the reason. The last line says only that the run was aborted.
         lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or ["failed"]
         raise BenchmarkError(f"pgbench: {lines[0]}")
     return float(found[1])

@@ -1,18 +1,18 @@
-"""How long a run measures."""
+"""The duration of the measurements."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Plan:
-    """seconds: one round of imports; the other durations follow from it. rows: invoices in the long list."""
+    """seconds: the length of one round of imports, from which the other lengths follow. rows: the invoices in the long list."""
 
     seconds: float = 3.0
     quick: bool = False
     rows: int = 100_000
 
     def rounds(self, usual: int) -> int:
-        """Rounds of which the median is taken."""
+        """Returns the number of rounds. The median of the rounds is reported."""
         return 1 if self.quick else usual
 
     @property

@@ -1,4 +1,4 @@
-"""Many readers of a live stream in one process: plain sockets, one epoll, no more parsing than the measurement needs."""
+"""Many readers of a live stream in one process, with plain sockets, one epoll, and only the parsing that the measurement needs."""
 
 import re
 import select
@@ -10,27 +10,30 @@ from benchmarks import load
 from benchmarks.installation import BenchmarkError
 
 PATH = "/api/sales/sse/invoices/"
-EVENT = b'\ndata: {"id"'  # of an invoice; a reset has data too, but none of this
+# Only the event of an invoice contains this; a reset does not.
+EVENT = b'\ndata: {"id"'
 EVENT_ID = re.compile(rb"^id: ([0-9]+)\ndata: \{\"id\"", re.M)
-AT_ONCE = 100  # connections that are being opened, so that opening thousands calmly is no storm
+# The number of connections that are opened at the same time, so that opening thousands of them does not overload the server.
+AT_ONCE = 100
 CHUNK = 256 * 1024
 
 
 class Reader:
-    """One connection. `rest`: what came of a block that is not complete yet."""
+    """One connection. rest: the received part of a block that is not complete yet."""
 
     __slots__ = ("events", "ids", "ready", "rest", "socket")
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.rest = b""
-        self.ready = False  # its opening block was there
+        # True when the opening block has arrived.
+        self.ready = False
         self.events = 0
         self.ids: list[int] = []
 
 
 class Readers:
-    """on_blocks: called with a reader and the complete blocks that just came to it; counts the events by itself."""
+    """Counts the events of all readers. on_blocks is called with a reader and the complete blocks that have just arrived."""
 
     def __init__(self, port: int, on_blocks: Callable[[Reader, bytes], None] | None = None) -> None:
         self._port = port
@@ -39,10 +42,11 @@ class Readers:
         self._readers: dict[int, Reader] = {}
         self.ready = 0
         self.events = 0
-        self.lost = 0  # connections that the server closed or refused
+        # The number of connections that the server closed or refused.
+        self.lost = 0
 
     def open(self, count: int, *, headers: str = "", at_once: int = AT_ONCE, seconds: float = 60) -> None:
-        """Connect, and return when all have their opening block."""
+        """Connects, and returns when every reader has its opening block."""
         request = load.request("GET", PATH, self._port, headers)
         deadline = perf_counter() + seconds
         waiting: dict[int, Reader] = {}
@@ -69,7 +73,7 @@ class Readers:
             self._lose(reader)
 
     def poll(self, seconds: float) -> None:
-        """Read what is there, waiting at most that long for the first of it."""
+        """Reads what has arrived. Waits up to `seconds` if nothing has."""
         readers, read = self._readers, self._read
         for number, _ in self._epoll.poll(max(0.0, seconds), 1000):
             read(readers[number])
@@ -83,7 +87,7 @@ class Readers:
                 sleep(left)
 
     def read_until(self, events: int, seconds: float) -> None:
-        """Until that many events came to all readers together, or the time is over."""
+        """Reads until the readers together have `events` events, or `seconds` have passed."""
         end = perf_counter() + seconds
         while self.events < events and (left := end - perf_counter()) > 0:
             self.poll(left)
@@ -134,5 +138,5 @@ class Readers:
 
 
 def note_ids(reader: Reader, data: bytes) -> None:
-    """An on_blocks that keeps the position of every event."""
+    """Records the position of every event. Use it as on_blocks."""
     reader.ids += map(int, EVENT_ID.findall(data))

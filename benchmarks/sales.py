@@ -1,4 +1,4 @@
-"""The sales rows: importing invoices, listing them, reading one. Seed 000, sections 1 and 2."""
+"""The rows about invoices: imports, lists and details. See docs/api/sales.md#import and docs/api/sales.md#list."""
 
 import contextlib
 import itertools
@@ -23,10 +23,15 @@ from handlers.sales.invoice_list import ORDERS, Invoices, Place
 
 CUSTOMERS, SALESMEN = 200, 20
 FEW, PAGE_SIZE = 200, 20
-IMPORT_RATIO, IMPORT_RATE, LIST_RATE, FLAT = 0.30, 2500, 1200, 0.80  # the aims
-FILTER_RATE, SEARCH_RATE = 400, 80  # a filter's count is kept; what a search finds is counted, to 10,000
+# The aims. Ratios compare with pgbench running the same statement, rates are per second.
+IMPORT_RATIO, IMPORT_RATE = 0.55, 2500
+LIST_RATIO, LIST_RATE = 0.60, 1200
+# The counts of filters are kept by triggers. The results of a search are counted for each request, up to 10,000.
+FILTER_RATE, SEARCH_RATE = 400, 80
+# The rate with many invoices, as a ratio of the rate with fewer:
+FLAT = 0.80
 WORKER = "worker@example.com"
-# What a request calls these filters, by what sql/sales/invoice_list.sql does.
+# From the parameter of the request to the name of the filter in sql/sales/invoice_list.sql.
 FILTER_NAMES = {"status": "statuses", "start_date": "since", "end_date": "until"}
 IMPORT_PATH = "/api/sales/import/invoice/"
 
@@ -35,7 +40,7 @@ _numbers = itertools.count(1)
 
 
 def import_body(number: str, customer: str, salesman: str) -> str:
-    """A body as seed 000 shows it. The parameters may be placeholders: of a bytes template, or of Postgres' format()."""
+    """Returns a body as in docs/api/sales.md#import. The parameters may be placeholders of a bytes template or of Postgres' format()."""
     body = {
         "invoice_no": f"INV-{number}", "invoice_date": "2025-01-18", "salesman": f"Ajay {salesman}", "created_by": "admin",
         "customer": {
@@ -51,7 +56,7 @@ def import_body(number: str, customer: str, salesman: str) -> str:
 
 
 def import_requests(port: int) -> Iterator[bytes]:
-    """Imports without end, each with a new number; all that differs is filled into a prebuilt request."""
+    """Yields imports without end, each with a new number. The requests are prebuilt, and only the number is filled in."""
     template = import_body("0123456789", "{customer}", "{salesman}")
     prebuilt = []
     for customer in range(CUSTOMERS):
@@ -64,24 +69,26 @@ def import_requests(port: int) -> Iterator[bytes]:
 
 
 def seed_people(installation: Installation, dsn: str) -> None:
-    """The customers and salesmen that import_body names."""
+    """Creates the customers and salesmen that import_body refers to."""
     installation.run(
         f"""INSERT INTO sales.customer (code, name, area, address1, phone1, email)
             SELECT 'CUST-' || n, 'LifeCare Pharmacy ' || n, 'Kozhikode', 'Near Railway Station', '9876543210', 'lifecare@shop.com'
               FROM generate_series(0, {CUSTOMERS - 1}) n""",
         f"INSERT INTO sales.salesman (name) SELECT 'Ajay ' || n FROM generate_series(0, {SALESMEN - 1}) n",
-        # Not the other tables: known to be empty, they would get plans for empty tables, which backends keep.
+        # The other tables are empty. With statistics Postgres would plan for empty tables, and backends keep such plans.
         "ANALYZE sales.customer, sales.salesman",
         dsn=dsn,
     )
 
 
 def seed_invoices(installation: Installation, dsn: str, rows: int) -> None:
-    """Invoices 1 to `rows` of two items, a fifth of them PENDING, 1,000 a day, counted. WORKER imported a tenth, and packed a fifth."""
+    """Creates the invoices 1 to `rows` with two items each, 1,000 for each day, and updates the counts. A fifth is PENDING. WORKER
+    imported a tenth and packed a fifth."""
     seed_people(installation, dsn)
     installation.run(
         f"INSERT INTO accounts.account (email, role) VALUES ('{WORKER}', 'BILLING')",
-        "ALTER TABLE sales.invoice DISABLE TRIGGER USER",  # a million events and changes would be another benchmark
+        # The triggers would write an event and a change for each row, which is not part of this benchmark.
+        "ALTER TABLE sales.invoice DISABLE TRIGGER USER",
         "ALTER TABLE sales.session DISABLE TRIGGER USER",
         f"""INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, status, created_by, created_user_id)
             SELECT 'SEED-' || n, date '2025-01-18' + n / 1000, 1 + n % {CUSTOMERS}, 1 + n % {SALESMEN},
@@ -106,7 +113,7 @@ def seed_invoices(installation: Installation, dsn: str, rows: int) -> None:
 
 
 def imports(installation: Installation, plan: Plan) -> list[Row]:
-    """Imports a second of one worker, beside pgbench on a database of its own, whose events no server relays."""
+    """Measures the imports per second of one worker. pgbench uses a separate database, whose events no server relays."""
     ours, theirs = installation.create_database("imports"), installation.create_database("imports_reference")
     seed_people(installation, ours)
     seed_people(installation, theirs)
@@ -125,15 +132,15 @@ def imports(installation: Installation, plan: Plan) -> list[Row]:
             behind = max(behind, _wait_for_relay(installation, ours))
             references.append(pgbench.rate(installation, theirs, text, plan.seconds))
     rate, reference = median(result.rate for result in results), median(references)
-    notes = load.notes(results) + (f", relay {behind:.1f} s behind" if behind > 0.5 else "")
+    notes = load.notes(results) + (f", the relay was {behind:.1f} s behind" if behind > 0.5 else "")
     met = rate >= IMPORT_RATE and rate / reference >= IMPORT_RATIO
-    return [
-        Row("import", rate, "/s", reference, "/s pgbench", f"≥ {IMPORT_RATIO:.2f} ×, ≥ {IMPORT_RATE:,}/s", met, notes),
-    ]  # fmt: skip
+    aim = f"≥ {IMPORT_RATIO:.2f} ×, ≥ {IMPORT_RATE:,}/s"
+    return [Row("import", rate, "/s", reference, "/s pgbench", aim, met, notes)]
 
 
 def _wait_for_relay(installation: Installation, dsn: str) -> float:
-    """Seconds until every event has its position: a server that answers faster than it relays would only run up a debt."""
+    """Waits until every event has its position, and returns the seconds. Without this, a backlog of events could grow from round to
+    round while the import rate looks good."""
     began = monotonic()
     while installation.run("SELECT count(*) FROM core.event WHERE position IS NULL", dsn=dsn):
         if monotonic() - began > 30:
@@ -143,17 +150,24 @@ def _wait_for_relay(installation: Installation, dsn: str) -> float:
 
 
 class Case(NamedTuple):
-    """One kind of read: the request paths to choose from, and the pgbench script of the same."""
+    """One kind of read: the paths of the requests, the pgbench script with the same statements, and the aims.
+
+    statements: the number of statements in the script. pgbench counts one run of all of them as one transaction.
+    ratio: the aim beside pgbench, or 0 if there is none.
+    """
 
     name: str
     paths: list[str]
     script: str
+    statements: int = 1
     rate: int = LIST_RATE
+    ratio: float = 0
     is_filtered: bool = False
 
 
-# The days are those of the oldest quarter: what is far from the newest is the hard part.
 def _filters(rows: int) -> dict[str, dict[str, str]]:
+    """Returns the parameters of each list with filters."""
+    # The days are the oldest quarter: invoices far from the newest are the hardest to find.
     long_ago = {"start_date": "2025-01-18", "end_date": str(date(2025, 1, 18) + timedelta(rows // 4000))}
     return {
         "a day": {"start_date": "2025-01-18", "end_date": "2025-01-18"}, "days long ago": long_ago,
@@ -178,18 +192,22 @@ def _cases(installation: Installation, dsn: str, rows: int, worker: str) -> list
     def listed(statuses: str, number: int) -> str:
         return pgbench.script(page, [statuses, str(number), str(PAGE_SIZE)], {})
 
-    return [
-        Case("list page 1", ["/api/sales/invoices/"], listed("null::text[]", 1)),
+    get_invoice = sql.load("sales/invoice_change").get_invoice
+    detail = pgbench.script(get_invoice, [":id"], {"id": f"random(1, {rows})"})
+    cases = [
+        Case("list page 1", ["/api/sales/invoices/"], listed("null::text[]", 1), ratio=LIST_RATIO),
         Case("list middle page", [f"/api/sales/invoices/?page={middle}"], listed("null::text[]", middle)),
         Case("list ?status=PENDING", ["/api/sales/invoices/?status=PENDING"], listed("'{PENDING}'::text[]", 1)),
-        Case("detail", [f"/api/sales/invoices/{id}/" for id in ids],
-             pgbench.script(sql.load("sales/invoice_change").get_invoice, [":id"], {"id": f"random(1, {rows})"})),
-        *(_filtered(installation, dsn, name, **{key: value.format(worker=worker) for key, value in given.items()}) for name, given in _filters(rows).items()),
-    ]  # fmt: skip
+        Case("detail", [f"/api/sales/invoices/{id}/" for id in ids], detail),
+    ]
+    for name, parameters in _filters(rows).items():
+        given = {key: value.format(worker=worker) for key, value in parameters.items()}
+        cases.append(_filtered(installation, dsn, name, **given))
+    return cases
 
 
 def _filtered(installation: Installation, dsn: str, name: str, **given: str) -> Case:
-    """A list with filters. Its reference runs the statements that the server runs for the same request, one after the other."""
+    """Returns the case of a list with filters. Its script runs all statements that the server runs for this request, in order."""
     filters: dict[str, Any] = {
         FILTER_NAMES.get(key, key): value for key, value in given.items() if key not in ("ordering", "cursor")
     }
@@ -215,12 +233,13 @@ def _filtered(installation: Installation, dsn: str, name: str, **given: str) -> 
 
     path = f"/api/sales/invoices/?{urlencode(given)}"
     rate = SEARCH_RATE if {"search", "worker"} & given.keys() else FILTER_RATE
-    return Case(f"list {name}", [path], "\n".join(run_coroutine(record())), rate, is_filtered=True)
+    statements = run_coroutine(record())
+    return Case(f"list {name}", [path], "\n".join(statements), len(statements), rate, is_filtered=True)
 
 
 def lists(installation: Installation, plan: Plan) -> list[Row]:
-    """Reads a second with few invoices and with many, beside each other: FEW, or for filters, of which few invoices have little
-    to find, a tenth."""
+    """Measures each kind of read with many invoices and with fewer: with FEW, or with a tenth of the many for filters, because a
+    filter finds too little among FEW."""
     dsns = {rows: installation.create_database(f"rows_{rows}") for rows in (FEW, plan.rows // 10, plan.rows)}
     for rows, dsn in dsns.items():
         seed_invoices(installation, dsn, rows)
@@ -229,9 +248,8 @@ def lists(installation: Installation, plan: Plan) -> list[Row]:
     found = []
     with contextlib.ExitStack() as stack:
         servers = {rows: stack.enter_context(installation.server(dsn)) for rows, dsn in dsns.items()}
-        for cases in zip(
-            *(_cases(installation, dsns[rows], rows, worker) for rows, worker in workers.items()), strict=True
-        ):
+        by_rows = [_cases(installation, dsns[rows], rows, worker) for rows, worker in workers.items()]
+        for cases in zip(*by_rows, strict=True):
             few, tenth, many = zip(dsns, cases, strict=True)
             beside = dict((tenth if many[1].is_filtered else few, many))
             found += _case_rows(installation, plan, dsns, servers, beside)
@@ -241,11 +259,12 @@ def lists(installation: Installation, plan: Plan) -> list[Row]:
 def _case_rows(
     installation: Installation, plan: Plan, dsns: dict[int, str], servers: dict[int, Server], cases: dict[int, Case]
 ) -> list[Row]:
-    """cases: by the number of invoices, the fewer first."""
+    """Measures one kind of read. cases: by the number of invoices."""
     results: dict[int, list[load.Result]] = {rows: [] for rows in cases}
     references: dict[int, list[float]] = {rows: [] for rows in cases}
     is_filtered = any(case.is_filtered for case in cases.values())
-    for _ in range(1 if is_filtered else plan.rounds(3)):  # there are many filters
+    # There are many filters, so each of them has only one round.
+    for _ in range(1 if is_filtered else plan.rounds(3)):
         for rows, case in cases.items():
             requests = itertools.cycle([load.request("GET", path, servers[rows].port) for path in case.paths])
             results[rows].append(load.run(servers[rows], requests, 200, plan.seconds / 2))
@@ -255,11 +274,15 @@ def _case_rows(
     few = min(cases)
     for rows, case in cases.items():
         rate, flat = rates[rows], rates[rows] / rates[few]
+        reference = median(references[rows])
         notes = load.notes(results[rows])
+        if case.statements > 1:
+            notes = f"{notes}, a pgbench transaction is all {case.statements} statements"
         aim, met = f"≥ {case.rate:,}/s", rate >= case.rate
+        if case.ratio:
+            aim, met = f"≥ {case.ratio:.2f} ×, {aim}", met and rate / reference >= case.ratio
         if rows != few:
             aim, met = f"{aim}, ≥ {FLAT:.2f} × at {few:,}", met and flat >= FLAT
             notes = f"{flat:.2f} × the rate at {few:,}; {notes}"
-        reference = median(references[rows])
         found.append(Row(f"{case.name}, {rows:,} invoices", rate, "/s", reference, "/s pgbench", aim, met, notes))
     return found

@@ -1,4 +1,4 @@
-"""How long a start on existing data takes, to the first answered request."""
+"""The time from a start on existing data to the first response."""
 
 from statistics import median
 from time import perf_counter
@@ -9,11 +9,12 @@ from benchmarks.table import Row
 from core.embedded.home import open_home
 from core.embedded.postgres import start_postgres
 
-START_SECONDS = 3  # the aim
+# The aim.
+START_SECONDS = 3
 
 
 def start(installation: Installation, plan: Plan) -> list[Row]:
-    """`server.py serve --demo` over a home that an earlier start made, beside its Postgres alone over the same."""
+    """Measures `server.py serve --demo` on an existing home folder. The reference is a start and stop of Postgres alone on it."""
     home = installation.folder / "start"
     first = _seconds(installation)
     again, references = [], []
@@ -27,19 +28,9 @@ def start(installation: Installation, plan: Plan) -> list[Row]:
         finally:
             opened.close()
     met = median(again) < START_SECONDS
-    notes = f"the first start, which makes the database: {first:.1f} s"
-    return [
-        Row(
-            "start",
-            median(again),
-            "s",
-            median(references),
-            "s Postgres up and down",
-            f"< {START_SECONDS} s",
-            met,
-            notes,
-        )
-    ]
+    notes = f"the first start, which creates the database, takes {first:.1f} s"
+    seconds, reference, aim = median(again), median(references), f"< {START_SECONDS} s"
+    return [Row("start", seconds, "s", reference, "s Postgres start and stop", aim, met, notes)]
 
 
 def _seconds(installation: Installation) -> float:

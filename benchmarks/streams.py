@@ -1,4 +1,6 @@
-"""The rows of the live streams: what a silent one costs, what a delivery costs, how fast it is, and a reconnect storm."""
+"""The rows about the live streams: the cost of an idle stream, the cost and the latency of a delivery, and a reconnect storm.
+
+See docs/api/sales.md#stream."""
 
 import socket
 import time
@@ -14,15 +16,21 @@ from benchmarks.sales import import_requests, seed_people
 from benchmarks.table import Row
 from core.live.streams import KEEP_ALIVE
 
-IDLE, LIVE, STORM, MISSED = 5000, 1000, 2000, 100  # streams; events that each of the storm has missed
+# The numbers of streams in the three measurements.
+IDLE, LIVE, STORM = 5000, 1000, 2000
+# The number of events that each reader of the storm has missed.
+MISSED = 100
 EVENT_PAUSE = bare.PAUSE
-BATCH = 50  # events that are committed at once
-POSTS = 20  # a second, while latency is measured
-STREAM_KB, KEEPALIVE_SHARE, DELIVERY_US, P50_MS, P99_MS = 6, 5, 10, 15, 50  # the aims
+# The number of events that are committed together.
+BATCH = 50
+# Imports per second while the latency is measured.
+POSTS = 20
+# The aims. Memory of a stream, the keep-alives of IDLE streams in percent of a core, the CPU of a delivery, and latencies.
+STREAM_KB, KEEPALIVE_SHARE, DELIVERY_US, P50_MS, P99_MS = 6, 5, 10, 15, 50
 
 
 class Importer:
-    """Imports over one keep-alive connection, one at a time."""
+    """Sends imports over one keep-alive connection, one at a time."""
 
     def __init__(self, port: int) -> None:
         self._requests = import_requests(port)
@@ -31,7 +39,7 @@ class Importer:
         self._socket.settimeout(5)
 
     def send(self) -> tuple[bytes, float]:
-        """The number of the invoice that was sent, and the moment before."""
+        """Sends an import. Returns the invoice number and the time just before."""
         request = next(self._requests)
         at = request.find(b"INV-")
         sent = perf_counter()
@@ -39,10 +47,10 @@ class Importer:
         return request[at : at + 14], sent
 
     def finish(self) -> None:
-        """Take the answer to the last one."""
+        """Reads the response to the last import."""
         answer = self._socket.recv(4096)
         if not answer.startswith(b"HTTP/1.1 201 "):
-            raise BenchmarkError(f"an import was answered {answer[9:200].decode()}")
+            raise BenchmarkError(f"the response to an import is {answer[9:200].decode()}")
 
     def close(self) -> None:
         self._socket.close()
@@ -79,7 +87,8 @@ def streams(installation: Installation, plan: Plan) -> list[Row]:
 
 def _idle(server: Server, plan: Plan) -> list[Row]:
     seconds = plan.seconds * 10 / 3
-    with _readers(Readers(server.port)) as few:  # whatever is allocated once, for the first streams and imports
+    # The first streams and imports allocate memory once, which must not count as memory of a stream.
+    with _readers(Readers(server.port)) as few:
         few.open(50)
         _publish(server, few, 20)
     time.sleep(1)
@@ -90,18 +99,23 @@ def _idle(server: Server, plan: Plan) -> list[Row]:
         kb = (server.rss_bytes() - before) / IDLE / 1024
         share = _share(server, seconds, readers) - idle
         if readers.lost:
-            raise BenchmarkError(f"{readers.lost} of {IDLE} silent streams were closed")
+            raise BenchmarkError(f"{readers.lost} of {IDLE} idle streams were closed")
     sent, bare_bytes = _bare_send(IDLE, 10, len(KEEP_ALIVE))
+    bare_kb, bare_share = bare_bytes / 1024, sent * IDLE / 1e4
+    memory_aim, share_aim = f"≤ {STREAM_KB} KB", f"≤ {KEEPALIVE_SHARE} %"
+    memory_met, share_met = kb <= STREAM_KB, share <= KEEPALIVE_SHARE
+    memory_notes = f"RSS, {IDLE:,} streams; without kernel memory"
+    share_notes = f"over {seconds:.0f} s, 1 per second; the {idle:.2f} % without streams are subtracted"
+    name = f"keep-alives, {IDLE:,} streams"
     return [
-        Row("memory of a stream", kb, "KB", bare_bytes / 1024, "KB bare socket", f"≤ {STREAM_KB} KB", kb <= STREAM_KB,
-            f"RSS, {IDLE:,} streams; without the kernel's part"),
-        Row(f"keep-alives, {IDLE:,} streams", share, "% of a core", sent * IDLE / 1e4, "% bare send", f"≤ {KEEPALIVE_SHARE} %",
-            share <= KEEPALIVE_SHARE, f"over {seconds:.0f} s, 1 a second; {idle:.2f} % without streams subtracted"),
-    ]  # fmt: skip
+        Row("memory of a stream", kb, "KB", bare_kb, "KB bare socket", memory_aim, memory_met, memory_notes),
+        Row(name, share, "% of a core", bare_share, "% bare send", share_aim, share_met, share_notes),
+    ]
 
 
 def _bare_send(connections: int, events: int, size: int) -> tuple[float, float]:
-    """CPU µs of one send of such a frame, and bytes of memory a connection, in a process that does nothing else."""
+    """Returns the CPU time in µs of sending one frame of `size` bytes, and the bytes of memory per connection, in the reference
+    process."""
     with bare.running("send", connections, events, size) as reference, _readers(Readers(reference.port)) as readers:
         readers.open(connections)
         memory = reference.figure()
@@ -111,7 +125,7 @@ def _bare_send(connections: int, events: int, size: int) -> tuple[float, float]:
 
 
 def _share(server: Server, seconds: float, readers: Readers | None) -> float:
-    """Percent of a core that the server uses meanwhile."""
+    """Returns the CPU usage of the server over `seconds`, in percent of a core."""
     used, began = server.cpu_seconds(), perf_counter()
     if readers is None:
         time.sleep(seconds)
@@ -121,7 +135,7 @@ def _share(server: Server, seconds: float, readers: Readers | None) -> float:
 
 
 def _publish(server: Server, readers: Readers, events: int) -> float:
-    """Import one invoice every EVENT_PAUSE; when all readers have all of them, returns the server's CPU seconds."""
+    """Imports one invoice every EVENT_PAUSE seconds, and waits until all readers have all events. Returns the server's CPU seconds."""
     expected = readers.events + events * readers.ready
     used = server.cpu_seconds()
     with _importer(server.port) as importer:
@@ -136,12 +150,12 @@ def _publish(server: Server, readers: Readers, events: int) -> float:
                     time.sleep(left)
     readers.read_until(expected, 20)
     if readers.events != expected:
-        raise BenchmarkError(f"of {expected} events {readers.events} arrived")
+        raise BenchmarkError(f"{readers.events} of {expected} events arrived")
     return server.cpu_seconds() - used
 
 
 def _deliveries(installation: Installation, dsn: str, server: Server, plan: Plan) -> list[Row]:
-    """CPU of the same imports with 1,000 streams and with none: the difference is what the deliveries cost."""
+    """Measures the CPU of the same imports with LIVE streams and without streams. The difference is the cost of the deliveries."""
     events = max(20, round(plan.seconds * 40))
     with _readers(Readers(server.port)) as none:
         alone = _publish(server, none, events)
@@ -153,24 +167,24 @@ def _deliveries(installation: Installation, dsn: str, server: Server, plan: Plan
         together = _publish_batches(installation, dsn, server, readers, batches) / (batches * BATCH * LIVE) * 1e6
     sent, _ = _bare_send(LIVE, events, size)
     sent_together = _bare_send(LIVE, batches, size * BATCH)[0] / BATCH
-    aim = f"≤ {DELIVERY_US} µs"
+    aim, each_met, together_met = f"≤ {DELIVERY_US} µs", each <= DELIVERY_US, together <= DELIVERY_US
+    each_notes = f"{LIVE:,} streams, {events} events of {size} bytes; import and relay are subtracted"
+    together_notes = f"{LIVE:,} streams, {batches} transactions; the relay is included"
+    name = f"delivery, {BATCH} events at once"
     return [
-        Row("delivery, one event at a time", each, "µs CPU", sent, "µs bare send", aim, each <= DELIVERY_US,
-            f"{LIVE:,} streams, {events} events of {size} bytes; import and relay subtracted"),
-        Row(f"delivery, {BATCH} events at once", together, "µs CPU", sent_together, "µs bare send", aim, together <= DELIVERY_US,
-            f"{LIVE:,} streams, {batches} transactions; relay included"),
-    ]  # fmt: skip
+        Row("delivery, one event at a time", each, "µs CPU", sent, "µs bare send", aim, each_met, each_notes),
+        Row(name, together, "µs CPU", sent_together, "µs bare send", aim, together_met, together_notes),
+    ]
 
 
 def _event_bytes(installation: Installation, dsn: str) -> int:
-    """Of a typical frame."""
-    return int(installation.run("SELECT avg(octet_length(payload)) FROM core.event", dsn=dsn)) + len(
-        "id: 1000\ndata: \n\n"
-    )
+    """Returns the size of a typical frame."""
+    payload = int(installation.run("SELECT avg(octet_length(payload)) FROM core.event", dsn=dsn))
+    return payload + len("id: 1000\ndata: \n\n")
 
 
 def _publish_batches(installation: Installation, dsn: str, server: Server, readers: Readers, batches: int) -> float:
-    """Events as another program's transaction would leave them: BATCH at once. Returns the server's CPU seconds."""
+    """Commits BATCH events in each transaction, without the server's API. Returns the server's CPU seconds."""
     expected = readers.events + batches * BATCH * readers.ready
     used = server.cpu_seconds()
     for n in range(1, batches + 1):
@@ -183,28 +197,27 @@ def _publish_batches(installation: Installation, dsn: str, server: Server, reade
         )
         readers.read_until(expected - (batches - n) * BATCH * readers.ready, 20)
     if readers.events != expected or readers.lost:
-        raise BenchmarkError(f"of {expected} events {readers.events} arrived, {readers.lost} streams were closed")
+        raise BenchmarkError(f"{readers.events} of {expected} events arrived, {readers.lost} streams were closed")
     return server.cpu_seconds() - used
 
 
 def _latency(server: Server, plan: Plan, size: int) -> list[Row]:
-    """From just before the POST to the arrival of its event at each of the streams, by one clock in one process."""
+    """Measures the time from just before the POST to the arrival of its event at each stream, with one clock in one process."""
     posts = max(20, round(plan.seconds * POSTS * 10 / 3))
     ours = _latencies(server.port, posts)
     with bare.running("post", LIVE, posts, size) as reference:
         theirs = _latencies(reference.port, posts)
-    p50, p99, *_ = measured = [
-        load.percentile(found, percent) * 1000 for found in (ours, theirs) for percent in (50, 99)
-    ]
+    p50, p99 = (load.percentile(ours, percent) * 1000 for percent in (50, 99))
+    bare_p50, bare_p99 = (load.percentile(theirs, percent) * 1000 for percent in (50, 99))
     notes = f"{LIVE:,} streams, {posts} imports, {POSTS}/s; slowest {ours[-1] * 1000:.0f} ms"
     return [
-        Row("POST to stream, p50", p50, "ms", measured[2], "ms bare send", f"≤ {P50_MS} ms", p50 <= P50_MS, notes),
-        Row("POST to stream, p99", p99, "ms", measured[3], "ms bare send", f"≤ {P99_MS} ms", p99 <= P99_MS),
+        Row("POST to stream, p50", p50, "ms", bare_p50, "ms bare send", f"≤ {P50_MS} ms", p50 <= P50_MS, notes),
+        Row("POST to stream, p99", p99, "ms", bare_p99, "ms bare send", f"≤ {P99_MS} ms", p99 <= P99_MS),
     ]
 
 
 def _latencies(port: int, posts: int) -> list[float]:
-    """Of every event at every stream, in seconds, ascending."""
+    """Returns the latency of every event at every stream, in seconds, in ascending order."""
     sent: dict[bytes, float] = {}
     latencies: list[float] = []
 
@@ -219,19 +232,19 @@ def _latencies(port: int, posts: int) -> list[float]:
             for _ in range(posts):
                 number, moment = importer.send()
                 sent[number] = moment
-                # The answer is taken after the pause: waiting for it would keep us from reading the streams.
+                # The response is read after the pause. Waiting for it here would delay the reading of the streams.
                 due = moment + 1 / POSTS
                 while (left := due - perf_counter()) > 0:
                     readers.poll(left)
                 importer.finish()
             readers.read_until(posts * LIVE, 10)
         if len(latencies) != posts * LIVE:
-            raise BenchmarkError(f"of {posts * LIVE} events {len(latencies)} arrived")
+            raise BenchmarkError(f"{len(latencies)} of {posts * LIVE} events arrived")
     return sorted(latencies)
 
 
 def _storm(installation: Installation, dsn: str, server: Server) -> list[Row]:
-    """All connect at the same moment, each 100 events behind."""
+    """All readers connect at the same moment. Each has missed MISSED events."""
     head = installation.run("SELECT position FROM core.event_head", dsn=dsn)
     seconds, readers = _reconnect(server.port, f"Last-Event-ID: {head - MISSED}\r\n")
     wanted = list(range(head - MISSED + 1, head + 1))
@@ -242,9 +255,9 @@ def _storm(installation: Installation, dsn: str, server: Server) -> list[Row]:
     with bare.running("replay", STORM, MISSED, _event_bytes(installation, dsn)) as reference:
         sent, others = _reconnect(reference.port, "")
         others.close()
-    notes = f"{STORM:,} × {MISSED} events: {lost} lost, {twice} twice, {wrong} streams not in order"
+    notes = f"{STORM:,} × {MISSED} events: {lost} lost, {twice} duplicate, {wrong} streams with wrong events or order"
     good = not (lost or twice or wrong)
-    return [Row("reconnect storm", seconds, "s", sent, "s bare accept and send", "nothing lost or twice", good, notes)]
+    return [Row("reconnect storm", seconds, "s", sent, "s bare accept and send", "none lost or duplicate", good, notes)]
 
 
 def _reconnect(port: int, headers: str) -> tuple[float, Readers]:
@@ -253,5 +266,6 @@ def _reconnect(port: int, headers: str) -> tuple[float, Readers]:
     readers.open(STORM, headers=headers, at_once=STORM)
     readers.read_until(STORM * MISSED, 30)
     seconds = perf_counter() - began
-    readers.read_for(1)  # whatever comes too much comes now
+    # Duplicate events would arrive now.
+    readers.read_for(1)
     return seconds, readers

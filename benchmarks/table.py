@@ -1,11 +1,12 @@
-"""The rows of the result, and how they are printed."""
+"""The rows of the result, and the table that is printed."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Row:
-    """One measurement. reference: the same work without the server, in the same unit unless reference_unit says otherwise."""
+    """One measurement. reference: the same work without the server, in the same unit unless reference_unit is given.
+    met: whether the aim is met, or None without an aim."""
 
     name: str
     measured: float
@@ -13,7 +14,7 @@ class Row:
     reference: float | None = None
     reference_unit: str = ""
     aim: str = ""
-    met: bool | None = None  # None: no aim
+    met: bool | None = None
     notes: str = ""
 
     @property
@@ -30,7 +31,7 @@ class Row:
 
 @dataclass
 class Failure:
-    """What could not be measured, and why."""
+    """A benchmark that could not be measured, and the reason."""
 
     name: str
     why: str
@@ -46,15 +47,14 @@ def figure(value: float) -> str:
 
 
 def text(rows: list[Row | Failure]) -> str:
-    """An aligned table; numbers to the right."""
+    """Returns an aligned table, with the numbers aligned to the right."""
     heads = ["what", "measured", "reference", "ratio", "aim", "", "notes"]
     lines = [heads, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     right = (1, 2, 3)
-    shown = [
-        "  ".join(
-            cell.rjust(widths[n]) if n in right else cell.ljust(widths[n]) for n, cell in enumerate(line)
-        ).rstrip()
-        for line in lines
-    ]
+
+    def padded(column: int, cell: str) -> str:
+        return cell.rjust(widths[column]) if column in right else cell.ljust(widths[column])
+
+    shown = ["  ".join(padded(column, cell) for column, cell in enumerate(line)).rstrip() for line in lines]
     return "\n".join([shown[0], "-" * max(map(len, shown)), *shown[1:]])

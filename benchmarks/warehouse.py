@@ -1,4 +1,4 @@
-"""The warehouse rows: steps of picking, and the history of them. Seed 001; contracts/sales.md, 5."""
+"""The rows about the warehouse: steps of picking and the picking history. See docs/api/sales.md#picking and docs/api/sales.md#history."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,20 +15,22 @@ from benchmarks.table import Row
 from core.data import sql
 
 INVOICES, SESSIONS, WORKERS = 40_000, 100_000, 50
-STEP_RATIO, HISTORY_RATE, FLAT = 0.30, 300, 0.80  # the aims
+# The aims. Steps, as a ratio of pgbench running the same statement; pages of the history per second; and the rate with many
+# sessions, as a ratio of the rate with few.
+STEP_RATIO, HISTORY_RATE, FLAT = 0.30, 300, 0.80
 
 session, history = sql.load("sales/session"), sql.load("sales/history")
 
 
 def steps(installation: Installation, plan: Plan) -> list[Row]:
-    """Starts and completions of picking a second, each invoice by a picker of its own, beside pgbench on a database of its own."""
+    """Measures starts and completions of picking per second. Each invoice has its own picker. pgbench uses a separate database."""
     ours, theirs = installation.create_database("steps"), installation.create_database("steps_reference")
     for dsn in (ours, theirs):
         _seed_work(installation, dsn)
     found = []
     with installation.server(ours) as server:
         headers = f"Authorization: Bearer {token(server)}\r\n"
-        # Completions follow what was started, and take less time, so that they don't run out of it.
+        # Only started pickings can be completed. So completions are measured for a shorter time than starts.
         for name, statement, expected, share in (
             ("start", session.start_session, 201, 1.0),
             ("complete", session.complete_session, 200, 0.4),
@@ -43,14 +45,13 @@ def steps(installation: Installation, plan: Plan) -> list[Row]:
             installation.run("SELECT setval('bench_step', 1, false)", dsn=theirs)
             rate, reference = median(result.rate for result in results), median(references)
             met, notes = rate / reference >= STEP_RATIO, load.notes(results)
-            found.append(
-                Row(f"picking/{name}", rate, "/s", reference, "/s pgbench", f"≥ {STEP_RATIO:.2f} ×", met, notes)
-            )
+            aim = f"≥ {STEP_RATIO:.2f} ×"
+            found.append(Row(f"picking/{name}", rate, "/s", reference, "/s pgbench", aim, met, notes))
     return found
 
 
 def _seed_work(installation: Installation, dsn: str) -> None:
-    """Invoices that all wait for picking, and as many pickers; the first may do everything."""
+    """Creates INVOICES invoices that wait for picking, and as many pickers. The first picker is an administrator."""
     seed_invoices(installation, dsn, INVOICES)
     _seed_pickers(installation, dsn, INVOICES)
     installation.run(
@@ -83,9 +84,10 @@ def _step_requests(server: Server, name: str, headers: str, number: Iterator[int
 
 
 def histories(installation: Installation, plan: Plan) -> list[Row]:
-    """Pages of the picking history with few sessions and with many, beside pgbench running the same statement."""
+    """Measures pages of the picking history with few sessions and with many. pgbench runs the same statement."""
+    few = SESSIONS // 100
     found, rates = [], {}
-    for rows in (SESSIONS // 100, SESSIONS):
+    for rows in (few, SESSIONS):
         dsn = installation.create_database(f"history_{rows}")
         _seed_sessions(installation, dsn, rows)
         with installation.server(dsn) as server:
@@ -97,35 +99,30 @@ def histories(installation: Installation, plan: Plan) -> list[Row]:
             ):
                 status = "'PICKED'" if "status" in query else "null"
                 arguments = ["'picking'", "null", status, "null", "null", "null", str(page), "10"]
-                # The status is asked for twice: of the counts, and of the sessions as a filter.
-                listed = (
-                    history.list_counted.where(status="PICKED").query if "status" in query else history.list_counted
-                )
-                arguments += ["'PICKED'"] if "status" in query else []
-                requests = itertools.repeat(
-                    load.request("GET", f"/api/sales/picking/history/{query}", server.port, headers)
-                )
+                listed = history.list_counted
+                if "status" in query:
+                    # The statement takes the status twice: for the counts, and as a filter of the sessions.
+                    listed = listed.where(status="PICKED").query
+                    arguments.append("'PICKED'")
+                path = f"/api/sales/picking/history/{query}"
+                requests = itertools.repeat(load.request("GET", path, server.port, headers))
                 results = [load.run(server, requests, 200, plan.seconds / 2) for _ in range(plan.rounds(3))]
                 script = pgbench.script(listed, arguments, {})
                 reference = pgbench.rate(installation, dsn, script, plan.seconds / 2)
                 rates[name, rows] = rate = median(result.rate for result in results)
-                flat = rate / rates[name, SESSIONS // 100]
+                flat = rate / rates[name, few]
+                notes = load.notes(results)
                 aim, met = f"≥ {HISTORY_RATE}/s", rate >= HISTORY_RATE
                 if rows == SESSIONS:
-                    aim, met = f"{aim}, ≥ {FLAT:.2f} × at {SESSIONS // 100:,}", met and flat >= FLAT
-                notes = (
-                    f"{flat:.2f} × the rate at {SESSIONS // 100:,}; {load.notes(results)}"
-                    if rows == SESSIONS
-                    else load.notes(results)
-                )
-                found.append(
-                    Row(f"history {name}, {rows:,} sessions", rate, "/s", reference, "/s pgbench", aim, met, notes)
-                )
+                    aim, met = f"{aim}, ≥ {FLAT:.2f} × at {few:,}", met and flat >= FLAT
+                    notes = f"{flat:.2f} × the rate at {few:,}; {notes}"
+                title = f"history {name}, {rows:,} sessions"
+                found.append(Row(title, rate, "/s", reference, "/s pgbench", aim, met, notes))
     return found
 
 
 def _seed_sessions(installation: Installation, dsn: str, rows: int) -> None:
-    """A finished picking an invoice, of 50 pickers; the triggers write the tally as they do for steps."""
+    """Creates a completed picking session for each invoice, by WORKERS pickers. The triggers write the counts, as for real steps."""
     seed_invoices(installation, dsn, rows)
     _seed_pickers(installation, dsn, WORKERS)
     installation.run(
