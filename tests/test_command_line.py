@@ -110,7 +110,7 @@ def test_the_version_is_one_line_and_the_routes_are_all_there():
 
 def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path):
     check, serve, migrate = run_all(
-        (["check"], {}),
+        (["doctor"], {}),
         (["serve", "--port", str(free_port())], {}),
         (["migrate", "--home", str(tmp_path / "home")], {"BCRYPT_COST": "99"}),
     )
@@ -127,9 +127,9 @@ def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path)
 def test_check_names_each_setting_without_its_secret_and_each_service(env, empty, tmp_path):
     # Each command writes a file to its own media folder: in a shared one, one could remove the other's.
     good, bad = run_all(
-        (["check"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp", "MEDIA_ROOT": str(tmp_path / "good")}),
+        (["doctor"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp", "MEDIA_ROOT": str(tmp_path / "good")}),
         (
-            ["check"],
+            ["doctor"],
             {
                 **env,
                 "DATABASE_URL": empty,
