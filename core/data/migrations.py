@@ -19,6 +19,11 @@ FOLDER = sql.ROOT / "migrations"
 LOCK = 7_308_332_045  # any number that nothing else in the database uses
 LOCK_TIMEOUT = "5s"  # giving up is better than making the running release queue behind our wait for a table
 OLDEST_POSTGRES = 16
+# The extensions that migrations create are trusted ones of PostgreSQL's contrib modules.
+EXTENSION_ADVICE = (
+    ". The server needs PostgreSQL's contrib modules (package postgresql-contrib), and the migrating role the privilege CREATE on this"
+    " database; or let an administrator run CREATE EXTENSION there first"
+)
 
 query = sql.load("core/migration")
 
@@ -154,15 +159,9 @@ async def outstanding(dsn: str) -> list[str]:
 async def _run(connection: Any, name: str, text: str) -> None:
     try:
         await connection.execute(text)
-    except asyncpg.InsufficientPrivilegeError as error:
-        if "extension" in str(error):
-            raise MigrationError(
-                f"{name}: {error}. The owner of the database may create it: let that role run the migrations, or have an"
-                " administrator run CREATE EXTENSION in this database first. Nothing was applied."
-            ) from error
-        raise MigrationError(f"{name}: {error}; nothing was applied") from error
     except asyncpg.PostgresError as error:
-        raise MigrationError(f"{name}: {error}; nothing was applied") from error
+        advice = EXTENSION_ADVICE if "extension" in str(error) else ""
+        raise MigrationError(f"{name}: {error}; nothing was applied{advice}") from error
 
 
 def _names(schema: Schema) -> list[str]:

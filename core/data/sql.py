@@ -82,7 +82,7 @@ class Query:
         # The order is that of the file, so that the same filters always make the same text, which has its plan already.
         names = tuple(name for name in self.filters if name in given)
         if len(names) != len(given):
-            raise TypeError(f"{self.name}: no filter is called {', '.join(given.keys() - self.filters.keys())}")
+            raise TypeError(f"{self.name}: there is no filter {', '.join(given.keys() - self.filters.keys())}")
         values: list[Any] = []
         for name in names:
             own = given[name] if isinstance(given[name], tuple) else (given[name],)

@@ -1,6 +1,9 @@
-"""One's own account, as the books client shows it. contracts/books.md, 2."""
+"""The caller's own account, as the books API shows it. docs/api/accounts.md#books-profile."""
 
+from collections.abc import Mapping
 from typing import Any
+
+import asyncpg
 
 from core.data import sql
 from core.http.handler import body
@@ -8,9 +11,14 @@ from handlers.accounts import names
 from handlers.api.caller import ChangesCallers
 from handlers.api.dialects import BooksDialect
 from handlers.api.handler import ApiHandler, bad_token
-from handlers.api.roles import signed_in
+from handlers.api.roles import signed_in, signed_in_caller
 
 query = sql.load("accounts/books_profile")
+
+
+def short_user(account: Mapping[str, Any]) -> dict[str, Any]:
+    """The account as the books API names it beside tokens and a new password. account: account_id and the other three members."""
+    return {"id": account["account_id"], **{name: account[name] for name in ("email", "username", "company_name")}}
 
 
 class Me(ApiHandler):
@@ -18,9 +26,10 @@ class Me(ApiHandler):
     access = signed_in
 
     async def get(self) -> None:
-        """200 with the caller's account."""
-        profile = await query.get_profile(self.db, account_id=self.caller.account_id)
-        if profile is None:  # deleted since the token was looked at
+        """200 with the caller's account; 401."""
+        profile = await query.get_profile(self.db, account_id=signed_in_caller(self).account_id)
+        if profile is None:
+            # The account was deleted after the token was checked.
             raise bad_token("invalid")
         self.reply(profile)
 
@@ -28,13 +37,12 @@ class Me(ApiHandler):
 class Profile(ChangesCallers, Me):
     @body("accounts/books_profile_update")
     async def patch(self) -> None:
-        """200 with the account; fields that are left out stay as they are. 400 fields."""
+        """200 with the changed account; fields that the body omits stay. 400 fields; 401."""
+        account_id = signed_in_caller(self).account_id
 
-        async def update(db: sql.Runner) -> Any:
-            await names.check_own(db, self.caller.account_id, self.body, needed=True)
-            return await query.update_profile(
-                db, account_id=self.caller.account_id, body=self.body_text, actor=self.actor
-            )
+        async def update(db: sql.Runner) -> asyncpg.Record | None:
+            await names.check_own(db, account_id, self.body, username_required=True)
+            return await query.update_profile(db, account_id=account_id, body=self.body_text, actor=self.actor)
 
         updated = await self.db.transaction(update)
         if updated is None:

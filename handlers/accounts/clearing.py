@@ -1,4 +1,4 @@
-"""Clearing the tables of accounts, for the developer options. docs/api/operations.md#developer-options."""
+"""What the developer options count and clear of the tables of accounts. docs/api/operations.md#developer-options."""
 
 from core.data import sql
 from handlers.api.clearing import Clearing, Table

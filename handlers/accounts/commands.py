@@ -1,4 +1,4 @@
-"""Accounts made from the command line: the first superuser, the shop's people, and those of the demo."""
+"""Accounts that commands create: the first superuser, accounts of other roles, and those of the demo. docs/api/accounts.md#roles."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,18 +14,21 @@ from handlers.accounts import menu_seed, password_rules
 from handlers.api.roles import ROLES
 from handlers.settings import Settings
 
-LONGEST_NAME = 150  # as the column
+# Characters, as in the column.
+MAX_NAME = 150
 
 query = sql.load("accounts/account")
 
 
 class DemoAccount(NamedTuple):
+    """menus: codes of the menus that the account is shown; ("*",) for all."""
+
     email: str
     username: str
     name: str
     role: str
     password: str
-    menus: tuple[str, ...] = ()  # codes; * for all
+    menus: tuple[str, ...] = ()
 
 
 _PICKING = ("dashboard", "invoice", "invoice_list", "my_assigned_bills", "history")
@@ -33,7 +36,7 @@ _PACKING = ("dashboard", "packing", "packing_list", "my_assigned_packing", "hist
 _DELIVERY = ("dashboard", "delivery", "delivery_dispatch", "my_assigned_delivery", "history")
 _OFFICE = ("dashboard", "invoice", "invoice_list", "history")
 
-# One of every role. Names and passwords of the documents' own samples where they have one.
+# One account of each role, with the names and passwords of the documents' samples where there are any.
 DEMO = [
     DemoAccount("admin@example.com", "admin", "Demo Admin", "SUPERADMIN", "admin123"),
     DemoAccount("manager@example.com", "manager", "Maya Manager", "ADMIN", "password123", ("*",)),
@@ -53,34 +56,38 @@ DEMO = [
 
 
 async def create_demo(config: Settings) -> int:
-    """Create the demo accounts that are not there, and their menus; returns how many accounts those were."""
+    """Create the demo accounts that do not exist, with their menus. Returns their number."""
     await menu_seed.seed_menus(config, clear=False)
     async with _open(config) as db:
         known = {row["email"] for row in await query.list_known(db, emails=[account.email for account in DEMO])}
         missing = [account for account in DEMO if account.email not in known]
-        # Those with one password share its hash: fourteen would take three seconds of the first start, four take one.
-        hashes = {
-            password: passwords.hash_now(password, config.bcrypt_cost) for password in {a.password for a in missing}
-        }
+        # Accounts with the same password share its hash: fourteen hashes would take three seconds of the first start, four take one.
+        distinct = {account.password for account in missing}
+        hashes = {password: passwords.hash_now(password, config.bcrypt_cost) for password in distinct}
         for account in missing:
             made = await query.create_account(
-                db, email=account.email, username=account.username, name=account.name, role=account.role,
-                password_hash=hashes[account.password], is_staff="administration" in ROLES[account.role],
+                db,
+                email=account.email,
+                username=account.username,
+                name=account.name,
+                role=account.role,
+                password_hash=hashes[account.password],
+                is_staff="administration" in ROLES[account.role],
                 is_superuser=account.role == "SUPERADMIN",
-            )  # fmt: skip
+            )
             if made is not None:
                 await query.assign_menus(db, account_id=made, codes=list(account.menus))
     return len(missing)
 
 
 async def create_superuser(config: Settings, email: str, name: str, password: str) -> str | None:
-    """Create a SUPERADMIN; returns what is wrong when it can't be."""
+    """Create a SUPERADMIN. Returns None, or the reason why it is refused."""
     return await create(config, email, name, "SUPERADMIN", password, staff=True)
 
 
 async def create_store_user(config: Settings, email: str, name: str, role: str, password: str | None) -> str | None:
-    """Create an account of any other role; without a password nobody can sign in to it until it is given one. Returns what is
-    wrong when it can't be."""
+    """Create an account of any other role. password None: nobody can sign in to it until an administrator sets one. Returns None, or
+    the reason why it is refused."""
     if role not in ROLES or role == "SUPERADMIN":
         return f"{role!r} is not a role; choose one of {', '.join(known for known in ROLES if known != 'SUPERADMIN')}."
     return await create(config, email, name, role, password, staff="administration" in ROLES[role])
@@ -89,22 +96,28 @@ async def create_store_user(config: Settings, email: str, name: str, role: str, 
 async def create(
     config: Settings, email: str, name: str, role: str, password: str | None, *, staff: bool, username: str = ""
 ) -> str | None:
-    """Create an account; returns what is wrong when it can't be."""
+    """Create an account. staff: its flag is_staff. Returns None, or the reason why it is refused."""
     email = email.strip(schema.BLANKS)
     if not schema.is_email(email) or len(email) > 255:
         return f"{email!r} is not an e-mail address."
-    if len(name) > LONGEST_NAME:
-        return f"The name must have at most {LONGEST_NAME} characters."
+    if len(name) > MAX_NAME:
+        return f"The name must have at most {MAX_NAME} characters."
     policy = password_rules.BOOKS if config.password_policy == "strict" else password_rules.STAFF
-    wrong = password_rules.faults(policy, password, (email, name)) if password is not None else []
-    if wrong:
-        return " ".join(sentence.rstrip(".") + "." for sentence in wrong)
+    messages = password_rules.faults(policy, password, (email, name)) if password is not None else []
+    if messages:
+        return " ".join(message.rstrip(".") + "." for message in messages)
     hashed = passwords.hash_now(password, config.bcrypt_cost) if password is not None else None
     async with _open(config) as db:
         made = await query.create_account(
-            db, email=email, username=username, name=name, role=role, password_hash=hashed, is_staff=staff,
+            db,
+            email=email,
+            username=username,
+            name=name,
+            role=role,
+            password_hash=hashed,
+            is_staff=staff,
             is_superuser=role == "SUPERADMIN",
-        )  # fmt: skip
+        )
     return None if made is not None else f"There is an account with {email} already."
 
 

@@ -1,9 +1,13 @@
-"""Departments of the firm. Contracts/sales.md, 4 (seed 001)."""
+"""Departments of the firm. docs/api/accounts.md#departments-and-job-titles.
+
+`Departments` is the model of a collection of the staff API: an access by method, a list by page or by cursor, and a POST.
+"""
 
 from core.data import sql
 from core.http import keyset, paging
 from core.http.handler import body
 from core.problem import Problem, not_found
+from handlers.accounts import MAX_PAGE_SIZE, PAGE_SIZE
 from handlers.api.dialects import StaffDialect
 from handlers.api.envelope import CREATED, DETAIL, UPDATED, cursor_envelope, envelope, page_envelope, path_id
 from handlers.api.handler import ApiHandler
@@ -20,9 +24,9 @@ class Departments(ApiHandler):
     forms = True
 
     async def get(self) -> None:
-        """200, by name. page, page_size (20, at most 100), or cursor (empty: from the beginning; nothing is counted). 400 a cursor
-        that is none; 404 Invalid page."""
-        page = paging.requested(self, default=20, most=100)
+        """200, a page ordered by name. Parameters: page, page_size (20, at most 100); or cursor (empty: from the beginning), for a
+        page without a count. 400 cursor; 404 Invalid page."""
+        page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
         if "cursor" in self.request.query_arguments:
             (name,) = keyset.given(self, keyset.is_text) or [""]
             rows = await query.walk_departments(self.db, after_name=name, page_size=page.size)
@@ -33,7 +37,7 @@ class Departments(ApiHandler):
 
     @body("accounts/department_write")
     async def post(self) -> None:
-        """201; 400 fields, name taken."""
+        """201; 400 fields, a name that exists."""
         made = await query.create_department(self.db, body=self.body_text, actor=self.actor)
         self.reply(envelope(CREATED, made["document"], 201), status=201)
 
@@ -52,16 +56,16 @@ class Department(ApiHandler):
 
     @body("accounts/department_write")
     async def put(self, id: str) -> None:
-        """200; 400 fields, name taken; 404. What the body doesn't name stays: clients send the name alone."""
+        """200; 400 fields, a name that exists; 404. Fields that the body omits stay, because clients send the name alone."""
         await self._update(id)
 
     @body("accounts/department_patch")
     async def patch(self, id: str) -> None:
-        """200; 400 fields, name taken; 404."""
+        """200; 400 fields, a name that exists; 404."""
         await self._update(id)
 
     async def delete(self, id: str) -> None:
-        """204, its job titles with it; people stay, without them. 404."""
+        """204: the job titles of the department are deleted too, and people stay, without them. 404."""
         if await query.delete_department(self.db, id=path_id(id), actor=self.actor) is None:
             raise no_department()
         self.reply_nothing()
@@ -77,9 +81,8 @@ def no_department() -> Problem:
     return not_found("No Department matches the given query.")
 
 
-refusals = {
-    "department_name_key": (400, "department-exists", "Validation failed", {"name": ["Department with this name already exists."]}),
-}  # fmt: skip
+NAME_EXISTS = {"name": ["Department with this name already exists."]}
+refusals = {"department_name_key": (400, "department-exists", "Validation failed", NAME_EXISTS)}
 routes = [
     ("/api/auth/departments/", Departments),
     ("/api/auth/departments/{id}/", Department),

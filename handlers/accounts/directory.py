@@ -1,4 +1,4 @@
-"""What there is below /api/auth/."""
+"""GET /api/auth/: the addresses of the collections below it. docs/api/accounts.md#departments-and-job-titles."""
 
 from handlers.api.dialects import StaffDialect
 from handlers.api.handler import ApiHandler
@@ -12,7 +12,7 @@ class StaffIndex(ApiHandler):
     access = signed_in
 
     async def get(self) -> None:
-        """200 with the addresses of the collections; 401. contracts/sales.md, 4."""
+        """200 {collection: address}; 401."""
         self.reply({name: f"{self.origin}/api/auth/{name}/" for name in COLLECTIONS})
 
 

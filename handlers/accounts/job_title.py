@@ -1,12 +1,11 @@
-"""Job titles, each in a department or in none. Contracts/sales.md, 4 (seed 001)."""
-
-from typing import Any
+"""Job titles, each in one department or in none. docs/api/accounts.md#departments-and-job-titles."""
 
 from core.data import sql
 from core.http import keyset, paging
 from core.http.handler import body
 from core.http.schema import is_uuid
 from core.problem import Problem, invalid, not_found
+from handlers.accounts import MAX_PAGE_SIZE, PAGE_SIZE
 from handlers.accounts.department import firm_reads
 from handlers.api.dialects import StaffDialect
 from handlers.api.envelope import CREATED, DETAIL, UPDATED, cursor_envelope, envelope, page_envelope, path_id
@@ -21,14 +20,15 @@ class JobTitles(ApiHandler):
     forms = True
 
     async def get(self) -> None:
-        """200, by department, then title; those in none last. department (a uuid), page, page_size (20, at most 100), or cursor
-        (empty: from the beginning; nothing is counted). 400 a department or cursor that is none; 404 Invalid page."""
-        page = paging.requested(self, default=20, most=100)
+        """200, a page ordered by department, then title; titles without a department come last. Parameters: department (uuid); page,
+        page_size (20, at most 100); or cursor (empty: from the beginning), for a page without a count. 400 department, cursor; 404
+        Invalid page."""
+        page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
         department_id = self.get_query_argument("department", "") or None
         if department_id is not None and not is_uuid(department_id):
             raise invalid({"department": ["Must be a valid UUID."]})
         if "cursor" in self.request.query_arguments:
-            name, title = keyset.given(self, _is_name, keyset.is_text) or ["", ""]
+            name, title = keyset.given(self, _is_department_name, keyset.is_text) or ["", ""]
             rows = await query.walk_job_titles(
                 self.db, department_id=department_id, after_department=name, after_title=title, page_size=page.size
             )
@@ -39,7 +39,7 @@ class JobTitles(ApiHandler):
 
     @body("accounts/job_title_write")
     async def post(self) -> None:
-        """201; 400 fields, title taken in that department, no such department."""
+        """201; 400 fields, a title that exists in the department, an unknown department."""
         made = await query.create_job_title(self.db, body=self.body_text, actor=self.actor)
         self.reply(envelope(CREATED, made["document"], 201), status=201)
 
@@ -58,7 +58,7 @@ class JobTitle(ApiHandler):
 
     @body("accounts/job_title_write")
     async def put(self, id: str) -> None:
-        """200; 400 as for POST; 404. description and is_active stay when the body doesn't name them."""
+        """200; 400 as for POST; 404. description and is_active stay if the body omits them."""
         await self._update(id)
 
     @body("accounts/job_title_patch")
@@ -67,7 +67,7 @@ class JobTitle(ApiHandler):
         await self._update(id)
 
     async def delete(self, id: str) -> None:
-        """204; people who have it stay, without it. 404."""
+        """204: people with this job title stay, without it. 404."""
         if await query.delete_job_title(self.db, id=path_id(id), actor=self.actor) is None:
             raise no_job_title()
         self.reply_nothing()
@@ -79,7 +79,8 @@ class JobTitle(ApiHandler):
         self.reply(envelope(UPDATED, updated["document"]))
 
 
-def _is_name(value: Any) -> bool:
+def _is_department_name(value: object) -> bool:
+    """A test for keyset.given: the name of a department, or None for titles without one."""
     return value is None or keyset.is_text(value)
 
 
@@ -87,20 +88,14 @@ def no_job_title() -> Problem:
     return not_found("No JobTitle matches the given query.")
 
 
-async def no_such_department(handler: Any) -> Problem:
+async def unknown_department(handler: ApiHandler) -> Problem:
     return invalid({"department_id": [f'Invalid pk "{handler.body["department_id"]}" - object does not exist.']})
 
 
-_taken = (
-    400,
-    "job-title-exists",
-    "Validation failed",
-    {"non_field_errors": ["The fields department_id, title must make a unique set."]},
-)
+TITLE_EXISTS = {"non_field_errors": ["The fields department_id, title must make a unique set."]}
 refusals = {
-    "job_title_department_id_title_key": _taken,
-    "job_title_title_alone_key": _taken,
-    "job_title_department_id_exists": no_such_department,
+    "job_title_department_id_title_key": (400, "job-title-exists", "Validation failed", TITLE_EXISTS),
+    "job_title_department_id_exists": unknown_department,
 }
 routes = [
     ("/api/auth/job-titles/", JobTitles),

@@ -1,6 +1,6 @@
-"""Menus: the entries of the staff client's navigation, and who is shown which. Contracts/sales.md, 6 (seed 001).
+"""Menus: the entries of the staff client's navigation, and which account is shown which. docs/api/accounts.md#menus.
 
-The client calls /api/access/, the documents say /api/access-control/: both.
+The staff document writes /api/access-control/ and its client calls /api/access/, so each path exists twice.
 """
 
 from typing import Any
@@ -13,18 +13,18 @@ from core.problem import Problem, invalid, not_found
 from handlers.api.dialects import StaffDialect
 from handlers.api.envelope import envelope, path_id
 from handlers.api.handler import ApiHandler, bad_token
-from handlers.api.roles import administrator, may_touch, signed_in
+from handlers.api.roles import administrator, may_touch, signed_in, signed_in_caller
 
 query = sql.load("accounts/menu")
 
 
 class MenuDialect(StaffDialect):
-    """Tells what is wrong in a list of ids by position, `{"menu_ids": {"0": [...]}}`, and of the list as a whole bare."""
+    """Writes the messages for the items of a list by position, `{"menu_ids": {"0": ["…"]}}`; those for the whole list as a list."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
         if problem.fields is None:
             return super().body(problem)
-        fields = {name: _by_position(said) for name, said in problem.fields.items()}
+        fields = {name: _by_position(messages) for name, messages in problem.fields.items()}
         return super().body(
             Problem(problem.status, problem.slug, problem.message, fields, headers=problem.headers, extra=problem.extra)
         )
@@ -35,9 +35,10 @@ class OwnMenus(ApiHandler):
     access = signed_in
 
     async def get(self) -> None:
-        """200 with the tree of the caller's menus."""
-        menus = await query.get_own_menus(self.db, account_id=self.caller.account_id)
-        if menus is None:  # deleted since the token was looked at
+        """200 {menus, user}: the tree of the caller's menus; 401."""
+        menus = await query.get_own_menus(self.db, account_id=signed_in_caller(self).account_id)
+        if menus is None:
+            # The account was deleted after the token was checked.
             raise bad_token("invalid")
         self.reply(envelope("User menus retrieved successfully", menus))
 
@@ -47,7 +48,7 @@ class Menus(ApiHandler):
     access = administrator
 
     async def get(self) -> None:
-        """200 with the tree of all menus."""
+        """200 {menus}: the tree of all menus."""
         self.reply(envelope("All menus retrieved successfully", await query.list_menus(self.db)))
 
 
@@ -56,7 +57,7 @@ class AccountMenus(ApiHandler):
     access = administrator
 
     async def get(self, id: str) -> None:
-        """200 with what one person is shown; 404."""
+        """200 {user, assignments, menu_structure, total_menus} of one person; 404."""
         menus = await query.get_account_menus(self.db, public_id=path_id(id))
         if menus is None:
             raise not_found("User not found")
@@ -69,38 +70,41 @@ class MenuAssignment(ApiHandler):
 
     @body("accounts/menu_assign")
     async def post(self) -> None:
-        """Show a person exactly these menus. 200; 400 fields, no such person or menu; 403 a person above the caller's role."""
+        """Assign exactly these menus to a person. 200 {user, added, removed_count, total_added, total_menus}; 400 fields, an unknown
+        person or menu; 403 a person whose role is above the caller's."""
+        caller = signed_in_caller(self)
 
         async def assign(db: sql.Runner) -> asyncpg.Record:
-            held = await query.lock_for_assignment(db, body=self.body_text)
-            unknown = {} if held["account_id"] else {"user_id": ["User not found"]}
-            if held["unknown"]:
-                unknown["menu_ids"] = [f"Invalid menu IDs: {held['unknown']}"]
+            locked = await query.lock_for_assignment(db, body=self.body_text)
+            unknown = {} if locked["account_id"] else {"user_id": ["User not found"]}
+            if locked["unknown"]:
+                unknown["menu_ids"] = [f"Invalid menu IDs: {locked['unknown']}"]
             if unknown:
                 raise invalid(unknown)
-            may_touch(self.caller, held["role"])
+            may_touch(caller, locked["role"])
             return await query.assign_menus(
-                db, account_id=held["account_id"], assigned_by=self.caller.account_id, body=self.body_text, actor=self.actor
-            )  # fmt: skip
+                db,
+                account_id=locked["account_id"],
+                assigned_by=caller.account_id,
+                body=self.body_text,
+                actor=self.actor,
+            )
 
         assigned = await self.db.transaction(assign)
         self.reply(envelope(assigned["message"], assigned["data"]))
 
 
-def _by_position(said: Any) -> Any:
-    if isinstance(said, dict):
-        return said.get("non_field_errors", said)
-    if said and all(isinstance(one, str) for one in said):
-        return said
-    return {str(n): one for n, one in enumerate(said) if one}
+def _by_position(messages: Any) -> Any:
+    """messages: of one field: a list of messages for the whole field, or a list with an entry for each item of the field."""
+    if isinstance(messages, dict):
+        return messages.get("non_field_errors", messages)
+    if messages and all(isinstance(message, str) for message in messages):
+        return messages
+    return {str(position): message for position, message in enumerate(messages) if message}
 
 
-async def _caller_gone(handler: Any) -> Problem:
-    """The caller's account was deleted while they assigned."""
-    return bad_token("invalid")
-
-
-refusals = {"account_menu_assigned_by_fkey": _caller_gone}
+# The caller's account was deleted while it assigned menus.
+refusals = {"account_menu_assigned_by_fkey": bad_token("invalid")}
 routes = [
     (f"/api/{area}/{path}/", handler)
     for area in ("access", "access-control")

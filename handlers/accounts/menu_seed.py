@@ -1,4 +1,4 @@
-"""The menus a new installation begins with: `seed_menus` of seed 001. Contracts/sales.md, 6."""
+"""The menus of a new installation, which the command `seed_menus` writes. docs/api/accounts.md#menus."""
 
 import json
 from typing import Any, NamedTuple
@@ -14,6 +14,8 @@ query = sql.load("accounts/menu")
 
 
 class Item(NamedTuple):
+    """An entry of the navigation. icon: a name that the client maps to a picture. url: a path of the client."""
+
     code: str
     name: str
     icon: str
@@ -21,7 +23,6 @@ class Item(NamedTuple):
     children: tuple["Item", ...] = ()
 
 
-# Icons are names that the client maps to pictures.
 MENUS = (
     Item("dashboard", "Dashboard", "HomeIcon", "/dashboard"),
     Item("invoice", "Invoice", "InvoiceIcon", "/invoices", (
@@ -51,8 +52,8 @@ MENUS = (
 
 
 async def seed_menus(config: Settings, clear: bool) -> tuple[int, int]:
-    """Make or correct the menus above, by code; returns how many were created and how many changed. Others stay, unless
-    `clear` empties all first, with their assignments."""
+    """Create or correct the menus above, by their codes. Returns how many were created and how many were changed. Other menus stay;
+    `clear` first deletes all menus with their assignments."""
 
     async def seed(db: sql.Runner) -> tuple[int, int]:
         await query.lock_menus(db)
@@ -71,7 +72,7 @@ async def seed_menus(config: Settings, clear: bool) -> tuple[int, int]:
 
 
 def _rows(items: tuple[Item, ...], parent: str | None = None) -> list[dict[str, Any]]:
-    """The tree flat, each entry with its parent's code and its place among its siblings."""
+    """The tree as a flat list of objects: code, name, icon, url, parent (its code, or None) and place (1-based)."""
     rows: list[dict[str, Any]] = []
     for place, item in enumerate(items, 1):
         own = {name: getattr(item, name) for name in ("code", "name", "icon", "url")}

@@ -1,68 +1,83 @@
-"""What a new password must be like. Each document promises something else; PASSWORD_POLICY=strict holds all to the strictest."""
+"""The rules for new passwords. Each API has its own; PASSWORD_POLICY=strict applies the strictest everywhere.
+
+docs/api/accounts.md#passwords.
+"""
 
 import difflib
 import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from core import passwords
 from core.problem import invalid
+from handlers.settings import Settings
 
-SHOP, STAFF, BOOKS = "shop", "staff", "books"  # seeds 003, 001, 004
-SHORTEST = {SHOP: 6, STAFF: 8, BOOKS: 8}
-TOO_SIMILAR = 0.7  # of 1, as the reference measures it (difflib's ratio)
+# The policies, one for each API that sets passwords.
+SHOP, STAFF, BOOKS = "shop", "staff", "books"
+# Characters.
+MIN_LENGTH = {SHOP: 6, STAFF: 8, BOOKS: 8}
+# Ratio of difflib, from 0 to 1, as the observed books system measures it.
+TOO_SIMILAR = 0.7
+# Characters of a password and of a text that are compared, so that long texts take no longer.
+COMPARED = 128
+# A shorter part of an e-mail or name is not compared: it would match too much.
+MIN_PART = 3
 
-# The thousand most common ones of at least eight characters, of the list that the reference checks against too
-# (by Royce Williams, from leaked passwords; public domain).
+# The thousand most common passwords of at least eight characters, from the list that the observed books system uses (by Royce
+# Williams, from leaked passwords; public domain).
 COMMON = Path(__file__).with_name("common_passwords.txt")
 
 
 def check(
-    config: Any,
+    config: Settings,
     policy: str,
     password: str,
-    about: Iterable[str | None] = (),
+    personal: Iterable[str | None] = (),
     *,
     field: str = "password",
     role: str | None = None,
 ) -> None:
-    """Raises Problem 400 with what is wrong with a new password. about: e-mail and names of the person, which it must not be
-    like; they count for the books policy: of a MEMBER whichever way they take, and of all with PASSWORD_POLICY=strict."""
-    wrong = faults(BOOKS if role == "MEMBER" or config.password_policy == "strict" else policy, password, about)
-    if wrong:
-        raise invalid({field: wrong})
+    """Raises Problem 400 with the messages for a new password under `field`.
+
+    policy: SHOP, STAFF or BOOKS; the books policy holds for every MEMBER, and for everyone with PASSWORD_POLICY=strict. personal: the
+    e-mail and names of the person, to which a password of the books policy must not be similar. role: of the person.
+    """
+    is_books = role == "MEMBER" or config.password_policy == "strict"
+    messages = faults(BOOKS if is_books else policy, password, personal)
+    if messages:
+        raise invalid({field: messages})
 
 
-def faults(policy: str, password: str, about: Iterable[str | None] = ()) -> list[str]:
-    """What is wrong with it, one sentence each."""
-    wrong = []
-    if len(password) < SHORTEST[policy]:
-        wrong.append(f"Password must be at least {SHORTEST[policy]} characters long")
+def faults(policy: str, password: str, personal: Iterable[str | None] = ()) -> list[str]:
+    """The rules of a policy that the password breaks, one message for each."""
+    messages = []
+    if len(password) < MIN_LENGTH[policy]:
+        messages.append(f"Password must be at least {MIN_LENGTH[policy]} characters long")
     if passwords.too_long(password):
-        wrong.append(f"Ensure this field has no more than {passwords.LONGEST} bytes.")
+        messages.append(f"Ensure this field has no more than {passwords.LONGEST} bytes.")
     if policy == BOOKS:
-        if _is_like(password, about):
-            wrong.append("The password is too similar to your name or e-mail address.")
+        if _is_similar(password, personal):
+            messages.append("The password is too similar to your name or e-mail address.")
         if password.lower().strip() in common():
-            wrong.append("This password is too common.")
+            messages.append("This password is too common.")
         if password.isdigit():
-            wrong.append("This password is entirely numeric.")
-    return wrong
+            messages.append("This password is entirely numeric.")
+    return messages
 
 
 @cache
 def common() -> frozenset[str]:
+    """The common passwords, in lower case."""
     return frozenset(COMMON.read_text(encoding="utf-8").split())
 
 
-def _is_like(password: str, about: Iterable[str | None]) -> bool:
-    password = password.lower()[:128]
-    for text in about:
+def _is_similar(password: str, personal: Iterable[str | None]) -> bool:
+    password = password.lower()[:COMPARED]
+    for text in personal:
         for part in [text or "", *re.split(r"\W+", text or "")]:
-            part = part.lower()[:128]
-            if len(part) < 3 or len(password) > 10 * len(part):
+            part = part.lower()[:COMPARED]
+            if len(part) < MIN_PART or len(password) > 10 * len(part):
                 continue
             if difflib.SequenceMatcher(a=password, b=part).quick_ratio() >= TOO_SIMILAR:
                 return True

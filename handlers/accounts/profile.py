@@ -1,13 +1,12 @@
-"""One's own account, as seeds 001 and 004 both document it under /api/auth/users/me/."""
+"""The caller's own account, /api/auth/users/me/: one answer for the staff API and the books API. docs/api/accounts.md#staff-users."""
 
 from core.data import sql
 from core.http.handler import body
 from handlers.accounts import user
 from handlers.api.caller import ChangesCallers
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import envelope
 from handlers.api.handler import ApiHandler, bad_token
-from handlers.api.roles import signed_in
+from handlers.api.roles import signed_in, signed_in_caller
 
 query = sql.load("accounts/user")
 
@@ -18,17 +17,16 @@ class OwnAccount(ChangesCallers, ApiHandler):
     forms = True
 
     async def get(self) -> None:
-        """200 with the caller's account. Seed 001 (docs/api/users.md), contracts/sales.md, 3."""
-        found = await query.get_user(self.db, public_id=None, account_id=self.caller.account_id)
-        if found is None:  # deleted since the token was looked at
+        """200 with the caller's account; 401."""
+        found = await query.get_user(self.db, public_id=None, account_id=signed_in_caller(self).account_id)
+        if found is None:
+            # The account was deleted after the token was checked.
             raise bad_token("invalid")
-        self.reply(
-            envelope("Profile retrieved successfully", await self.linked(found["document"]), books=found["books"])
-        )
+        self.reply(await user.account_envelope(self, "Profile retrieved successfully", found))
 
     @body("accounts/user_update_own")
     async def put(self) -> None:
-        """200. Names, phone, company and picture; what else the body names is not one's own to change and is ignored. 400."""
+        """200. Names, phone, company, username and picture can be changed; other fields of the body are ignored. 400 fields; 401."""
         self.reply(await user.change_own(self, "Profile updated successfully"))
 
     patch = put

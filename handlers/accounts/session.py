@@ -1,16 +1,17 @@
-"""One's sessions: the devices that are signed in. Seed 003, Session Management & Security."""
-
-from typing import Any
+"""The caller's own sessions, which are the devices that are signed in. docs/api/accounts.md#sessions."""
 
 from core.data import sql
 from core.duties import Duty
+from core.http.application import Application
 from core.problem import not_found
 from handlers.api.caller import ChangesCallers
 from handlers.api.handler import PosHandler
-from handlers.api.roles import signed_in
+from handlers.api.roles import signed_in, signed_in_caller
 
-KEPT_DAYS = 30  # after their end, so that one can still look up what a session was
-REMOVED_AT_ONCE = 1000  # in one statement of some 20 ms
+# Days from the expiry of a session to its deletion, so that people can still see what it was.
+KEPT_DAYS = 30
+# Sessions that one statement deletes, in about 20 ms.
+REMOVED_AT_ONCE = 1000
 
 query = sql.load("accounts/session")
 
@@ -18,17 +19,18 @@ query = sql.load("accounts/session")
 class Sessions(PosHandler):
     access = signed_in
 
+    # The only list without pages besides the shop's people: the shop document shows a bare array.
     async def get(self) -> None:
-        """200: an array of one's own that are active, newest first. Section 7."""
-        self.reply(await query.list_sessions(self.db, account_id=self.caller.account_id))
+        """200, an array of the open sessions, newest first; 401."""
+        self.reply(await query.list_sessions(self.db, account_id=signed_in_caller(self).account_id))
 
 
 class Session(PosHandler):
     access = signed_in
 
     async def get(self, id: str) -> None:
-        """200, also when it has ended; 404 also for another's."""
-        session = await query.get_session(self.db, id=int(id), account_id=self.caller.account_id)
+        """200, also for a session that has ended; 401; 404, also for another person's session."""
+        session = await query.get_session(self.db, id=int(id), account_id=signed_in_caller(self).account_id)
         if session is None:
             raise not_found()
         self.reply(session)
@@ -38,15 +40,16 @@ class Revocation(ChangesCallers, PosHandler):
     access = signed_in
 
     async def post(self, id: str) -> None:
-        """200, also when it has ended; 404 also for another's. Both tokens of the session end at once. Section 8."""
-        revoked = await query.revoke_session(self.db, id=int(id), account_id=self.caller.account_id, actor=self.actor)
+        """200, also for a session that has ended; 401; 404, also for another person's session. Both tokens become invalid at once."""
+        account_id = signed_in_caller(self).account_id
+        revoked = await query.revoke_session(self.db, id=int(id), account_id=account_id, actor=self.actor)
         if revoked is None:
             raise not_found()
         self.reply({"status": "Sesión cerrada correctamente"})
 
 
-async def remove_expired(app: Any) -> None:
-    """Remove those that ended long ago, in bounded steps: 1.4 million a day."""
+async def remove_expired(app: Application) -> None:
+    """Delete sessions that expired more than KEPT_DAYS ago: at most 1.4 million a day, in bounded statements."""
     await query.remove_expired_sessions(app.db, days=KEPT_DAYS, most=REMOVED_AT_ONCE)
 
 

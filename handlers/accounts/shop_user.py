@@ -1,7 +1,8 @@
-"""The shop's people, as seed 003 manages them; those who are not of the firm are not seen here."""
+"""The people of the firm, as the shop API manages them. docs/api/accounts.md#shop-users. Other accounts are not found here."""
 
 import json
-from typing import Any
+
+import asyncpg
 
 from core.data import sql
 from core.http.handler import body
@@ -9,109 +10,126 @@ from core.problem import not_found
 from handlers.accounts import names, password_rules
 from handlers.api.caller import ChangesCallers
 from handlers.api.handler import PosHandler, bad_token
-from handlers.api.roles import ROLES, STRANGERS, administrator, may_give, may_touch, signed_in
+from handlers.api.roles import ROLES, STRANGERS, administrator, may_give, may_touch, signed_in, signed_in_caller
 
 OF_THE_FIRM = [role for role in ROLES if role not in STRANGERS]
-ABOUT = ("email", "username", "first_name", "last_name")  # what a password must not be like
+# The members of a person to which a password must not be similar.
+PERSONAL = ("email", "username", "first_name", "last_name")
 
 query = sql.load("accounts/shop_user")
 
 
-class PersonHandler(ChangesCallers, PosHandler):
-    """What the three routes share."""
+class PersonHandler(ChangesCallers, names.WritesEmail, PosHandler):
+    """The base of the three routes. In each method, `roles` are the roles that a person may have to be found; None: any role."""
 
     forms = True
-    email_taken = "custom user with this email already exists."  # read by handlers/accounts/user.py
+    email_exists = "custom user with this email already exists."
 
-    async def shown(self, id: int, roles: list[str] | None) -> str:
-        """One of these roles (None: of any), as JSON text. Raises Problem 404."""
-        person = await query.get_person(self.db, id=id, roles=roles)
+    async def find(self, id: int, roles: list[str] | None) -> str:
+        """The person as JSON text. Raises Problem 404."""
+        person: str | None = await query.get_person(self.db, id=id, roles=roles)
         if person is None:
             raise not_found()
         return person
 
-    async def locked(self, db: sql.Runner, id: int, roles: list[str] | None) -> None:
-        """Hold the account until the transaction ends. Raises Problem: 404; 403 its role is above the caller's."""
+    async def lock(self, db: sql.Runner, id: int, roles: list[str] | None) -> None:
+        """Lock the account until the transaction ends. Raises Problem: 403 a role above the caller's; 404."""
         found = await query.lock_person(db, id=id, roles=roles)
         if found is None:
-            await self.confirm(db)  # it may be the caller's own
+            # If the missing account is the caller's own, this answers 401.
+            await self.confirm(db)
             raise not_found()
-        may_touch(self.caller, found["role"])
+        may_touch(signed_in_caller(self), found["role"])
 
-    async def new_hash(self, id: int | None = None, roles: list[str] | None = None) -> str | None:
-        """Of the body's password, where it has one; id: whose it will be. Raises Problem: 404, 400."""
+    async def hash_password(self, id: int | None = None, roles: list[str] | None = None) -> str | None:
+        """The hash of the body's password; None without one. id: the existing account, None for a new one. Raises Problem: 400, 404."""
         password = self.body.get("password")
         if password is None:
             return None
-        person = {**(json.loads(await self.shown(id, roles)) if id is not None else {}), **self.body}
-        password_rules.check(self.config, password_rules.SHOP, password, [person[name] for name in ABOUT])
+        known = json.loads(await self.find(id, roles)) if id is not None else {}
+        person = {**known, **self.body}
+        password_rules.check(self.config, password_rules.SHOP, password, [person[name] for name in PERSONAL])
         return await self.application.passwords.hash(password, **self.requester)
 
     async def change(
         self, id: int, roles: list[str] | None, *, role: str | None = None, own_names: bool = False
     ) -> None:
-        """Answer with the account as the body changed it. Raises Problem: 404, 403, 400."""
-        hashed = await self.new_hash(id, roles)  # before the transaction, in which bcrypt has no place
+        """Change the account as the body says, and answer with it. role: the new role, None to keep it. own_names: people change their
+        own account. Raises Problem: 400, 403, 404."""
+        caller = signed_in_caller(self)
+        # Before the transaction, because bcrypt takes too long to hold locks meanwhile.
+        hashed = await self.hash_password(id, roles)
 
-        async def apply(db: sql.Runner) -> Any:
-            await self.locked(db, id, roles)
+        async def apply(db: sql.Runner) -> asyncpg.Record:
+            await self.lock(db, id, roles)
             await self.confirm(db)
             if own_names:
                 await names.check_own(db, id, self.body, any_letters=True)
             if role is not None:
-                may_give(self.caller, role, own=id == self.caller.account_id)
+                may_give(caller, role, own=id == caller.account_id)
             return await query.change_person(
-                db, id=id, body=self.body_text, role=role, keeps_staff="administration" in ROLES.get(role or "", ()),
-                password_hash=hashed, keep_session=self.caller.session_id, actor=self.actor,
-            )  # fmt: skip
+                db,
+                id=id,
+                body=self.body_text,
+                role=role,
+                keeps_staff="administration" in ROLES.get(role or "", ()),
+                password_hash=hashed,
+                keep_session=caller.session_id,
+                actor=self.actor,
+            )
 
-        self.reply((await self.db.transaction(apply))["person"])
+        changed = await self.db.transaction(apply)
+        self.reply(changed["person"])
 
 
 class People(PersonHandler):
     access = administrator
 
+    # Unlike the lists of the staff API, this one has no pages: the shop's clients need a bare array of all people.
     async def get(self) -> None:
-        """200: an array of those who are active, by id. Seed 003, User Management."""
+        """200, an array of the active people of the firm, ordered by id."""
         self.reply(await query.list_people(self.db, roles=OF_THE_FIRM))
 
     @body("accounts/shop_user_create")
     async def post(self) -> None:
-        """201; 400 fields, or the e-mail is taken (also by one who was deleted); 403 a role above the caller's. Section 4."""
-        may_give(self.caller, self.body.get("role", "EMPLOYEE"))
-        hashed = await self.new_hash()
+        """201; 400 fields, an e-mail that exists, also one of a deleted person; 403 a role above the caller's."""
+        caller = signed_in_caller(self)
+        may_give(caller, self.body.get("role", "EMPLOYEE"))
+        hashed = await self.hash_password()
 
-        async def make(db: sql.Runner) -> Any:
+        async def make(db: sql.Runner) -> asyncpg.Record:
             await self.confirm(db)
             return await query.create_person(
-                db, body=self.body_text, password_hash=hashed, maker_id=self.caller.account_id, actor=self.actor
+                db, body=self.body_text, password_hash=hashed, maker_id=caller.account_id, actor=self.actor
             )
 
-        self.reply((await self.db.transaction(make))["person"], status=201)
+        made = await self.db.transaction(make)
+        self.reply(made["person"], status=201)
 
 
 class Person(PersonHandler):
     access = administrator
 
     async def get(self, id: str) -> None:
-        """200; 404 also for one who was deleted."""
-        self.reply(await self.shown(int(id), OF_THE_FIRM))
+        """200; 404, also for a deleted person."""
+        self.reply(await self.find(int(id), OF_THE_FIRM))
 
     @body("accounts/shop_user_replace")
     async def put(self, id: str) -> None:
-        """200; 404; 400; 403 an account above the caller's role, or such a role. A new password ends the account's sessions, but for the caller's own."""
+        """200; 400; 403 a role above the caller's, of the account or in the body; 404. A new password ends the sessions of the account,
+        except the caller's own."""
         await self.change(int(id), OF_THE_FIRM, role=self.body.get("role"))
 
     @body("accounts/shop_user_change")
     async def patch(self, id: str) -> None:
-        """As PUT, with only what changes."""
+        """As PUT, but every field is optional."""
         await self.change(int(id), OF_THE_FIRM, role=self.body.get("role"))
 
     async def delete(self, id: str) -> None:
-        """204: the account is closed, and kept; 404; 403 an account above the caller's role; 400 the last SUPERADMIN. Section 6."""
+        """204: the account is deactivated, and its row stays. 400 the last SUPERADMIN; 403 a role above the caller's; 404."""
 
         async def deactivate(db: sql.Runner) -> None:
-            await self.locked(db, int(id), OF_THE_FIRM)
+            await self.lock(db, int(id), OF_THE_FIRM)
             await query.deactivate_person(db, id=int(id), actor=self.actor)
 
         await self.db.transaction(deactivate)
@@ -119,25 +137,27 @@ class Person(PersonHandler):
 
 
 class OwnPerson(PersonHandler):
-    """Of whoever is signed in, of the firm or not."""
+    """The caller's own account, of any role."""
 
     access = signed_in
 
     async def get(self) -> None:
-        """200. Seed 003, section 3."""
-        person = await query.get_person(self.db, id=self.caller.account_id, roles=None)
-        if person is None:  # closed or deleted since the token was looked at
+        """200; 401."""
+        person = await query.get_person(self.db, id=signed_in_caller(self).account_id, roles=None)
+        if person is None:
+            # The account was deactivated or deleted after the token was checked.
             raise bad_token("invalid")
         self.reply(person)
 
     @body("accounts/shop_user_own")
     async def put(self) -> None:
-        """200, with only what changes; role and is_active are ignored, and of who is no one of the shop e-mail and password too:
-        other documents have those changed elsewhere. A new password ends the other sessions. 400. Section 5."""
-        if "pos" not in ROLES[self.caller.role]:
+        """200; fields that the body omits stay. role and is_active are ignored; for roles outside the area pos also e-mail and password,
+        which those people change by the paths of their own API. A new password ends all other sessions. 400 fields; 401."""
+        caller = signed_in_caller(self)
+        if "pos" not in ROLES[caller.role]:
             self.body = {name: value for name, value in self.body.items() if name not in ("email", "password")}
             self.body_text = json.dumps(self.body)
-        await self.change(self.caller.account_id, None, own_names=True)
+        await self.change(caller.account_id, None, own_names=True)
 
     patch = put
 

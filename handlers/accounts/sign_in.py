@@ -1,11 +1,14 @@
-"""Sign-in and refresh, as seeds 001 and 003 both document them: one endpoint, one answer that satisfies both."""
+"""Sign-in and renewal of tokens: one endpoint and one answer for the staff API and the shop API. docs/api/accounts.md#sign-in."""
 
 import json
 import time
 from typing import Any
 
+import asyncpg
+
 from core.access import public
 from core.data import sql
+from core.http.application import Application
 from core.http.handler import body
 from core.http.throttle import Throttle, source, throttle, too_many
 from core.problem import Problem
@@ -13,35 +16,40 @@ from core.tokens import TokenError
 from handlers.api.caller import Callers, is_session_id
 from handlers.api.dialects import StaffDialect
 from handlers.api.handler import ApiHandler
+from handlers.settings import Settings
 
-FAILURES, WINDOW = 10, 300  # sign-ins that may fail for one account from one address, within so many seconds
-CHALLENGE = {"WWW-Authenticate": 'Bearer realm="api"'}  # with each 401 (RFC 9110, 15.5.2)
+# Sign-ins that may fail for one name from one address, within so many seconds.
+FAILURES, WINDOW = 10, 300
+# Each 401 has a challenge (RFC 9110, 15.5.2).
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="api"'}
 NO_ACCOUNT = "No active account found with the given credentials"
 
 query = sql.load("accounts/session")
 
 
 class GivesTokens(ApiHandler):
-    """The base of what opens a session or renews its tokens."""
+    """The base of handlers that open a session or renew its tokens."""
 
     access = public
     forms = True
-    authenticates = False  # a client that still sends an old token must be able to get a new one
+    # A client that still sends an expired token must be able to get a new one.
+    authenticates = False
 
-    async def signed_in(self, login: str, password: str) -> Any:
-        """The session opened for who these are (a row of open_session). Raises Problem: 401; 429 with Retry-After.
+    async def check_sign_in(self, login: str, password: str) -> asyncpg.Record:
+        """Check the password and open a session: a row of open_session. Raises Problem: 401; 429 with Retry-After.
 
-        Nobody learns which accounts there are: whether it is unknown, inactive or the password is wrong, the same is counted,
-        the same work done, the same answered.
+        Nobody learns from the answer which accounts exist: an unknown account, an inactive one and a wrong password count the same,
+        take the same time and get the same answer.
         """
         failures, address = throttle(self.application, "sign-in", FAILURES, WINDOW), source(self.remote_address)
         found = await query.find_sign_in(self.db, login=login.strip())
-        # By the name as it is given, so that being told to wait doesn't tell which accounts there are; and by account, so that
-        # e-mail and username don't give a guesser two counts: past that one even the right password is a wrong one.
+        # Failures count by the name that was sent, so that a 429 does not disclose which accounts exist. They also count by account,
+        # so that e-mail and username do not give two counts; past that limit even the right password is refused as a wrong one.
         by_name, by_account = f"={found['name']} {address}", f"#{found['id']} {address}"
-        await self._not_throttled(failures, by_name)
+        await self._refuse_throttled(failures, by_name)
         stored = found["password_hash"] if found["is_active"] and not await failures.wait(by_account) else None
-        if not await self.application.passwords.matches(password, stored, **self.requester):
+        matches = await self.application.passwords.matches(password, stored, **self.requester)
+        if stored is None or not matches:
             count = await failures.fail(by_name)
             if found["id"] is not None:
                 await failures.fail(by_account)
@@ -54,43 +62,49 @@ class GivesTokens(ApiHandler):
                     request_id=self.request_id,
                 )
             if count > failures.limit:
-                await self._not_throttled(failures, by_name)
-            raise self.wrong()
-        # Tries that run at once must not learn more than one after the other: a right one is told nothing either.
-        await self._not_throttled(failures, by_name)
-        session = await self.opened(found["id"], stored)
+                await self._refuse_throttled(failures, by_name)
+            raise self.bad_sign_in()
+        # Attempts at the same time must not learn more than attempts one after the other, so a right password is refused here too.
+        await self._refuse_throttled(failures, by_name)
+        session = await self.open_session(found["id"], stored)
         await failures.clear(by_name)
         await failures.clear(by_account)
         return session
 
-    async def _not_throttled(self, failures: Throttle, key: str) -> None:
+    async def _refuse_throttled(self, failures: Throttle, key: str) -> None:
         seconds = await failures.wait(key)
         if seconds:
             raise too_many("failed sign-ins", seconds)
 
-    async def opened(self, account_id: int, password_hash: str) -> Any:
-        """A new session of an account whose password was checked. Raises Problem 401 when it has been closed meanwhile."""
+    async def open_session(self, account_id: int, password_hash: str) -> asyncpg.Record:
+        """Open a session for an account whose password was checked. Raises Problem 401: the account or its password has changed since."""
         session = await query.open_session(
-            self.db, account_id=account_id, password_hash=password_hash,
+            self.db,
+            account_id=account_id,
+            password_hash=password_hash,
             user_agent=self.request.headers.get("User-Agent", "")[:255].replace("\0", ""),
-            address=self.remote_address, days=self.config.refresh_token_days, request_id=self.request_id,
-        )  # fmt: skip
+            address=self.remote_address,
+            days=self.config.refresh_token_days,
+            request_id=self.request_id,
+        )
         if session is None:
-            raise self.wrong()
+            raise self.bad_sign_in()
         return session
 
-    def wrong(self) -> Problem:
-        """One answer for a wrong password, an unknown and an inactive account."""
+    def bad_sign_in(self) -> Problem:
+        """401: one answer for a wrong password, an unknown account and an inactive one."""
         return Problem(401, "wrong-sign-in", NO_ACCOUNT, headers=CHALLENGE)
 
-    def sign(self, session: Any) -> dict[str, str]:
-        """Both tokens of a session. No token outlives it."""
+    def sign_tokens(self, session: asyncpg.Record) -> dict[str, str]:
+        """{refresh, access}: both tokens of a session. No token outlives its session."""
         end = session["expires_at"]
         account_id = str(session["account_id"])
         claims = {
-            "user_id": account_id, "tenant_id": account_id, "sid": session["session_id"], "email": session["email"],
-            "username": session["username"], "role": session["role"], "company_name": session["company_name"],
-        }  # fmt: skip
+            "user_id": account_id,
+            "tenant_id": account_id,
+            "sid": session["session_id"],
+            **{name: session[name] for name in ("email", "username", "role", "company_name")},
+        }
         tokens = self.application.tokens
         access_end = min(time.time() + self.config.access_token_hours * 3600, end)
         refresh = tokens.sign("refresh", end, {**claims, "gen": session["refreshes"]})
@@ -102,52 +116,65 @@ class SignIn(GivesTokens):
 
     @body("accounts/sign_in")
     async def post(self) -> None:
-        """Open a session. 200 with both tokens; 400 fields; 401; 429 with Retry-After. Seeds 001 and 003."""
-        session = await self.signed_in(self.body.get("email") or self.body["username"], self.body["password"])
-        tokens = self.sign(session)
+        """Open a session. 200 with both tokens; 400 fields; 401; 429 with Retry-After."""
+        session = await self.check_sign_in(self.body.get("email") or self.body["username"], self.body["password"])
+        tokens = self.sign_tokens(session)
         user, menus = json.loads(await self.linked(session["account"])), json.loads(session["menus"])
-        self.reply({
-            "success": True, "status_code": 200, "message": "Login successful",
-            "data": {"refresh": tokens["refresh"], "access": tokens["access"], "user": user, "menus": menus},
-            "refresh": tokens["refresh"], "access": tokens["access"],
-            "username": session["username"], "role": session["role"], "user_id": session["account_id"],
-        })  # fmt: skip
-
-    def wrong(self) -> Problem:
-        return Problem(
-            401, "wrong-sign-in", "Invalid email or password", headers=CHALLENGE, extra={"detail": NO_ACCOUNT}
+        self.reply(
+            {
+                "success": True,
+                "status_code": 200,
+                "message": "Login successful",
+                "data": {**tokens, "user": user, "menus": menus},
+                **tokens,
+                "username": session["username"],
+                "role": session["role"],
+                "user_id": session["account_id"],
+            }
         )
+
+    def bad_sign_in(self) -> Problem:
+        extra = {"detail": NO_ACCOUNT}
+        return Problem(401, "wrong-sign-in", "Invalid email or password", headers=CHALLENGE, extra=extra)
 
 
 class StaffRefresh(GivesTokens):
-    """Seeds 001 and 004: answers both tokens. The first refresh token stays good as long as its session, for real clients go on
-    using it; with REFRESH_TOKEN_ROTATION=strict each is good for one renewal."""
+    """Answers both tokens, as the staff and books documents show it. docs/api/accounts.md#tokens.
+
+    The first refresh token stays good as long as its session, because real clients go on with it. With REFRESH_TOKEN_ROTATION=strict
+    each one is good for one renewal.
+    """
 
     dialect = StaffDialect()
 
     @body("accounts/refresh")
     async def post(self) -> None:
-        """200 {access, refresh}; 400; 401."""
-        self.reply(self.sign(await self.session(renews=True)))
+        """200 {refresh, access}; 400; 401."""
+        self.reply(self.sign_tokens(await self.find_session(renews=True)))
 
-    async def session(self, *, renews: bool) -> Any:
-        """The session of the refresh token in the body. Raises Problem 401."""
+    async def find_session(self, *, renews: bool) -> asyncpg.Record:
+        """The session of the refresh token in the body. renews: the answer holds a new refresh token. Raises Problem 401."""
         claims = refresh_claims(self.application, self.body["refresh"])
         session = await query.get_refreshable(self.db, session_id=claims["sid"])
         if session is None:
             raise bad_refresh("Token is invalid")
         if not session["is_active"]:
             raise Problem(401, "inactive", "No active account found for the given token.", headers=CHALLENGE)
-        return await self._used(claims, renews) if is_strict(self.config) else session
+        return await self._use_refresh(claims, renews) if is_strict(self.config) else session
 
-    async def _used(self, claims: dict[str, Any], renews: bool) -> Any:
+    async def _use_refresh(self, claims: dict[str, Any], renews: bool) -> asyncpg.Record:
         session = await query.use_refresh(
-            self.db, session_id=claims["sid"], generation=claims["gen"], renews=renews,
-            address=self.remote_address, request_id=self.request_id,
-        )  # fmt: skip
+            self.db,
+            session_id=claims["sid"],
+            generation=claims["gen"],
+            renews=renews,
+            address=self.remote_address,
+            request_id=self.request_id,
+        )
         if session is None:
             raise bad_refresh("Token is invalid")
         if session["is_reused"]:
+            # The session ends although the request is refused, so the process must learn of the change here.
             self.application.kept(Callers).forget_session(claims["sid"])
             self.committed()
             raise bad_refresh("Token is blacklisted")
@@ -155,35 +182,35 @@ class StaffRefresh(GivesTokens):
 
 
 class ShopRefresh(StaffRefresh):
-    """Seed 003: answers the access token alone, so the refresh token has to stay good."""
+    """Answers the access token alone, as the shop document shows it, so the refresh token has to stay good."""
 
     @body("accounts/refresh")
     async def post(self) -> None:
         """200 {access}; 400; 401."""
-        self.reply({"access": self.sign(await self.session(renews=False))["access"]})
+        self.reply({"access": self.sign_tokens(await self.find_session(renews=False))["access"]})
 
 
-def is_strict(config: Any) -> bool:
+def is_strict(config: Settings) -> bool:
+    """Whether a refresh token is good for one renewal only."""
     return config.refresh_token_rotation == "strict"
 
 
-def refresh_claims(app: Any, token: str) -> dict[str, Any]:
-    """What a refresh token says, with sid and gen. Raises Problem 401 when it isn't one of ours, or has expired."""
+def refresh_claims(app: Application, token: str) -> dict[str, Any]:
+    """The claims of a refresh token, among them sid and gen. Raises Problem 401: the token is not ours, or has expired."""
     try:
         claims = app.tokens.read("refresh", token)
     except TokenError as error:
-        told = {"expired": "Token is expired", "wrong type": "Token has wrong type"}.get(
-            error.reason, "Token is invalid"
-        )
-        raise bad_refresh(told) from None
+        messages = {"expired": "Token is expired", "wrong type": "Token has wrong type"}
+        raise bad_refresh(messages.get(error.reason, "Token is invalid")) from None
     generation = claims.setdefault("gen", 0)
     if not is_session_id(claims.get("sid")) or type(generation) is not int or not 0 <= generation < 2**31:
         raise bad_refresh("Token is invalid")
     return claims
 
 
-def bad_refresh(told: str) -> Problem:
-    return Problem(401, "bad-token", told, headers=CHALLENGE, extra={"code": "token_not_valid"})
+def bad_refresh(message: str) -> Problem:
+    """401 token_not_valid, for a refresh token."""
+    return Problem(401, "bad-token", message, headers=CHALLENGE, extra={"code": "token_not_valid"})
 
 
 routes = [

@@ -1,6 +1,4 @@
-"""Tokens as seed 004 has them: obtain, verify, blacklist; and signing out."""
-
-from typing import Any
+"""Tokens of the books API: obtain, verify, blacklist; and signing out. docs/api/accounts.md#tokens."""
 
 from core.access import Access
 from core.data import sql
@@ -8,6 +6,7 @@ from core.http import schema
 from core.http.handler import body
 from core.problem import Problem, not_signed_in
 from core.tokens import TokenError
+from handlers.accounts.books_profile import short_user
 from handlers.accounts.sign_in import GivesTokens, bad_refresh, is_strict, refresh_claims
 from handlers.api.caller import ChangesCallers, find_caller
 from handlers.api.dialects import BooksDialect, StaffDialect
@@ -18,12 +17,13 @@ LOGOUT = schema.load("accounts/token_logout")
 query = sql.load("accounts/session")
 
 
-def _signed_in_or_posts(handler: Any) -> None:
+# A POST may have a refresh token in its body, which is read after this check; the other methods are refused with 405.
+def _signed_in_or_post(handler: ApiHandler) -> None:
     if handler.caller is None and handler.request.method != "POST":
         raise not_signed_in()
 
 
-signed_in_or_refresh_token = Access("signed in, or with a refresh token in the body", _signed_in_or_posts)
+signed_in_or_refresh_token = Access("signed in, or with a refresh token in the body", _signed_in_or_post)
 
 
 class Obtain(GivesTokens):
@@ -31,10 +31,9 @@ class Obtain(GivesTokens):
 
     @body("accounts/token_obtain")
     async def post(self) -> None:
-        """Open a session. 200 {access, refresh, user}; 400 fields; 401; 429 with Retry-After. Seed 004, Authentication."""
-        session = await self.signed_in(self.body.get("username") or self.body["email"], self.body["password"])
-        user = {"id": session["account_id"], **{name: session[name] for name in ("email", "username", "company_name")}}
-        self.reply({**self.sign(session), "user": user})
+        """Open a session. 200 {refresh, access, user}; 400 fields; 401; 429 with Retry-After."""
+        session = await self.check_sign_in(self.body.get("username") or self.body["email"], self.body["password"])
+        self.reply({**self.sign_tokens(session), "user": short_user(session)})
 
 
 class Verify(GivesTokens):
@@ -62,12 +61,16 @@ class Blacklist(ChangesCallers, GivesTokens):
 
     @body("accounts/refresh")
     async def post(self) -> None:
-        """End the session of a refresh token. 200 {}; 400; 401 token_not_valid, also when it has ended already."""
+        """End the session of a refresh token. 200 {}; 400; 401 token_not_valid, also for a session that has ended."""
         claims = refresh_claims(self.application, self.body["refresh"])
         ended = await query.end_sessions(
-            self.db, session_ids=[claims["sid"]], account_id=None, action="session.revoke",
-            address=self.remote_address, request_id=self.request_id,
-        )  # fmt: skip
+            self.db,
+            session_ids=[claims["sid"]],
+            account_id=None,
+            action="session.revoke",
+            address=self.remote_address,
+            request_id=self.request_id,
+        )
         if not ended:
             raise bad_refresh("Token is blacklisted")
         self.reply({})
@@ -78,35 +81,45 @@ class SignOut(ChangesCallers, ApiHandler):
     access = signed_in_or_refresh_token
 
     async def post(self) -> None:
-        """End the caller's session and that of the refresh token in the body, if there is one: both or none. 200; 400 for a
-        refresh token that is bad or another's, nothing is ended; 401 with neither. contracts/books.md, 2."""
+        """End the caller's session, and the session of the refresh token in the body, if there is one: both, or none. 200; 400 a bad
+        refresh token, or that of another account; 401 no token at all."""
         if self.request.body:
             await self.read_body(LOGOUT)
         own = self.caller.session_id if self.caller else None
-        sent = self._sent()
-        if own is None and sent is None:
+        sent = self._sent_session_id()
+        session_ids = {session_id for session_id in (own, sent) if session_id is not None}
+        if not session_ids:
             raise not_signed_in()
         found = await query.end_sessions(
-            self.db, session_ids=sorted({own, sent} - {None}), account_id=self.caller.account_id if self.caller else None,
-            action="account.sign-out", address=self.remote_address, request_id=self.request_id,
-        )  # fmt: skip
+            self.db,
+            session_ids=sorted(session_ids),
+            account_id=self.caller.account_id if self.caller else None,
+            action="account.sign-out",
+            address=self.remote_address,
+            request_id=self.request_id,
+        )
         open_before = {row["session_id"] for row in found}
-        if own is not None and own not in open_before:  # someone else was quicker
+        if own is not None and own not in open_before:
+            # Another request ended the session after this one was authenticated.
             raise bad_token("invalid")
         if sent is not None and sent not in open_before:
             raise bad_logout()
         self.reply({"message": "Successfully logged out", "success": True, "status_code": 200})
 
-    def _sent(self) -> int | None:
-        """The session of the refresh token in the body. Raises Problem 400."""
+    def _sent_session_id(self) -> int | None:
+        """The session of the refresh token in the body; None without one. Raises Problem 400."""
         token = (self.body or {}).get("refresh")
+        if token is None:
+            return None
         try:
-            return None if token is None else refresh_claims(self.application, token)["sid"]
+            session_id: int = refresh_claims(self.application, token)["sid"]
         except Problem:
             raise bad_logout() from None
+        return session_id
 
 
 def bad_logout() -> Problem:
+    """400: the refresh token to sign out with is not good."""
     return Problem(400, "bad-token", "Invalid token")
 
 

@@ -1,8 +1,11 @@
-"""Accounts, as seeds 001 and 004 manage them: both document /api/auth/users/, and one answer serves both."""
+"""Accounts as administrators manage them: one path and one answer for the staff API and the books API.
+
+docs/api/accounts.md#staff-users.
+"""
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import asyncpg
 
@@ -11,15 +14,26 @@ from core.data import sql
 from core.files import images, media
 from core.http import keyset, paging, schema
 from core.problem import Problem, forbidden, invalid, not_found
-from handlers.accounts import names, password_rules, sign_up
-from handlers.api.caller import ChangesCallers
+from handlers.accounts import MAX_PAGE_SIZE, PAGE_SIZE, names, password_rules, sign_up
+from handlers.api.caller import Caller, ChangesCallers
 from handlers.api.dialects import StaffDialect
 from handlers.api.envelope import CREATED, DETAIL, UPDATED, cursor_envelope, envelope, page_envelope
 from handlers.api.handler import ApiHandler, bad_token
-from handlers.api.roles import ROLES, administers, administrator, may_give, may_give_flag, may_touch, signed_in
+from handlers.api.roles import (
+    ROLES,
+    administers,
+    administrator,
+    may_give,
+    may_give_flag,
+    may_touch,
+    signed_in,
+    signed_in_caller,
+)
 
-IDS = ("id", "user_id", "date_joined")  # all one order
-# What a list can be ordered by. Each has an index; by several at once, Postgres sorts those that are alike in the first.
+# Three names for the order in which accounts were made.
+IDS = ("id", "user_id", "date_joined")
+# The columns that a list can be ordered by. Each has an index. With several columns, Postgres sorts the rows that are equal in the
+# first one.
 ORDERS = {
     **{
         field: keyset.Column(f"account.{field}", "text", keyset.is_text)
@@ -29,7 +43,9 @@ ORDERS = {
     "last_login": keyset.Column("coalesce(account.last_login, 'infinity')", "timestamptz", keyset.is_instant),
     **dict.fromkeys(IDS, keyset.Column("account.id", "bigint", keyset.is_id)),
 }
-LONGEST_SEARCH = 100  # characters
+# Characters of a search.
+MAX_SEARCH = 100
+# The fields that people change in their own account.
 OWN_FIELDS = (
     "name",
     "first_name",
@@ -48,27 +64,37 @@ create, update, update_own = (
 )
 
 
-def _administrator_unless_a_stranger(handler: Any) -> None:
-    if handler.caller is not None:
-        administrator.check(handler)
+class AccountId(TypedDict):
+    """The parameters of a query that finds one account: one of the two is None."""
+
+    public_id: str | None
+    account_id: int | None
 
 
-class Users(ChangesCallers, ApiHandler):
+def _sign_up_or_administrator(handler: ApiHandler) -> None:
+    if handler.caller is not None and not administers(handler.caller):
+        raise forbidden()
+
+
+class Users(ChangesCallers, names.WritesEmail):
     dialect = StaffDialect()
     access = {
-        "POST": Access(
-            "anyone, who signs up; signed in: area administration, or is_staff", _administrator_unless_a_stranger
-        ),
+        "POST": Access("anyone, who signs up; signed in: area administration, or is_staff", _sign_up_or_administrator),
         "*": administrator,
     }
     forms = True
 
+    # As Departments.get, which is the model. In addition, the list takes a search and an order, and the answer has the page of the
+    # books API beside `data`. Each word of a search may be any part of e-mail, name or username, also a word of one or two letters.
+    # The index serves only longer words, so a search for a short one reads the whole table; only administrators may search here.
+    # (Anyone may search invoices, where a short word therefore stands for a whole word.)
     async def get(self) -> None:
-        """200, newest first. search (words in e-mail, name or username), ordering (a field, `-` for descending), page, page_size (20,
-        at most 100), or cursor (empty: from the beginning; nothing is counted). 400 a cursor that is none; 404 Invalid page."""
-        page = paging.requested(self, default=20, most=100)
+        """200, a page, newest first. Parameters: search (words in e-mail, name or username); ordering (fields with commas between them,
+        `-` for descending); page, page_size (20, at most 100); or cursor (empty: from the beginning), for a page without a count. 400
+        cursor; 404 Invalid page."""
+        page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
         order = _order(self.get_query_argument("ordering", ""))
-        words = " ".join(self.get_query_argument("search", "").replace("\0", "").split())[:LONGEST_SEARCH]
+        words = " ".join(self.get_query_argument("search", "").replace("\0", "").split())[:MAX_SEARCH]
         search = {"search": words} if words else {}
         if "cursor" in self.request.query_arguments:
             after = order.given(self)
@@ -82,28 +108,35 @@ class Users(ChangesCallers, ApiHandler):
         self.reply(page_envelope(self, found["count"], found["page"], page.size, results, books=found["books"]))
 
     async def post(self) -> None:
-        """Without credentials: public sign-up, which makes a MEMBER (seed 004). With an administrator's: an account (seed 001).
-        201; 400 fields; 403 a role above the caller's, or sign-up is closed; 429 too many sign-ups from one address."""
+        """Without credentials: public sign-up, which makes a MEMBER. With an administrator's: an account of any role. 201; 400 fields; 403
+        a role above the caller's, or sign-up is closed; 429 too many sign-ups from one address."""
         if self.caller is None:
-            member = await sign_up.make_member(self)
-            made = await query.get_user(self.db, public_id=None, account_id=member["account_id"])
-            if made is None:  # deleted already
-                raise bad_token("invalid")
-            self.reply(await _told(self, CREATED, made, 201), status=201)
-            return
+            await self._sign_up()
+        else:
+            await self._create(self.caller)
+
+    async def _sign_up(self) -> None:
+        member = await sign_up.make_member(self)
+        made = await query.get_user(self.db, public_id=None, account_id=member["account_id"])
+        if made is None:
+            # The account was deleted right after it was made.
+            raise bad_token("invalid")
+        self.reply(await account_envelope(self, CREATED, made, 201), status=201)
+
+    async def _create(self, caller: Caller) -> None:
         await self.read_body(create)
-        may_give(self.caller, self.body.get("role", "USER"))
-        may_give_flag(self.caller, bool(self.body.get("is_staff")))
-        if wrong := names.company_refusals(self.body):
-            raise invalid(wrong)
-        hashed = await password_hash(self, self.body)
+        may_give(caller, self.body.get("role", "USER"))
+        may_give_flag(caller, bool(self.body.get("is_staff")))
+        if refused := names.company_refusals(self.body):
+            raise invalid(refused)
+        hashed = await hash_password(self)
         key = await media.store(self.application, await images.submitted(self, "avatar"))
 
         async def make(db: sql.Runner) -> asyncpg.Record:
             await self.confirm(db)
             return await query.create_user(
                 db,
-                maker_id=self.caller.account_id,
+                maker_id=caller.account_id,
                 password_hash=hashed,
                 avatar=key,
                 body=self.body_text,
@@ -111,96 +144,99 @@ class Users(ChangesCallers, ApiHandler):
             )
 
         made = await self.db.transaction(make)
-        self.reply(await _told(self, CREATED, made, 201), status=201)
+        self.reply(await account_envelope(self, CREATED, made, 201), status=201)
 
 
-class User(ChangesCallers, ApiHandler):
-    """{id} is the uuid of seed 001, or the number of seed 004."""
+class User(ChangesCallers, names.WritesEmail):
+    """One account. {id}: its uuid, as in the staff API, or its number, as in the books API."""
 
     dialect = StaffDialect()
     access = signed_in
     forms = True
 
     async def get(self, id: str) -> None:
-        """200; 404 also for another's account, unless the caller administers them."""
-        found = await query.get_user(self.db, **ids(id)) if self._is_admitted(id) else None
+        """200; 401; 404, also for another person's account unless the caller administers accounts."""
+        self._refuse_unseen(id)
+        found = await query.get_user(self.db, **parse_id(id))
         if found is None:
-            raise not_found("No User matches the given query.")
-        self.reply(await _told(self, DETAIL, found))
+            raise no_user()
+        self.reply(await account_envelope(self, DETAIL, found))
 
     async def put(self, id: str) -> None:
-        """200. An administrator changes everything (email is required by seed 001, which names an account by its uuid), others their
-        own names, company and picture; 404; 400."""
+        """200; 400; 401; 403; 404. Administrators change every field (by uuid, email is required, as in the staff document), other people
+        their own names, phone, company and picture."""
         await self._change(id, create if schema.is_uuid(id) else update)
 
     async def patch(self, id: str) -> None:
-        """As PUT, with only what changes; `avatar` as a file in a form."""
+        """As PUT, but every field is optional. `avatar` is a file of a form."""
         await self._change(id, update)
 
     async def delete(self, id: str) -> None:
-        """204; 404; 400 one's own as an administrator, or the last SUPERADMIN. A MEMBER may remove themselves."""
-        if not self._is_admitted(id):
-            raise not_found("No User matches the given query.")
+        """204; 400 an administrator's own account, the last SUPERADMIN; 403; 404. A MEMBER may delete their own account."""
+        self._refuse_unseen(id)
+        caller = signed_in_caller(self)
 
         async def remove(db: sql.Runner) -> str | None:
-            user = await lock(db, ids(id))
-            may_touch(self.caller, user["role"])
-            if administers(self.caller):
-                not_oneself(self.caller, user, "You cannot delete your own account.")
-            elif self.caller.role != "MEMBER":
+            user = await lock(db, parse_id(id))
+            may_touch(caller, user["role"])
+            if administers(caller):
+                refuse_oneself(caller, user["account_id"], "You cannot delete your own account.")
+            elif caller.role != "MEMBER":
                 raise forbidden()
             await query.delete_user(db, account_id=user["account_id"], actor=self.actor)
-            return user["avatar"]
+            avatar: str | None = user["avatar"]
+            return avatar
 
         await media.remove_now(self.application, await self.db.transaction(remove))
         self.reply_nothing()
 
     async def _change(self, id: str, expected: schema.Schema) -> None:
-        if not self._is_admitted(id):
-            raise not_found("No User matches the given query.")
-        if administers(self.caller):
+        self._refuse_unseen(id)
+        if administers(signed_in_caller(self)):
             await self.read_body(expected)
-            self.reply(await change(self, ids(id), UPDATED))
+            self.reply(await change(self, parse_id(id), UPDATED))
         else:
             await self.read_body(update_own)
             self.reply(await change_own(self, UPDATED))
 
-    def _is_admitted(self, id: str) -> bool:
-        """Whether the caller may know of this account at all."""
-        return administers(self.caller) or id.lower() in (self.caller.public_id, str(self.caller.account_id))
+    def _refuse_unseen(self, id: str) -> None:
+        """Raises Problem 404 for another person's account, unless the caller administers accounts."""
+        caller = signed_in_caller(self)
+        if not administers(caller) and id.lower() not in (caller.public_id, str(caller.account_id)):
+            raise no_user()
 
 
-async def lock(db: sql.Runner, which: dict[str, Any]) -> asyncpg.Record:
-    """The account, held until the transaction ends. Raises Problem 404."""
-    user = await query.lock_user(db, **which)
+async def lock(db: sql.Runner, account: AccountId) -> asyncpg.Record:
+    """Lock the account until the transaction ends: account_id, email, role, is_staff, avatar. Raises Problem 404."""
+    user = await query.lock_user(db, **account)
     if user is None:
-        raise not_found("No User matches the given query.")
+        raise no_user()
     return user
 
 
-async def change(handler: Any, which: dict[str, Any], message: str) -> str:
-    """Change an account as the handler's validated body says, which an administrator sent; the answer's text. Raises Problem."""
-    caller, body = handler.caller, handler.body
-    if wrong := names.company_refusals(body):
-        raise invalid(wrong)
-    hashed = await password_hash(handler, body, which)  # before the transaction, in which bcrypt has no place
+async def change(handler: ApiHandler, account: AccountId, message: str) -> str:
+    """Change an account as the validated body of an administrator says; returns the body of the answer. Raises Problem: 400, 403, 404."""
+    caller, body = signed_in_caller(handler), handler.body
+    if refused := names.company_refusals(body):
+        raise invalid(refused)
+    # Before the transaction, because bcrypt takes too long to hold locks meanwhile.
+    hashed = await hash_password(handler, account)
 
     async def allow(db: sql.Runner, user: asyncpg.Record) -> None:
         may_touch(caller, user["role"])
         may_give(caller, body.get("role", user["role"]), own=user["account_id"] == caller.account_id)
         may_give_flag(caller, bool(body.get("is_staff")) and not user["is_staff"])
         if body.get("is_active") is False:
-            not_oneself(caller, user, "You cannot deactivate your own account.")
+            refuse_oneself(caller, user["account_id"], "You cannot deactivate your own account.")
 
-    return await _change(handler, which, message, body, hashed, allow)
+    return await _change(handler, account, message, body, hashed, allow)
 
 
-async def change_own(handler: Any, message: str) -> str:
-    """Change what is the caller's own to change; the answer's text. Raises Problem."""
-    body, account_id = (
-        {name: handler.body[name] for name in OWN_FIELDS if name in handler.body},
-        handler.caller.account_id,
-    )
+async def change_own(handler: ApiHandler, message: str) -> str:
+    """Change the caller's own account as the validated body says; returns the body of the answer. Fields other than OWN_FIELDS are
+    ignored. Raises Problem: 400, 401."""
+    account_id = signed_in_caller(handler).account_id
+    body = {name: handler.body[name] for name in OWN_FIELDS if name in handler.body}
 
     async def allow(db: sql.Runner, user: asyncpg.Record) -> None:
         await names.check_own(db, account_id, body)
@@ -209,54 +245,65 @@ async def change_own(handler: Any, message: str) -> str:
 
 
 async def _change(
-    handler: Any,
-    which: dict[str, Any],
+    handler: ApiHandler,
+    account: AccountId,
     message: str,
     body: dict[str, Any],
     hashed: str | None,
     allow: Callable[[sql.Runner, asyncpg.Record], Awaitable[None]],
 ) -> str:
+    """allow: checks the change within the transaction, with the locked account. Raises Problem."""
+    caller = signed_in_caller(handler)
     key = await media.store(handler.application, await images.submitted(handler, "avatar"))
 
     async def apply(db: sql.Runner) -> tuple[asyncpg.Record, str | None]:
-        user = await query.lock_user(db, **which)
+        user = await query.lock_user(db, **account)
+        # Before the 404: if the missing account is the caller's own, this answers 401.
         await handler.confirm(db)
         if user is None:
-            raise not_found("No User matches the given query.")
+            raise no_user()
         await allow(db, user)
         role = body.get("role", user["role"])
         changed = await query.update_user(
-            db, account_id=user["account_id"], password_hash=hashed, avatar=key, keep_session=handler.caller.session_id,
-            body=json.dumps(body), actor=handler.actor,
+            db,
+            account_id=user["account_id"],
+            password_hash=hashed,
+            avatar=key,
+            keep_session=caller.session_id,
+            body=json.dumps(body),
+            actor=handler.actor,
             keeps_staff=role == user["role"] or "administration" in ROLES[role],
-        )  # fmt: skip
-        return changed, user["avatar"] if key or body.get("avatar", "kept") is None else None
+        )
+        is_replaced = key is not None or ("avatar" in body and body["avatar"] is None)
+        return changed, user["avatar"] if is_replaced else None
 
     changed, replaced = await handler.db.transaction(apply)
     await media.remove_now(handler.application, replaced)
-    return await _told(handler, message, changed)
+    return await account_envelope(handler, message, changed)
 
 
-async def password_hash(handler: Any, body: dict[str, Any], which: dict[str, Any] | None = None) -> str | None:
-    """The hash of the body's password, None when it names none. `which`: the account that there is. Raises Problem 400."""
+async def hash_password(handler: ApiHandler, account: AccountId | None = None) -> str | None:
+    """The hash of the body's password; None without one. account: the existing account, None for a new one. Raises Problem 400."""
+    body = handler.body
     password = body.get("password")
     if password is None:
         return None
-    user = await query.find_user(handler.db, **which) if which else None
+    known = await query.find_user(handler.db, **account) if account else None
     email, name, username, role = (
-        body.get(field) or (user and user[field]) for field in ("email", "name", "username", "role")
+        body.get(field) or (known[field] if known else None) for field in ("email", "name", "username", "role")
     )
     password_rules.check(handler.config, password_rules.STAFF, password, (email, name, username), role=role)
     return await handler.application.passwords.hash(password, **handler.requester)
 
 
-def not_oneself(caller: Any, user: Any, message: str) -> None:
-    if user["account_id"] == caller.account_id:
+def refuse_oneself(caller: Caller, account_id: int, message: str) -> None:
+    """Raises Problem 400 with this message when the account is the caller's own."""
+    if account_id == caller.account_id:
         raise Problem(400, "oneself", message)
 
 
-def ids(id: str) -> dict[str, Any]:
-    """The two ids to look for, of which one is None. Raises Problem 404 when the text is neither."""
+def parse_id(id: str) -> AccountId:
+    """The account that a path names, by uuid or by number. Raises Problem 404: the text is neither."""
     if schema.is_uuid(id):
         return {"public_id": id, "account_id": None}
     if id.isascii() and id.isdecimal() and len(id) <= 18:
@@ -264,10 +311,15 @@ def ids(id: str) -> dict[str, Any]:
     raise not_found()
 
 
-def _order(asked: str) -> keyset.Order:
-    """Of `ordering`: fields with commas between, `-` for descending, unknown ones ignored; newest first otherwise."""
+def no_user() -> Problem:
+    return not_found("No User matches the given query.")
+
+
+def _order(ordering: str) -> keyset.Order:
+    """The order that `ordering` asks for: fields with commas between them, `-` for descending. Unknown fields are ignored; without any
+    known field, the order is newest first."""
     terms: dict[str, str] = {}
-    for term in map(str.strip, asked.split(",")):
+    for term in map(str.strip, ordering.split(",")):
         if (field := term.removeprefix("-")) in ORDERS:
             terms.setdefault(field, term)
     if not terms.keys() & IDS:
@@ -276,36 +328,29 @@ def _order(asked: str) -> keyset.Order:
     return keyset.Order(ORDERS, list(terms.values()))
 
 
-async def _told(handler: Any, message: str, found: asyncpg.Record, status: int = 200) -> str:
-    return envelope(message, await handler.linked(found["document"]), status, books=found["books"])
+async def account_envelope(handler: ApiHandler, message: str, account: asyncpg.Record, status: int = 200) -> str:
+    """The body of an answer with one account. account: `document` and `books`, as JSON text."""
+    return envelope(message, await handler.linked(account["document"]), status, books=account["books"])
 
 
-async def email_taken(handler: Any) -> Problem:
-    """In the words of the API that asked."""
-    said = getattr(handler, "email_taken", "User with this email already exists.")
-    return Problem(400, "email-taken", "Validation failed", {"email": [said]})
+async def email_exists(handler: names.WritesEmail) -> Problem:
+    return Problem(400, "email-taken", "Validation failed", {"email": [handler.email_exists]})
 
 
-def _unknown(field: str) -> Any:
-    async def refusal(handler: Any) -> Problem:
-        return Problem(
-            400,
-            "unknown",
-            "Validation failed",
-            {field: [f'Invalid pk "{handler.body[field]}" - object does not exist.']},
-        )
+def _unknown(field: str) -> Callable[[ApiHandler], Awaitable[Problem]]:
+    """The refusal for a uuid in this field of the body that no row has."""
+
+    async def refusal(handler: ApiHandler) -> Problem:
+        message = f'Invalid pk "{handler.body[field]}" - object does not exist.'
+        return Problem(400, "unknown", "Validation failed", {field: [message]})
 
     return refusal
 
 
-async def vanished(handler: Any) -> Problem:
-    """The caller's account was deleted while they made another."""
-    return bad_token("invalid")
-
-
 refusals = {
-    "account_created_by_fkey": vanished,
-    "account_email_key": email_taken,
+    # The caller's account was deleted while it made another one.
+    "account_created_by_fkey": bad_token("invalid"),
+    "account_email_key": email_exists,
     "account_last_superadmin": (400, "last-superadmin", "At least one SUPERADMIN must remain."),
     "account_department_id_exists": _unknown("department_id"),
     "account_job_title_exists": _unknown("job_title"),

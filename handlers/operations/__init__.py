@@ -1,1 +1,4 @@
-"""Operations: health, the API's index, the audit, developer options, media files, and what no area has."""
+"""Operations: health checks, the index, the audit, developer options, media files, static files, and unknown paths.
+
+docs/api/operations.md.
+"""

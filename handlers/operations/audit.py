@@ -1,4 +1,4 @@
-"""The audit: who did what, for SUPERADMINs to read."""
+"""Reading the audit: which person made which change. docs/api/operations.md#audit."""
 
 from typing import Any
 
@@ -9,8 +9,10 @@ from handlers.api.dialects import OperationsDialect
 from handlers.api.handler import ApiHandler
 from handlers.api.roles import may_enter
 
-MOST = 100  # entries a page
-LONGEST = 320  # characters of a filter
+# Entries on a page: without `page_size`, and at most.
+PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
+# Characters of a filter that are read; the longest value is an e-mail.
+MAX_FILTER = 320
 
 query = sql.load("operations/audit")
 
@@ -19,18 +21,19 @@ class Audit(ApiHandler):
     dialect = OperationsDialect()
     access = may_enter("developer")
 
+    # Unlike the lists of the staff API, this one has only cursors and no envelope: no document describes it, and counting a table
+    # that grows without end would take longer than reading a page.
     async def get(self) -> None:
-        """200, newest first: cursor, page_size (20, at most 100), and filters account_id, email, action, object_type, object_id,
-        start_date and end_date (YYYY-MM-DD, UTC, inclusive). 400 a filter or cursor that is none."""
-        size = paging.requested(self, default=20, most=MOST).size
+        """200 {next, previous, results}, newest first. Parameters: cursor, page_size (20, at most 100), and the filters account_id, email,
+        action, object_type, object_id, start_date and end_date (YYYY-MM-DD, days of UTC, inclusive). 400 a filter, the cursor."""
+        size = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE).size
         rows = await query.list_entries.where(**self._filters())(self.db, most=size + 1)
         last = rows[size - 1] if len(rows) > size else None
-        self.reply(
-            keyset.envelope(self, [row["document"] for row in rows[:size]], last and [last["at_us"], last["id"]])
-        )
+        key = [last["at_us"], last["id"]] if last else None
+        self.reply(keyset.envelope(self, [row["document"] for row in rows[:size]], key))
 
     def _filters(self) -> dict[str, Any]:
-        """The filters that are asked for, by their names in sql/operations/audit.sql. Raises Problem 400."""
+        """The given filters, by their names in sql/operations/audit.sql. Raises Problem 400."""
         before = keyset.given(self, keyset.is_moment, keyset.is_id)
         given = {
             "before": tuple(before) if before is not None else None,
@@ -42,11 +45,12 @@ class Audit(ApiHandler):
         return {name: value for name, value in given.items() if value is not None}
 
     def _text(self, name: str) -> str | None:
-        return self.get_query_argument(name, "")[:LONGEST] or None
+        return self.get_query_argument(name, "")[:MAX_FILTER] or None
 
     def _day(self, name: str) -> str | None:
         text = self._text(name)
-        if text is not None and (not schema.is_date(text) or text == "9999-12-31"):  # the day after must exist too
+        # The last day of the year 9999 is refused, because the filter computes the day after it.
+        if text is not None and (not schema.is_date(text) or text == "9999-12-31"):
             raise invalid({name: ["Date has wrong format. Use one of these formats instead: YYYY-MM-DD."]})
         return text
 

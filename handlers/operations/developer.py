@@ -1,6 +1,7 @@
-"""Developer options: what the tables hold, clearing them, starting their numbers anew. Seed 001; contracts/sales.md, 7.
+"""Developer options: row counts of tables, clearing tables, resetting sequences. docs/api/operations.md#developer-options.
 
-SUPERADMINs only. Both changes are refused unless the setting DEVELOPER_OPTIONS allows them, which production doesn't.
+Only SUPERADMINs may use them, and changes also need the setting DEVELOPER_OPTIONS, which is off in production. Each area says which
+of its tables are counted and how they are cleared (handlers/api/clearing.py).
 """
 
 import json
@@ -21,14 +22,16 @@ from handlers.api.handler import ApiHandler, bad_token
 from handlers.api.page import Page
 from handlers.api.roles import may_enter
 
-LOCK_SECONDS = 10  # to wait for a table in use; meanwhile everybody else waits for it too
-STATEMENT_SECONDS = 600  # for one statement: a table may hold millions
+# The longest wait for a table that is in use; every later request for the table waits behind it.
+LOCK_SECONDS = 10
+# The longest time for one statement, because a table may have millions of rows.
+STATEMENT_SECONDS = 600
 
 query = sql.load("operations/developer")
 
 
 class DeveloperDialect(ApiDialect):
-    """`{success, message}` without status_code; `detail` as seed 001's clients read it, field errors under `errors`."""
+    """`{success, message}` without status_code, with `detail` for the clients of the staff document; field errors under `errors`."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
         whole = {"success": False, "message": problem.message}
@@ -41,21 +44,23 @@ class DeveloperHandler(ChangesCallers, ApiHandler):
     dialect = DeveloperDialect()
     access = may_enter("developer")
 
-    def must_be_allowed(self) -> None:
+    def refuse_unless_allowed(self) -> None:
+        """Raises Problem 403 when the setting DEVELOPER_OPTIONS is off."""
         if not self.config.developer_options:
             raise Problem(403, "switched-off", "Changes are switched off on this server (setting DEVELOPER_OPTIONS).")
 
-    async def alone(self, tx: Transaction) -> None:
-        """Begin a change: the only one at this time, and one that rather gives up than hold up the whole server."""
+    async def begin_change(self, tx: Transaction) -> None:
+        """Wait until no other change runs, and limit the waits for tables, so that a change gives up before it blocks the server."""
         await query.take_turn(tx)
         await query.limit_waiting(tx, milliseconds=int(LOCK_SECONDS * 1000))
 
     async def resolve(self, error: BaseException) -> Problem:
+        """As Handler.resolve; a table that is in use is 503, and one that other tables refer to is 409."""
         if isinstance(error, asyncpg.LockNotAvailableError):
             return unavailable(BUSY)
-        if isinstance(
-            error, asyncpg.ForeignKeyViolationError | asyncpg.RestrictViolationError | asyncpg.FeatureNotSupportedError
-        ):  # the last is what TRUNCATE says of a table that others refer to
+        # TRUNCATE raises FeatureNotSupportedError for a table that a foreign key of another table refers to.
+        in_use = (asyncpg.ForeignKeyViolationError, asyncpg.RestrictViolationError, asyncpg.FeatureNotSupportedError)
+        if isinstance(error, in_use):
             return Problem(409, "in-use", "Other records refer to what is to be cleared. Nothing was changed.")
         return await super().resolve(error)
 
@@ -70,20 +75,21 @@ class TableStats(DeveloperHandler):
 class ClearData(DeveloperHandler):
     @body("operations/developer_clear")
     async def post(self) -> None:
-        """Empty one table, or all of sales. 200 {success, message, deleted_counts}; 400; 401; 403; 409; 503 a table is in use."""
-        self.must_be_allowed()
+        """Clear one table, or all tables of sales. 200 {success, message, deleted_counts}; 400; 401; 403; 409; 503 a table is in use."""
+        self.refuse_unless_allowed()
         name = self.body["table_name"]
         clearings: dict[str, Clearing] = areas.joined("clearings")
         if name not in clearings:
             raise Problem(400, "unknown-table", f"Invalid table name: {name}")
 
         async def clear(tx: Transaction) -> str:
-            await self.alone(tx)
-            return await self.cleared(tx, name, clearings[name])
+            await self.begin_change(tx)
+            return await self._clear(tx, name, clearings[name])
 
         self.reply(await self.db.transaction(clear, seconds=STATEMENT_SECONDS))
 
-    async def cleared(self, tx: Transaction, name: str, clearing: Clearing) -> str:
+    async def _clear(self, tx: Transaction, name: str, clearing: Clearing) -> str:
+        """Run the steps of a clearing; returns the body of the answer. Raises Problem 400: other rows need these."""
         for prepare in clearing.before:
             await prepare(tx)
         counts = await clearing.counts(tx)
@@ -91,28 +97,33 @@ class ClearData(DeveloperHandler):
             raise Problem(400, "invoices", "Cannot delete customers while invoices exist. Clear invoices first.")
         for follow in clearing.after:
             await follow(tx)
-        told = await query.note_cleared(tx, actor=self.actor, table_name=name, message=clearing.message, counts=counts)
-        return told["answer"]
+        noted = await query.note_cleared(tx, actor=self.actor, table_name=name, message=clearing.message, counts=counts)
+        answer: str = noted["answer"]
+        return answer
 
 
 class ResetSequences(DeveloperHandler):
     async def post(self) -> None:
-        """Number new rows from the highest number there is. 200 {success, message, reset_count}; 401; 403; 503 a table is in use."""
-        self.must_be_allowed()
+        """Continue the numbers of each table after its highest one. 200 {success, message, reset_count}; 401; 403; 503 a table is in
+        use."""
+        self.refuse_unless_allowed()
 
-        async def reset(tx: Transaction) -> str:
-            await self.alone(tx)
-            return (await query.reset_sequences(tx, schemas=areas.names(), actor=self.actor))["answer"]
+        async def apply(tx: Transaction) -> str:
+            await self.begin_change(tx)
+            reset = await query.reset_sequences(tx, schemas=areas.names(), actor=self.actor)
+            answer: str = reset["answer"]
+            return answer
 
-        self.reply(await self.db.transaction(reset, seconds=STATEMENT_SECONDS))
+        self.reply(await self.db.transaction(apply, seconds=STATEMENT_SECONDS))
 
 
 class Developer(Page):
-    access = public  # what it shows comes from the API, which knows who may see it
+    # The page holds no data; it loads all of it from the API, which checks the caller.
+    access = public
     template = "developer.html"
 
 
-# Whoever imports while their account is being cleared: what their next request would be told.
+# An account was cleared while it imported an invoice. Its next request would get the same answer.
 refusals = {"invoice_created_user_id_fkey": bad_token("invalid")}
 routes = [
     ("/api/developer/table-stats/", TableStats),

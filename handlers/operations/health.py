@@ -1,4 +1,4 @@
-"""Health for load balancers and apps: GET /health/ as seed 002 shows it, GET /api/health/ as seed 004 does."""
+"""Health checks for load balancers and apps. docs/api/operations.md#health."""
 
 import platform
 import time
@@ -12,14 +12,15 @@ from core.http.application import Application
 from core.problem import Problem
 from handlers.api.handler import OperationsHandler
 
-COUNTS_SECONDS = 30  # counts may be that old: monitors call every second
+# The greatest age of the counts: monitors call every second, and counting reads whole tables.
+COUNTS_SECONDS = 30
 RETRY_AFTER = {"Retry-After": "2"}
 
 query = sql.load("operations/health")
 
 
 class Counts:
-    """The counts that this process last read, and until when they are used (monotonic)."""
+    """The counts that this process last read. until: the moment up to which they are used (time.monotonic)."""
 
     def __init__(self, app: Application) -> None:
         self.numbers: dict[str, int] = {}
@@ -27,11 +28,14 @@ class Counts:
 
 
 class Health(OperationsHandler):
+    """The check of the vendor API, GET /health/."""
+
     access = public
     authenticates = False
 
     async def get(self) -> None:
-        """200 healthy, 503 when the database does not answer. A cache that is away makes nobody unhealthy."""
+        """200 {status, timestamp, version, services, system, stats}; 503 with Retry-After and without stats when the database does not
+        answer. A Redis that is away does not make the server unhealthy."""
         cache = await self._cache()
         whole: dict[str, Any] = {
             "status": "healthy",
@@ -41,7 +45,7 @@ class Health(OperationsHandler):
                 "database": {"status": "healthy", "message": "Database connection successful"},
                 "cache": cache,
             },
-            # Seed 002's keys: its app's type declares them. Which versions run here is nobody's business.
+            # The mobile app declares these keys. The exact versions are not public information.
             "system": {
                 "django_version": "none",
                 "python_version": platform.python_version_tuple()[0],
@@ -65,7 +69,8 @@ class Health(OperationsHandler):
         if self.application.redis is not None:
             try:
                 await self.application.redis.ping()
-            except Exception:  # whatever Redis has, the answer is the same
+            except Exception:
+                # Any failure of Redis has the same answer.
                 return {"status": "unhealthy", "message": "Cache failed: not available"}
         return {"status": "healthy", "message": "Cache is working"}
 
@@ -80,11 +85,13 @@ class Health(OperationsHandler):
 
 
 class ApiHealth(OperationsHandler):
+    """The check of the books API, GET /api/health/."""
+
     access = public
     authenticates = False
 
     async def get(self) -> None:
-        """200 {status, database}; 503 when the database does not answer."""
+        """200 {status, database, timestamp}; 503 {status, database, error} with Retry-After when the database does not answer."""
         try:
             await query.ping(self.db)
         except Problem as problem:

@@ -1,4 +1,4 @@
-"""GET /api/: what is here. Seeds 001 (API Root) and 004."""
+"""GET /api/: the index of all paths. docs/api/operations.md#index."""
 
 from core import product
 from core.access import public
@@ -10,7 +10,7 @@ class Index(OperationsHandler):
     authenticates = False
 
     async def get(self) -> None:
-        """200 with every area's paths and methods."""
+        """200 {message, version, endpoints: {area: {path: [methods]}}, documentation}."""
         endpoints: dict[str, dict[str, list[str]]] = {}
         for path, handler in self.application.router.routes:
             if path.startswith("/api/") and path != "/api/":

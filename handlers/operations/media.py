@@ -1,4 +1,4 @@
-"""Media: uploaded files of the local folder. docs/api/operations.md#media."""
+"""Uploaded files in the local folder, by signed links. docs/api/operations.md#media."""
 
 from core.access import Access
 from core.files import media

@@ -1,4 +1,4 @@
-"""Paths that no route has."""
+"""404 for paths that no route has. docs/api/operations.md#index."""
 
 from handlers.api.handler import NotFound
 

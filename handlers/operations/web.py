@@ -1,4 +1,4 @@
-"""The bare address, and the files that pages load."""
+"""The address without a path, and the static files of pages. docs/api/operations.md#index."""
 
 import tornado.web
 
@@ -9,7 +9,7 @@ from handlers.api.page import WEB
 
 
 class Static(tornado.web.StaticFileHandler, Handler):
-    """Files of web/static, with ETag and Range. Tornado's handler keeps paths inside the folder."""
+    """Files of web/static, with ETag and Range. Tornado's handler refuses paths outside the folder."""
 
     dialect = ApiDialect()
     access = public
@@ -31,7 +31,7 @@ class Static(tornado.web.StaticFileHandler, Handler):
 
 
 class Home(Handler):
-    """Who types the bare address wants to see something."""
+    """GET /: a person who opens the address in a browser sees the board."""
 
     dialect = ApiDialect()
     access = public

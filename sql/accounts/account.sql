@@ -1,7 +1,7 @@
--- Accounts made from the command line.
+-- Accounts that the commands create, and the accounts of the demo. docs/api/accounts.md#roles
 
 -- name: create_account(email, username, name, role, password_hash, is_staff, is_superuser) -> value
--- Null when the e-mail is taken, so that running a command twice changes nothing.
+-- Null if the e-mail is taken, so that a command that runs twice changes nothing the second time.
 WITH made AS (
     INSERT INTO accounts.account AS a (email, username, name, role, password_hash, is_staff, is_superuser)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -12,10 +12,11 @@ SELECT (a).id, operations.note('{"address":"command line"}', 'account.create', '
   FROM made;
 
 -- name: list_known(emails) -> rows
+-- Those of the e-mails (in lower case) that have an account.
 SELECT lower(email) AS email FROM accounts.account WHERE lower(email) = ANY($1::text[]);
 
 -- name: assign_menus(account_id, codes) -> none
--- For the demo; those that there are.
+-- Adds menus to an account of the demo; codes '{*}' stands for all menus, and an unknown code is ignored.
 INSERT INTO accounts.account_menu (account_id, menu_item_id)
 SELECT $1, m.id FROM accounts.menu_item m WHERE m.code = ANY($2::text[]) OR $2::text[] = '{*}'
 ON CONFLICT DO NOTHING;

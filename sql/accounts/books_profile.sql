@@ -1,10 +1,10 @@
--- One's own account as the books client shows it (contracts/books.md, 2): with the integer id.
+-- The caller's own account, as the books API writes it. docs/api/accounts.md#books-profile
 
 -- name: get_profile(account_id) -> value
 SELECT accounts.books_document(a)::text FROM accounts.account a WHERE a.id = $1;
 
 -- name: update_profile(account_id, body, actor) -> row
--- Null when the account is gone. What the body doesn't name stays.
+-- No row: the account does not exist. Members that the body omits stay.
 WITH old AS MATERIALIZED (
     SELECT a.id, accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1 FOR NO KEY UPDATE
 ), changed AS (
@@ -16,7 +16,8 @@ WITH old AS MATERIALIZED (
            first_name      = coalesce(core.trimmed(b ->> 'first_name'), a.first_name),
            last_name       = coalesce(core.trimmed(b ->> 'last_name'), a.last_name),
            updated_at      = now()
-      FROM CAST($2 AS jsonb) AS b, old   -- named here, so that it is read and locked before the change
+      -- `old` stands here so that the row is read and locked before it is changed.
+      FROM CAST($2 AS jsonb) AS b, old
      WHERE a.id = old.id
     RETURNING a
 )

@@ -1,15 +1,15 @@
--- Clearing tables of accounts, for the developer options. Each query answers {key: rows that went}.
+-- How the developer options clear the tables of accounts. Each query answers {table: number of deleted rows}.
 -- docs/api/operations.md#developer-options
 
 -- name: clear_users() -> value
--- With their sessions and menus. Who may call this is a SUPERADMIN, and stays.
+-- Sessions and menus are deleted with their accounts. The caller is a SUPERADMIN and therefore stays.
 WITH gone AS (
     DELETE FROM accounts.account WHERE role <> 'SUPERADMIN' RETURNING 1
 )
 SELECT json_build_object('users', count(*))::text FROM gone;
 
 -- name: clear_departments() -> value
--- Their job titles go with them: here, where they are counted, and not by the foreign key.
+-- The statement deletes the job titles itself, so that it can count them; the foreign key would delete them uncounted.
 WITH titles AS (
     DELETE FROM accounts.job_title WHERE department_id IS NOT NULL RETURNING 1
 ), gone AS (

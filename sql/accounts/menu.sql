@@ -1,20 +1,19 @@
--- Menus: the entries of the staff client's navigation, and who is shown which. Siblings stand by place (`order` in the API).
+-- Menus: the entries of the staff client's navigation, and which account is shown which. Entries below one parent are ordered by
+-- `place` (`order` in the API). docs/api/accounts.md#menus
 
 -- name: get_own_menus(account_id) -> value
--- A SUPERADMIN too is told what is assigned to them, usually nothing: their client shows all by itself.
-SELECT json_build_object(
-           'menus', accounts.menu_tree(a.id),
-           'user', json_build_object('id', a.public_id, 'email', a.email, 'full_name', coalesce(nullif(a.name, ''), a.email)))::text
+-- A SUPERADMIN also gets the assigned menus, usually none, because their client shows a built-in menu.
+SELECT json_build_object('menus', accounts.menu_tree(a.id), 'user', accounts.menu_user_document(a))::text
   FROM accounts.account a WHERE a.id = $1;
 
 -- name: list_menus() -> value
--- The whole tree, active entries only. It grows from its deepest level up, a level a step: `nodes` holds the finished
+-- The whole tree of active entries. The recursion goes from the deepest level up, one level per step: `nodes` holds the finished
 -- entries of the level below, by their parent.
 WITH RECURSIVE entry AS (
-    SELECT id, parent_id, 1 AS depth, name, code, icon, url, place
-      FROM accounts.menu_item WHERE parent_id IS NULL AND is_active
+    SELECT m AS item, m.id, m.parent_id, m.place, m.code, 1 AS depth
+      FROM accounts.menu_item m WHERE m.parent_id IS NULL AND m.is_active
      UNION ALL
-    SELECT m.id, m.parent_id, entry.depth + 1, m.name, m.code, m.icon, m.url, m.place
+    SELECT m, m.id, m.parent_id, m.place, m.code, entry.depth + 1
       FROM entry JOIN accounts.menu_item m ON m.parent_id = entry.id AND m.is_active
 ), grown AS (
     SELECT (SELECT max(depth) FROM entry) AS depth, '{}'::json AS nodes
@@ -23,9 +22,8 @@ WITH RECURSIVE entry AS (
       FROM grown CROSS JOIN LATERAL (
            SELECT json_object_agg(family.parent, family.nodes) AS nodes
              FROM (SELECT coalesce(e.parent_id::text, 'none') AS parent,
-                          json_agg(json_build_object(
-                              'id', e.id, 'name', e.name, 'code', e.code, 'icon', e.icon, 'url', e.url, 'order', e.place,
-                              'children', coalesce(grown.nodes -> e.id::text, '[]')) ORDER BY e.place, e.code) AS nodes
+                          json_agg(accounts.menu_document(e.item, coalesce(grown.nodes -> e.id::text, '[]'))
+                                   ORDER BY e.place, e.code) AS nodes
                      FROM entry e WHERE e.depth = grown.depth GROUP BY e.parent_id) family) level
      WHERE grown.depth > 0
 )
@@ -33,7 +31,7 @@ SELECT json_build_object('menus', coalesce((SELECT nodes -> 'none' FROM grown WH
 
 -- name: get_account_menus(public_id) -> value
 SELECT json_build_object(
-           'user', json_build_object('id', a.public_id, 'email', a.email, 'full_name', coalesce(nullif(a.name, ''), a.email)),
+           'user', accounts.menu_user_document(a),
            'assignments', held.assignments,
            'menu_structure', accounts.menu_tree(a.id),
            'total_menus', held.n)::text
@@ -51,9 +49,9 @@ SELECT json_build_object(
  WHERE a.public_id = $1;
 
 -- name: lock_for_assignment(body) -> row
--- The account and the menus that the body names, held until the transaction ends: the account so that two who assign at
--- once follow each other, the menus so that none goes away in between. account_id null: there is no such account.
--- unknown: the ids no menu has, in the order sent; null when there are none.
+-- Locks the account and the menus that the body names until the transaction ends: the account, so that of two assignments at the
+-- same time one waits; the menus, so that none of them is deleted in between. Always one row. account_id null: the account does
+-- not exist. unknown: the ids that no menu has, in the order of the body; null if all exist.
 WITH account AS MATERIALIZED (
     SELECT id, role FROM accounts.account WHERE public_id = ($1::jsonb ->> 'user_id')::uuid FOR NO KEY UPDATE
 ), sent AS MATERIALIZED (
@@ -67,8 +65,8 @@ SELECT account.id AS account_id, account.role,
   FROM (SELECT) always LEFT JOIN account ON true;
 
 -- name: assign_menus(account_id, assigned_by, body, actor) -> row
--- Makes the account's set exactly the one in the body. After lock_for_assignment, in the same transaction: only a second
--- statement sees what another assignment committed while the first one waited for it.
+-- Assigns exactly the menus of the body. It runs after lock_for_assignment in the same transaction, because only a second statement
+-- sees what another assignment committed while the first statement waited for its lock.
 WITH wanted AS MATERIALIZED (
     SELECT m.id, m.name, m.code, m.place
       FROM accounts.menu_item m
@@ -91,7 +89,7 @@ WITH wanted AS MATERIALIZED (
 )
 SELECT format('Successfully synced menus for %s. Added %s, removed %s', a.email, counted.added, counted.removed) AS message,
        json_build_object(
-           'user', json_build_object('id', a.public_id, 'email', a.email, 'full_name', coalesce(nullif(a.name, ''), a.email)),
+           'user', accounts.menu_user_document(a),
            'added', (SELECT coalesce(json_agg(json_build_object(
                                 'id', added.id, 'menu_id', wanted.id, 'menu_name', wanted.name, 'menu_code', wanted.code)
                                 ORDER BY wanted.place, wanted.code), '[]')
@@ -107,15 +105,15 @@ SELECT format('Successfully synced menus for %s. Added %s, removed %s', a.email,
  WHERE a.id = $1;
 
 -- name: lock_menus() -> none
--- Two who seed at once follow each other; who reads or assigns doesn't wait.
+-- Of two commands that seed at the same time, one waits; readers and assignments do not wait.
 LOCK TABLE accounts.menu_item IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: clear_menus() -> none
--- The assignments go with them.
+-- Deletes all menus with their assignments.
 DELETE FROM accounts.menu_item;
 
 -- name: seed_menus(items) -> row
--- By code: made where there is none, changed where one is otherwise. items: [{code, parent (its code), name, icon, url, place}].
+-- Creates the menus whose code does not exist, and corrects the others. items: [{code, parent (its code), name, icon, url, place}].
 WITH item AS MATERIALIZED (
     SELECT i.code, i.parent, i.name, i.icon, i.url, i.place, coalesce(m.id, gen_random_uuid()) AS id
       FROM jsonb_to_recordset($1::jsonb) AS i (code text, parent text, name text, icon text, url text, place integer)

@@ -1,8 +1,8 @@
--- Sign-ins and the sessions they open. A session's id is in both of its tokens.
+-- Sign-ins and the sessions that they open. Both tokens of a session hold its id. docs/api/accounts.md#sign-in, #tokens, #sessions
 
 -- name: find_sign_in(login) -> row
--- By e-mail, ignoring case; else by username, when exactly one active account has it. `name` is what tries are counted by, also
--- where no account is found and the rest is null.
+-- The account with this e-mail, ignoring case; otherwise the one with this username, if exactly one active account has it. `name`
+-- is the key by which attempts are counted. Always one row: if no account is found, all columns except `name` are null.
 SELECT lower($1) AS name, found.id, found.password_hash, found.is_active
   FROM (VALUES (1)) AS always LEFT JOIN accounts.account found
     ON lower(email) = lower($1)
@@ -11,14 +11,15 @@ SELECT lower($1) AS name, found.id, found.password_hash, found.is_active
         AND 1 = (SELECT count(*) FROM accounts.account other WHERE lower(other.username) = lower($1) AND other.username <> '' AND other.is_active));
 
 -- name: note_refused_sign_ins(login, account_id, address, request_id) -> value
--- Once for each time that a throttle closes.
-SELECT operations.note(jsonb_build_object('account_id', a.id, 'email', a.email, 'address', $3::text, 'request_id', $4::text),
+-- Called once each time that the limit of failed sign-ins is reached.
+SELECT operations.note(operations.actor(a.id, a.email, $3, $4),
                        'account.sign-in-refused', 'sign-in', left($1, 255), NULL, NULL)
   FROM (VALUES (1)) AS always LEFT JOIN accounts.account a ON a.id = $2;
 
 -- name: open_session(account_id, password_hash, user_agent, address, days, request_id) -> row
--- Null unless the account is still active and has the password that was checked: both may have changed meanwhile, and who
--- changed them ended the sessions that there were. Menus: a SUPERADMIN's client shows its own (contracts/sales.md, 2).
+-- No row unless the account is active and still has the password that was checked: either may have changed since the check, and
+-- that change ended the sessions of that moment only. menus is empty for a SUPERADMIN, whose client shows its built-in menu.
+-- docs/api/accounts.md#sign-in
 WITH account AS (
     UPDATE accounts.account SET last_login = now() WHERE id = $1 AND is_active AND password_hash = $2
     RETURNING id, public_id, email, username, name, role, avatar, company_name, department_id, job_title_id, is_staff, is_superuser
@@ -31,8 +32,7 @@ SELECT account.id AS account_id, session.id AS session_id, session.refreshes, ex
        account.email, coalesce(nullif(account.username, ''), account.email) AS username, account.role, account.company_name,
        row_to_json(shown)::text AS account,
        (CASE WHEN account.role = 'SUPERADMIN' THEN '[]' ELSE accounts.menu_tree(account.id) END)::text AS menus,
-       operations.note(jsonb_build_object('account_id', account.id, 'email', account.email, 'address', $4, 'request_id', $6::text),
-                       'account.sign-in', 'account', account.public_id::text, NULL, NULL) AS noted
+       operations.note(operations.actor(account.id, account.email, $4, $6), 'account.sign-in', 'account', account.public_id::text, NULL, NULL) AS noted
   FROM account CROSS JOIN session CROSS JOIN LATERAL (
        SELECT account.public_id AS id, account.email, account.name, 'media:' || account.avatar AS avatar, account.role,
               (SELECT d.name FROM accounts.department d WHERE d.id = account.department_id) AS department, account.department_id,
@@ -41,14 +41,16 @@ SELECT account.id AS account_id, session.id AS session_id, session.refreshes, ex
               account.is_staff, account.is_superuser, '[]'::json AS groups) shown;
 
 -- name: get_refreshable(session_id) -> row
+-- No row: the session has expired, or was revoked. Of an inactive account a revoked session is found too, for its own refusal.
 SELECT a.id AS account_id, a.email, coalesce(nullif(a.username, ''), a.email) AS username, a.role, a.company_name, a.is_active,
        s.id AS session_id, s.refreshes, extract(epoch FROM s.expires_at)::bigint AS expires_at
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
  WHERE s.id = $1 AND s.expires_at > now() AND (s.revoked_at IS NULL OR NOT a.is_active);
 
 -- name: use_refresh(session_id, generation, renews, address, request_id) -> row
--- Strict rotation, in one guarded update: the session's newest refresh token (generation: its `gen`) is accepted, and is no longer
--- the newest where it renews; an older one was used before, by its owner or by a thief, and ends the session for both.
+-- Strict rotation in one guarded update. generation: the claim `gen` of the refresh token. The newest token is accepted; with
+-- `renews` it is then no longer the newest. An older token was used before, by its owner or by a thief, and ends the session for
+-- both (is_reused).
 WITH used AS (
     UPDATE accounts.session s
        SET refreshes  = s.refreshes + CASE WHEN s.refreshes = $2::integer AND $3::boolean THEN 1 ELSE 0 END,
@@ -60,14 +62,13 @@ WITH used AS (
 SELECT account_id, email, coalesce(nullif(username, ''), email) AS username, role, company_name, id AS session_id, refreshes,
        extract(epoch FROM expires_at)::bigint AS expires_at, revoked_at IS NOT NULL AS is_reused,
        CASE WHEN revoked_at IS NOT NULL THEN
-            operations.note(jsonb_build_object('account_id', account_id, 'email', email, 'address', $4::text, 'request_id', $5::text),
-                            'session.reuse', 'session', id::text, NULL, NULL) END AS noted
+            operations.note(operations.actor(account_id, email, $4, $5), 'session.reuse', 'session', id::text, NULL, NULL) END AS noted
   FROM used;
 
 -- name: end_sessions(session_ids, account_id, action, address, request_id) -> rows
--- Ends all of the given sessions, which must be of one account ($2, null: whose they are), or none when one of them has ended
--- already. Returns those that had not, and whether they are ended now. In id order, so that two who end the same don't block
--- each other; the one who waited finds them ended.
+-- Ends all given sessions, or none of them if one has already ended or belongs to another account than account_id (null: any
+-- account). Returns the sessions that were open, and whether they are ended now. The rows are locked in id order, so that two
+-- requests that end the same sessions cannot deadlock; the second one finds them ended.
 WITH open AS MATERIALIZED (
     SELECT s.id, s.account_id, a.email
       FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
@@ -81,26 +82,22 @@ WITH open AS MATERIALIZED (
 )
 SELECT open.id AS session_id, ended.id IS NOT NULL AS is_ended,
        CASE WHEN ended.id IS NOT NULL THEN
-            operations.note(jsonb_build_object('account_id', open.account_id, 'email', open.email, 'address', $4::text, 'request_id', $5::text),
-                            $3::text, 'session', open.id::text, NULL, NULL) END AS noted
+            operations.note(operations.actor(open.account_id, open.email, $4, $5), $3::text, 'session', open.id::text, NULL, NULL)
+       END AS noted
   FROM open LEFT JOIN ended ON ended.id = open.id;
 
 -- name: list_sessions(account_id) -> value
--- Those that let someone in, newest first (seed 003, section 7).
-SELECT coalesce(json_agg(json_build_object(
-           'id', id, 'user_agent', user_agent, 'ip_address', address, 'created_at', core.iso(created_at),
-           'expires_at', core.iso(expires_at), 'is_revoked', false) ORDER BY id DESC), '[]')::text
-  FROM accounts.session WHERE account_id = $1 AND revoked_at IS NULL AND expires_at > now();
+-- The open sessions of an account, newest first.
+SELECT coalesce(json_agg(accounts.session_document(s) ORDER BY s.id DESC), '[]')::text
+  FROM accounts.session s WHERE s.account_id = $1 AND s.revoked_at IS NULL AND s.expires_at > now();
 
 -- name: get_session(id, account_id) -> value
--- Also one that has ended.
-SELECT json_build_object(
-           'id', id, 'user_agent', user_agent, 'ip_address', address, 'created_at', core.iso(created_at),
-           'expires_at', core.iso(expires_at), 'is_revoked', revoked_at IS NOT NULL)::text
-  FROM accounts.session WHERE id = $1 AND account_id = $2;
+-- Also a session that has ended.
+SELECT accounts.session_document(s)::text FROM accounts.session s WHERE s.id = $1 AND s.account_id = $2;
 
 -- name: revoke_session(id, account_id, actor) -> row
--- Null when the account has no such session. Of two at once the second finds it revoked, and leaves no entry in the audit.
+-- No row: the account has no such session. Of two revocations at the same time, the second finds the session revoked and writes no
+-- entry into the audit.
 WITH old AS (
     SELECT s AS session FROM accounts.session s WHERE s.id = $1 AND s.account_id = $2 FOR NO KEY UPDATE
 ), revoked AS (
@@ -114,7 +111,8 @@ SELECT (old.session).id,
   FROM old LEFT JOIN revoked ON true;
 
 -- name: remove_expired_sessions(days, most) -> none
--- The longest expired first, no more than `most` in one go; another process takes others.
+-- Deletes at most `most` sessions that expired more than `days` days ago, the oldest first. Another process at the same time deletes
+-- other rows.
 DELETE FROM accounts.session
  WHERE id IN (SELECT id FROM accounts.session
                WHERE expires_at < now() - make_interval(days => $1) ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED);

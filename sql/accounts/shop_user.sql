@@ -1,21 +1,18 @@
--- The shop's people as seed 003 shows them: active accounts, an account's phone as phone_number, "" where there is none.
+-- Accounts as the shop API manages them: active accounts only, and `phone_number` for the phone. docs/api/accounts.md#shop-users
 
 -- name: list_people(roles) -> value
--- Of the firm's roles only, by the index on them: members of the public may be many times as many.
-SELECT coalesce(json_agg(json_build_object(
-           'id', id, 'username', username, 'first_name', first_name, 'last_name', last_name, 'email', email,
-           'phone_number', coalesce(phone, ''), 'address', address, 'role', role, 'is_active', is_active) ORDER BY id), '[]')::text
-  FROM accounts.account WHERE is_active AND role = ANY ($1::text[]);
+-- The index on the role finds the accounts of these roles: members of the public may be many times as many.
+SELECT coalesce(json_agg(accounts.shop_document(a) ORDER BY a.id), '[]')::text
+  FROM accounts.account a WHERE a.is_active AND a.role = ANY ($1::text[]);
 
 -- name: get_person(id, roles) -> value
--- roles null: whichever they have.
-SELECT json_build_object(
-           'id', id, 'username', username, 'first_name', first_name, 'last_name', last_name, 'email', email,
-           'phone_number', coalesce(phone, ''), 'address', address, 'role', role, 'is_active', is_active)::text
-  FROM accounts.account WHERE id = $1 AND is_active AND ($2::text[] IS NULL OR role = ANY ($2));
+-- roles null: an account of any role.
+SELECT accounts.shop_document(a)::text
+  FROM accounts.account a WHERE a.id = $1 AND a.is_active AND ($2::text[] IS NULL OR a.role = ANY ($2));
 
 -- name: create_person(body, password_hash, maker_id, actor) -> row
--- The maker may be deleted at this very moment; held, or not there any more, it breaks no foreign key.
+-- The maker's account may be deleted at the same time. Its lock makes the deletion wait; if it is already deleted, created_by is
+-- null. In both cases the foreign key holds.
 WITH maker AS (
     SELECT id FROM accounts.account WHERE id = $3 FOR KEY SHARE
 ), made AS (
@@ -31,21 +28,20 @@ WITH maker AS (
            username text, email text, first_name text, last_name text, phone_number text, address text, role text)
     RETURNING a AS account
 )
-SELECT json_build_object(
-           'id', a.id, 'username', a.username, 'first_name', a.first_name, 'last_name', a.last_name, 'email', a.email,
-           'phone_number', coalesce(a.phone, ''), 'address', a.address, 'role', a.role, 'is_active', a.is_active)::text AS person,
-       operations.note($4::jsonb, 'account.create', 'account', a.public_id::text, NULL, accounts.audited(made.account))
-  FROM made CROSS JOIN LATERAL (SELECT (made.account).*) a;
+SELECT accounts.shop_document(account)::text AS person,
+       operations.note($4::jsonb, 'account.create', 'account', (account).public_id::text, NULL, accounts.audited(account))
+  FROM made;
 
 -- name: lock_person(id, roles) -> row
--- Before it is decided whether the caller may change them: the role stays until the transaction ends, and nobody signs in.
+-- Locks the account before the caller's permission is checked, so that its role cannot change and nobody signs in until the
+-- transaction ends.
 SELECT id, role FROM accounts.account
  WHERE id = $1 AND is_active AND ($2::text[] IS NULL OR role = ANY ($2))
    FOR NO KEY UPDATE;
 
 -- name: change_person(id, body, role, keeps_staff, password_hash, keep_session, actor) -> row
--- What the body doesn't name stays. role is apart because nobody sets their own; whoever leaves the roles that administer
--- leaves is_staff with it (keeps_staff: the new role administers). A new password ends the sessions but for keep_session.
+-- Members that the body omits stay. role is a parameter of its own, because people cannot change their own role. keeps_staff: the
+-- new role administers; otherwise the account loses is_staff. A new password ends the sessions except keep_session.
 WITH old AS (
     SELECT accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1
 ), changed AS (
@@ -69,14 +65,12 @@ WITH old AS (
     UPDATE accounts.session SET revoked_at = now()
      WHERE account_id = $1 AND $5::text IS NOT NULL AND revoked_at IS NULL AND expires_at > now() AND id IS DISTINCT FROM $6
 )
-SELECT json_build_object(
-           'id', a.id, 'username', a.username, 'first_name', a.first_name, 'last_name', a.last_name, 'email', a.email,
-           'phone_number', coalesce(a.phone, ''), 'address', a.address, 'role', a.role, 'is_active', a.is_active)::text AS person,
-       operations.note($7::jsonb, 'account.update', 'account', a.public_id::text, old.audited, accounts.audited(changed.account))
-  FROM old CROSS JOIN changed CROSS JOIN LATERAL (SELECT (changed.account).*) a;
+SELECT accounts.shop_document(account)::text AS person,
+       operations.note($7::jsonb, 'account.update', 'account', (account).public_id::text, old.audited, accounts.audited(account))
+  FROM old CROSS JOIN changed;
 
 -- name: deactivate_person(id, actor) -> row
--- The row stays, and its e-mail taken; its sessions end.
+-- The row stays, so its e-mail remains taken. The sessions end.
 WITH old AS (
     SELECT accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1
 ), changed AS (
@@ -85,7 +79,6 @@ WITH old AS (
 ), ended AS (
     UPDATE accounts.session SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL AND expires_at > now()
 )
-SELECT (changed.account).id,
-       operations.note($2::jsonb, 'account.deactivate', 'account', (changed.account).public_id::text, old.audited,
-                       accounts.audited(changed.account))
+SELECT (account).id,
+       operations.note($2::jsonb, 'account.deactivate', 'account', (account).public_id::text, old.audited, accounts.audited(account))
   FROM old CROSS JOIN changed;

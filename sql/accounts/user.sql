@@ -1,22 +1,24 @@
--- Accounts as /api/auth/users/ manages them. A page or an account comes as two documents: `document` is what seed 001's client
--- reads, `books` what seed 004's does; one answer carries both.
+-- Accounts as /api/auth/users/ manages them. Two documents describe this path, and one answer serves both: `document` is the JSON
+-- of the staff API, `books` that of the books API. docs/api/accounts.md#staff-users
 
 -- name: list_users(page, page_size) -> row
--- page null: the last one. results null: there is no such page.
+-- One page with the count of all. page: 1-based; null: the last page. results is null if the page does not exist.
 WITH page AS (
     SELECT t.n AS count, core.page_number($1::bigint, t.n, $2::bigint) AS number FROM accounts.account_tally t
 )
 SELECT page.count, page.number AS page, found.documents::text AS results, found.books::text AS books
   FROM page LEFT JOIN LATERAL (
-       SELECT coalesce(json_agg(accounts.document(a)), '[]') AS documents,
+       SELECT coalesce(json_agg(document), '[]') AS documents,
               coalesce(json_agg(accounts.books_document(a)), '[]') AS books
-         FROM (SELECT account.* FROM accounts.account
+         FROM (SELECT account AS a FROM accounts.account
                 ORDER BY account.id DESC /* or as asked */
-                LIMIT $2 OFFSET (page.number - 1) * $2) a
+                LIMIT $2 OFFSET (page.number - 1) * $2) listed
+        CROSS JOIN LATERAL accounts.account_document(a) AS document
        ) found ON page.number = 1 OR (page.number - 1) * $2 < page.count;
 
 -- name: search_users(search, page, page_size) -> row
--- The accounts in whose e-mail, name or username every word is found. The longest word is looked for by the index.
+-- One page of the accounts whose e-mail, name or username contains every word of `search` (words separated by one blank). The
+-- index finds the longest word.
 WITH wanted AS MATERIALIZED (
     SELECT max(core.containing(word)) FILTER (WHERE length(word) = longest) AS longest, array_agg(core.containing(word)) AS patterns
       FROM (SELECT word, max(length(word)) OVER () AS longest FROM unnest(string_to_array($1::text, ' ')) AS word) words
@@ -30,26 +32,30 @@ WITH wanted AS MATERIALIZED (
 )
 SELECT page.count, page.number AS page, found.documents::text AS results, found.books::text AS books
   FROM page LEFT JOIN LATERAL (
-       SELECT coalesce(json_agg(accounts.document(a)), '[]') AS documents,
+       SELECT coalesce(json_agg(document), '[]') AS documents,
               coalesce(json_agg(accounts.books_document(a)), '[]') AS books
-         FROM (SELECT account.* FROM accounts.account JOIN matching USING (id)
+         FROM (SELECT account AS a FROM accounts.account JOIN matching USING (id)
                 ORDER BY account.id DESC /* or as asked */
-                LIMIT $3 OFFSET (page.number - 1) * $3) a
+                LIMIT $3 OFFSET (page.number - 1) * $3) listed
+        CROSS JOIN LATERAL accounts.account_document(a) AS document
        ) found ON page.number = 1 OR (page.number - 1) * $3 < page.count;
 
 -- name: walk_users(after, page_size) -> rows
--- Those after the account with that key (null: from the first), and one more. See keyset.Order.walk.
-SELECT accounts.document(account)::text AS document, accounts.books_document(account)::text AS books,
+-- One page after the account with a key (null: from the beginning), and one row more if another page follows. keyset.Order.walk
+-- fills in the order.
+SELECT document::text AS document, accounts.books_document(account)::text AS books,
        (/* key */ jsonb_build_array(account.id) /* or as asked */)::text AS key
   FROM (SELECT account.* FROM accounts.account
          WHERE /* after */ $1::jsonb IS NULL /* or as asked */
          ORDER BY account.id DESC /* or as asked */
          LIMIT $2::bigint + 1) account
+ CROSS JOIN LATERAL accounts.account_document(account) AS document
  ORDER BY account.id DESC /* or as asked */;
 
 -- name: walk_found(after, search, page_size) -> rows
--- As walk_users, of the accounts that search_users finds. Up to a thousand are found by the index and sorted; of more, a walk in
--- the order soon meets enough, as it does when no word has three letters.
+-- As walk_users, for the accounts that search_users finds. The index finds up to a thousand accounts, which are then sorted. If
+-- there are more, or if no word has the three letters that the index needs, a walk in the order soon meets enough of them.
+-- coalesce hides the condition of that walk from the planner, which would otherwise expect few matches and sort the whole table.
 WITH wanted AS MATERIALIZED (
     SELECT max(core.containing(word)) FILTER (WHERE length(word) = longest) AS longest, max(longest) < 3 AS is_short,
            array_agg(core.containing(word)) AS patterns
@@ -64,7 +70,7 @@ WITH wanted AS MATERIALIZED (
 ), extent AS MATERIALIZED (
     SELECT (SELECT is_short FROM wanted) OR cardinality(ids) > 1000 AS is_wide FROM found
 )
-SELECT accounts.document(account)::text AS document, accounts.books_document(account)::text AS books,
+SELECT document::text AS document, accounts.books_document(account)::text AS books,
        (/* key */ jsonb_build_array(account.id) /* or as asked */)::text AS key
   FROM ((SELECT account.* FROM accounts.account
           WHERE NOT (SELECT is_wide FROM extent) AND account.id = ANY ((SELECT ids FROM found)::bigint[])
@@ -74,19 +80,22 @@ SELECT accounts.document(account)::text AS document, accounts.books_document(acc
         UNION ALL
         (SELECT account.* FROM accounts.account
           WHERE (SELECT is_wide FROM extent)
-            AND accounts.searched(account.email, account.name, account.username) LIKE ALL ((SELECT patterns FROM wanted)::text[])
+            AND coalesce(accounts.searched(account.email, account.name, account.username)
+                         LIKE ALL ((SELECT patterns FROM wanted)::text[]), false)
             AND /* after */ $1::jsonb IS NULL /* or as asked */
           ORDER BY account.id DESC /* or as asked */
           LIMIT $3::bigint + 1)) account
+ CROSS JOIN LATERAL accounts.account_document(account) AS document
  ORDER BY account.id DESC /* or as asked */;
 
 -- name: get_user(public_id, account_id) -> row
--- By either id; the other is null.
-SELECT accounts.document(a)::text AS document, accounts.books_document(a)::text AS books
-  FROM accounts.account a WHERE a.public_id = $1 OR a.id = $2;
+-- By one of the two ids; the other is null.
+SELECT document::text AS document, accounts.books_document(a)::text AS books
+  FROM accounts.account a CROSS JOIN LATERAL accounts.account_document(a) AS document
+ WHERE a.public_id = $1 OR a.id = $2;
 
 -- name: create_user(maker_id, password_hash, avatar, body, actor) -> row
--- Without a password nobody can sign in to it yet. Roles that administer bring is_staff, unless the body says otherwise.
+-- password_hash null: nobody can sign in to the account yet. Roles that administer get is_staff, unless the body says otherwise.
 WITH made AS (
     INSERT INTO accounts.account AS a (
            email, username, name, first_name, last_name, phone, role, is_superuser, department_id, job_title_id, is_active,
@@ -103,31 +112,32 @@ WITH made AS (
       FROM CAST($4 AS jsonb) AS b
     RETURNING a
 )
-SELECT accounts.document(a)::text AS document, accounts.books_document(a)::text AS books,
+SELECT document::text AS document, accounts.books_document(a)::text AS books,
        operations.note($5::jsonb, 'account.create', 'account', (a).public_id::text, NULL, accounts.audited(a))
-  FROM made;
+  FROM made CROSS JOIN LATERAL accounts.account_document(a) AS document;
 
 -- name: find_user(public_id, account_id) -> row
 SELECT email, username, name, role FROM accounts.account WHERE public_id = $1 OR id = $2;
 
 -- name: hold_username(username) -> value
+-- Until the transaction ends, no other transaction holds this username.
 SELECT pg_advisory_xact_lock(hashtextextended(lower($1), 0));
 
 -- name: find_username(username, account_id) -> row
--- The account's own, and whether another has the one it wants. Null when the account is gone.
+-- own: the account's present username. is_taken: another account has the wanted one. No row: the account does not exist.
 SELECT own.username AS own, EXISTS (SELECT FROM accounts.account a
                                      WHERE lower(a.username) = lower($1) AND a.username <> '' AND a.id <> own.id) AS is_taken
   FROM accounts.account own WHERE own.id = $2;
 
 -- name: lock_user(public_id, account_id) -> row
--- Before it is decided whether the caller may change it: the role must not change in between. NO KEY: who signs in meanwhile
--- doesn't wait.
+-- Locks the account before the caller's permission is checked, so that its role cannot change in between. NO KEY: a sign-in at
+-- the same time does not wait.
 SELECT id AS account_id, email, role, is_staff, avatar
   FROM accounts.account WHERE public_id = $1 OR id = $2 FOR NO KEY UPDATE;
 
 -- name: update_user(account_id, password_hash, avatar, keep_session, body, actor, keeps_staff) -> row
--- keeps_staff: false when the role becomes another that doesn't administer; the flag goes with the old one.
--- What the body doesn't name stays. A new password, or closing the account, ends its sessions, but for the caller's own.
+-- Members that the body omits stay. keeps_staff: false if the new role does not administer; the account then loses is_staff, unless
+-- the body says otherwise. A new password or a deactivation ends the sessions of the account except keep_session.
 WITH old AS (
     SELECT accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1
 ), changed AS (
@@ -159,12 +169,12 @@ WITH old AS (
      WHERE s.account_id = $1 AND s.revoked_at IS NULL AND s.id IS DISTINCT FROM $4
        AND ($2::text IS NOT NULL OR NOT (changed.a).is_active)
 )
-SELECT accounts.document(a)::text AS document, accounts.books_document(a)::text AS books,
+SELECT document::text AS document, accounts.books_document(a)::text AS books,
        operations.note($6::jsonb, 'account.update', 'account', (a).public_id::text, old.audited, accounts.audited(a))
-  FROM changed CROSS JOIN old;
+  FROM changed CROSS JOIN old CROSS JOIN LATERAL accounts.account_document(a) AS document;
 
 -- name: set_active(account_id, is_active, actor) -> value
--- Opens or closes an account; closing ends its sessions. Told even when it was so already.
+-- Activates or deactivates an account; a deactivation ends its sessions. The answer is the same if nothing changes.
 WITH old AS (
     SELECT accounts.audited(a) AS audited FROM accounts.account a WHERE a.id = $1
 ), changed AS (
@@ -178,7 +188,7 @@ SELECT json_build_object('email', (a).email, 'is_active', (a).is_active)::text,
   FROM changed CROSS JOIN old;
 
 -- name: delete_user(account_id, actor) -> value
--- Its sessions and menus go with it; what it made stays, without a maker.
+-- Deletes the account with its sessions and menus. What the account made stays, without a maker.
 WITH gone AS (
     DELETE FROM accounts.account AS a WHERE a.id = $1 RETURNING a
 )

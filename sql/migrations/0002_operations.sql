@@ -3,9 +3,10 @@
 
 CREATE SCHEMA operations;
 
+-- The trigger below needs this function; functions.sql, which is applied in the same transaction, defines its body.
 CREATE FUNCTION operations.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 
--- Who did what to which object, written in the transaction that did it. Nothing in it is ever changed.
+-- One row for each change that a person makes, written in the transaction of the change. The rows are never changed.
 CREATE TABLE operations.audit (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at          timestamptz NOT NULL DEFAULT now(),

@@ -32,25 +32,27 @@ CREATE TABLE accounts.job_title (
     CONSTRAINT job_title_department_id_title_key UNIQUE NULLS NOT DISTINCT (department_id, title)
 );
 
--- One person is one row, whichever API they sign in through.
+-- One person is one row, whichever API the person uses.
 CREATE TABLE accounts.account (
     id              bigint       GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     public_id       uuid         NOT NULL DEFAULT gen_random_uuid(),   -- the id that the staff API shows
     email           varchar(255) NOT NULL,
     username        varchar(150) NOT NULL DEFAULT '',
-    name            varchar(150) NOT NULL DEFAULT '',                  -- the staff API has one name,
-    first_name      varchar(150) NOT NULL DEFAULT '',                  -- the shop two; account_names keeps them in step
+    -- The staff API has one name, the shop API has two; the trigger account_names derives the one from the other.
+    name            varchar(150) NOT NULL DEFAULT '',
+    first_name      varchar(150) NOT NULL DEFAULT '',
     last_name       varchar(150) NOT NULL DEFAULT '',
     phone           varchar(20),
     address         varchar(200) NOT NULL DEFAULT '',
     company_name    varchar(255) NOT NULL DEFAULT '',
     company_address text         NOT NULL DEFAULT '',
     company_logo    varchar(255) NOT NULL DEFAULT '',
-    avatar          text         CONSTRAINT account_avatar_key_plain CHECK (avatar ~ '^[a-z0-9/._-]{1,200}$'),  -- key in the storage
+    -- The key of the picture in the storage of files.
+    avatar          text         CONSTRAINT account_avatar_key_plain CHECK (avatar ~ '^[a-z0-9/._-]{1,200}$'),
     role            text         NOT NULL DEFAULT 'USER',
     department_id   uuid         CONSTRAINT account_department_id_exists REFERENCES accounts.department ON DELETE SET NULL,
     job_title_id    uuid         CONSTRAINT account_job_title_exists REFERENCES accounts.job_title ON DELETE SET NULL,
-    password_hash   text,                                              -- null: cannot sign in
+    password_hash   text,                                              -- null: nobody can sign in
     is_active       boolean      NOT NULL DEFAULT true,
     is_staff        boolean      NOT NULL DEFAULT false,
     is_superuser    boolean      NOT NULL DEFAULT false,
@@ -71,14 +73,14 @@ CREATE INDEX account_created_by ON accounts.account (created_by) WHERE created_b
 CREATE INDEX account_department ON accounts.account (department_id) WHERE department_id IS NOT NULL;
 CREATE INDEX account_job_title ON accounts.account (job_title_id) WHERE job_title_id IS NOT NULL;
 
--- Search: a text that contains e-mail, name and username, in lower case, by the letters in it.
+-- The search compares with this text: e-mail, name and username in lower case. A trigram index finds any part of it.
 CREATE FUNCTION accounts.searched(email text, name text, username text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT lower(email || E'\n' || name || E'\n' || username)
 $$;
 CREATE INDEX account_searched ON accounts.account USING gin (accounts.searched(email, name, username) gin_trgm_ops);
 
--- Orders of the staff list; newest first is by id. A cursor compares values, and nothing compares with null, hence infinity for
--- an account that has never signed in.
+-- Orders of the list of staff users; the default, newest first, uses the primary key. A cursor compares values, and a comparison with
+-- null is null, so an account that has never signed in counts as infinity.
 CREATE INDEX account_by_email ON accounts.account (email, id);
 CREATE INDEX account_by_name ON accounts.account (name, id);
 CREATE INDEX account_by_role ON accounts.account (role, id);
@@ -87,20 +89,21 @@ CREATE INDEX account_by_is_active ON accounts.account (is_active, id);
 CREATE INDEX account_by_is_staff ON accounts.account (is_staff, id);
 CREATE INDEX account_by_last_sign_in ON accounts.account (coalesce(last_login, 'infinity'), id);
 
--- How many accounts there are, without counting them. One row: accounts come no faster than passwords can be hashed.
+-- The number of accounts, so that lists do not count them. One row is enough, because the hashing of passwords limits how fast
+-- accounts are created.
 CREATE TABLE accounts.account_tally (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     n        bigint  NOT NULL
 );
 INSERT INTO accounts.account_tally (n) VALUES (0);
 
--- One sign-in. Both tokens carry its id, so ending the session ends both at once.
+-- One row for each sign-in. Both tokens hold its id, so the end of a session makes both invalid at once.
 CREATE TABLE accounts.session (
     id         bigint       GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account_id bigint       NOT NULL REFERENCES accounts.account ON DELETE CASCADE,
     user_agent varchar(255) NOT NULL DEFAULT '',
     address    text         NOT NULL DEFAULT '',
-    refreshes  integer      NOT NULL DEFAULT 0,   -- how often it was renewed; `gen` of its newest refresh token
+    refreshes  integer      NOT NULL DEFAULT 0,   -- the number of renewals, which is the claim `gen` of the newest refresh token
     created_at timestamptz  NOT NULL DEFAULT now(),
     expires_at timestamptz  NOT NULL,
     revoked_at timestamptz
@@ -116,13 +119,13 @@ CREATE TABLE accounts.menu_item (
     icon      varchar(50)  NOT NULL DEFAULT '',
     url       varchar(200) NOT NULL DEFAULT '',
     parent_id uuid         REFERENCES accounts.menu_item ON DELETE CASCADE,
-    place     integer      NOT NULL DEFAULT 0,   -- among its siblings; `order` in the API
+    place     integer      NOT NULL DEFAULT 0,   -- position below its parent; `order` in the API
     is_active boolean      NOT NULL DEFAULT true,
     CONSTRAINT menu_item_code_key UNIQUE (code)
 );
 CREATE INDEX menu_item_parent ON accounts.menu_item (parent_id);
 
--- Which account is shown which entries.
+-- The entries that each account is shown.
 CREATE TABLE accounts.account_menu (
     id           uuid        NOT NULL DEFAULT gen_random_uuid(),   -- of the assignment, as the API shows it
     account_id   bigint      NOT NULL REFERENCES accounts.account ON DELETE CASCADE,
@@ -135,7 +138,7 @@ CREATE TABLE accounts.account_menu (
 CREATE INDEX account_menu_item ON accounts.account_menu (menu_item_id);
 CREATE INDEX account_menu_assigned_by ON accounts.account_menu (assigned_by) WHERE assigned_by IS NOT NULL;
 
--- Triggers. What each is for stands at the head of sql/accounts/functions.sql.
+-- Triggers. The head of sql/accounts/functions.sql says what each one does.
 CREATE TRIGGER account_names BEFORE INSERT OR UPDATE OF name, first_name, last_name ON accounts.account
     FOR EACH ROW EXECUTE FUNCTION accounts.keep_names_in_step();
 CREATE TRIGGER account_last_superadmin_kept BEFORE UPDATE OF role, is_active, password_hash OR DELETE ON accounts.account

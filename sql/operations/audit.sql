@@ -1,5 +1,5 @@
--- The audit, for reading, newest first. docs/api/operations.md#audit
--- The query is planned for the filters it is given (core/data/sql.py). a: the entry. Days are UTC.
+-- Reading the audit, newest first. docs/api/operations.md#audit
+-- Postgres plans each combination of filters as a statement of its own (core/data/sql.py). a: the entry. Days are days of UTC.
 
 -- filter: before(microseconds, id)
 (a.at, a.id) < (core.moment($1::bigint), $2::bigint)
@@ -26,6 +26,7 @@ a.object_type = $1::text
 a.object_id = $1::text
 
 -- name: list_entries(most) -> rows
+-- document: the entry as JSON. at_us, id: the key of the next page; at_us in microseconds since 1970.
 SELECT a.id, core.microseconds(a.at) AS at_us,
        json_build_object('id', a.id, 'at', core.iso(a.at), 'account_id', a.account_id, 'email', a.email,
                          'address', a.address, 'request_id', a.request_id, 'action', a.action, 'object_type', a.object_type,

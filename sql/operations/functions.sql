@@ -1,25 +1,30 @@
--- Functions of operations: the audit, and counting tables for the developer options. Applied whenever this file changes
+-- Functions of operations: the audit, and the developer options. This file is applied whenever its text has changed
 -- (core/data/migrations.py). Tables and triggers: sql/migrations/0002_operations.sql.
 --
 -- Trigger on operations.audit
 --   audit_is_append_only   before an update, delete or truncate   refuses it
-
 
 CREATE OR REPLACE FUNCTION operations.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the audit is append-only' USING ERRCODE = 'insufficient_privilege';
 END $$;
 
--- The members of `one` that `other` doesn't have alike. Hashes of secrets are told as "***", the time of a change not at all.
+-- The members of `one` that are missing or different in `other`. The value of a hash of a secret is "***"; updated_at is left out.
 CREATE OR REPLACE FUNCTION operations.differing(one jsonb, other jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT jsonb_object_agg(key, CASE WHEN key LIKE '%\_hash' AND value <> 'null' THEN '"***"'::jsonb ELSE value END)
       FROM jsonb_each(one)
      WHERE key <> 'updated_at' AND (other IS NULL OR other -> key IS DISTINCT FROM value)
 $$;
 
--- Writes one entry. actor: {"account_id", "email", "address", "request_id"}. before and after: the object whole, null where
--- it did not or does not exist; only what differs is kept, and a change that changes nothing leaves no entry.
--- Call it in the SELECT list of the statement that makes the change: it runs once for each row.
+-- The person who acts, for operations.note. account_id and email are null for a person without an account.
+CREATE OR REPLACE FUNCTION operations.actor(account_id bigint, email text, address text, request_id text) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT jsonb_build_object('account_id', account_id, 'email', email, 'address', address, 'request_id', request_id)
+$$;
+
+-- Writes one entry and returns its id. actor: as operations.actor. before, after: the whole object; null if it did not exist before,
+-- or does not exist after. The entry keeps only the members that differ; without a difference no entry is written (null).
+-- The statement that makes the change calls it in its SELECT list, once for each row.
 CREATE OR REPLACE FUNCTION operations.note(actor jsonb, action text, object_type text, object_id text, before jsonb, after jsonb)
 RETURNS bigint LANGUAGE sql VOLATILE AS $$
     INSERT INTO operations.audit (account_id, email, address, request_id, action, object_type, object_id, before, after)
@@ -31,8 +36,8 @@ RETURNS bigint LANGUAGE sql VOLATILE AS $$
     RETURNING id
 $$;
 
--- How many rows a table has; with `kind`, how many of that kind; 0 where relation is null. Stable: all counts of one statement are
--- of one moment.
+-- The number of rows of a table; with `kind`, the number of rows of that kind; 0 if relation is null. The function is STABLE, so all
+-- counts of one statement are of the same moment.
 CREATE OR REPLACE FUNCTION operations.count_rows(relation text, kind text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
     n bigint := 0;
@@ -43,9 +48,9 @@ BEGIN
     RETURN n;
 END $$;
 
--- Lets every identity column in these schemas, but those of the tables spared, go on at its highest number + 1, from 1 in an
--- empty table; returns how many. Nobody can draw a number meanwhile: an INSERT locks its table before it does. RESTART, not
--- setval(), which no rollback undoes.
+-- Sets every identity column in these schemas, except those of the `spared` tables, to continue after its highest number, or at 1 in
+-- an empty table. Returns the number of columns. The table lock keeps an INSERT from drawing a number meanwhile. A rollback undoes
+-- RESTART, but not setval().
 CREATE OR REPLACE FUNCTION operations.reset_sequences(schemas text[], spared text[]) RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     tables regclass[] := (

@@ -147,6 +147,13 @@ async def test_a_failing_migration_leaves_nothing_of_itself_and_of_those_before_
     assert await migrations.apply(empty, made(FIRST, SECOND, "CREATE TABLE public.b ()")) == ["0002_step", "0003_step"]
 
 
+async def test_a_refused_extension_is_explained(empty):
+    with pytest.raises(
+        MigrationError, match=r"(?s)not available.*nothing was applied.*postgresql-contrib.*CREATE EXTENSION"
+    ):
+        await migrations.apply(empty, made("CREATE EXTENSION no_such_extension"))
+
+
 async def test_a_failing_first_migration_leaves_an_empty_database(empty):
     with pytest.raises(MigrationError):
         await migrations.apply(empty, made("CREATE SCHEMA half; SELECT 1 / 0"))

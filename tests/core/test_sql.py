@@ -68,6 +68,55 @@ def test_calling_with_other_parameters_is_refused():
             found.a(Recorder(), **given)
 
 
+LIST = """
+-- filter: name(name)
+t.name = $1
+-- filter: days(first, last)
+t.day >= $1 AND t.day <= $2   -- inclusive
+-- name: list_it(most) -> rows
+SELECT t.id FROM t WHERE t.is_active /* filters */ LIMIT $1;
+"""
+
+
+def test_the_filters_given_are_joined_in_the_order_of_the_file_and_their_values_follow_the_querys_own():
+    found = queries(LIST)
+    kind, text, args = found.list_it.where(days=(1, 2), name="x")(Recorder(), most=9)
+    assert (kind, args) == ("rows", (9, "x", 1, 2))
+    assert " ".join(text.split()) == (
+        "SELECT t.id FROM t WHERE t.is_active AND (t.name = $2) AND (t.day >= $3 AND t.day <= $4) LIMIT $1;"
+    )
+
+
+def test_the_same_filters_make_the_same_text_whatever_their_order_so_that_one_plan_serves_them():
+    found = queries(LIST)
+    one, other = found.list_it.where(days=(1, 2), name="x"), found.list_it.where(name="y", days=(3, 4))
+    assert one.query is other.query
+
+
+def test_a_query_without_filters_given_is_run_without_any():
+    kind, text, args = queries(LIST).list_it.where()(Recorder(), most=9)
+    assert "AND" not in text and args == (9,)
+
+
+def test_unknown_filters_wrong_numbers_of_values_and_queries_without_a_place_for_filters_are_refused():
+    found = queries(LIST + "-- name: other() -> rows\nSELECT 1;\n")
+    for given in ({"nothing_like_it": 1}, {"days": 1}, {"days": (1, 2, 3)}, {"name": (1, 2)}):
+        with pytest.raises(TypeError, match="filter"):
+            found.list_it.where(**given)
+    with pytest.raises(ValueError, match="takes no filters"):
+        found.other.where(name="x")
+
+
+def test_a_malformed_filter_is_refused():
+    for head in ("-- filter: a(x) -> rows", "-- filter: a", "--filter: a(x)", "-- name: a(x)", "-- filter: A(x)"):
+        with pytest.raises(ValueError, match="malformed"):
+            queries(f"{head}\nt.x = $1\n-- name: b() -> rows\nSELECT 1;\n")
+    with pytest.raises(ValueError, match="declares"):
+        queries("-- filter: a(x)\nt.x = $2\n")
+    with pytest.raises(ValueError, match="two"):
+        queries("-- filter: a(x)\nt.x = $1\n-- filter: a(x)\nt.x = $1\n")
+
+
 def test_an_unknown_query_is_an_attribute_error():
     with pytest.raises(AttributeError, match="nothing_like_it"):
         sql.load("operations/health").nothing_like_it  # noqa: B018
@@ -106,6 +155,23 @@ async def test_postgres_prepares_every_query_against_the_migrated_schema(db):
             if query.kind == "value" and beside:  # operations.note() may run beside it, unread
                 wrong.append(f"{path.name} {query.name}: a value is one column, not also {beside}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.gen_test
+async def test_postgres_prepares_every_list_with_each_of_its_filters_and_with_all_of_them(db):
+    lists = [
+        query
+        for path in FILES
+        for query in sql.load(str(path.relative_to(sql.ROOT).with_suffix(""))).all
+        if sql.FILTERS in query.text
+    ]
+    assert len(lists) > 5
+    for query in lists:
+        values = {name: (None,) * len(one.parameters) for name, one in query.filters.items()}
+        for names in [[name] for name in values] + [list(values)]:
+            found = query.where(**{name: values[name] for name in names})
+            prepared = await db.prepare(found.query.text)
+            assert len(prepared.get_parameters()) == len(query.parameters) + len(found.values), (query.name, names)
 
 
 @pytest.mark.gen_test
