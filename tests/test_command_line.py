@@ -33,9 +33,13 @@ SECRET = "command-line-secret-key-of-32-bytes!"
 
 def run(*arguments, **env):
     return subprocess.run(
-        [sys.executable, ROOT / "server.py", *arguments], env={**KEPT, **NOTHING, **env},
-        capture_output=True, text=True, timeout=DEADLINE, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, ROOT / "server.py", *arguments],
+        env={**KEPT, **NOTHING, **env},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def run_all(*commands):
@@ -155,9 +159,10 @@ def test_check_names_each_setting_without_its_secret_and_each_service(env, empty
 def test_a_database_that_cannot_be_reached_or_lets_us_not_in_is_one_line(env):
     wrong_password = re.sub(r":[^:@/]+@", ":wrong-password@", env["DATABASE_URL"])
     answers = run_all(
-        (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/shop"}), (["migrate"], {**env, "DATABASE_URL": wrong_password}),
+        (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/shop"}),
+        (["migrate"], {**env, "DATABASE_URL": wrong_password}),
         (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@/shop?host=/nowhere"}),
-    )  # fmt: skip
+    )
     for answer in answers:
         assert (answer.returncode, answer.stdout) == (1, "")
         assert (

@@ -541,8 +541,9 @@ async def test_of_many_sign_ups_with_one_email_or_username_one_is_let_in(program
             emails = [one["email"] for one in sent]
             found = await base.fetch(
                 "SELECT a.id, count(s.id) FROM accounts.account a LEFT JOIN accounts.session s ON s.account_id = a.id"
-                " WHERE lower(a.email) = ANY ($1) GROUP BY a.id", [email.lower() for email in emails],
-            )  # fmt: skip
+                " WHERE lower(a.email) = ANY ($1) GROUP BY a.id",
+                [email.lower() for email in emails],
+            )
             assert [row["count"] for row in found] == [1 if path.endswith("register/") else 0]
 
 

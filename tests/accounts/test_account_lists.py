@@ -122,8 +122,13 @@ async def test_a_search_that_finds_nobody_is_an_empty_page(api, admin):
     answer = (await api.get(f"{USERS}?cursor=&search=nobody-at-all", token=admin)).json
     beside = {"next": None, "previous": None}
     assert answer == {
-        "success": True, "status_code": 200, "message": "List retrieved successfully", "data": {"results": [], **beside}, **beside, "results": []
-    }  # fmt: skip
+        "success": True,
+        "status_code": 200,
+        "message": "List retrieved successfully",
+        "data": {"results": [], **beside},
+        **beside,
+        "results": [],
+    }
 
 
 async def test_those_there_throughout_are_shown_once_whoever_comes_and_goes_meanwhile(subtests, db, accounts, walk):

@@ -105,9 +105,21 @@ async def test_what_is_not_ones_own_to_change_is_ignored(api, person):
     token = await person()
     before = (await api.get(PROFILE, token=token)).json
     answer = await change(
-        api, token, "PUT", id=1, email="other@example.com", role="SUPERADMIN", is_staff=True, is_superuser=True, is_active=False,
-        date_joined="2000-01-01", last_login=None, password="x", password_hash="x", unknown={},
-    )  # fmt: skip
+        api,
+        token,
+        "PUT",
+        id=1,
+        email="other@example.com",
+        role="SUPERADMIN",
+        is_staff=True,
+        is_superuser=True,
+        is_active=False,
+        date_joined="2000-01-01",
+        last_login=None,
+        password="x",
+        password_hash="x",
+        unknown={},
+    )
     assert (answer.status, answer.json) == (200, before)
 
 

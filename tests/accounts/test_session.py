@@ -123,8 +123,9 @@ async def test_revoking_again_changes_nothing_and_is_noted_once(api, signed, db)
     assert await db.fetchval("SELECT revoked_at FROM accounts.session WHERE id = $1", old) == at
     entries = await db.fetch(
         "SELECT email, before::text, after::text FROM operations.audit"
-        " WHERE action = 'session.revoke' AND object_type = 'session' AND object_id = $1", str(old),
-    )  # fmt: skip
+        " WHERE action = 'session.revoke' AND object_type = 'session' AND object_id = $1",
+        str(old),
+    )
     ((email, before, after),) = entries
     assert (email, json.loads(before)) == ("employee@example.com", {"revoked_at": None})
     assert list(json.loads(after)) == ["revoked_at"]
@@ -173,8 +174,9 @@ async def test_sessions_that_ended_long_ago_are_removed_a_bounded_number_at_a_ti
     token, _, own = await signed()
     await db.execute(
         "INSERT INTO accounts.session (account_id, expires_at)"
-        " SELECT account_id, now() - interval '1 day' * n FROM accounts.session, generate_series(28, 35) AS n WHERE id = $1", own,
-    )  # fmt: skip
+        " SELECT account_id, now() - interval '1 day' * n FROM accounts.session, generate_series(28, 35) AS n WHERE id = $1",
+        own,
+    )
     ages = (
         "SELECT array_agg(round(extract(epoch FROM now() - expires_at) / 86400)::int ORDER BY id)"
         " FROM accounts.session WHERE id <> $1"

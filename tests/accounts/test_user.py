@@ -261,9 +261,10 @@ async def test_a_delete_beside_updates_leaves_all_or_nothing(api, admin, made, d
         path = f"{USERS}{data['id']}/"
         answers = await asyncio.gather(
             *(api.call("PATCH", path, {"name": f"n{n}"}, token=admin) for n in range(4)),
-            api.call("DELETE", path, token=admin), api.call("DELETE", path, token=admin),
+            api.call("DELETE", path, token=admin),
+            api.call("DELETE", path, token=admin),
             *(api.call("PATCH", path, {"name": f"m{n}"}, token=admin) for n in range(4)),
-        )  # fmt: skip
+        )
         statuses = [answer.status for answer in answers]
         assert set(statuses) <= {200, 204, 404} and sorted(statuses[4:6]) == [204, 404]
         assert await db.fetchval("SELECT count(*) FROM accounts.account WHERE id = $1", data["user_id"]) == 0
@@ -441,9 +442,11 @@ async def test_activating_and_deactivating(api, admin, sign_in):
     path = f"{USERS}{signed['data']['user']['id']}/"
     off = await api.post(path + "deactivate/", token=admin)
     assert off.json == {
-        "success": True, "status_code": 200, "message": "User switched@example.com deactivated successfully",
+        "success": True,
+        "status_code": 200,
+        "message": "User switched@example.com deactivated successfully",
         "data": {"email": "switched@example.com", "is_active": False},
-    }  # fmt: skip
+    }
     answer = await api.get(USERS + "me/", token=signed["access"])
     assert answer.status == 401 and answer.json["code"] == "user_inactive"
     on = await api.post(path + "activate/", token=admin)

@@ -215,8 +215,11 @@ async def test_files_are_handed_over_and_not_part_of_the_value(api):
     data = picture("PNG")
     answer = await api.post("/form/", form={"name": "Ann"}, files={"avatar": ("me.exe", data), "other": ("o", b"12")})
     assert answer.json == {
-        "value": {"name": "Ann"}, "text": '{"name":"Ann"}', "image": "png", "files": {"avatar": ["me.exe", len(data)], "other": ["o", 2]},
-    }  # fmt: skip
+        "value": {"name": "Ann"},
+        "text": '{"name":"Ann"}',
+        "image": "png",
+        "files": {"avatar": ["me.exe", len(data)], "other": ["o", 2]},
+    }
 
 
 async def test_a_file_where_the_schema_has_a_field_is_of_the_wrong_type(api):

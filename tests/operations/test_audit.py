@@ -46,8 +46,14 @@ def noted(db):
         rows = await db.fetch(
             "INSERT INTO operations.audit (at, account_id, email, action, object_type, object_id)"
             " SELECT $1::text::timestamptz + n * interval '1 second', $2, $3, $4, $5, $6 FROM generate_series(1, $7) n RETURNING id",
-            f"{day}T12:00:00Z", account_id, email, action, object_type, object_id, n,
-        )  # fmt: skip
+            f"{day}T12:00:00Z",
+            account_id,
+            email,
+            action,
+            object_type,
+            object_id,
+            n,
+        )
         return [row["id"] for row in rows]
 
     return noted

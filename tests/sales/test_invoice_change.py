@@ -225,11 +225,23 @@ class TestPut:
     async def test_all_of_it_is_replaced_but_its_id_number_status_and_time(self, api, change, imported, invoice):
         shown, body = await imported(remarks="old")
         sent = invoice(
-            invoice_no=f" {body['invoice_no']}\n", invoice_date="2024-02-29", salesman=" Meera ", created_by="erp", remarks=" new ",
-            customer={"code": "PUT-1", "name": "Put & Sons", "area": "Kochi", "address1": "a", "address2": "b", "phone1": "1", "phone2": "2",
-                      "email": "put@example.com"},
+            invoice_no=f" {body['invoice_no']}\n",
+            invoice_date="2024-02-29",
+            salesman=" Meera ",
+            created_by="erp",
+            remarks=" new ",
+            customer={
+                "code": "PUT-1",
+                "name": "Put & Sons",
+                "area": "Kochi",
+                "address1": "a",
+                "address2": "b",
+                "phone1": "1",
+                "phone2": "2",
+                "email": "put@example.com",
+            },
             items=[item(name=f"N{n}", mrp="0.5", quantity=f"{n + 1}", expiry_date="2026-01-31") for n in range(3)],
-        )  # fmt: skip
+        )
         answer = await change("PUT", shown.json["id"], sent)
         assert answer.status == 200, answer.text
         found = answer.json
@@ -238,8 +250,11 @@ class TestPut:
             name: shown.json[name] for name in ("id", "invoice_no", "status", "created_at", "is_active")
         }
         assert (found["invoice_date"], found["salesman"]["name"], found["created_by"], found["remarks"]) == (
-            "2024-02-29", "Meera", "erp", "new",
-        )  # fmt: skip
+            "2024-02-29",
+            "Meera",
+            "erp",
+            "new",
+        )
         assert found["customer"] == sent["customer"]
         assert [(one["name"], one["quantity"], one["mrp"], one["expiry_date"]) for one in found["items"]] == [
             (f"N{n}", n + 1, 0.5, "2026-01-31") for n in range(3)
@@ -330,8 +345,15 @@ class TestPatch:
         assert await events(shown.json["id"]) == [shown.json, answer.json]
         other = await change("PATCH", shown.json["id"], {"customer": {"code": "C-OTHER", "name": "Other"}})
         assert other.json["customer"] == {
-            "code": "C-OTHER", "name": "Other", "area": "", "address1": "", "address2": "", "phone1": "", "phone2": "", "email": "",
-        }  # fmt: skip
+            "code": "C-OTHER",
+            "name": "Other",
+            "area": "",
+            "address1": "",
+            "address2": "",
+            "phone1": "",
+            "phone2": "",
+            "email": "",
+        }
         again, _ = await imported(customer={"code": "C-PATCH", "name": "Is"})
         assert again.json["customer"] == expected
 
@@ -398,9 +420,12 @@ class TestItems:
         shown, _ = await imported()
         one = await change("POST", shown.json["id"], {"name": " ", "quantity": 0})
         assert one.json["errors"] == {
-            "name": [BLANK], "quantity": ["Ensure this value is greater than or equal to 1."],
-            "item_code": [REQUIRED], "mrp": [REQUIRED], "shelf_location": [REQUIRED],
-        }  # fmt: skip
+            "name": [BLANK],
+            "quantity": ["Ensure this value is greater than or equal to 1."],
+            "item_code": [REQUIRED],
+            "mrp": [REQUIRED],
+            "shelf_location": [REQUIRED],
+        }
         more = await change("POST", shown.json["id"], [item(), item(mrp=-1)])
         assert more.json["errors"] == {"items": [{}, {"mrp": ["Ensure this value is greater than or equal to 0."]}]}
         for sent, told in {b"null": NULL, b"5": "Invalid data. Expected a dictionary, but got int."}.items():

@@ -604,10 +604,13 @@ def random_move(chance, status, emails, senders=None):
         action = "start" if status[number] == BEFORE[noun] else chance.choices(["complete", "cancel"], [4, 1])[0]
         email = (senders or {}).get((noun, number), email) if action != "start" else email
     return Move(
-        noun, action, number, email,
+        noun,
+        action,
+        number,
+        email,
         in_transit=(noun, action) == ("delivery", "complete") and chance.random() < 0.4,
         kind=chance.choice(["DIRECT", "INTERNAL", "COURIER"]) if noun == "delivery" else "DIRECT",
-    )  # fmt: skip
+    )
 
 
 def told(answer):
