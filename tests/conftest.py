@@ -230,7 +230,7 @@ def sign_in(api: Api, app: Application) -> Callable[..., Any]:
 
 @pytest.fixture
 def invoice() -> Callable[..., dict[str, Any]]:
-    """`invoice(remarks="…")`: an import body as seed 000 shows it, with a number of its own."""
+    """`invoice(remarks="…")`: an import body as the import document shows it, with a number of its own."""
 
     def invoice(**changes: Any) -> dict[str, Any]:
         return {

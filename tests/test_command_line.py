@@ -321,7 +321,7 @@ def test_a_demo_beside_a_configured_database_or_redis_is_refused_before_anything
     assert ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'core'") == [(0,)]
 
 
-def test_an_unknown_command_or_a_port_that_is_none_is_explained(capsys):
+def test_an_unknown_command_or_a_port_that_is_invalid_is_explained(capsys):
     for arguments in (
         ["dance"],
         ["serve", "--port", "0"],

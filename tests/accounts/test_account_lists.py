@@ -131,7 +131,9 @@ async def test_a_search_that_finds_nobody_is_an_empty_page(api, admin):
     }
 
 
-async def test_those_there_throughout_are_shown_once_whoever_comes_and_goes_meanwhile(subtests, db, accounts, walk):
+async def test_those_there_throughout_are_shown_once_no_matter_who_comes_and_goes_meanwhile(
+    subtests, db, accounts, walk
+):
     for ordering in ["", "-email", "last_login", "-last_login", "role,-name"]:
         with subtests.test(ordering=ordering):
             await db.execute("DELETE FROM accounts.account WHERE email ~ 'x\\.example$|^crowd'")
@@ -184,7 +186,7 @@ GARBAGE = [
 ]
 
 
-async def test_a_cursor_that_is_none_of_this_order_is_400(api, admin, db, accounts):
+async def test_a_cursor_of_another_order_is_400(api, admin, db, accounts):
     await accounts(3)
 
     async def refused(path, cursor, **query):

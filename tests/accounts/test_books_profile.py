@@ -123,7 +123,7 @@ async def test_what_is_not_ones_own_to_change_is_ignored(api, person):
     assert (answer.status, answer.json) == (200, before)
 
 
-async def test_an_empty_field_is_none(api, person):
+async def test_an_empty_field_is_taken_as_absent(api, person):
     token = await person()
     await change(
         api,
@@ -164,7 +164,7 @@ async def test_a_wrong_field_is_named_and_nothing_is_changed(subtests, api, pers
             assert (await api.get(PROFILE, token=token)).json == before
 
 
-async def test_a_username_is_ones_own_whatever_the_case_and_whoever_has_it(api, person):
+async def test_a_username_is_ones_own_whatever_the_case_and_no_matter_who_has_it(api, person):
     await person("bob")
     await person("juan", "EMPLOYEE")
     token = await person("ann")

@@ -59,7 +59,7 @@ def refused(answer, fields):
     return True
 
 
-async def test_a_department_is_created_and_told_as_documented(api, admin):
+async def test_a_department_is_created_and_answered_as_documented(api, admin):
     answer = await api.post(LIST, {"name": " Stores\t", "description": "Goods in"}, token=admin)
     whole = answer.json
     assert (answer.status, list(whole)) == (201, ["success", "status_code", "message", "data"])
@@ -320,7 +320,7 @@ async def test_the_flag_is_staff_lets_any_role_read_and_change(api, sign_in, db,
 
 
 @pytest.mark.parametrize("collection", [LIST, TITLES])
-async def test_without_a_token_nothing_is_told(api, collection):
+async def test_without_a_token_nothing_is_revealed(api, collection):
     for method in ("GET", "POST"):
         assert (await api.call(method, collection, b"{}")).status == 401
     for method in ("GET", "PUT", "PATCH", "DELETE"):

@@ -102,7 +102,7 @@ def refused(answer, fields):
 
 
 @pytest.mark.parametrize("area", AREAS)
-async def test_the_whole_tree_is_told_to_administrators(api, admin, area):
+async def test_the_whole_tree_is_shown_to_administrators(api, admin, area):
     answer = await api.get(f"{area}admin/menus/", token=admin)
     whole = answer.json
     assert (answer.status, whole["success"], whole["status_code"], whole["message"]) == (
@@ -245,7 +245,7 @@ async def test_assigning_makes_the_set_exactly_the_list_and_tells_what_changed(a
 
 
 @pytest.mark.parametrize("area", AREAS)
-async def test_what_a_person_is_shown_is_told_with_who_assigned_it(api, sign_in, admin, assign, menu_ids, db, area):
+async def test_what_a_person_is_shown_is_shown_with_who_assigned_it(api, sign_in, admin, assign, menu_ids, db, area):
     picker = await sign_in("PICKER")
     user = picker["data"]["user"]
     path = f"{area}admin/users/{user['id']}/menus/"
@@ -509,7 +509,7 @@ async def test_seeding_at_once_makes_one_tree(settings, db, api, admin):
     assert outline((await api.get(ALL, token=admin)).json["data"]["menus"]) == R19.lstrip()
 
 
-async def test_a_database_that_is_not_migrated_is_told_of(settings, services):
+async def test_a_database_that_is_not_migrated_is_named_in_one_line(settings, services):
     services.run("CREATE DATABASE not_migrated")
     with pytest.raises(SystemExit, match="not migrated"):
         await menu_seed.seed_menus(replace(settings, database_url=services.dsn("not_migrated")), False)

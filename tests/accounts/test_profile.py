@@ -1,4 +1,4 @@
-"""One's own account (seed 001, contracts/sales.md 3)."""
+"""One's own account (docs/api/accounts.md#staff-users)."""
 
 import re
 
@@ -42,7 +42,7 @@ async def test_ones_own_account_is_shown_whole_and_without_its_password(api, sig
         "last_login",
         "created_by_name",
     }
-    # Beside it, what seed 004's client reads: the number as id.
+    # Beside it, what the books client reads: the number as id.
     beside = {
         name: value for name, value in answer.json.items() if name not in ("success", "status_code", "message", "data")
     }

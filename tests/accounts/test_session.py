@@ -1,4 +1,4 @@
-"""One's sessions: /api/sessions/ as seed 003 documents it, what revoking ends, and what is removed in time."""
+"""One's sessions (docs/api/accounts.md#sessions): lists, what a revocation ends, and what is removed in time."""
 
 import asyncio
 import json
@@ -145,7 +145,7 @@ async def test_two_devices_that_revoke_each_other_at_once_leave_no_500(api, sign
     assert {answer.status for answer in answers} <= {200, 401} and 200 in {answer.status for answer in answers}
 
 
-async def test_an_id_that_is_none_is_not_found(api, signed):
+async def test_an_id_that_is_invalid_is_not_found(api, signed):
     token, _, _ = await signed()
     for id in (0, 999_999_999, 10**18 - 1, 10**30, "abc", "1.0", "-1", "%00", "%F0"):
         for answer in (await api.get(f"{SESSIONS}{id}/", token=token), await revoke(api, id, token)):

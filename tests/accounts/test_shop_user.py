@@ -1,4 +1,4 @@
-"""The shop's people: /api/users/ and /api/users/me/ as seed 003 documents them, who may do what to whom, and races."""
+"""The shop's people (docs/api/accounts.md#shop-users): who may do what to whom, and races."""
 
 import asyncio
 import json
@@ -202,7 +202,7 @@ async def test_all_that_is_missing_is_named_at_once(api, made, owner):
     assert answer.json == {"email": NO_EMAIL, "first_name": BLANK, "phone_number": NO_TEXT}
 
 
-async def test_a_body_that_is_no_object_or_no_json_is_told_so(api, made, owner):
+async def test_a_body_that_is_no_object_or_no_json_is_refused_as_such(api, made, owner):
     someone = await made()
     for method, path in [("POST", PEOPLE), ("PUT", of(someone)), ("PATCH", of(someone)), ("PUT", ME), ("PATCH", ME)]:
         for body in (b"[]", b'"x"', b"5", b"null"):

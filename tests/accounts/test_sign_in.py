@@ -1,4 +1,4 @@
-"""Sign-in and refresh as seeds 001 and 003 document them; tokens, sessions and what ends them; the limit of failures."""
+"""Sign-in and refresh (docs/api/accounts.md#sign-in, #tokens): tokens, sessions and what ends them; the limit of failures."""
 
 import asyncio
 import json
@@ -161,7 +161,7 @@ async def test_a_sign_in_is_in_the_audit_and_a_refused_one_is_not(api, account, 
     assert (entry["before"], entry["after"]) == (None, None)
 
 
-async def test_whoever_is_refused_costs_one_password_check(app, api, account, db, monkeypatch):
+async def test_every_refusal_costs_one_password_check(app, api, account, db, monkeypatch):
     for name in ("ann", "gone", "none"):
         await account(f"{name}@example.com")
     await db.execute("UPDATE accounts.account SET is_active = false WHERE email = 'gone@example.com'")
@@ -305,7 +305,7 @@ async def test_fields_that_are_missing_or_no_text_are_named(api):
         answer = await api.post(LOGIN, json.dumps(body).encode())
         assert answer.status == 400
         assert answer.json["errors"] == fields, body
-        assert {name: answer.json[name] for name in fields} == fields  # seed 003 reads them bare
+        assert {name: answer.json[name] for name in fields} == fields  # the shop's clients read them bare
         assert (answer.json["success"], answer.json["status_code"]) == (False, 400)
 
 

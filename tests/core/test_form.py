@@ -114,7 +114,7 @@ async def test_a_text_becomes_what_the_schema_says(api, name, text, value):
         ("department", "x", "Must be a valid UUID."),
     ],
 )  # fmt: skip
-async def test_what_is_none_of_its_kind_is_refused_as_in_json(api, name, text, told):
+async def test_a_value_of_the_wrong_kind_is_refused_as_in_json(api, name, text, told):
     assert await sent(api, **{name: text}) == {name: [told]}
 
 

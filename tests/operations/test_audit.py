@@ -142,7 +142,7 @@ async def test_days_are_utc_and_both_ends_count(api, root, db):
     "account_id=" + "9" * 30, "cursor=x", "cursor=%F0%9F%98%80", "cursor=W10", "cursor=WzEsMl0gIA", "cursor=WyJhIiwxXQ", "cursor=WzEsdHJ1ZV0",
     "cursor=" + "A" * 5000, "cursor=WzFlOTksMV0", "cursor=W05hTiwxXQ",
 ])  # fmt: skip
-async def test_a_filter_or_cursor_that_is_none_is_400(api, root, query):
+async def test_a_filter_or_cursor_that_is_invalid_is_400(api, root, query):
     if query == "cursor=WzEsMl0gIA":  # [1,2] with blanks is one
         assert (await api.get(f"{AUDIT}?{query}", token=root)).status == 200
     else:

@@ -210,7 +210,7 @@ class TestBadInput:
         ],
         ids=lambda value: str(value)[:30],
     )
-    async def test_a_table_name_that_is_none_clears_nothing(self, api, boss, fill, counts, body, message):
+    async def test_a_table_name_that_is_invalid_clears_nothing(self, api, boss, fill, counts, body, message):
         await fill()
         before = await counts()
         answer = await api.post(CLEAR, body, token=boss)
@@ -577,7 +577,7 @@ async def caught_up(db, process):
 
 class TestStream:
     @pytest.mark.parametrize("name", ["invoices", "all", "salesmen", "sessions"])
-    async def test_open_readers_are_told_to_begin_anew_and_then_follow(self, api, fill, clear, stream, invoice, name):
+    async def test_open_readers_are_reset_and_then_follow(self, api, fill, clear, stream, invoice, name):
         await fill()
         readers = [await stream() for _ in range(3)]
         await clear(name)
@@ -648,7 +648,7 @@ class TestStream:
         with pytest.raises(TimeoutError):
             await reader.event(0.2)
 
-    async def test_a_reader_that_is_catching_up_while_it_happens_is_let_go_and_begins_anew(
+    async def test_a_reader_that_is_catching_up_while_it_happens_is_let_go_and_begins_again(
         self, api, process, stream, invoice, monkeypatch
     ):
         reader = await stream()

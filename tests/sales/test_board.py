@@ -248,7 +248,7 @@ async def test_the_page_says_so_when_the_server_goes_and_recovers_by_itself_when
     await page.shows(f"MISSED-{seen_live}", seen_live, before)
 
 
-async def test_a_reset_makes_the_page_load_the_list_anew(api, db, page, server, invoice):
+async def test_a_reset_makes_the_page_load_the_list_again(api, db, page, server, invoice):
     gone = await imported(api, invoice())
     await page.open()
     await page.shows(gone)

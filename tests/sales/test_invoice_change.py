@@ -1,4 +1,4 @@
-"""One invoice: shown with its ETag, changed and deleted until its picking begins (seed 000, Future Endpoints; contracts/sales.md, 8)."""
+"""One invoice: shown with its ETag, changed and deleted until its picking begins (docs/api/sales.md#changes)."""
 
 import asyncio
 import itertools
@@ -147,7 +147,7 @@ class TestShow:
         assert (answer.status, answer.json["status"]) == (200, "PICKING")
 
     @pytest.mark.parametrize("id", ["0", "999999999", "9" * 18, "9" * 19, "-1", "abc", "1.0", "%00", "x" * 4000])
-    async def test_an_invoice_that_is_none_is_404_whatever_is_asked_of_it(self, api, change, id):
+    async def test_an_invoice_that_is_invalid_is_404_whatever_is_asked_of_it(self, api, change, id):
         assert (await api.get(path(id))).status == 404
         for method, body in {"PUT": {}, "PATCH": {}, "POST": item(), "DELETE": None}.items():
             answer = await change(method, id, body)
@@ -360,7 +360,7 @@ class TestPatch:
     @pytest.mark.parametrize(
         "sent", [{}, {"nothing": 1}, {"remarks": None}, {"salesman": "Ajay", "created_by": "admin"}], ids=str
     )
-    async def test_what_changes_nothing_is_told_to_nobody(self, change, imported, untouched, sent):
+    async def test_what_changes_nothing_is_revealed_to_nobody(self, change, imported, untouched, sent):
         shown, _ = await imported()
         answer = await change("PATCH", shown.json["id"], sent)
         assert (answer.status, answer.json, answer.headers["ETag"]) == (200, shown.json, shown.headers["ETag"])
@@ -416,7 +416,7 @@ class TestItems:
         answer = await change("POST", shown.json["id"], [item()] * 10_001)
         assert answer.status == 400 and "10000" in answer.text
 
-    async def test_what_is_wrong_is_told_nested_as_the_body_is(self, change, imported, untouched):
+    async def test_what_is_wrong_is_named_nested_as_the_body_is(self, change, imported, untouched):
         shown, _ = await imported()
         one = await change("POST", shown.json["id"], {"name": " ", "quantity": 0})
         assert one.json["errors"] == {
@@ -528,7 +528,7 @@ class TestBadInput:
                 await untouched(shown)
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
-    async def test_a_body_that_is_none_is_400(self, change, imported, untouched, method):
+    async def test_a_body_that_is_invalid_is_400(self, change, imported, untouched, method):
         shown, _ = await imported()
         for sent in (
             b"",
@@ -596,7 +596,7 @@ class TestIfMatch:
         back = await change("PATCH", id, {"remarks": None})
         assert back.json == shown.json and back.headers["ETag"] not in tags  # the same again, but not unchanged
 
-    async def test_a_state_that_forbids_the_change_is_told_rather_than_the_tag(self, db, change, imported):
+    async def test_a_state_that_forbids_the_change_is_answered_rather_than_the_tag(self, db, change, imported):
         shown, _ = await imported()
         await db.execute("UPDATE sales.invoice SET status = 'PICKING' WHERE id = $1", shown.json["id"])
         answer = await change("DELETE", shown.json["id"], headers={"If-Match": shown.headers["ETag"]})
@@ -743,7 +743,7 @@ class TestTogether:
             assert (await api.get(path(id))).json == {**shown.json, "status": "PICKING"}
             assert [told["status"] for told in await events(id)] == ["PENDING", "PICKING"]
 
-    async def test_what_was_picked_is_not_changed_afterwards_whoever_was_first(
+    async def test_what_was_picked_is_not_changed_afterwards_no_matter_who_was_first(
         self, api, db, settings, change, imported
     ):
         """The items that the step saw are those that stay."""

@@ -1,4 +1,4 @@
-"""Importing invoices (seed 000, section 2): what is accepted, what is refused, and what a refusal leaves behind: nothing."""
+"""Importing invoices (docs/api/sales.md#import): what is accepted, what is refused, and what a refusal leaves behind: nothing."""
 
 import asyncio
 import copy
@@ -62,7 +62,7 @@ def item(**changes: Any) -> dict[str, Any]:
     return {"name": "Thing", "item_code": "T1", "quantity": 1, "mrp": 1, "shelf_location": "", **changes}
 
 
-# What seed 000 shows
+# What the import document shows
 
 
 async def test_the_example_of_seed_000_is_answered_and_shown_as_seed_000_says(api, invoice):

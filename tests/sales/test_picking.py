@@ -219,7 +219,7 @@ async def test_a_verified_session_is_completed_already(warehouse, db):
     assert refused(answer, "invoice_no", "Picking already completed for this invoice.")
 
 
-async def test_names_with_quotes_and_braces_are_told_as_they_are(warehouse, db):
+async def test_names_with_quotes_and_braces_are_shown_as_they_are(warehouse, db):
     worker, other = await warehouse.worker(), await warehouse.worker()
     await db.execute("""UPDATE accounts.account SET name = 'A "{0} {status} \\' WHERE email = $1""", worker["email"])
     number = await warehouse.at("PICKING", worker["email"])
