@@ -191,7 +191,7 @@ def command_demo(args: argparse.Namespace) -> int:
         return 0
 
 
-def command_check(args: argparse.Namespace) -> int:
+def command_doctor(args: argparse.Namespace) -> int:
     """Print for each setting, Postgres, the migrations, Redis and the media storage that it is ok, or what is wrong with it."""
     failed = 0
     try:
@@ -325,7 +325,7 @@ def parser() -> argparse.ArgumentParser:
     command = add("seed_menus", command_seed_menus, "create the menus of the staff client that are not there")
     command.add_argument("--clear", action="store_true", help="first remove all menus, and who is shown which")
     add("demo", command_demo, "create the demo accounts; what is there stays")
-    add("check", command_check, "say of each setting, Postgres, Redis and the migrations whether it is ok")
+    add("doctor", command_doctor, "say of each setting, Postgres, Redis and the migrations whether it is ok")
     add("routes", command_routes, "list paths, methods, and who may call", installed=False)
     add("version", command_version, "print the version", installed=False)
     return top

@@ -51,5 +51,5 @@ async def always(work: Work) -> None:
         try:
             await work()
         except Exception:
-            log.exception("a background task failed, starting it anew")
+            log.exception("a background task failed, starting it again")
         await asyncio.sleep(RESTART_SECONDS)

@@ -212,9 +212,15 @@ def sign_in(api: Api, app: Application) -> Callable[..., Any]:
     async def sign_in(role: str = "USER", email: str | None = None) -> Any:
         email = email or f"{role.lower()}@example.com"
         await commands.query.create_account(
-            app.db, email=email, username="", name=role.title(), role=role, password_hash=PASSWORD_HASH,
-            is_staff=role in ("SUPERADMIN", "ADMIN"), is_superuser=role == "SUPERADMIN",
-        )  # fmt: skip
+            app.db,
+            email=email,
+            username="",
+            name=role.title(),
+            role=role,
+            password_hash=PASSWORD_HASH,
+            is_staff=role in ("SUPERADMIN", "ADMIN"),
+            is_superuser=role == "SUPERADMIN",
+        )
         answer = await api.post("/api/auth/login/", {"email": email, "password": PASSWORD})
         assert answer.status == 200, answer.text
         return answer.json
@@ -224,7 +230,7 @@ def sign_in(api: Api, app: Application) -> Callable[..., Any]:
 
 @pytest.fixture
 def invoice() -> Callable[..., dict[str, Any]]:
-    """`invoice(remarks="…")`: an import body as seed 000 shows it, with a number of its own."""
+    """`invoice(remarks="…")`: an import body as the import document shows it, with a number of its own."""
 
     def invoice(**changes: Any) -> dict[str, Any]:
         return {
@@ -233,15 +239,35 @@ def invoice() -> Callable[..., dict[str, Any]]:
             "salesman": "Ajay",
             "created_by": "admin",
             "customer": {
-                "code": "CUST-889", "name": "LifeCare Pharmacy", "area": "Kozhikode", "address1": "Near Railway Station",
-                "address2": "", "phone1": "9876543210", "phone2": "", "email": "lifecare@shop.com",
+                "code": "CUST-889",
+                "name": "LifeCare Pharmacy",
+                "area": "Kozhikode",
+                "address1": "Near Railway Station",
+                "address2": "",
+                "phone1": "9876543210",
+                "phone2": "",
+                "email": "lifecare@shop.com",
             },
             "items": [
-                {"name": "Paracetamol 650mg", "item_code": "PR650", "quantity": 20, "mrp": 3.50, "shelf_location": "R-12", "remarks": ""},
-                {"name": "Otrivin Nasal Spray", "item_code": "OTN10", "quantity": 10, "mrp": 85.00, "shelf_location": "G-04", "remarks": ""},
+                {
+                    "name": "Paracetamol 650mg",
+                    "item_code": "PR650",
+                    "quantity": 20,
+                    "mrp": 3.50,
+                    "shelf_location": "R-12",
+                    "remarks": "",
+                },
+                {
+                    "name": "Otrivin Nasal Spray",
+                    "item_code": "OTN10",
+                    "quantity": 10,
+                    "mrp": 85.00,
+                    "shelf_location": "G-04",
+                    "remarks": "",
+                },
             ],
             **changes,
-        }  # fmt: skip
+        }
 
     return invoice
 

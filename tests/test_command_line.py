@@ -33,9 +33,13 @@ SECRET = "command-line-secret-key-of-32-bytes!"
 
 def run(*arguments, **env):
     return subprocess.run(
-        [sys.executable, ROOT / "server.py", *arguments], env={**KEPT, **NOTHING, **env},
-        capture_output=True, text=True, timeout=DEADLINE, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, ROOT / "server.py", *arguments],
+        env={**KEPT, **NOTHING, **env},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def run_all(*commands):
@@ -110,7 +114,7 @@ def test_the_version_is_one_line_and_the_routes_are_all_there():
 
 def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path):
     check, serve, migrate = run_all(
-        (["check"], {}),
+        (["doctor"], {}),
         (["serve", "--port", str(free_port())], {}),
         (["migrate", "--home", str(tmp_path / "home")], {"BCRYPT_COST": "99"}),
     )
@@ -127,9 +131,9 @@ def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path)
 def test_check_names_each_setting_without_its_secret_and_each_service(env, empty, tmp_path):
     # Each command writes a file to its own media folder: in a shared one, one could remove the other's.
     good, bad = run_all(
-        (["check"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp", "MEDIA_ROOT": str(tmp_path / "good")}),
+        (["doctor"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp", "MEDIA_ROOT": str(tmp_path / "good")}),
         (
-            ["check"],
+            ["doctor"],
             {
                 **env,
                 "DATABASE_URL": empty,
@@ -155,9 +159,10 @@ def test_check_names_each_setting_without_its_secret_and_each_service(env, empty
 def test_a_database_that_cannot_be_reached_or_lets_us_not_in_is_one_line(env):
     wrong_password = re.sub(r":[^:@/]+@", ":wrong-password@", env["DATABASE_URL"])
     answers = run_all(
-        (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/shop"}), (["migrate"], {**env, "DATABASE_URL": wrong_password}),
+        (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/shop"}),
+        (["migrate"], {**env, "DATABASE_URL": wrong_password}),
         (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@/shop?host=/nowhere"}),
-    )  # fmt: skip
+    )
     for answer in answers:
         assert (answer.returncode, answer.stdout) == (1, "")
         assert (
@@ -316,7 +321,7 @@ def test_a_demo_beside_a_configured_database_or_redis_is_refused_before_anything
     assert ask(empty, "SELECT count(*) FROM pg_namespace WHERE nspname = 'core'") == [(0,)]
 
 
-def test_an_unknown_command_or_a_port_that_is_none_is_explained(capsys):
+def test_an_unknown_command_or_a_port_that_is_invalid_is_explained(capsys):
     for arguments in (
         ["dance"],
         ["serve", "--port", "0"],

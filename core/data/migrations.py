@@ -98,6 +98,10 @@ async def pending(connection: Any, schema: Schema) -> Schema:
     Postgres is too old."""
     await postgres_version(connection)
     if await connection.fetchval("SELECT to_regclass('core.migration') IS NULL"):
+        if await connection.fetchval("SELECT to_regclass('operations.migration') IS NOT NULL"):
+            raise MigrationError(
+                "this database was made before the first release and can't be brought up to date; use an empty one"
+            )
         return schema
     applied = {row["number"]: row for row in await connection.fetch(query.list_applied.text)}
     for migration in schema.migrations:

@@ -44,7 +44,7 @@ class Installation(Generic[Some]):
                 continue
             is_postgres = isinstance(service, EmbeddedPostgres)
             name = "Postgres" if is_postgres else "Redis"
-            log.error("the embedded %s (pid %d) has ended, starting it anew", name, service.pid)
+            log.error("the embedded %s (pid %d) has ended, starting it again", name, service.pid)
             try:
                 self.services[place] = start_postgres(self.home) if is_postgres else start_redis(self.home) or service
             except EmbeddedError as error:

@@ -143,7 +143,7 @@ def _refuse_data_of_another_version(data: Path, version: str) -> None:
             _stop(leftover)
         raise EmbeddedError(
             f"{data} is of Postgres {made_by}, and this release brings {ours}, which can't read it: delete "
-            f"{data.parents[1]} to begin with an empty demo, or see README, A demo of an older Postgres, to keep its data"
+            f"{data.parents[1]} to begin with an empty demo; to keep its data, start the release that made it and run pg_dump"
         )
 
 

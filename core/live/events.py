@@ -149,7 +149,7 @@ class EventLog:
         head = end["position"]
         if head < before:
             log.warning(
-                "the event log went back from %d to %d (a restored database?), streams start anew", before, head
+                "the event log went back from %d to %d (a restored database?), streams start again", before, head
             )
             self.head = head
             self._restart(head)

@@ -58,7 +58,7 @@ def supervise(count: int, work: Callable[[int, int], int]) -> int:
         for pid, status in _ended(workers):
             number = workers.pop(pid)
             if not ending:
-                log.error("worker %d (pid %d) ended with %s, starting it anew", number, pid, _how(status))
+                log.error("worker %d (pid %d) ended with %s, starting it again", number, pid, _how(status))
                 time.sleep(max(0.0, started[number] + CALM_SECONDS - time.monotonic()))
                 fork(number)
     signal.alarm(0)

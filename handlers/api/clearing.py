@@ -25,13 +25,13 @@ class Table(NamedTuple):
 
 
 class Clearing(NamedTuple):
-    """How one kind of data is cleared, in one transaction: first `before`, then `counts`, then `after`.
+    """One clearing, all of it in one transaction: the queries `before`, then `counts`, then those `after`.
 
-    message: of success. counts: deletes the rows and returns {key: number of deleted rows}, or null to refuse, because other rows
-    refer to these.
+    message: of success. counts: answers {key: rows that went}; null when other rows need these, and then `refusal` is the message.
     """
 
     message: str
     counts: Query
     before: tuple[Query, ...] = ()
     after: tuple[Query, ...] = ()
+    refusal: str = ""

@@ -18,7 +18,7 @@ from handlers.api import areas
 from handlers.api.caller import ChangesCallers
 from handlers.api.clearing import Clearing
 from handlers.api.dialects import ApiDialect
-from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.handler import ApiHandler
 from handlers.api.page import Page
 from handlers.api.roles import may_enter
 
@@ -94,7 +94,7 @@ class ClearData(DeveloperHandler):
             await prepare(tx)
         counts = await clearing.counts(tx)
         if counts is None:
-            raise Problem(400, "invoices", "Cannot delete customers while invoices exist. Clear invoices first.")
+            raise Problem(400, "in-use", clearing.refusal)
         for follow in clearing.after:
             await follow(tx)
         noted = await query.note_cleared(tx, actor=self.actor, table_name=name, message=clearing.message, counts=counts)
@@ -123,8 +123,6 @@ class Developer(Page):
     template = "developer.html"
 
 
-# An account was cleared while it imported an invoice. Its next request would get the same answer.
-refusals = {"invoice_created_user_id_fkey": bad_token("invalid")}
 routes = [
     ("/api/developer/table-stats/", TableStats),
     ("/api/developer/clear-data/", ClearData),

@@ -33,7 +33,13 @@ clearings = {
         (query.be_quiet, query.hold_sessions),
         (query.empty_sessions, query.return_invoices, *_FORGET),
     ),
-    "customers": Clearing("All customers cleared", query.clear_customers, (query.hold_imports,), _FORGET),
+    "customers": Clearing(
+        "All customers cleared",
+        query.clear_customers,
+        (query.hold_imports,),
+        _FORGET,
+        refusal="Cannot delete customers while invoices exist. Clear invoices first.",
+    ),
     "salesmen": Clearing("All salesmen cleared", query.clear_salesmen, (query.hold_imports, query.be_quiet), _FORGET),
     "couriers": Clearing("All couriers cleared", query.count_couriers),
 }

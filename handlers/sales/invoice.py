@@ -7,6 +7,7 @@ from core.duties import Duty
 from core.http.application import BODY_LIMIT, Application
 from core.http.handler import body
 from core.problem import Problem
+from handlers.api.handler import bad_token
 from handlers.sales import SalesHandler, signed_in_or_api_key
 
 query = sql.load("sales/invoice")
@@ -47,7 +48,11 @@ async def fold_deltas(app: Application) -> None:
         await query.vacuum_deltas(app.db)
 
 
-refusals = {"invoice_invoice_no_key": invoice_no_taken}
+refusals = {
+    "invoice_invoice_no_key": invoice_no_taken,
+    # The account was deleted while it imported an invoice. Its next request would get the same answer.
+    "invoice_created_user_id_fkey": bad_token("invalid"),
+}
 duties = [Duty(1.0, fold_deltas)]
 routes = [
     ("/api/sales/import/invoice/", InvoiceImport),

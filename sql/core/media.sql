@@ -1,12 +1,12 @@
--- The register of files in the storage (migration 0008). unused_from: null while a row uses the file, which triggers see to;
+-- The register of files in the storage (core.media_file). unused_from: null while a row uses the file, which triggers keep;
 -- else the moment from which it may be removed.
 
 -- name: hold_file(key) -> none
--- Before the file is stored, so that there is none without an entry. An hour is far longer than it takes to write its row.
+-- Before the file is stored, so that each file has an entry. An hour is far longer than writing its row takes.
 INSERT INTO core.media_file (key, unused_from) VALUES ($1, now() + interval '1 hour');
 
 -- name: claim_file(key) -> value
--- Null unless nobody uses it. Whoever claims it has five minutes to remove it, then it is anybody's again: no transaction is
+-- Null while a row uses the file. The process that claims it has five minutes to remove it, then others may claim it: no transaction is
 -- open meanwhile.
 UPDATE core.media_file SET unused_from = now() + interval '5 minutes'
  WHERE key = $1 AND unused_from <= now()

@@ -484,7 +484,7 @@ async def test_workers_killed_amid_uploads_and_updates_leave_whole_rows_and_no_f
     for victim in family(program.process.pid):
         if victim != program.process.pid:
             os.kill(victim, signal.SIGKILL)
-    await until(lambda: program.log.read_text().count("signal 9, starting it anew") == 2)
+    await until(lambda: program.log.read_text().count("signal 9, starting it again") == 2)
     before = len(statuses)
     await until(lambda: len(statuses) > before + 5)
     over.set()
@@ -497,7 +497,7 @@ async def test_workers_killed_amid_uploads_and_updates_leave_whole_rows_and_no_f
     used = await base.fetch("SELECT avatar FROM accounts.account WHERE avatar IS NOT NULL")
     keys = sorted(row["avatar"] for row in used)
     assert Folder(media_root).keys() == keys and await registered(base) == dict.fromkeys(keys, True)
-    assert program.log.read_text().count("signal 9, starting it anew") == 2
+    assert program.log.read_text().count("signal 9, starting it again") == 2
     await until(lambda: len(family(program.process.pid)) == 3)
 
 
@@ -541,8 +541,9 @@ async def test_of_many_sign_ups_with_one_email_or_username_one_is_let_in(program
             emails = [one["email"] for one in sent]
             found = await base.fetch(
                 "SELECT a.id, count(s.id) FROM accounts.account a LEFT JOIN accounts.session s ON s.account_id = a.id"
-                " WHERE lower(a.email) = ANY ($1) GROUP BY a.id", [email.lower() for email in emails],
-            )  # fmt: skip
+                " WHERE lower(a.email) = ANY ($1) GROUP BY a.id",
+                [email.lower() for email in emails],
+            )
             assert [row["count"] for row in found] == [1 if path.endswith("register/") else 0]
 
 

@@ -122,11 +122,18 @@ async def test_a_search_that_finds_nobody_is_an_empty_page(api, admin):
     answer = (await api.get(f"{USERS}?cursor=&search=nobody-at-all", token=admin)).json
     beside = {"next": None, "previous": None}
     assert answer == {
-        "success": True, "status_code": 200, "message": "List retrieved successfully", "data": {"results": [], **beside}, **beside, "results": []
-    }  # fmt: skip
+        "success": True,
+        "status_code": 200,
+        "message": "List retrieved successfully",
+        "data": {"results": [], **beside},
+        **beside,
+        "results": [],
+    }
 
 
-async def test_those_there_throughout_are_shown_once_whoever_comes_and_goes_meanwhile(subtests, db, accounts, walk):
+async def test_those_there_throughout_are_shown_once_no_matter_who_comes_and_goes_meanwhile(
+    subtests, db, accounts, walk
+):
     for ordering in ["", "-email", "last_login", "-last_login", "role,-name"]:
         with subtests.test(ordering=ordering):
             await db.execute("DELETE FROM accounts.account WHERE email ~ 'x\\.example$|^crowd'")
@@ -179,7 +186,7 @@ GARBAGE = [
 ]
 
 
-async def test_a_cursor_that_is_none_of_this_order_is_400(api, admin, db, accounts):
+async def test_a_cursor_of_another_order_is_400(api, admin, db, accounts):
     await accounts(3)
 
     async def refused(path, cursor, **query):

@@ -105,13 +105,25 @@ async def test_what_is_not_ones_own_to_change_is_ignored(api, person):
     token = await person()
     before = (await api.get(PROFILE, token=token)).json
     answer = await change(
-        api, token, "PUT", id=1, email="other@example.com", role="SUPERADMIN", is_staff=True, is_superuser=True, is_active=False,
-        date_joined="2000-01-01", last_login=None, password="x", password_hash="x", unknown={},
-    )  # fmt: skip
+        api,
+        token,
+        "PUT",
+        id=1,
+        email="other@example.com",
+        role="SUPERADMIN",
+        is_staff=True,
+        is_superuser=True,
+        is_active=False,
+        date_joined="2000-01-01",
+        last_login=None,
+        password="x",
+        password_hash="x",
+        unknown={},
+    )
     assert (answer.status, answer.json) == (200, before)
 
 
-async def test_an_empty_field_is_none(api, person):
+async def test_an_empty_field_is_taken_as_absent(api, person):
     token = await person()
     await change(
         api,
@@ -152,7 +164,7 @@ async def test_a_wrong_field_is_named_and_nothing_is_changed(subtests, api, pers
             assert (await api.get(PROFILE, token=token)).json == before
 
 
-async def test_a_username_is_ones_own_whatever_the_case_and_whoever_has_it(api, person):
+async def test_a_username_is_ones_own_whatever_the_case_and_no_matter_who_has_it(api, person):
     await person("bob")
     await person("juan", "EMPLOYEE")
     token = await person("ann")

@@ -59,7 +59,7 @@ def refused(answer, fields):
     return True
 
 
-async def test_a_department_is_created_and_told_as_documented(api, admin):
+async def test_a_department_is_created_and_answered_as_documented(api, admin):
     answer = await api.post(LIST, {"name": " Stores\t", "description": "Goods in"}, token=admin)
     whole = answer.json
     assert (answer.status, list(whole)) == (201, ["success", "status_code", "message", "data"])
@@ -160,8 +160,9 @@ async def test_deleting_one_deletes_its_titles_and_leaves_its_people(api, admin,
     title = (await api.post(TITLES, {"title": "Clerk", "department_id": made["id"]}, token=admin)).json["data"]
     account_id = await db.fetchval(
         "UPDATE accounts.account SET department_id = $1, job_title_id = $2 WHERE email = 'admin@example.com' RETURNING id",
-        made["id"], title["id"],
-    )  # fmt: skip
+        made["id"],
+        title["id"],
+    )
     answer = await api.call("DELETE", f"{LIST}{made['id']}/", token=admin)
     assert (answer.status, answer.text) == (204, "")
     assert (await api.get(f"{TITLES}{title['id']}/", token=admin)).status == 404
@@ -258,7 +259,7 @@ async def test_each_of_many_changes_at_once_is_noted_as_following_another(api, a
     noted = await db.fetch(
         "SELECT before ->> 'description', after ->> 'description' FROM operations.audit WHERE object_id = $1 AND action = 'department.update'",
         made["id"],
-    )  # fmt: skip
+    )
     follows, seen = dict(map(tuple, noted)), ["start"]
     while seen[-1] in follows:
         seen.append(follows[seen[-1]])
@@ -319,7 +320,7 @@ async def test_the_flag_is_staff_lets_any_role_read_and_change(api, sign_in, db,
 
 
 @pytest.mark.parametrize("collection", [LIST, TITLES])
-async def test_without_a_token_nothing_is_told(api, collection):
+async def test_without_a_token_nothing_is_revealed(api, collection):
     for method in ("GET", "POST"):
         assert (await api.call(method, collection, b"{}")).status == 401
     for method in ("GET", "PUT", "PATCH", "DELETE"):

@@ -69,7 +69,7 @@ def unknown(id):
     return {"department_id": [f'Invalid pk "{id}" - object does not exist.']}
 
 
-async def test_a_job_title_is_created_and_told_as_documented(api, admin, department):
+async def test_a_job_title_is_created_and_answered_as_documented(api, admin, department):
     stores = await department()
     answer = await api.post(LIST, {"title": " Clerk ", "department_id": stores, "description": None}, token=admin)
     whole = answer.json

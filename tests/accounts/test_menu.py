@@ -102,7 +102,7 @@ def refused(answer, fields):
 
 
 @pytest.mark.parametrize("area", AREAS)
-async def test_the_whole_tree_is_told_to_administrators(api, admin, area):
+async def test_the_whole_tree_is_shown_to_administrators(api, admin, area):
     answer = await api.get(f"{area}admin/menus/", token=admin)
     whole = answer.json
     assert (answer.status, whole["success"], whole["status_code"], whole["message"]) == (
@@ -127,8 +127,14 @@ async def test_the_whole_tree_is_as_deep_as_it_is_and_leaves_out_what_is_not_act
     await db.execute("UPDATE accounts.menu_item SET is_active = false WHERE code IN ('off', 'master')")
     menus = (await api.get(ALL, token=admin)).json["data"]["menus"]
     assert names(menus)[-7:] == [
-        "user-management", "  user_list", "    deep1", "      deeper", "        deepest", "    deep2", "  user_control",
-    ]  # fmt: skip
+        "user-management",
+        "  user_list",
+        "    deep1",
+        "      deeper",
+        "        deepest",
+        "    deep2",
+        "  user_control",
+    ]
 
 
 async def test_without_any_menu_the_tree_is_empty(api, admin, db):
@@ -156,14 +162,33 @@ async def test_a_person_is_shown_assigned_roots_with_those_of_their_children_ass
     }
     assert whole["data"]["menus"] == [
         {
-            "id": ids[2], "name": "Invoice", "code": "invoice", "icon": "InvoiceIcon", "url": "/invoices", "order": 2,
-            "children": [{
-                "id": ids[0], "name": "My Assigned Bills", "code": "my_assigned_bills", "icon": "PlusCircleIcon", "url": "/invoices/my",
-                "order": 2,
-            }],
+            "id": ids[2],
+            "name": "Invoice",
+            "code": "invoice",
+            "icon": "InvoiceIcon",
+            "url": "/invoices",
+            "order": 2,
+            "children": [
+                {
+                    "id": ids[0],
+                    "name": "My Assigned Bills",
+                    "code": "my_assigned_bills",
+                    "icon": "PlusCircleIcon",
+                    "url": "/invoices/my",
+                    "order": 2,
+                }
+            ],
         },
-        {"id": ids[1], "name": "History", "code": "history", "icon": "ListIcon", "url": "/history", "order": 5, "children": []},
-    ]  # fmt: skip
+        {
+            "id": ids[1],
+            "name": "History",
+            "code": "history",
+            "icon": "ListIcon",
+            "url": "/history",
+            "order": 5,
+            "children": [],
+        },
+    ]
 
 
 async def test_anyone_signed_in_is_told_their_own_and_a_superadmin_what_is_really_assigned(
@@ -202,8 +227,9 @@ async def test_assigning_makes_the_set_exactly_the_list_and_tells_what_changed(a
     assert data["user"] == user and (data["removed_count"], data["total_added"], data["total_menus"]) == (0, 2, 2)
     assert [list(one) for one in data["added"]] == [["id", "menu_id", "menu_name", "menu_code"]] * 2
     assert [(one["menu_id"], one["menu_name"], one["menu_code"]) for one in data["added"]] == [
-        (invoice, "Invoice", "invoice"), (history, "History", "history"),
-    ]  # fmt: skip
+        (invoice, "Invoice", "invoice"),
+        (history, "History", "history"),
+    ]
 
     told, data = await assign(history, dashboard, history, dashboard.upper())
     assert told == "Added 1, removed 1"
@@ -219,7 +245,7 @@ async def test_assigning_makes_the_set_exactly_the_list_and_tells_what_changed(a
 
 
 @pytest.mark.parametrize("area", AREAS)
-async def test_what_a_person_is_shown_is_told_with_who_assigned_it(api, sign_in, admin, assign, menu_ids, db, area):
+async def test_what_a_person_is_shown_is_shown_with_who_assigned_it(api, sign_in, admin, assign, menu_ids, db, area):
     picker = await sign_in("PICKER")
     user = picker["data"]["user"]
     path = f"{area}admin/users/{user['id']}/menus/"
@@ -387,11 +413,12 @@ async def test_the_audit_tells_which_menus_a_person_had_and_has(api, sign_in, as
     rows = await db.fetch(
         "SELECT object_type, email, before, after FROM operations.audit WHERE action = 'menu.assign' AND object_id = $1 ORDER BY id DESC LIMIT 2",
         picker["data"]["user"]["id"],
-    )  # fmt: skip
+    )
     assert {(row["object_type"], row["email"]) for row in rows} == {("account", "admin@example.com")}
     assert [(json.loads(row["before"])["menus"], json.loads(row["after"])["menus"]) for row in reversed(rows)] == [
-        ([], ["dashboard", "history"]), (["dashboard", "history"], ["history", "invoice"]),
-    ]  # fmt: skip
+        ([], ["dashboard", "history"]),
+        (["dashboard", "history"], ["history", "invoice"]),
+    ]
 
 
 # At once
@@ -482,7 +509,7 @@ async def test_seeding_at_once_makes_one_tree(settings, db, api, admin):
     assert outline((await api.get(ALL, token=admin)).json["data"]["menus"]) == R19.lstrip()
 
 
-async def test_a_database_that_is_not_migrated_is_told_of(settings, services):
+async def test_a_database_that_is_not_migrated_is_named_in_one_line(settings, services):
     services.run("CREATE DATABASE not_migrated")
     with pytest.raises(SystemExit, match="not migrated"):
         await menu_seed.seed_menus(replace(settings, database_url=services.dsn("not_migrated")), False)

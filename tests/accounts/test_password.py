@@ -319,8 +319,13 @@ async def test_of_eight_changes_at_once_with_one_old_password_one_wins(api, toke
         if answer.status == 400:
             assert said(path, answer) == (WRONG[path][0], {"old_password": WRONG[path][1]})
     assert await login(api, f"{NEW}-{statuses.index(200)}") == 200
-    assert await db.fetchval("SELECT count(*) FROM operations.audit WHERE action = 'account.password' AND object_id ="
-                             " (SELECT public_id::text FROM accounts.account)") == 1  # fmt: skip
+    assert (
+        await db.fetchval(
+            "SELECT count(*) FROM operations.audit WHERE action = 'account.password' AND object_id ="
+            " (SELECT public_id::text FROM accounts.account)"
+        )
+        == 1
+    )
 
 
 async def test_two_devices_that_change_it_at_once_leave_one_signed_in(api, token, sign_in):

@@ -1,4 +1,4 @@
-"""One's own account (seed 001, contracts/sales.md 3)."""
+"""One's own account (docs/api/accounts.md#staff-users)."""
 
 import re
 
@@ -19,11 +19,30 @@ async def test_ones_own_account_is_shown_whole_and_without_its_password(api, sig
     )
     shown = answer.json["data"]
     assert shown.keys() == {
-        "id", "user_id", "email", "username", "name", "first_name", "last_name", "phone", "avatar", "role", "department",
-        "department_id", "job_title", "job_title_name", "company_name", "company_address", "company_logo", "is_active", "is_staff",
-        "date_joined", "last_login", "created_by_name",
-    }  # fmt: skip
-    # Beside it, what seed 004's client reads: the number as id.
+        "id",
+        "user_id",
+        "email",
+        "username",
+        "name",
+        "first_name",
+        "last_name",
+        "phone",
+        "avatar",
+        "role",
+        "department",
+        "department_id",
+        "job_title",
+        "job_title_name",
+        "company_name",
+        "company_address",
+        "company_logo",
+        "is_active",
+        "is_staff",
+        "date_joined",
+        "last_login",
+        "created_by_name",
+    }
+    # Beside it, what the books client reads: the number as id.
     beside = {
         name: value for name, value in answer.json.items() if name not in ("success", "status_code", "message", "data")
     }

@@ -186,11 +186,13 @@ async def test_each_role_enters_what_its_routes_say_and_nothing_else(app, api, s
     signed = await asyncio.gather(*(sign_in(role) for role in ROLES))
     for role, tokens in zip(ROLES, signed, strict=True):
         await walk(
-            api, declared, tokens["access"],
+            api,
+            declared,
+            tokens["access"],
             lambda route, method, status, role=role: (
                 status != 403 if not admits(route.handler.access_to(method).says, role) else status in DENIED
             ),
-        )  # fmt: skip
+        )
 
 
 async def test_is_staff_adds_what_its_routes_say_and_nothing_else(api, sign_in, db):
@@ -199,9 +201,13 @@ async def test_is_staff_adds_what_its_routes_say_and_nothing_else(api, sign_in, 
         await db.execute("UPDATE accounts.account SET is_staff = true WHERE id = $1", signed["user_id"])
         await asyncio.sleep(0.1)
         await walk(
-            api, declared, signed["access"],
-            lambda route, method, status, role=role: (status in DENIED) is admits(route.handler.access_to(method).says, role, is_staff=True),
-        )  # fmt: skip
+            api,
+            declared,
+            signed["access"],
+            lambda route, method, status, role=role: (
+                (status in DENIED) is admits(route.handler.access_to(method).says, role, is_staff=True)
+            ),
+        )
 
 
 @pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])

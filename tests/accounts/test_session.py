@@ -1,4 +1,4 @@
-"""One's sessions: /api/sessions/ as seed 003 documents it, what revoking ends, and what is removed in time."""
+"""One's sessions (docs/api/accounts.md#sessions): lists, what a revocation ends, and what is removed in time."""
 
 import asyncio
 import json
@@ -123,8 +123,9 @@ async def test_revoking_again_changes_nothing_and_is_noted_once(api, signed, db)
     assert await db.fetchval("SELECT revoked_at FROM accounts.session WHERE id = $1", old) == at
     entries = await db.fetch(
         "SELECT email, before::text, after::text FROM operations.audit"
-        " WHERE action = 'session.revoke' AND object_type = 'session' AND object_id = $1", str(old),
-    )  # fmt: skip
+        " WHERE action = 'session.revoke' AND object_type = 'session' AND object_id = $1",
+        str(old),
+    )
     ((email, before, after),) = entries
     assert (email, json.loads(before)) == ("employee@example.com", {"revoked_at": None})
     assert list(json.loads(after)) == ["revoked_at"]
@@ -144,7 +145,7 @@ async def test_two_devices_that_revoke_each_other_at_once_leave_no_500(api, sign
     assert {answer.status for answer in answers} <= {200, 401} and 200 in {answer.status for answer in answers}
 
 
-async def test_an_id_that_is_none_is_not_found(api, signed):
+async def test_an_id_that_is_invalid_is_not_found(api, signed):
     token, _, _ = await signed()
     for id in (0, 999_999_999, 10**18 - 1, 10**30, "abc", "1.0", "-1", "%00", "%F0"):
         for answer in (await api.get(f"{SESSIONS}{id}/", token=token), await revoke(api, id, token)):
@@ -173,8 +174,9 @@ async def test_sessions_that_ended_long_ago_are_removed_a_bounded_number_at_a_ti
     token, _, own = await signed()
     await db.execute(
         "INSERT INTO accounts.session (account_id, expires_at)"
-        " SELECT account_id, now() - interval '1 day' * n FROM accounts.session, generate_series(28, 35) AS n WHERE id = $1", own,
-    )  # fmt: skip
+        " SELECT account_id, now() - interval '1 day' * n FROM accounts.session, generate_series(28, 35) AS n WHERE id = $1",
+        own,
+    )
     ages = (
         "SELECT array_agg(round(extract(epoch FROM now() - expires_at) / 86400)::int ORDER BY id)"
         " FROM accounts.session WHERE id <> $1"

@@ -1,4 +1,4 @@
-"""The shop's people: /api/users/ and /api/users/me/ as seed 003 documents them, who may do what to whom, and races."""
+"""The shop's people (docs/api/accounts.md#shop-users): who may do what to whom, and races."""
 
 import asyncio
 import json
@@ -61,9 +61,16 @@ def person(**changes):
     """A body that makes somebody new."""
     number = next(_numbers)
     return {
-        "username": f"laura{number}", "email": f"laura{number}@enterprise.com", "password": PASSWORD, "first_name": "Laura",
-        "last_name": "Mendez", "phone_number": "555-9876", "address": "Second Ave 45", "role": "EMPLOYEE", **changes,
-    }  # fmt: skip
+        "username": f"laura{number}",
+        "email": f"laura{number}@enterprise.com",
+        "password": PASSWORD,
+        "first_name": "Laura",
+        "last_name": "Mendez",
+        "phone_number": "555-9876",
+        "address": "Second Ave 45",
+        "role": "EMPLOYEE",
+        **changes,
+    }
 
 
 def without(body, *names):
@@ -195,7 +202,7 @@ async def test_all_that_is_missing_is_named_at_once(api, made, owner):
     assert answer.json == {"email": NO_EMAIL, "first_name": BLANK, "phone_number": NO_TEXT}
 
 
-async def test_a_body_that_is_no_object_or_no_json_is_told_so(api, made, owner):
+async def test_a_body_that_is_no_object_or_no_json_is_refused_as_such(api, made, owner):
     someone = await made()
     for method, path in [("POST", PEOPLE), ("PUT", of(someone)), ("PATCH", of(someone)), ("PUT", ME), ("PATCH", ME)]:
         for body in (b"[]", b'"x"', b"5", b"null"):
@@ -560,11 +567,15 @@ async def test_each_change_is_noted_with_what_changed_and_never_a_secret(api, ow
     assert (created["action"], created["before"]) == ("account.create", None)
     assert json.loads(created["after"])["email"] == someone["email"]
     assert (updated["action"], json.loads(updated["before"]), json.loads(updated["after"])) == (
-        "account.update", {"phone": "555-9876", "password_hash": "***"}, {"phone": "1", "password_hash": "***"},
-    )  # fmt: skip
+        "account.update",
+        {"phone": "555-9876", "password_hash": "***"},
+        {"phone": "1", "password_hash": "***"},
+    )
     assert (deactivated["action"], json.loads(deactivated["before"]), json.loads(deactivated["after"])) == (
-        "account.deactivate", {"is_active": True}, {"is_active": False},
-    )  # fmt: skip
+        "account.deactivate",
+        {"is_active": True},
+        {"is_active": False},
+    )
     assert not any("$2b$" in str(entry) for entry in entries)
 
 
@@ -590,9 +601,13 @@ async def test_of_sixteen_who_take_one_email_at_once_one_gets_it(api, owner, db)
 
 async def test_two_accounts_that_take_each_others_or_one_email_at_once_end_without_a_500(api, owner, made):
     someone, other = await made(), await made()
-    answers = await asyncio.gather(*(
-        api.call("PATCH", of(one), {"email": "same@enterprise.com"}, token=owner) for one in (someone, other) for _ in range(4)
-    ))  # fmt: skip
+    answers = await asyncio.gather(
+        *(
+            api.call("PATCH", of(one), {"email": "same@enterprise.com"}, token=owner)
+            for one in (someone, other)
+            for _ in range(4)
+        )
+    )
     assert {answer.status for answer in answers} == {200, 400}
     holders = [(await api.get(of(one), token=owner)).json["email"] for one in (someone, other)]
     assert holders.count("same@enterprise.com") == 1
@@ -613,8 +628,14 @@ async def test_of_sixteen_deletes_at_once_one_deletes_and_changes_beside_it_are_
     statuses = [answer.status for answer in answers]
     assert statuses.count(204) == 1 and set(statuses) <= {200, 204, 404}
     assert not await db.fetchval("SELECT is_active FROM accounts.account WHERE id = $1", someone["id"])
-    assert await db.fetchval("SELECT count(*) FROM operations.audit WHERE action = 'account.deactivate' AND object_id ="
-                             " (SELECT public_id::text FROM accounts.account WHERE id = $1)", someone["id"]) == 1  # fmt: skip
+    assert (
+        await db.fetchval(
+            "SELECT count(*) FROM operations.audit WHERE action = 'account.deactivate' AND object_id ="
+            " (SELECT public_id::text FROM accounts.account WHERE id = $1)",
+            someone["id"],
+        )
+        == 1
+    )
 
 
 async def test_two_superadmins_who_delete_each_other_at_once_leave_one(api, sign_in, db):

@@ -1,4 +1,4 @@
-"""Sign-in and refresh as seeds 001 and 003 document them; tokens, sessions and what ends them; the limit of failures."""
+"""Sign-in and refresh (docs/api/accounts.md#sign-in, #tokens): tokens, sessions and what ends them; the limit of failures."""
 
 import asyncio
 import json
@@ -94,9 +94,18 @@ async def test_the_answer_satisfies_both_documents(api, account, db):
     assert (whole["username"], whole["role"], whole["user_id"]) == ("ann", "PICKER", id)
     public_id = await db.fetchval("SELECT public_id FROM accounts.account WHERE id = $1", id)
     assert whole["data"]["user"] == {
-        "id": str(public_id), "email": "ann@example.com", "name": "Ann", "avatar": None, "role": "PICKER", "department": None,
-        "department_id": None, "job_title": None, "is_staff": False, "is_superuser": False, "groups": [],
-    }  # fmt: skip
+        "id": str(public_id),
+        "email": "ann@example.com",
+        "name": "Ann",
+        "avatar": None,
+        "role": "PICKER",
+        "department": None,
+        "department_id": None,
+        "job_title": None,
+        "is_staff": False,
+        "is_superuser": False,
+        "groups": [],
+    }
 
 
 async def test_the_answer_names_department_job_title_picture_and_menus_of_the_person(api, account, db):
@@ -152,7 +161,7 @@ async def test_a_sign_in_is_in_the_audit_and_a_refused_one_is_not(api, account, 
     assert (entry["before"], entry["after"]) == (None, None)
 
 
-async def test_whoever_is_refused_costs_one_password_check(app, api, account, db, monkeypatch):
+async def test_every_refusal_costs_one_password_check(app, api, account, db, monkeypatch):
     for name in ("ann", "gone", "none"):
         await account(f"{name}@example.com")
     await db.execute("UPDATE accounts.account SET is_active = false WHERE email = 'gone@example.com'")
@@ -197,9 +206,19 @@ async def test_the_tokens_carry_the_documents_claims_and_live_as_long_as_documen
     for kind, seconds in {"access": 3600, "refresh": 7 * 86400}.items():
         claims = claims_of(tokens[kind])
         assert claims.keys() == {
-            "token_type", "exp", "iat", "jti", "user_id", "tenant_id", "username", "role", "email", "company_name", "sid",
+            "token_type",
+            "exp",
+            "iat",
+            "jti",
+            "user_id",
+            "tenant_id",
+            "username",
+            "role",
+            "email",
+            "company_name",
+            "sid",
             *(["gen"] if kind == "refresh" else []),
-        }  # fmt: skip
+        }
         assert claims["token_type"] == kind and abs(claims["exp"] - time.time() - seconds) < 10
         assert (claims["tenant_id"], claims["company_name"]) == (str(id), "")
         assert (claims["user_id"], claims["role"], claims["email"], claims["username"]) == (
@@ -254,9 +273,12 @@ async def test_wrong_unknown_inactive_and_passwordless_are_refused_in_the_same_w
     assert len({answer.text for answer in answers}) == 1
     assert {answer.headers["WWW-Authenticate"] for answer in answers} == {'Bearer realm="api"'}
     assert answers[0].json == {
-        "success": False, "status_code": 401, "message": "Invalid email or password", "error": "Invalid email or password",
+        "success": False,
+        "status_code": 401,
+        "message": "Invalid email or password",
+        "error": "Invalid email or password",
         "detail": "No active account found with the given credentials",
-    }  # fmt: skip
+    }
 
 
 async def test_fields_that_are_missing_or_no_text_are_named(api):
@@ -283,7 +305,7 @@ async def test_fields_that_are_missing_or_no_text_are_named(api):
         answer = await api.post(LOGIN, json.dumps(body).encode())
         assert answer.status == 400
         assert answer.json["errors"] == fields, body
-        assert {name: answer.json[name] for name in fields} == fields  # seed 003 reads them bare
+        assert {name: answer.json[name] for name in fields} == fields  # the shop's clients read them bare
         assert (answer.json["success"], answer.json["status_code"]) == (False, 400)
 
 
@@ -397,10 +419,14 @@ async def test_a_token_that_is_not_ours_is_refused_in_the_documents_words(api, a
             assert answer.status == 401, token
             assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
             assert answer.json == {
-                "success": False, "status_code": 401, "message": "Given token not valid for any token type",
-                "error": "Given token not valid for any token type", "detail": "Given token not valid for any token type", "code": "token_not_valid",
+                "success": False,
+                "status_code": 401,
+                "message": "Given token not valid for any token type",
+                "error": "Given token not valid for any token type",
+                "detail": "Given token not valid for any token type",
+                "code": "token_not_valid",
                 "messages": [{"token_class": "AccessToken", "token_type": "access", "message": told}],
-            }, token  # fmt: skip
+            }, token
 
 
 async def test_a_bad_token_is_refused_even_where_none_is_needed_and_where_the_key_would_do(api, invoice):

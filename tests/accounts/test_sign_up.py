@@ -229,7 +229,7 @@ async def test_of_sixteen_who_sign_up_at_once_with_one_email_or_username_one_get
 
 
 @pytest.mark.parametrize("constraint", ["email", "username"])
-async def test_who_comes_second_by_a_hair_is_told_the_same(api, db, settings, constraint):
+async def test_who_comes_second_by_a_hair_gets_the_same_answer(api, db, settings, constraint):
     """The other's row is there, and not yet committed, when the second looks."""
     email, username = ("ann@example.com", "other") if constraint == "email" else ("other@example.com", "ann_1")
     transaction = db.transaction()

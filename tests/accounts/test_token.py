@@ -1,4 +1,4 @@
-"""Tokens as seed 004 has them: obtain, verify, blacklist; signing out, and what that ends."""
+"""Tokens of the books API (docs/api/accounts.md#tokens): obtain, verify, blacklist; signing out, and what that ends."""
 
 import asyncio
 import time

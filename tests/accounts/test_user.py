@@ -1,4 +1,4 @@
-"""/api/auth/users/: accounts as administrators manage them, and as seed 004's client sees the same address."""
+"""/api/auth/users/: accounts as administrators manage them, and as the books client sees the same address."""
 
 import asyncio
 import itertools
@@ -222,7 +222,7 @@ async def test_a_bad_field_is_400_and_named_and_nothing_is_stored(subtests, api,
             assert (await api.get(f"{USERS}{data['id']}/", token=admin)).json["data"] == data
 
 
-async def test_a_body_that_is_none_is_400(subtests, api, admin):
+async def test_a_body_that_is_invalid_is_400(subtests, api, admin):
     cases = [
         b"", b"{", b"[]", b"null", b'"x"', b"NaN", b'{"email": NaN}', b"[" * 10_000, b"\xff", b'{"email":"a@b.example","email":"c@d.example"}',
     ]  # fmt: skip
@@ -261,9 +261,10 @@ async def test_a_delete_beside_updates_leaves_all_or_nothing(api, admin, made, d
         path = f"{USERS}{data['id']}/"
         answers = await asyncio.gather(
             *(api.call("PATCH", path, {"name": f"n{n}"}, token=admin) for n in range(4)),
-            api.call("DELETE", path, token=admin), api.call("DELETE", path, token=admin),
+            api.call("DELETE", path, token=admin),
+            api.call("DELETE", path, token=admin),
             *(api.call("PATCH", path, {"name": f"m{n}"}, token=admin) for n in range(4)),
-        )  # fmt: skip
+        )
         statuses = [answer.status for answer in answers]
         assert set(statuses) <= {200, 204, 404} and sorted(statuses[4:6]) == [204, 404]
         assert await db.fetchval("SELECT count(*) FROM accounts.account WHERE id = $1", data["user_id"]) == 0
@@ -380,7 +381,7 @@ async def test_of_two_superadmins_who_remove_each_other_at_once_one_stays(api, s
     assert left == 1, [answer.text for answer in answers]
 
 
-async def test_the_last_superadmin_is_told_so(api, sign_in, db):
+async def test_the_last_superadmin_is_refused_as_such(api, sign_in, db):
     signed = await sign_in("SUPERADMIN", an_email())
     await db.execute(
         "UPDATE accounts.account SET role = 'ADMIN' WHERE role = 'SUPERADMIN' AND id <> $1", signed["user_id"]
@@ -441,9 +442,11 @@ async def test_activating_and_deactivating(api, admin, sign_in):
     path = f"{USERS}{signed['data']['user']['id']}/"
     off = await api.post(path + "deactivate/", token=admin)
     assert off.json == {
-        "success": True, "status_code": 200, "message": "User switched@example.com deactivated successfully",
+        "success": True,
+        "status_code": 200,
+        "message": "User switched@example.com deactivated successfully",
         "data": {"email": "switched@example.com", "is_active": False},
-    }  # fmt: skip
+    }
     answer = await api.get(USERS + "me/", token=signed["access"])
     assert answer.status == 401 and answer.json["code"] == "user_inactive"
     on = await api.post(path + "activate/", token=admin)
@@ -546,7 +549,7 @@ async def test_every_ordering_orders_and_a_minus_turns_it_round(api, admin, made
         assert values == sorted(values)
 
 
-async def test_an_ordering_that_is_none_is_ignored(api, admin):
+async def test_an_ordering_that_is_invalid_is_ignored(api, admin):
     usual = (await api.get(USERS, token=admin)).json
     for ordering in ("password_hash", "email;DROP TABLE accounts.account", "'", "--", "%00", ",,,", "x" * 5000, "1"):
         assert (await api.get(f"{USERS}?ordering={ordering.replace(' ', '+')}", token=admin)).json["results"] == usual[
@@ -686,7 +689,7 @@ async def test_a_members_password_is_held_to_the_books_rules_whichever_way_it_ta
     body = {"old_password": PASSWORD, "new_password": "12345678901"}
     answer = await api.post(USERS + "change_password/", body, token=member["access"])
     assert answer.status == 400 and "new_password" in answer.json["errors"]
-    # Seed 003's own-account route changes neither password nor e-mail of who is not of the shop.
+    # The shop's own-account route changes neither password nor e-mail of accounts outside the shop.
     answer = await api.call(
         "PATCH", "/api/users/me/", {"password": "123456", "email": "x@example.com"}, token=member["access"]
     )

@@ -117,7 +117,7 @@ async def test_what_never_succeeds_is_given_up_after_so_many_attempts(pool):
     assert await pool.value("SELECT 1") == 1
 
 
-async def test_a_plan_that_ddl_made_stale_is_made_anew(pool, table, db):
+async def test_a_plan_that_ddl_made_stale_is_made_again(pool, table, db):
     async def work(tx):
         return dict(await tx.row("SELECT * FROM public.pot WHERE id = 1"))
 

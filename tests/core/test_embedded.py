@@ -112,7 +112,7 @@ def data_of_version_16(path):
     ours = version.read_text()
     version.write_text("16\n")
     try:
-        yield rf"^{path}/postgres/data is of Postgres 16, .* brings {ours.strip()}, .*: delete {path} to begin .* README, .*$"
+        yield rf"^{path}/postgres/data is of Postgres 16, .* brings {ours.strip()}, .*: delete {path} to begin .* pg_dump$"
     finally:
         version.write_text(ours)
 

@@ -114,7 +114,7 @@ async def test_a_text_becomes_what_the_schema_says(api, name, text, value):
         ("department", "x", "Must be a valid UUID."),
     ],
 )  # fmt: skip
-async def test_what_is_none_of_its_kind_is_refused_as_in_json(api, name, text, told):
+async def test_a_value_of_the_wrong_kind_is_refused_as_in_json(api, name, text, told):
     assert await sent(api, **{name: text}) == {name: [told]}
 
 
@@ -215,8 +215,11 @@ async def test_files_are_handed_over_and_not_part_of_the_value(api):
     data = picture("PNG")
     answer = await api.post("/form/", form={"name": "Ann"}, files={"avatar": ("me.exe", data), "other": ("o", b"12")})
     assert answer.json == {
-        "value": {"name": "Ann"}, "text": '{"name":"Ann"}', "image": "png", "files": {"avatar": ["me.exe", len(data)], "other": ["o", 2]},
-    }  # fmt: skip
+        "value": {"name": "Ann"},
+        "text": '{"name":"Ann"}',
+        "image": "png",
+        "files": {"avatar": ["me.exe", len(data)], "other": ["o", 2]},
+    }
 
 
 async def test_a_file_where_the_schema_has_a_field_is_of_the_wrong_type(api):

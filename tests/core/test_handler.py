@@ -214,7 +214,7 @@ async def test_a_configured_proxy_is_believed_as_far_as_proxies_wrote_the_chain(
 
 
 @pytest.mark.parametrize("changed_settings", [{"trusted_proxies": (ip_network("10.0.0.0/8"),)}])
-async def test_a_peer_that_is_none_of_the_configured_proxies_is_not_believed(app, api, log):
+async def test_a_peer_that_is_not_a_configured_proxy_is_not_believed(app, api, log):
     await api.get("/nothing", headers={"X-Forwarded-For": "10.0.0.1"})
     assert access_lines(log)[-1].split(" from=")[1].startswith("127.0.0.1 ")
 
@@ -324,7 +324,7 @@ async def test_a_body_of_another_type_is_415_and_json_by_any_of_its_names_is_rea
         assert (answer.status, answer.json["status_code"]) == (status, status), form
 
 
-async def test_broken_json_is_told_where_as_detail(api):
+async def test_broken_json_is_located_as_detail(api):
     answer = await api.post(LOGIN, b"")
     assert (answer.status, answer.json["detail"]) == (
         400,

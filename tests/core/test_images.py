@@ -154,7 +154,7 @@ async def test_the_most_pixels_are_allowed():
     assert (await check_image(written.getvalue())).extension == "png"
 
 
-async def test_a_small_file_of_many_large_pixels_is_told_so():
+async def test_a_small_file_of_many_large_pixels_is_refused_as_such():
     written = io.BytesIO()
     Image.new("1", (5001, 5000)).save(written, "PNG")
     assert await refusal(written.getvalue()) == "Ensure this image has no more than 25,000,000 pixels."

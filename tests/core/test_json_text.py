@@ -106,7 +106,7 @@ def test_bytes_that_are_not_utf_8_are_not_json():
         assert (problem.slug, problem.fields) == ("not-json", None), body
 
 
-def test_broken_json_is_told_where_in_the_documents_words():
+def test_broken_json_is_located_in_the_documents_words():
     assert refusal("").message == "JSON parse error - Expecting value: line 1 column 1 (char 0)"
     for body in (
         "{",

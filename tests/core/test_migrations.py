@@ -147,6 +147,16 @@ async def test_a_failing_migration_leaves_nothing_of_itself_and_of_those_before_
     assert await migrations.apply(empty, made(FIRST, SECOND, "CREATE TABLE public.b ()")) == ["0002_step", "0003_step"]
 
 
+async def test_a_database_from_before_the_first_release_is_refused_and_left_as_it_is(empty):
+    connection = await asyncpg.connect(empty)
+    await connection.execute("CREATE SCHEMA operations; CREATE TABLE operations.migration (number integer)")
+    await connection.close()
+    for refused in (migrations.apply(empty), migrations.outstanding(empty)):
+        with pytest.raises(MigrationError, match="made before the first release"):
+            await refused
+    assert await ask(empty, "SELECT to_regnamespace('core')") is None
+
+
 async def test_a_refused_extension_is_explained(empty):
     with pytest.raises(
         MigrationError, match=r"(?s)not available.*nothing was applied.*postgresql-contrib.*CREATE EXTENSION"

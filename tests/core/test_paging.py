@@ -42,7 +42,7 @@ async def test_links_keep_the_other_parameters_in_order_and_drop_a_token(api):
     )
 
 
-async def test_a_size_that_is_none_is_the_default_and_one_too_large_the_most(api, db):
+async def test_a_size_that_is_invalid_is_the_default_and_one_too_large_the_most(api, db):
     for size in ("0", "-1", "x", "", "1.5", "%D9%A3", "%2B2", "1e1"):
         assert (await page(api, f"?page_size={size}"))[0] == 5, size
     await db.execute(

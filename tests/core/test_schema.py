@@ -324,7 +324,7 @@ def test_each_missing_field_is_named_at_once():
     }
 
 
-def test_what_concerns_a_whole_object_or_list_is_told_under_non_field_errors(invoice):
+def test_what_concerns_a_whole_object_or_list_is_named_under_non_field_errors(invoice):
     assert errors_of(INVOICE, []) == {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}
     assert errors_of(INVOICE, invoice(customer="me", items={})) == {
         "customer": {"non_field_errors": ["Invalid data. Expected a dictionary, but got str."]},
@@ -338,7 +338,7 @@ def test_what_concerns_a_whole_object_or_list_is_told_under_non_field_errors(inv
     }
 
 
-def test_null_is_told_as_null_whatever_was_expected(invoice):
+def test_null_is_named_as_null_whatever_was_expected(invoice):
     null = ["This field may not be null."]
     body = invoice(invoice_no=None, invoice_date=None, customer=None, items=[{**ITEM, "quantity": None, "mrp": None}])
     assert errors_of(INVOICE, body) == {
@@ -349,7 +349,7 @@ def test_null_is_told_as_null_whatever_was_expected(invoice):
     }
 
 
-def test_a_number_beyond_every_bound_is_told_as_no_number(invoice):
+def test_a_number_beyond_every_bound_is_named_as_no_number(invoice):
     for digits in ("1e400", "NaN", "-Infinity", "1e-99999", "9" * 40):
         text = json.dumps(invoice(items=[ITEM])).replace('"mrp": 1', f'"mrp": {digits}')
         value, _ = json_text.read(text.encode())
@@ -366,12 +366,12 @@ def test_a_whole_float_is_an_integer_and_true_is_none(invoice):
     assert not INVOICE.accepts(invoice(items=[{**ITEM, "quantity": True}]))
 
 
-def test_a_schema_that_is_none_is_refused_when_it_is_loaded():
+def test_a_schema_that_is_invalid_is_refused_when_it_is_loaded():
     with pytest.raises(jsonschema.SchemaError):
         schema.Schema({"type": "text"})
 
 
-def test_either_name_will_do_to_sign_in_and_neither_is_told_by_the_first():
+def test_either_name_will_do_to_sign_in_and_neither_is_named_by_the_first():
     sign_in = schema.load("accounts/sign_in")
     assert sign_in.accepts({"email": "a", "password": "b"}) and sign_in.accepts({"username": "a", "password": "b"})
     assert errors_of(sign_in, {}) == {"password": ["This field is required."], "email": ["This field is required."]}

@@ -154,10 +154,19 @@ def test_a_part_of_the_database_that_is_wrong_or_missing_is_named_by_its_own_nam
 
 
 def test_values_are_read_as_their_kind():
-    config = settings.read(Settings, {
-        **NEEDED, "DEBUG": "Yes", "ALLOWED_HOSTS": "a.example, .b.example,,", "CORS_ALLOWED_ORIGINS": "https://a.example,http://localhost:5173",
-        "TRUSTED_PROXIES": "10.0.0.0/8, ::1", "ACCESS_TOKEN_LIFETIME_HOURS": "0.5", "DB_POOL_SIZE": "4", "SALES_PUBLIC_READ": "off",
-    })  # fmt: skip
+    config = settings.read(
+        Settings,
+        {
+            **NEEDED,
+            "DEBUG": "Yes",
+            "ALLOWED_HOSTS": "a.example, .b.example,,",
+            "CORS_ALLOWED_ORIGINS": "https://a.example,http://localhost:5173",
+            "TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+            "ACCESS_TOKEN_LIFETIME_HOURS": "0.5",
+            "DB_POOL_SIZE": "4",
+            "SALES_PUBLIC_READ": "off",
+        },
+    )
     assert (config.debug, config.sales_public_read) == (True, False)
     assert config.allowed_hosts == ("a.example", ".b.example")
     assert config.cors_allowed_origins == ("https://a.example", "http://localhost:5173")
@@ -198,8 +207,10 @@ def test_the_environment_goes_before_dotenv_and_empty_counts_as_not_set(tmp_path
     monkeypatch.setenv("TP_F", " ")
     found = settings.environment(dotenv)
     assert {name: value for name, value in found.items() if name.startswith("TP_")} == {
-        "TP_A": "from file", "TP_B": "from environment", "TP_C": "from #file",
-    }  # fmt: skip
+        "TP_A": "from file",
+        "TP_B": "from environment",
+        "TP_C": "from #file",
+    }
 
 
 def test_no_dotenv_is_no_trouble(tmp_path):

@@ -93,7 +93,7 @@ async def test_files_stored_at_once_are_all_there(local):
 @pytest.mark.parametrize(
     "key", ["", "a", "../a.png", "a/../b.png", "/etc/passwd.png", "a//b.png", "a/./b.png", "a/b.png\0", "a/.b.png", "a/b.png\n", "a\\b/c.png", "é/b.png"]
 )  # fmt: skip
-async def test_a_key_that_could_lead_elsewhere_is_none(local, key):
+async def test_a_key_that_could_lead_elsewhere_is_refused(local, key):
     with pytest.raises(ValueError, match="not a key"):
         await local.put(key, b"data", "image/png")
     with pytest.raises(ValueError, match="not a key"):

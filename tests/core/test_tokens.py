@@ -41,7 +41,7 @@ def test_the_header_names_the_one_algorithm():
     assert jwt.get_unverified_header(tokens.sign("access", 4102444800, {}))["alg"] == "HS256"
 
 
-def test_expired_is_told_apart_after_the_leeway_between_clocks():
+def test_expired_is_distinguished_after_the_leeway_between_clocks():
     now = time.time()
     assert refusal(tokens.sign("access", now - LEEWAY - 2, {})) == "expired"
     assert tokens.read("access", tokens.sign("access", now - LEEWAY + 3, {}))

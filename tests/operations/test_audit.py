@@ -46,8 +46,14 @@ def noted(db):
         rows = await db.fetch(
             "INSERT INTO operations.audit (at, account_id, email, action, object_type, object_id)"
             " SELECT $1::text::timestamptz + n * interval '1 second', $2, $3, $4, $5, $6 FROM generate_series(1, $7) n RETURNING id",
-            f"{day}T12:00:00Z", account_id, email, action, object_type, object_id, n,
-        )  # fmt: skip
+            f"{day}T12:00:00Z",
+            account_id,
+            email,
+            action,
+            object_type,
+            object_id,
+            n,
+        )
         return [row["id"] for row in rows]
 
     return noted
@@ -136,7 +142,7 @@ async def test_days_are_utc_and_both_ends_count(api, root, db):
     "account_id=" + "9" * 30, "cursor=x", "cursor=%F0%9F%98%80", "cursor=W10", "cursor=WzEsMl0gIA", "cursor=WyJhIiwxXQ", "cursor=WzEsdHJ1ZV0",
     "cursor=" + "A" * 5000, "cursor=WzFlOTksMV0", "cursor=W05hTiwxXQ",
 ])  # fmt: skip
-async def test_a_filter_or_cursor_that_is_none_is_400(api, root, query):
+async def test_a_filter_or_cursor_that_is_invalid_is_400(api, root, query):
     if query == "cursor=WzEsMl0gIA":  # [1,2] with blanks is one
         assert (await api.get(f"{AUDIT}?{query}", token=root)).status == 200
     else:

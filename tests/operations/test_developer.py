@@ -120,8 +120,9 @@ def audited(db, io_loop):
     async def audited():
         rows = await db.fetch(
             """SELECT action, object_id, after FROM operations.audit
-                WHERE id > $1 AND action LIKE 'developer.%' ORDER BY id""", last,
-        )  # fmt: skip
+                WHERE id > $1 AND action LIKE 'developer.%' ORDER BY id""",
+            last,
+        )
         return [(row["action"], row["object_id"], json.loads(row["after"])) for row in rows]
 
     return audited
@@ -137,8 +138,14 @@ class TestStats:
         assert list(stats) == list(DESCRIPTIONS)
         assert {name: found["description"] for name, found in stats.items()} == DESCRIPTIONS
         assert {name: found["count"] for name, found in stats.items() if found["count"]} == {
-            "invoices": 3, "invoice_items": 6, "customers": 2, "salesmen": 2, "users": 2, "departments": 1, "job_titles": 2,
-        }  # fmt: skip
+            "invoices": 3,
+            "invoice_items": 6,
+            "customers": 2,
+            "salesmen": 2,
+            "users": 2,
+            "departments": 1,
+            "job_titles": 2,
+        }
         assert answer.json["total_records"] == 18
         assert answer.json["changes_allowed"] is True
 
@@ -203,7 +210,7 @@ class TestBadInput:
         ],
         ids=lambda value: str(value)[:30],
     )
-    async def test_a_table_name_that_is_none_clears_nothing(self, api, boss, fill, counts, body, message):
+    async def test_a_table_name_that_is_invalid_clears_nothing(self, api, boss, fill, counts, body, message):
         await fill()
         before = await counts()
         answer = await api.post(CLEAR, body, token=boss)
@@ -238,20 +245,45 @@ class TestClear:
     @pytest.mark.parametrize(
         ("name", "message", "gone"),
         [
-            ("invoices", "All invoices and related data cleared", {
-                "invoices": 3, "invoice_items": 6, "invoice_returns": 0,
-                "picking_sessions": 3, "packing_sessions": 3, "delivery_sessions": 3}),
-            ("all", "All data cleared successfully", {
-                "invoices": 3, "invoice_items": 6, "invoice_returns": 0, "picking_sessions": 3, "packing_sessions": 3,
-                "delivery_sessions": 3, "customers": 2, "salesmen": 2, "couriers": 0}),
-            ("sessions", "All session data cleared", {"picking_sessions": 3, "packing_sessions": 3, "delivery_sessions": 3}),
+            (
+                "invoices",
+                "All invoices and related data cleared",
+                {
+                    "invoices": 3,
+                    "invoice_items": 6,
+                    "invoice_returns": 0,
+                    "picking_sessions": 3,
+                    "packing_sessions": 3,
+                    "delivery_sessions": 3,
+                },
+            ),
+            (
+                "all",
+                "All data cleared successfully",
+                {
+                    "invoices": 3,
+                    "invoice_items": 6,
+                    "invoice_returns": 0,
+                    "picking_sessions": 3,
+                    "packing_sessions": 3,
+                    "delivery_sessions": 3,
+                    "customers": 2,
+                    "salesmen": 2,
+                    "couriers": 0,
+                },
+            ),
+            (
+                "sessions",
+                "All session data cleared",
+                {"picking_sessions": 3, "packing_sessions": 3, "delivery_sessions": 3},
+            ),
             ("salesmen", "All salesmen cleared", {"salesmen": 2}),
             ("couriers", "All couriers cleared", {"couriers": 0}),
             ("users", "All non-SUPERADMIN users cleared", {"users": 1}),
             ("departments", "All departments cleared", {"departments": 1, "job_titles": 1}),
             ("job_titles", "All job titles cleared", {"job_titles": 2}),
         ],
-    )  # fmt: skip
+    )
     async def test_each_table_is_cleared_counted_and_audited_and_the_others_stay(
         self, api, db, boss, fill, warehouse, counts, name, message, gone, audited
     ):
@@ -272,9 +304,13 @@ class TestClear:
         await fill()
         answer = await api.post(CLEAR, {"table_name": "customers"}, token=boss)
         assert answer.status == 400
-        assert answer.json.items() >= {
-            "success": False, "message": "Cannot delete customers while invoices exist. Clear invoices first.",
-        }.items()  # fmt: skip
+        assert (
+            answer.json.items()
+            >= {
+                "success": False,
+                "message": "Cannot delete customers while invoices exist. Clear invoices first.",
+            }.items()
+        )
         assert (await counts())["customers"] == 2
         assert await audited() == []
         await clear("invoices")
@@ -541,7 +577,7 @@ async def caught_up(db, process):
 
 class TestStream:
     @pytest.mark.parametrize("name", ["invoices", "all", "salesmen", "sessions"])
-    async def test_open_readers_are_told_to_begin_anew_and_then_follow(self, api, fill, clear, stream, invoice, name):
+    async def test_open_readers_are_reset_and_then_follow(self, api, fill, clear, stream, invoice, name):
         await fill()
         readers = [await stream() for _ in range(3)]
         await clear(name)
@@ -612,7 +648,7 @@ class TestStream:
         with pytest.raises(TimeoutError):
             await reader.event(0.2)
 
-    async def test_a_reader_that_is_catching_up_while_it_happens_is_let_go_and_begins_anew(
+    async def test_a_reader_that_is_catching_up_while_it_happens_is_let_go_and_begins_again(
         self, api, process, stream, invoice, monkeypatch
     ):
         reader = await stream()

@@ -172,7 +172,7 @@ async def test_cancelling_changes_nothing(api, db, page, invoice):
     assert await db.fetchval("SELECT count(*) FROM sales.invoice") == 1
 
 
-async def test_a_refusal_is_told_in_the_dialog(api, page, invoice):
+async def test_a_refusal_is_shown_in_the_dialog(api, page, invoice):
     await api.import_invoice(invoice())
     await page.sign_in()
     await page.begin("customers")

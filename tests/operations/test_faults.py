@@ -278,7 +278,7 @@ async def test_a_killed_worker_is_replaced_and_its_readers_resume(server, client
             resumed += 1
     assert 0 < resumed < len(streams)
     await until(lambda: len(family(program.process.pid)) == 3)
-    assert "signal 9, starting it anew" in program.log.read_text()
+    assert "signal 9, starting it again" in program.log.read_text()
 
 
 def is_running(pid: int) -> bool:
@@ -323,7 +323,7 @@ def test_of_two_servers_started_at_once_on_one_port_one_serves_and_the_other_say
 
 
 @pytest.mark.gen_test
-async def test_the_demos_own_postgres_and_redis_are_started_anew_when_someone_kills_them(
+async def test_the_demos_own_postgres_and_redis_are_restarted_when_someone_kills_them(
     server, client, invoice, home_folder
 ):
     home = home_folder / "killed"

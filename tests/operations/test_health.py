@@ -1,4 +1,4 @@
-"""Health, as seed 002 shows GET /health/ and seed 004 GET /api/health/."""
+"""Health: GET /health/ and GET /api/health/. docs/api/operations.md#health."""
 
 import re
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""GET /api/: what is here (seeds 001 and 004)."""
+"""GET /api/: the paths of the server. docs/api/operations.md#index."""
 
 import pytest
 

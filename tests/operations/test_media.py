@@ -148,7 +148,7 @@ async def test_a_range_is_sent_as_asked(app, stored, get):
         assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{size}"
 
 
-async def test_a_range_that_is_none_or_several_is_ignored(app, stored, get):
+async def test_a_range_that_is_invalid_or_several_is_ignored(app, stored, get):
     path = await path_of(app, await stored())
     for asked in (
         "bytes=-",

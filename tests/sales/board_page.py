@@ -33,8 +33,9 @@ class BoardPage(Page):
         """The invoices shown: in all columns, or in one."""
         return await self.script(
             """return [...document.querySelectorAll(`#invoices ${arguments[0]} .card .number`)]
-                   .map(number => number.textContent)""", status and f"[data-status={status}]",
-        )  # fmt: skip
+                   .map(number => number.textContent)""",
+            status and f"[data-status={status}]",
+        )
 
     async def shows(self, *numbers: str, status: str = "") -> None:
         """Wait until exactly these invoices are shown, in this order."""

@@ -85,8 +85,11 @@ async def copies(db: Any, number: str, count: int, status: str = "PENDING") -> N
         await db.execute(
             """INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, status)
                SELECT invoice_no || '-' || n, invoice_date, customer_id, salesman_id, $3
-                 FROM sales.invoice, generate_series(1, $2::integer) n WHERE invoice_no = $1""", number, count, status,
-        )  # fmt: skip
+                 FROM sales.invoice, generate_series(1, $2::integer) n WHERE invoice_no = $1""",
+            number,
+            count,
+            status,
+        )
         await db.execute("SELECT sales.recount_invoices()")
 
 
@@ -236,15 +239,16 @@ async def test_the_page_says_so_when_the_server_goes_and_recovers_by_itself_when
     assert await page.numbers() == [seen_live, before]
     await db.execute(
         """INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id)
-           SELECT $1, now(), min(id) FROM sales.customer""", f"MISSED-{seen_live}",
-    )  # fmt: skip
+           SELECT $1, now(), min(id) FROM sales.customer""",
+        f"MISSED-{seen_live}",
+    )
     await page.until(page.state, lambda state: state.startswith("Reconnecting in ") and "as of" in state)
     await server.finish()
     await page.until(page.state, lambda state: state == "Live")
     await page.shows(f"MISSED-{seen_live}", seen_live, before)
 
 
-async def test_a_reset_makes_the_page_load_the_list_anew(api, db, page, server, invoice):
+async def test_a_reset_makes_the_page_load_the_list_again(api, db, page, server, invoice):
     gone = await imported(api, invoice())
     await page.open()
     await page.shows(gone)

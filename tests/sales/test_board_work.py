@@ -223,7 +223,7 @@ async def test_a_scan_that_comes_twice_takes_one_step(page, stored, sign_in, db)
     assert await db.fetchval("SELECT status FROM sales.invoice") == "PICKING"
 
 
-async def test_a_refusal_is_told_at_its_field_in_the_words_of_the_api(page, stored, sign_in):
+async def test_a_refusal_is_shown_at_its_field_in_the_words_of_the_api(page, stored, sign_in):
     number = await stored()
     tokens = await sign_in("PICKER")
     await sign_in("PACKER")
@@ -257,7 +257,7 @@ async def test_a_worker_who_is_busy_is_told_with_what(page, stored, sign_in):
     assert await page.script("return document.getElementById('step-problem').getAttribute('role')") == "alert"
 
 
-async def test_picking_is_cancelled_with_a_reason_and_begins_anew(page, stored, sign_in, db):
+async def test_picking_is_cancelled_with_a_reason_and_begins_again(page, stored, sign_in, db):
     number = await stored()
     await open_signed_in(page, await sign_in("PICKER"), number)
     await take(page, "Start picking")

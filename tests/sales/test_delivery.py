@@ -204,9 +204,10 @@ async def test_when_the_driver_was_deleted_only_an_administrator_completes(wareh
     await db.execute("DELETE FROM accounts.account WHERE email = $1", worker["email"])
     answer = await warehouse.step(COMPLETE, number, other["email"])
     assert refused(
-        answer, "user_email",
+        answer,
+        "user_email",
         "Email mismatch. The account that this delivery was assigned to was deleted. Only an administrator can end it.",
-    )  # fmt: skip
+    )
     assert refused(await warehouse.step(COMPLETE, number, token=boss["access"]), "user_email", NO_SCAN)
     completed = await warehouse.step(COMPLETE, number, other["email"], token=boss["access"])
     assert (completed.status, list(completed.json["data"])) == (200, OF_A_COURIER)

@@ -1,4 +1,4 @@
-"""Histories of picking, packing and delivery (contract, 5): rows, filters, who sees whose, pages and cursors."""
+"""Histories of picking, packing and delivery (docs/api/sales.md#history): rows, filters, who sees whose, pages and cursors."""
 
 import asyncio
 import itertools
@@ -321,7 +321,7 @@ async def test_every_page_of_every_size_is_the_slice_it_should_be(api, admin, se
         ).json == INVALID_PAGE
 
 
-async def test_a_page_is_10_at_most_100_and_one_that_is_none_is_404(api, admin, session, db):
+async def test_a_page_is_10_at_most_100_and_one_that_is_invalid_is_404(api, admin, session, db):
     await session("picking")
     await db.execute(
         "INSERT INTO sales.session (kind, invoice_id, status) SELECT 'picking', invoice_id, 'CANCELLED' FROM sales.session, generate_series(1, 120)"
@@ -368,7 +368,7 @@ async def test_a_walk_by_cursor_sees_each_session_once_whatever_is_added_meanwhi
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "WyJhIiwxXQ", "WzEsdHJ1ZV0", "A" * 5000, "WzFlOTksMV0", "W05hTiwxXQ", "%F0%9F%98%80", "WzEsMiwzXQ", "WzEsLTFd",
                                     "WzEwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMCwxXQ", "%00x"])  # fmt: skip
-async def test_a_cursor_that_is_none_is_400(api, admin, cursor):
+async def test_a_cursor_that_is_invalid_is_400(api, admin, cursor):
     answer = await api.get(path("picking", f"cursor={cursor}"), token=admin)
     assert (answer.status, answer.json["message"]) == (400, "Invalid cursor.")
 

@@ -1,4 +1,4 @@
-"""One invoice: shown with its ETag, changed and deleted until its picking begins (seed 000, Future Endpoints; contracts/sales.md, 8)."""
+"""One invoice: shown with its ETag, changed and deleted until its picking begins (docs/api/sales.md#changes)."""
 
 import asyncio
 import itertools
@@ -147,7 +147,7 @@ class TestShow:
         assert (answer.status, answer.json["status"]) == (200, "PICKING")
 
     @pytest.mark.parametrize("id", ["0", "999999999", "9" * 18, "9" * 19, "-1", "abc", "1.0", "%00", "x" * 4000])
-    async def test_an_invoice_that_is_none_is_404_whatever_is_asked_of_it(self, api, change, id):
+    async def test_an_invoice_that_is_invalid_is_404_whatever_is_asked_of_it(self, api, change, id):
         assert (await api.get(path(id))).status == 404
         for method, body in {"PUT": {}, "PATCH": {}, "POST": item(), "DELETE": None}.items():
             answer = await change(method, id, body)
@@ -225,11 +225,23 @@ class TestPut:
     async def test_all_of_it_is_replaced_but_its_id_number_status_and_time(self, api, change, imported, invoice):
         shown, body = await imported(remarks="old")
         sent = invoice(
-            invoice_no=f" {body['invoice_no']}\n", invoice_date="2024-02-29", salesman=" Meera ", created_by="erp", remarks=" new ",
-            customer={"code": "PUT-1", "name": "Put & Sons", "area": "Kochi", "address1": "a", "address2": "b", "phone1": "1", "phone2": "2",
-                      "email": "put@example.com"},
+            invoice_no=f" {body['invoice_no']}\n",
+            invoice_date="2024-02-29",
+            salesman=" Meera ",
+            created_by="erp",
+            remarks=" new ",
+            customer={
+                "code": "PUT-1",
+                "name": "Put & Sons",
+                "area": "Kochi",
+                "address1": "a",
+                "address2": "b",
+                "phone1": "1",
+                "phone2": "2",
+                "email": "put@example.com",
+            },
             items=[item(name=f"N{n}", mrp="0.5", quantity=f"{n + 1}", expiry_date="2026-01-31") for n in range(3)],
-        )  # fmt: skip
+        )
         answer = await change("PUT", shown.json["id"], sent)
         assert answer.status == 200, answer.text
         found = answer.json
@@ -238,8 +250,11 @@ class TestPut:
             name: shown.json[name] for name in ("id", "invoice_no", "status", "created_at", "is_active")
         }
         assert (found["invoice_date"], found["salesman"]["name"], found["created_by"], found["remarks"]) == (
-            "2024-02-29", "Meera", "erp", "new",
-        )  # fmt: skip
+            "2024-02-29",
+            "Meera",
+            "erp",
+            "new",
+        )
         assert found["customer"] == sent["customer"]
         assert [(one["name"], one["quantity"], one["mrp"], one["expiry_date"]) for one in found["items"]] == [
             (f"N{n}", n + 1, 0.5, "2026-01-31") for n in range(3)
@@ -330,15 +345,22 @@ class TestPatch:
         assert await events(shown.json["id"]) == [shown.json, answer.json]
         other = await change("PATCH", shown.json["id"], {"customer": {"code": "C-OTHER", "name": "Other"}})
         assert other.json["customer"] == {
-            "code": "C-OTHER", "name": "Other", "area": "", "address1": "", "address2": "", "phone1": "", "phone2": "", "email": "",
-        }  # fmt: skip
+            "code": "C-OTHER",
+            "name": "Other",
+            "area": "",
+            "address1": "",
+            "address2": "",
+            "phone1": "",
+            "phone2": "",
+            "email": "",
+        }
         again, _ = await imported(customer={"code": "C-PATCH", "name": "Is"})
         assert again.json["customer"] == expected
 
     @pytest.mark.parametrize(
         "sent", [{}, {"nothing": 1}, {"remarks": None}, {"salesman": "Ajay", "created_by": "admin"}], ids=str
     )
-    async def test_what_changes_nothing_is_told_to_nobody(self, change, imported, untouched, sent):
+    async def test_what_changes_nothing_is_revealed_to_nobody(self, change, imported, untouched, sent):
         shown, _ = await imported()
         answer = await change("PATCH", shown.json["id"], sent)
         assert (answer.status, answer.json, answer.headers["ETag"]) == (200, shown.json, shown.headers["ETag"])
@@ -394,13 +416,16 @@ class TestItems:
         answer = await change("POST", shown.json["id"], [item()] * 10_001)
         assert answer.status == 400 and "10000" in answer.text
 
-    async def test_what_is_wrong_is_told_nested_as_the_body_is(self, change, imported, untouched):
+    async def test_what_is_wrong_is_named_nested_as_the_body_is(self, change, imported, untouched):
         shown, _ = await imported()
         one = await change("POST", shown.json["id"], {"name": " ", "quantity": 0})
         assert one.json["errors"] == {
-            "name": [BLANK], "quantity": ["Ensure this value is greater than or equal to 1."],
-            "item_code": [REQUIRED], "mrp": [REQUIRED], "shelf_location": [REQUIRED],
-        }  # fmt: skip
+            "name": [BLANK],
+            "quantity": ["Ensure this value is greater than or equal to 1."],
+            "item_code": [REQUIRED],
+            "mrp": [REQUIRED],
+            "shelf_location": [REQUIRED],
+        }
         more = await change("POST", shown.json["id"], [item(), item(mrp=-1)])
         assert more.json["errors"] == {"items": [{}, {"mrp": ["Ensure this value is greater than or equal to 0."]}]}
         for sent, told in {b"null": NULL, b"5": "Invalid data. Expected a dictionary, but got int."}.items():
@@ -503,7 +528,7 @@ class TestBadInput:
                 await untouched(shown)
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
-    async def test_a_body_that_is_none_is_400(self, change, imported, untouched, method):
+    async def test_a_body_that_is_invalid_is_400(self, change, imported, untouched, method):
         shown, _ = await imported()
         for sent in (
             b"",
@@ -571,7 +596,7 @@ class TestIfMatch:
         back = await change("PATCH", id, {"remarks": None})
         assert back.json == shown.json and back.headers["ETag"] not in tags  # the same again, but not unchanged
 
-    async def test_a_state_that_forbids_the_change_is_told_rather_than_the_tag(self, db, change, imported):
+    async def test_a_state_that_forbids_the_change_is_answered_rather_than_the_tag(self, db, change, imported):
         shown, _ = await imported()
         await db.execute("UPDATE sales.invoice SET status = 'PICKING' WHERE id = $1", shown.json["id"])
         answer = await change("DELETE", shown.json["id"], headers={"If-Match": shown.headers["ETag"]})
@@ -718,7 +743,7 @@ class TestTogether:
             assert (await api.get(path(id))).json == {**shown.json, "status": "PICKING"}
             assert [told["status"] for told in await events(id)] == ["PENDING", "PICKING"]
 
-    async def test_what_was_picked_is_not_changed_afterwards_whoever_was_first(
+    async def test_what_was_picked_is_not_changed_afterwards_no_matter_who_was_first(
         self, api, db, settings, change, imported
     ):
         """The items that the step saw are those that stay."""

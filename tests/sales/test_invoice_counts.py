@@ -161,7 +161,7 @@ async def test_a_change_that_is_rolled_back_and_a_truncate_leave_counts_right(db
         assert await db.fetch(WRONG) == []
 
 
-async def test_counting_anew_puts_right_what_passed_the_triggers_by(api, db, changes):
+async def test_recounting_corrects_what_was_written_without_the_triggers(api, db, changes):
     await changes.insert(random.Random(4), 60)
     await db.execute("ALTER TABLE sales.invoice DISABLE TRIGGER USER")
     await db.execute("UPDATE sales.invoice SET status = 'PACKED', invoice_date = '2030-01-01', is_active = true")

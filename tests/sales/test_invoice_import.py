@@ -1,4 +1,4 @@
-"""Importing invoices (seed 000, section 2): what is accepted, what is refused, and what a refusal leaves behind: nothing."""
+"""Importing invoices (docs/api/sales.md#import): what is accepted, what is refused, and what a refusal leaves behind: nothing."""
 
 import asyncio
 import copy
@@ -62,7 +62,7 @@ def item(**changes: Any) -> dict[str, Any]:
     return {"name": "Thing", "item_code": "T1", "quantity": 1, "mrp": 1, "shelf_location": "", **changes}
 
 
-# What seed 000 shows
+# What the import document shows
 
 
 async def test_the_example_of_seed_000_is_answered_and_shown_as_seed_000_says(api, invoice):
@@ -71,21 +71,44 @@ async def test_the_example_of_seed_000_is_answered_and_shown_as_seed_000_says(ap
     assert (answer.status, answer.headers["Content-Type"]) == (201, "application/json")
     number = answer.json["data"]["id"]
     assert answer.json == {
-        "success": True, "status_code": 201, "message": "Invoice imported successfully",
+        "success": True,
+        "status_code": 201,
+        "message": "Invoice imported successfully",
         "data": {"id": number, "invoice_no": "INV-10222", "total_amount": 920.0},
-    }  # fmt: skip
+    }
     assert list(answer.json) == ["success", "status_code", "message", "data"]
     detail = await api.get(f"/api/sales/invoices/{number}/")
     listed = (await api.get("/api/sales/invoices/")).json["results"][0]
     assert detail.json == listed
     shown = detail.json
     assert list(shown) == [
-        "id", "invoice_no", "invoice_date", "customer", "status", "salesman", "created_by", "items", "total_amount", "remarks", "created_at", "is_active",
-    ]  # fmt: skip
+        "id",
+        "invoice_no",
+        "invoice_date",
+        "customer",
+        "status",
+        "salesman",
+        "created_by",
+        "items",
+        "total_amount",
+        "remarks",
+        "created_at",
+        "is_active",
+    ]
     assert list(shown["customer"].items()) == list(sent["customer"].items())
     assert list(shown["items"][0]) == [
-        "id", "name", "item_code", "quantity", "mrp", "company_name", "packing", "shelf_location", "remarks", "batch_no", "expiry_date",
-    ]  # fmt: skip
+        "id",
+        "name",
+        "item_code",
+        "quantity",
+        "mrp",
+        "company_name",
+        "packing",
+        "shelf_location",
+        "remarks",
+        "batch_no",
+        "expiry_date",
+    ]
     omitted = {"company_name": "", "packing": "", "batch_no": None, "expiry_date": None}
     assert numbered(shown["items"]) == [{**one, **omitted} for one in sent["items"]]
     assert list(shown["salesman"]) == ["id", "name", "phone"]
@@ -112,19 +135,30 @@ async def test_amounts_are_json_numbers_and_never_strings(api, invoice):
 
 
 async def test_numeric_strings_and_integral_floats_are_numbers(accepted, invoice):
-    shown = await accepted(invoice(items=[
-        item(quantity="20", mrp="3.50"), item(quantity=20.0, mrp=" 85 "), item(quantity=" 007 ", mrp="0.5"), item(quantity=2e1, mrp=1e2),
-    ]))  # fmt: skip
+    shown = await accepted(
+        invoice(
+            items=[
+                item(quantity="20", mrp="3.50"),
+                item(quantity=20.0, mrp=" 85 "),
+                item(quantity=" 007 ", mrp="0.5"),
+                item(quantity=2e1, mrp=1e2),
+            ]
+        )
+    )
     assert [(one["quantity"], one["mrp"]) for one in shown["items"]] == [(20, 3.5), (20, 85), (7, 0.5), (20, 100)]
     assert shown["total_amount"] == 20 * 3.5 + 20 * 85 + 7 * 0.5 + 20 * 100
 
 
 async def test_texts_may_be_empty_where_the_contract_says_so(accepted, invoice):
     empty = dict.fromkeys(("area", "address1", "address2", "phone1", "phone2", "email"), "")
-    shown = await accepted(invoice(
-        created_by="", remarks="", customer={"code": "EMPTY", "name": "E", **empty},
-        items=[item(shelf_location="", remarks="", batch_no="", company_name="", packing="")],
-    ))  # fmt: skip
+    shown = await accepted(
+        invoice(
+            created_by="",
+            remarks="",
+            customer={"code": "EMPTY", "name": "E", **empty},
+            items=[item(shelf_location="", remarks="", batch_no="", company_name="", packing="")],
+        )
+    )
     assert (shown["created_by"], shown["remarks"]) == ("", "")
     assert shown["customer"] == {"code": "EMPTY", "name": "E", **empty}
     assert [
@@ -172,20 +206,43 @@ async def test_null_is_accepted_for_expiry_date_and_remarks(accepted, invoice):
 
 
 async def test_fields_that_nobody_knows_are_ignored(accepted, invoice):
-    shown = await accepted(invoice(
-        id=5, status="DELIVERED", total_amount=1, created_at="never", created_user=1, odd={"a": [None, 1.5, {"b": "c"}]},
-        customer={"code": "ODD", "name": "O", "id": 9, "vip": True}, items=[item(id=1, total=5, invoice_id=7)],
-    ))  # fmt: skip
+    shown = await accepted(
+        invoice(
+            id=5,
+            status="DELIVERED",
+            total_amount=1,
+            created_at="never",
+            created_user=1,
+            odd={"a": [None, 1.5, {"b": "c"}]},
+            customer={"code": "ODD", "name": "O", "id": 9, "vip": True},
+            items=[item(id=1, total=5, invoice_id=7)],
+        )
+    )
     assert (shown["status"], shown["total_amount"], len(shown["items"])) == ("PENDING", 1, 1)
 
 
 async def test_surrounding_blanks_are_no_part_of_a_text(api, accepted, invoice):
     number = invoice()["invoice_no"]
-    shown = await accepted(invoice(
-        invoice_no=f" \t{number}\r\n", salesman=" Ajay ", created_by=" admin\v", remarks="\f note ",
-        customer={"code": " BLANK ", "name": "\tB ", "area": " a ", "address1": " 1\n2 ", "phone1": " 0 "},
-        items=[item(name=" n ", item_code=" c ", shelf_location=" s ", remarks=" r ", batch_no=" b ", company_name=" co ", packing=" p ")],
-    ))  # fmt: skip
+    shown = await accepted(
+        invoice(
+            invoice_no=f" \t{number}\r\n",
+            salesman=" Ajay ",
+            created_by=" admin\v",
+            remarks="\f note ",
+            customer={"code": " BLANK ", "name": "\tB ", "area": " a ", "address1": " 1\n2 ", "phone1": " 0 "},
+            items=[
+                item(
+                    name=" n ",
+                    item_code=" c ",
+                    shelf_location=" s ",
+                    remarks=" r ",
+                    batch_no=" b ",
+                    company_name=" co ",
+                    packing=" p ",
+                )
+            ],
+        )
+    )
     assert (shown["invoice_no"], shown["created_by"], shown["remarks"]) == (number, "admin", "note")
     assert shown["salesman"]["name"] == "Ajay"
     assert [shown["customer"][name] for name in ("code", "name", "area", "address1", "phone1")] == [
@@ -389,8 +446,11 @@ async def test_a_taken_number_is_409_and_changes_nothing(api, invoice, stored):
         )
         assert answer.status == 409
         assert {name: answer.json[name] for name in ("success", "status_code", "message", "data")} == {
-            "success": False, "status_code": 409, "message": "Invoice with this invoice_no already exists.", "data": {"id": number, "invoice_no": taken},
-        }  # fmt: skip
+            "success": False,
+            "status_code": 409,
+            "message": "Invoice with this invoice_no already exists.",
+            "data": {"id": number, "invoice_no": taken},
+        }
         assert await stored() == before, repr(again)
     shown = (await api.get(f"/api/sales/invoices/{number}/")).json
     assert (shown["customer"], len(shown["items"])) == (first["customer"], 2)
@@ -797,15 +857,22 @@ async def test_of_50_imports_of_one_number_one_wins(api, invoice, db, stored):
     }
     (after, _) = await stored()
     assert {table: after[table] - before[table] for table in TABLES} == {
-        "sales.invoice": 1, "sales.invoice_item": 2, "sales.customer": 1, "sales.salesman": 1, "core.event": 1,
-    }  # fmt: skip
+        "sales.invoice": 1,
+        "sales.invoice_item": 2,
+        "sales.customer": 1,
+        "sales.salesman": 1,
+        "core.event": 1,
+    }
 
 
 async def test_8_first_imports_that_name_one_new_salesman_and_customer_make_one_of_each(api, invoice, db):
     for turn in range(3):
-        answers = await asyncio.gather(*[
-            api.import_invoice(invoice(salesman=f"Fresh {turn}", customer={"code": f"FRESH-{turn}", "name": "F"})) for _ in range(8)
-        ])  # fmt: skip
+        answers = await asyncio.gather(
+            *[
+                api.import_invoice(invoice(salesman=f"Fresh {turn}", customer={"code": f"FRESH-{turn}", "name": "F"}))
+                for _ in range(8)
+            ]
+        )
         assert [answer.status for answer in answers] == [201] * 8
         assert await db.fetchval("SELECT count(*) FROM sales.salesman WHERE name = $1", f"Fresh {turn}") == 1
         assert await db.fetchval("SELECT count(*) FROM sales.customer WHERE code = $1", f"FRESH-{turn}") == 1

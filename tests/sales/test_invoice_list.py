@@ -1,4 +1,4 @@
-"""The list of invoices and one invoice (seed 000, section 1): pages, links, filters, who may read, and what is no such request."""
+"""The list of invoices and one invoice (docs/api/sales.md#list): pages, links, filters, who may read, and what is refused."""
 
 import asyncio
 import json
@@ -67,7 +67,7 @@ async def test_every_page_of_every_size_is_the_slice_it_should_be(api, filled):
         assert (await api.get(f"{PATH}?page={pages + 1}&page_size={size}")).json == INVALID_PAGE, f"beyond, size {size}"
 
 
-async def test_a_page_size_is_clamped_to_100_and_one_that_is_none_is_20(api, filled):
+async def test_a_page_size_is_clamped_to_100_and_one_that_is_invalid_is_20(api, filled):
     sizes = {
         "100": 100,
         "101": 100,
@@ -105,7 +105,7 @@ async def test_a_page_size_is_clamped_to_100_and_one_that_is_none_is_20(api, fil
         assert (answer.status, len(answer.json["results"])) == (200, size), text
 
 
-async def test_a_page_that_is_none_is_404(api, filled):
+async def test_a_page_that_is_invalid_is_404(api, filled):
     wrong = ("14", "0", "00", "-1", "-0", "1.0", "1e9", "1e0", "abc", "LAST", "lasт", "0x1", "%2B1", "1,000", "%D9%A1", "NaN", "inf", "None", "1%001", "",
              "999999999", "9" * 12, "1" + "0" * 12, "9" * 18, "9223372036854775807", "9223372036854775808", "9" * 400)  # fmt: skip
     for text in wrong:
@@ -289,7 +289,7 @@ async def test_one_invoice_is_bare_and_one_that_is_not_there_is_404(api, filled)
         ), number
 
 
-async def test_an_id_that_is_none_is_404_in_the_dialect(api, filled):
+async def test_an_id_that_is_invalid_is_404_in_the_dialect(api, filled):
     for number in ("abc", "-1", "1.5", "9" * 19, "9" * 400, "1e3", "0x1", "%D9%A1", "١", "%31", "%00", "1%00", "%ff", "1;x", "1/2", "%2e%2e", "..", "+1", " 1",
                    "1%20", "*", "x" * 20_000):  # fmt: skip
         answer = await api.get(f"{PATH}{number.encode().decode('latin-1').replace(' ', '%20')}/")

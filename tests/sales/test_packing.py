@@ -119,9 +119,10 @@ async def test_when_the_packer_was_deleted_only_an_administrator_completes(wareh
     await db.execute("DELETE FROM accounts.account WHERE email = $1", worker["email"])
     answer = await warehouse.step(COMPLETE, number, other["email"])
     assert refused(
-        answer, "user_email",
+        answer,
+        "user_email",
         "Email mismatch. The account that this invoice was started by was deleted. Only an administrator can end its session.",
-    )  # fmt: skip
+    )
     completed = await warehouse.step(COMPLETE, number, other["email"], token=boss["access"])
     assert (completed.status, completed.json["data"]["packer"]) == (200, None)
     assert list(completed.json["data"]) == [key for key in KEYS if key not in ("packer_name", "packer_email")]

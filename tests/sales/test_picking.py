@@ -191,9 +191,10 @@ async def test_a_completion_checks_in_the_order_of_the_contract(warehouse, db):
     assert (await warehouse.step(COMPLETE, number, worker["email"])).status == 200
     assert refused(await warehouse.step(COMPLETE, number, "nobody@example.com"), "user_email", NO_USER)
     assert refused(
-        await warehouse.step(COMPLETE, number, other["email"]), "user_email",
+        await warehouse.step(COMPLETE, number, other["email"]),
+        "user_email",
         f"Email mismatch. This invoice was started by {worker['name']} ({worker['email']}). Please scan the correct email.",
-    )  # fmt: skip
+    )
     assert refused(
         await warehouse.step(COMPLETE, number, worker["email"]),
         "invoice_no",
@@ -218,15 +219,16 @@ async def test_a_verified_session_is_completed_already(warehouse, db):
     assert refused(answer, "invoice_no", "Picking already completed for this invoice.")
 
 
-async def test_names_with_quotes_and_braces_are_told_as_they_are(warehouse, db):
+async def test_names_with_quotes_and_braces_are_shown_as_they_are(warehouse, db):
     worker, other = await warehouse.worker(), await warehouse.worker()
     await db.execute("""UPDATE accounts.account SET name = 'A "{0} {status} \\' WHERE email = $1""", worker["email"])
     number = await warehouse.at("PICKING", worker["email"])
     answer = await warehouse.step(COMPLETE, number, other["email"])
     assert refused(
-        answer, "user_email",
-        f"Email mismatch. This invoice was started by A \"{{0}} {{status}} \\ ({worker['email']}). Please scan the correct email.",
-    )  # fmt: skip
+        answer,
+        "user_email",
+        f'Email mismatch. This invoice was started by A "{{0}} {{status}} \\ ({worker["email"]}). Please scan the correct email.',
+    )
 
 
 async def test_a_picker_has_one_invoice_at_a_time(warehouse, db):
@@ -266,9 +268,10 @@ async def test_when_the_picker_was_deleted_only_an_administrator_completes(wareh
         await db.execute("DELETE FROM accounts.account WHERE email = $1", worker["email"])
         answer = await warehouse.step(COMPLETE, number, other["email"])
         assert refused(
-            answer, "user_email",
+            answer,
+            "user_email",
             "Email mismatch. The account that this invoice was started by was deleted. Only an administrator can end its session.",
-        )  # fmt: skip
+        )
         completed = await warehouse.step(COMPLETE, number, other["email"], token=boss)
         assert completed.status == 200, completed.text
         assert completed.json["data"]["picker"] is None

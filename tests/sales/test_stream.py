@@ -1,4 +1,4 @@
-"""The live stream of invoices (seed 000, section 3)."""
+"""The live stream of invoices (docs/api/sales.md#stream)."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ async def test_an_invoice_that_another_programs_sql_inserts_is_streamed_with_its
 
 
 @pytest.mark.parametrize("last", ["garbage", "-1", "99999999999999999999", "999999999", "0x1", "%00", "١"])
-async def test_an_id_that_is_none_of_ours_gets_a_reset_and_never_an_error(stream, last):
+async def test_an_id_that_is_not_ours_gets_a_reset_and_never_an_error(stream, last):
     reader = await stream(headers={"Last-Event-ID": last.encode("utf-8").decode("latin-1")})
     assert reader.status == 200
     assert (await reader.event())["event"] == "reset"
@@ -93,7 +93,7 @@ async def test_an_invoice_of_10_000_items_reaches_every_reader_live_and_replayed
         assert len((await reader.invoice())["items"]) == 10_000
 
 
-async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then_follows(
+async def test_a_reader_from_before_the_retention_is_reset_and_then_follows(
     api, db, stream, invoice, process, monkeypatch
 ):
     reader = await stream()
@@ -111,7 +111,7 @@ async def test_a_reader_from_before_the_retention_is_told_to_start_anew_and_then
     assert (await again.invoice())["id"] == imported
 
 
-async def test_a_reader_whose_missed_events_are_purged_while_it_is_sent_them_is_let_go_and_then_told_to_start_anew(
+async def test_a_reader_whose_missed_events_are_purged_while_it_is_sent_them_is_let_go_and_then_reset(
     db, stream, invoice, process, monkeypatch
 ):
     reader = await stream()
@@ -277,7 +277,7 @@ async def test_events_that_arrive_while_the_relay_waits_for_its_answer_are_not_d
     assert [(await reader.invoice())["id"] for _ in imported] == imported
 
 
-async def test_after_the_log_went_back_readers_are_told_and_then_follow_the_new_one(api, db, stream, invoice):
+async def test_after_the_log_went_back_readers_are_reset_and_then_follow_the_new_one(api, db, stream, invoice):
     reader = await stream()
     for _ in range(3):
         await api.import_invoice(invoice())
@@ -395,7 +395,7 @@ async def test_a_reader_of_a_status_hears_of_those_that_come_to_it_stay_in_it_an
     assert picked.last_id == both.last_id == everything.last_id
 
 
-async def test_a_deleted_invoice_is_told_to_readers_of_its_status(db, stream, imported):
+async def test_a_deleted_invoice_is_announced_to_readers_of_its_status(db, stream, imported):
     reader = await stream(f"{SSE}?status=PENDING")
     id = await imported()
     assert (await reader.invoice())["is_active"] is True
@@ -527,7 +527,7 @@ async def test_an_event_without_tags_concerns_everybody(db, stream):
     assert (await reader.invoice())["id"] == 0
 
 
-async def test_a_filtered_reader_is_told_of_a_reset_too_and_then_follows(stream, imported, process):
+async def test_a_filtered_reader_gets_a_reset_too_and_then_follows(stream, imported, process):
     reader = await stream(f"{SSE}?status=PENDING")
     process.app.streams.reset("sales.invoice")
     assert (await reader.event())["event"] == "reset"

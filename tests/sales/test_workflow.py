@@ -503,7 +503,7 @@ class Session:
 
 @dataclass
 class Model:
-    """What the contract says, in plain words. A step answers (status, told): the message, or the field's sentence."""
+    """The rules of docs/api/sales.md#workflow, in plain Python. A step answers (status, text): the message, or the field's sentence."""
 
     people: dict = field(default_factory=dict)  # name by e-mail
     status: dict = field(default_factory=dict)  # by invoice
@@ -604,10 +604,13 @@ def random_move(chance, status, emails, senders=None):
         action = "start" if status[number] == BEFORE[noun] else chance.choices(["complete", "cancel"], [4, 1])[0]
         email = (senders or {}).get((noun, number), email) if action != "start" else email
     return Move(
-        noun, action, number, email,
+        noun,
+        action,
+        number,
+        email,
         in_transit=(noun, action) == ("delivery", "complete") and chance.random() < 0.4,
         kind=chance.choice(["DIRECT", "INTERNAL", "COURIER"]) if noun == "delivery" else "DIRECT",
-    )  # fmt: skip
+    )
 
 
 def told(answer):
@@ -750,7 +753,7 @@ KINDS = {"picking": "PICKING", "packing": "PACKING", "delivery": "DISPATCHED"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_why_a_session_was_cancelled_is_told_and_stands_in_the_history(warehouse, api, sign_in, kind):
+async def test_why_a_session_was_cancelled_is_answered_and_stands_in_the_history(warehouse, api, sign_in, kind):
     worker = await warehouse.worker()
     number = await warehouse.at(KINDS[kind], worker["email"])
     answer = await warehouse.step(f"{kind}/cancel", number, worker["email"], reason=" shelf empty ")
