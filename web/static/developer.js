@@ -26,7 +26,7 @@ const CHANGES = [
   { table: "users", title: "Users", words: ["Every user who is not a SUPERADMIN"], what: "All but SUPERADMINs.",
     stays: "SUPERADMINs stay, you among them. Everybody else is signed out at once. Invoices they imported stay." },
   { table: "departments", title: "Departments", goes: ["departments"], words: ["Their job titles"], what: "With their job titles.",
-    stays: "Users stay, without a department. Job titles of no department stay." },
+    stays: "Users stay, without a department. Job titles without a department stay." },
   { table: "job_titles", title: "Job titles", goes: ["job_titles"], what: "Departments stay.",
     stays: "Departments and users stay, the users without a job title." },
   { table: "all", title: "All sales data", goes: [...INVOICES, "customers", "salesmen", "couriers"],

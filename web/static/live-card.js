@@ -12,7 +12,6 @@ const FLIGHT_MS = 500;
 const FADED_FROM = 0.35;
 
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
-export const prefersStillness = () => reducedMotion.matches;
 
 const tints = new Set();
 

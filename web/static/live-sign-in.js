@@ -48,7 +48,7 @@ export class SignIn {
 
   #show(why, isNeeded) {
     this.#isNeeded = isNeeded;
-    const purpose = isNeeded ? "Invoices of this server are shown to its people only." : "To pick, pack and deliver.";
+    const purpose = isNeeded ? "This server shows invoices only to signed-in users." : "To pick, pack and deliver.";
     write(find("sign-in-why"), purpose);
     this.#showProblem(why);
     find("not-now").hidden = isNeeded;
