@@ -7,6 +7,7 @@ pass, which runs only after a quick test has found something wrong.
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from core.problem import Message, Problem, invalid
@@ -155,3 +156,8 @@ def _refused_text(value: str, budget: _Budget) -> list[Message] | None:
 
 def _printable(name: str) -> str:
     return name[:LONGEST_NAME].encode("utf-8", "replace").decode().replace("\0", "\\0")
+
+
+def composed(members: Mapping[str, str]) -> str:
+    """An object as JSON text, of members that are JSON text."""
+    return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{value}" for name, value in members.items()) + "}"

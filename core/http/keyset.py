@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from core.data.sql import Query
 from core.http import paging
 from core.http.handler import Handler
+from core.http.json_text import composed
 from core.problem import Message, Problem
 
 # Characters of a cursor: a key may hold several texts, of 600 letters together, each of which takes up to 8 characters.
@@ -41,7 +42,7 @@ def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
 
 def envelope(handler: Handler, items: Sequence[str], key: Sequence[Any] | None) -> str:
     """The body of a page. items: JSON text each. key: that of the last item; None when no more items follow."""
-    return f'{{"next":{following(handler, key)},"previous":null,"results":[{",".join(items)}]}}'
+    return composed({"next": following(handler, key), "previous": "null", "results": f"[{','.join(items)}]"})
 
 
 def following(handler: Handler, key: Sequence[Any] | None) -> str:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from core.http.handler import Handler
+from core.http.json_text import composed
 from core.problem import Message, not_found
 
 # A page number beyond any list; times the page's size it is still a bigint.
@@ -57,8 +58,8 @@ def envelope(handler: Handler, count: int, number: int, size: int, results: str 
     """The body of a page; arguments as of `parts`. exact: False when counting stopped at `count`, so that there may be more items; the
     body then has `count_is_exact`: false."""
     page = parts(handler, count, number, size, results)
-    counted = f'"count":{page.total}' if exact else f'"count":{page.total},"count_is_exact":false'
-    return f'{{{counted},"next":{page.next},"previous":{page.previous},"results":{page.results}}}'
+    counted = {"count": str(page.total), **({} if exact else {"count_is_exact": "false"})}
+    return composed({**counted, "next": page.next, "previous": page.previous, "results": page.results})
 
 
 def _link(handler: Handler, number: int) -> str:

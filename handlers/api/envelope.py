@@ -11,6 +11,7 @@ import asyncpg
 
 from core.http import keyset, paging
 from core.http.handler import Handler
+from core.http.json_text import composed
 from core.http.schema import is_uuid
 from core.problem import not_found
 
@@ -51,18 +52,13 @@ def cursor_envelope(
 
 
 def _page(results: str, books: str | None, beside: Mapping[str, str]) -> str:
-    data = _object({"results": results, **beside})
+    data = composed({"results": results, **beside})
     return _body(LISTED, data, 200, {} if books is None else {**beside, "results": books})
 
 
 def _body(message: str, data: str, status: int, members: Mapping[str, str]) -> str:
     staff = {"success": "true", "status_code": str(status), "message": json.dumps(message), "data": data}
-    return _object({**staff, **members})
-
-
-def _object(members: Mapping[str, str]) -> str:
-    """An object as JSON text, of members that are JSON text."""
-    return f"{{{','.join(f'{_text(name)}:{value}' for name, value in members.items())}}}"
+    return composed({**staff, **members})
 
 
 def _array(rows: Sequence[asyncpg.Record], column: str) -> str:

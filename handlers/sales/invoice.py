@@ -7,6 +7,7 @@ from core.duties import Duty
 from core.http.application import BODY_LIMIT, Application
 from core.http.handler import body
 from core.problem import Problem
+from handlers.api.envelope import envelope
 from handlers.api.handler import bad_token
 from handlers.sales import SalesHandler, signed_in_or_api_key
 
@@ -23,10 +24,7 @@ class InvoiceImport(SalesHandler):
         account_id = self.caller.account_id if self.caller else None
         # One statement is its own transaction: BEGIN and COMMIT around it would be two more round trips.
         imported = await query.import_invoice(self.db, account_id=account_id, body=self.body_text)
-        self.reply(
-            f'{{"success":true,"status_code":201,"message":"Invoice imported successfully","data":{imported}}}',
-            status=201,
-        )
+        self.reply(envelope("Invoice imported successfully", imported, 201), status=201)
 
 
 async def invoice_no_taken(handler: SalesHandler) -> Problem:

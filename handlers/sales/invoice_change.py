@@ -10,6 +10,7 @@ from core.data.database import Transaction
 from core.http import schema
 from core.http.application import BODY_LIMIT
 from core.http.handler import body
+from core.http.json_text import composed
 from core.http.schema import BLANKS
 from core.problem import Problem, invalid, not_found
 from handlers.api.roles import invoicing
@@ -148,7 +149,7 @@ class InvoiceItems(InvoiceHandler):
     async def post(self, id: str) -> None:
         """Add one item, or a list of them. 201 the whole invoice; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
         await self.read_body(items_schema)
-        sent = f'{{"items": {self.body_text if isinstance(self.body, list) else f"[{self.body_text}]"}}}'
+        sent = composed({"items": self.body_text if isinstance(self.body, list) else f"[{self.body_text}]"})
 
         async def add(tx: Transaction) -> Any:
             before = await self.held(tx, int(id))

@@ -110,6 +110,9 @@ class Invoices:
             rows = await self._run(query.scan_invoices, order, place)
             if len(rows) == place.most:
                 return rows
+        if column == "id" and filters.keys() <= {"since", "until", "statuses"} and filters.keys() & DAYS:
+            days = {"first_day": filters.get("since"), "last_day": filters.get("until")}
+            return await self._run(query.merge_days, order, place, **days)
         await self._look_up()
         if not await self._is_narrow():
             for name in self._filters.keys() & LOOKED_UP.keys():
@@ -167,9 +170,10 @@ class Invoices:
                     self._some[found_as] = found
         return self._some
 
-    async def _run(self, page: sql.Query, order: keyset.Order, place: Place) -> Sequence[asyncpg.Record]:
+    async def _run(self, page: sql.Query, order: keyset.Order, place: Place, **more: Any) -> Sequence[asyncpg.Record]:
         walk = order.walk(page, place.after).where(**self._filters)
-        rows: Sequence[asyncpg.Record] = await walk(self._db, after=place.after, skip=place.skip, most=place.most)
+        given = {"after": place.after, "skip": place.skip, "most": place.most, **more}
+        rows: Sequence[asyncpg.Record] = await walk(self._db, **given)
         return rows
 
 

@@ -197,6 +197,26 @@ SELECT one.document::text AS document, page.key::text AS key
  CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = page.id OFFSET 0) one
  ORDER BY page.place;
 
+-- name: merge_days(after, skip, most, first_day, last_day) -> rows
+-- The first of each day (null: no limit on that side), merged. An index has the invoices of one day in the order of ids, but not
+-- those of several days.
+SELECT one.document::text AS document, page.key::text AS key
+  FROM (SELECT i.id, /* key */ jsonb_build_array(i.id) /* or as asked */ AS key,
+               row_number() OVER (ORDER BY i.id DESC /* or as asked */) AS place
+          FROM (SELECT i.id
+                  FROM (SELECT DISTINCT c.day FROM sales.invoice_counted c
+                         WHERE c.kind = 'all' AND c.key = 0
+                           AND c.day BETWEEN coalesce(($4::text)::date, '4713-01-01 BC') AND coalesce(($5::text)::date, 'infinity')) d
+                 CROSS JOIN LATERAL (
+                       SELECT i.id FROM sales.invoice i
+                        WHERE i.invoice_date = d.day AND i.is_active AND /* after */ $1::jsonb IS NULL /* or as asked */ /* filters */
+                        ORDER BY i.id DESC /* or as asked */
+                        LIMIT $2::bigint + $3::bigint) i
+                 ORDER BY i.id DESC /* or as asked */
+                OFFSET $2 LIMIT $3) i) page
+ CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = page.id OFFSET 0) one
+ ORDER BY page.place;
+
 -- name: count_some(most) -> value
 -- Up to `most` of those that the filters let through.
 SELECT count(*) FROM (SELECT FROM sales.invoice i WHERE i.is_active /* filters */ LIMIT $1::bigint) few;
