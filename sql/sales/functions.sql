@@ -366,7 +366,8 @@ CREATE OR REPLACE FUNCTION sales.search_invoices(part text, most bigint) RETURNS
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     RETURN QUERY SELECT 'number', i.id FROM sales.invoice i WHERE sales.number_has(i.invoice_no, part) LIMIT most;
-    RETURN QUERY SELECT 'customer', i.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id
+    RETURN QUERY SELECT 'customer', i.id
+                   FROM sales.customer c CROSS JOIN LATERAL (SELECT i.id FROM sales.invoice i WHERE i.customer_id = c.id OFFSET 0) i
                   WHERE sales.searched(c.name, c.code) LIKE core.containing(part) LIMIT most;
     RETURN QUERY SELECT 'item', t.invoice_id FROM sales.invoice_item t
                   WHERE sales.searched(t.name, t.item_code) LIKE core.containing(part) LIMIT most;
