@@ -82,7 +82,7 @@ class GivesTokens(ApiHandler):
             self.db,
             account_id=account_id,
             password_hash=password_hash,
-            user_agent=self.request.headers.get("User-Agent", "")[:255].replace("\0", ""),
+            user_agent=self.request.headers.get("User-Agent", "")[:255],
             address=self.remote_address,
             days=self.config.refresh_token_days,
             request_id=self.request_id,

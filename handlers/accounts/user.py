@@ -94,7 +94,7 @@ class Users(ChangesCallers, names.WritesEmail):
         cursor; 404 Invalid page."""
         page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
         order = _order(self.get_query_argument("ordering", ""))
-        words = " ".join(self.get_query_argument("search", "").replace("\0", "").split())[:MAX_SEARCH]
+        words = " ".join(self.get_query_argument("search", "").split())[:MAX_SEARCH]
         search = {"search": words} if words else {}
         if "cursor" in self.request.query_arguments:
             after = order.given(self)
