@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from core.data.sql import Query
-from core.http import paging
+from core.http import paging, schema
 from core.http.handler import Handler
 from core.http.json_text import composed
 from core.problem import Message, Problem
@@ -125,6 +125,11 @@ def is_moment(value: Any) -> bool:
 def is_text(value: Any) -> bool:
     """A test for `given`: a text that Postgres can hold."""
     return isinstance(value, str) and not re.search("[\0\ud800-\udfff]", value)
+
+
+def is_day(value: Any) -> bool:
+    """A test for `given`: a date as JSON writes it."""
+    return isinstance(value, str) and schema.is_date(value)
 
 
 def is_flag(value: Any) -> bool:

@@ -23,7 +23,7 @@ COUNTED = 10_000  # invoices of a search, a worker or several filters; of more, 
 ORDERS = {
     "id": keyset.Column("i.id", "bigint", keyset.is_id),
     "invoice_no": keyset.Column("i.invoice_no", "text", keyset.is_text),
-    "invoice_date": keyset.Column("i.invoice_date", "date", schema.is_date),
+    "invoice_date": keyset.Column("i.invoice_date", "date", keyset.is_day),
     "status": keyset.Column("i.status", "text", keyset.is_text),
     "created_by": keyset.Column("coalesce(i.created_by, '')", "text", keyset.is_text),
     "created_at": keyset.Column("i.created_at", "timestamptz", keyset.is_instant),

@@ -304,6 +304,8 @@ async def test_a_cursor_that_is_invalid_is_refused(api, db):
         ("invoice_no", "a\0b"),
         ("status", "\ud800"),
         ("invoice_date", "2025-02-30"),
+        ("invoice_date", 20250230),
+        ("invoice_date", None),
         ("created_at", "now"),
         ("created_by", None),
     ):
