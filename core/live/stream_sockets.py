@@ -125,7 +125,8 @@ class StreamSockets:
             # A little less, since the last sign was written a moment after the turn of its group began.
             silent_since = monotonic() - seconds * 0.95
             for n, stream in enumerate(list(self._spokes[turn])):
-                if stream.written <= silent_since:
+                # A reader that is still taking a large event has its sign of life, and must not be closed for one sign more.
+                if stream.written <= silent_since and stream.waiting is None:
                     self.write(stream, sign(stream))
                 if n % YIELD_EVERY == YIELD_EVERY - 1:
                     await asyncio.sleep(0)
