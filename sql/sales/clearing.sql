@@ -1,14 +1,14 @@
--- Clearing tables of sales, for the developer options. Each clearing is one transaction; a query that counts answers
--- {key: rows that went}. docs/api/operations.md#developer-options
+-- Clearing tables of sales, for the developer options. Each clearing is one transaction. The queries that count return
+-- {key: number of removed rows}. docs/api/operations.md#developer-options
 --
--- Tables are locked in the order in which an import locks them: customer, salesman, invoice, invoice_item, session. They are
--- counted after that, by a statement of its own, which sees what the lock waited for.
+-- The tables are locked in the order in which an import locks them: customer, salesman, invoice, invoice_item, session. A separate
+-- statement counts the rows after that, so that it sees the transactions for which the lock waited.
 
 -- name: hold_all() -> none
 LOCK TABLE sales.customer, sales.salesman, sales.invoice, sales.invoice_item, sales.session IN ACCESS EXCLUSIVE MODE;
 
 -- name: count_all() -> value
--- Returns and couriers have no tables yet; the document names them.
+-- Invoice returns and couriers have no tables yet, but the documented answer contains them.
 SELECT json_build_object(
            'invoices', (SELECT count(*) FROM sales.invoice), 'invoice_items', (SELECT count(*) FROM sales.invoice_item),
            'invoice_returns', 0,
@@ -18,7 +18,7 @@ SELECT json_build_object(
            'customers', (SELECT count(*) FROM sales.customer), 'salesmen', (SELECT count(*) FROM sales.salesman), 'couriers', 0)::text;
 
 -- name: empty_all() -> none
--- Never CASCADE: a table that refers to one of these and is not named makes it fail.
+-- CASCADE is not used, so the statement fails if another table, which is not named here, refers to one of these.
 TRUNCATE sales.customer, sales.salesman, sales.invoice, sales.invoice_item, sales.session;
 
 -- name: hold_invoices() -> none
@@ -48,27 +48,27 @@ SELECT json_build_object(
 TRUNCATE sales.session;
 
 -- name: return_invoices() -> none
--- Without its session an invoice half way through the warehouse could never be finished. A delivered one is.
+-- An unfinished invoice whose session was removed could never be finished, so it returns to PENDING. A delivered invoice stays.
 UPDATE sales.invoice SET status = 'PENDING' WHERE status NOT IN ('PENDING', 'DELIVERED');
 
 -- name: hold_imports() -> none
--- An import waits here, and then sees what was cleared.
+-- Imports wait for this lock, and then see that the rows were removed.
 LOCK TABLE sales.customer, sales.salesman, sales.invoice IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: be_quiet() -> value
--- To the end of the transaction: each invoice that is changed would announce itself as it commits, after the others' events were
--- forgotten; readers load their lists again anyway.
+-- Switches off the events of sales.announce_invoice until the end of the transaction. They would be written at commit, after
+-- forget_invoices has removed the events of invoices. Readers load their lists again anyway.
 SELECT set_config('tradepost.quiet', 'on', true);
 
 -- name: clear_customers() -> value
--- Null while there is an invoice, which would go with its customer. After hold_imports none can come meanwhile.
+-- Returns null if an invoice exists, because it would be removed with its customer. The lock of hold_imports keeps new ones out.
 WITH gone AS (
     DELETE FROM sales.customer WHERE NOT EXISTS (SELECT FROM sales.invoice) RETURNING 1
 )
 SELECT CASE WHEN NOT EXISTS (SELECT FROM sales.invoice) THEN json_build_object('customers', count(*))::text END FROM gone;
 
 -- name: clear_salesmen() -> value
--- Invoices stay, without one.
+-- The invoices stay, without a salesman.
 WITH gone AS (
     DELETE FROM sales.salesman RETURNING 1
 )
@@ -78,7 +78,8 @@ SELECT json_build_object('salesmen', count(*))::text FROM gone;
 SELECT json_build_object('couriers', 0)::text;
 
 -- name: forget_invoices() -> none
--- What was cleared must not be sent again to a reader of the stream who resumes it; all readers load their lists again.
+-- Removes the events of invoices, so that a reader who resumes the stream does not get a removed invoice. The event sales.reload makes
+-- all readers load their lists again.
 WITH forgotten AS MATERIALIZED (
     SELECT core.forget_events('sales.invoice') AS done
 )

@@ -1,26 +1,26 @@
--- Functions and views of the sales area. Applied whenever this file changes (core/data/migrations.py).
+-- Functions and views of the sales area. This file is applied whenever its text has changed (core/data/migrations.py).
 -- Tables and triggers: sql/migrations/0004_sales.sql.
 --
 -- Triggers on sales.invoice
---   invoice_versioned         before a change that readers can see     version + 1
---   invoice_announced,        at commit of an insert, of a change      event sales.invoice with the whole document; at commit,
---   invoice_change_announced                                           so that it shows what the transaction left
---   invoice_counted,          after an insert or delete, after a       a row in invoice_delta, for the counts
---   invoice_recounted         change of what is counted by
+--   invoice_versioned         before a change that readers can see     increments version
+--   invoice_announced,        at commit of an insert, of a change      writes the event sales.invoice with the whole document, as it
+--   invoice_change_announced                                           is at commit
+--   invoice_counted,          after an insert or delete, after a       adds rows to invoice_delta, for the counts
+--   invoice_recounted         change of a column that is counted
 --   invoices_truncated        after a truncate                         empties the counts
---   invoice_creator_noted     after a write of created_by              the name in sales.creator
---   invoice_sessions_shown    after is_active changes                  is_shown of its sessions
+--   invoice_creator_noted     after a write of created_by              adds the name to sales.creator
+--   invoice_sessions_shown    after a change of is_active              sets is_shown of its sessions
 -- Triggers on sales.session
---   session_shown             before an insert, a change of invoice    is_shown, from its invoice
---   session_counted,          after an insert or delete, after a       a row in session_delta, for the counts
---   session_recounted         change of what is counted by
+--   session_shown             before an insert, a change of invoice    sets is_shown from is_active of its invoice
+--   session_counted,          after an insert or delete, after a       adds rows to session_delta, for the counts
+--   session_recounted         change of a column that is counted
 --   sessions_truncated        after a truncate                         empties the counts
--- Triggers on sales.customer, sales.salesman, sales.invoice_item: none. An event tells of a change of the invoice itself; a change
--- of its customer's address shows when the invoice is read next (docs/api/sales.md#stream). A change of items alone has to
--- touch the invoice: SET version = version + 1.
+-- sales.customer, sales.salesman and sales.invoice_item have no triggers. An event announces a change of the invoice itself. A change
+-- of its customer shows when the invoice is read next (docs/api/sales.md#stream). A statement that changes only items has to
+-- update the invoice too: SET version = version + 1.
 
--- How an invoice is written: list, detail and stream read it from here. One line of JSON: row_to_json over a subquery writes no
--- line break, where json_agg over records would.
+-- The JSON document of an invoice, for the list, the detail and the stream. It is one line: row_to_json over a subquery writes no
+-- line breaks, but json_agg over records does.
 CREATE OR REPLACE VIEW sales.invoice_document AS
 SELECT i.id, row_to_json(document) AS document
   FROM sales.invoice i
@@ -42,18 +42,18 @@ SELECT i.id, row_to_json(document) AS document
               items.list AS items, items.total AS total_amount, i.remarks, core.iso(i.created_at) AS created_at,
               i.is_active) document;
 
--- Trigger: the invoice's version, which the ETag and invoice_change_announced rely on, whichever program writes.
+-- Trigger: increments the invoice's version, whichever program writes. The ETag and invoice_change_announced rely on the version.
 CREATE OR REPLACE FUNCTION sales.count_invoice_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.version := OLD.version + 1;
     RETURN NEW;
 END $$;
 
--- Trigger: the event. Its tags name the status that the change left and the one it led to, so that the readers of either see it,
--- and each worker who has an unfinished session of the invoice or ended one in this very transaction. A transaction that changes
--- very many invoices, and makes readers load their lists again by other means, may switch events off:
--- set_config('tradepost.quiet', 'on', true). No sequential scans: a connection keeps its plan, also one that was made while the
--- tables were empty.
+-- Trigger: writes the event. Its tags are for the filters of the stream: the old and the new status, so that readers of either one get
+-- the event, and each worker who has an unfinished session of the invoice or ended one in this transaction.
+-- A transaction that changes very many invoices can switch the events off with set_config('tradepost.quiet', 'on', true). It then has
+-- to make the readers load their lists again.
+-- Sequential scans are off, because a connection keeps its plan, even if the plan was made while the tables were empty.
 CREATE OR REPLACE FUNCTION sales.announce_invoice() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     tags text[] := ARRAY['status:' || NEW.status];
@@ -76,12 +76,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- What an invoice with this created_by is counted under; null: under none.
+-- The key of this created_by in sales.invoice_count; null: it is empty, and not counted.
 CREATE OR REPLACE FUNCTION sales.creator_key(created_by text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT hashtextextended(nullif(created_by, ''), 0)
 $$;
 
--- Trigger: what came and went, for the counts. A deleted invoice is not counted.
+-- Trigger: writes each change of the counts to invoice_delta: -1 for the old row, +1 for the new one. A deleted invoice is not counted.
 CREATE OR REPLACE FUNCTION sales.count_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' AND OLD.is_active THEN
@@ -105,7 +105,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The rows of sales.invoice_count that an invoice belongs to, but for its status.
+-- The keys of all rows of sales.invoice_count that count an invoice, without its status.
 CREATE OR REPLACE FUNCTION sales.counted_under(day_ date, customer bigint, salesman bigint, account bigint, creator bigint)
 RETURNS TABLE (kind text, key bigint, day date) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT k.kind, k.key, d.day
@@ -114,8 +114,8 @@ RETURNS TABLE (kind text, key bigint, day date) LANGUAGE sql IMMUTABLE PARALLEL 
      WHERE k.key IS NOT NULL AND (k.kind <> 'customer' OR d.day = '-infinity')
 $$;
 
--- Moves the changes into the tally and the counts, and returns how many there were; 0 too when another process is at it. A reader
--- adds the changes to the counts in one statement, so it sees every change in exactly one of the two.
+-- Moves the changes from invoice_delta into invoice_tally and invoice_count. Returns the number of changes, or 0 if another process is
+-- doing this now. A reader adds the changes to the counts in one statement, so it sees each change in exactly one of the two.
 CREATE OR REPLACE FUNCTION sales.fold_invoice_deltas() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     folded bigint := 0;
@@ -151,8 +151,8 @@ BEGIN
     RETURN folded;
 END $$;
 
--- Counts all invoices from the rows, for an administrator whose program has bypassed the triggers. Nobody writes invoices
--- meanwhile.
+-- Computes all counts of invoices from the rows. An administrator calls it after a program has written without the triggers. Writers
+-- of invoices wait until it is done.
 CREATE OR REPLACE FUNCTION sales.recount_invoices() RETURNS void LANGUAGE plpgsql SET work_mem = '64MB' AS $$
 BEGIN
     LOCK TABLE sales.invoice IN SHARE ROW EXCLUSIVE MODE;
@@ -173,26 +173,26 @@ BEGIN
      GROUP BY 1, 2, 3, 4;
 END $$;
 
--- The counts as they are now.
+-- The current counts: invoice_count together with the changes that are not in it yet.
 CREATE OR REPLACE VIEW sales.invoice_counted AS
 SELECT t.kind, t.key, t.day, t.status, t.n FROM sales.invoice_count t
  UNION ALL
 SELECT k.kind, k.key, k.day, d.status, d.n
   FROM sales.invoice_delta d CROSS JOIN LATERAL sales.counted_under(d.day, d.customer_id, d.salesman_id, d.account_id, d.creator) k;
 
--- How many invoices of one kind there are, with any of the keys, in any of the statuses (null: all), from day to day (null: no
--- limit on that side).
+-- The number of invoices by one kind of count, with any of the keys and statuses (null: all statuses), from first_day to last_day
+-- (null: no limit on that side).
 CREATE OR REPLACE FUNCTION sales.count_invoices(kind_ text, keys bigint[], first_day date, last_day date, statuses text[]) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(sum(c.n), 0)::bigint
       FROM sales.invoice_counted c
      WHERE c.kind = kind_ AND c.key = ANY (keys) AND (statuses IS NULL OR c.status = ANY (statuses))
-       -- All days together are one row, of day -infinity; the first day there is comes after it.
+       -- The row with day -infinity counts all days together. A range that begins at 4713-01-01 BC excludes this row.
        AND c.day BETWEEN CASE WHEN last_day IS NULL THEN coalesce(first_day, '-infinity') ELSE coalesce(first_day, '4713-01-01 BC') END
                      AND CASE WHEN first_day IS NULL THEN coalesce(last_day, '-infinity') ELSE coalesce(last_day, 'infinity') END
 $$;
 
--- Trigger: the names that the list's filter created_by looks through.
+-- Trigger: adds the name to sales.creator, where the filter created_by of the list searches.
 CREATE OR REPLACE FUNCTION sales.note_creator() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM sales.creator WHERE name = NEW.created_by) THEN
@@ -212,8 +212,8 @@ CREATE OR REPLACE FUNCTION sales.minutes(since timestamptz, until timestamptz) R
     SELECT round((extract(epoch FROM until - since) / 60)::numeric, 2)
 $$;
 
--- A session as start, complete and cancel answer it. The columns say which members it has; without a worker there is no name
--- and no e-mail of one. PL/pgSQL keeps its plan, where an SQL function of this size would be planned on every call.
+-- The document of a session in the answers of start, complete and cancel. The column is_there says whether the member exists: without
+-- a worker there is no name and no e-mail. PL/pgSQL keeps the plan; an SQL function of this size would be planned on every call.
 CREATE OR REPLACE FUNCTION sales.session_document(s sales.session, invoice_no text, worker accounts.account) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
@@ -243,7 +243,7 @@ BEGIN
          WHERE is_there);
 END $$;
 
--- A session as the histories show it, with its invoice (a document of sales.invoice_document).
+-- The document of a session in the histories. invoice: its document from sales.invoice_document.
 CREATE OR REPLACE FUNCTION sales.history_document(s sales.session, invoice json, worker accounts.account) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
@@ -281,7 +281,7 @@ BEGIN
          WHERE is_there);
 END $$;
 
--- Triggers: a deleted invoice's sessions are not shown. The column spares a history's pages and counts a look at each invoice.
+-- Triggers: the sessions of a deleted invoice are not shown. With the column is_shown, histories need not read each invoice.
 CREATE OR REPLACE FUNCTION sales.show_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.is_shown := coalesce((SELECT i.is_active FROM sales.invoice i WHERE i.id = NEW.invoice_id), true);
@@ -294,7 +294,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Trigger: what came and went, for the counts.
+-- Trigger: writes each change of the counts to session_delta: -1 for the old row, +1 for the new one.
 CREATE OR REPLACE FUNCTION sales.count_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' AND OLD.is_shown THEN
@@ -315,7 +315,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Moves the changes into the tally and returns how many there were; 0 too when another process is at it.
+-- Moves the changes from session_delta into session_tally. Returns the number of changes, or 0 if another process is doing this now.
 CREATE OR REPLACE FUNCTION sales.fold_session_deltas() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     folded bigint := 0;
@@ -337,7 +337,7 @@ BEGIN
     RETURN folded;
 END $$;
 
--- The counts as they are now.
+-- The current counts: session_tally together with the changes that are not in it yet. worker_id 0: the sessions of all workers.
 CREATE OR REPLACE VIEW sales.session_counted AS
 SELECT t.kind, t.worker_id, t.day, t.status, t.delivery_type, t.n FROM sales.session_tally t
  UNION ALL
@@ -345,23 +345,23 @@ SELECT d.kind, worker.id, d.day, d.status, d.delivery_type, d.n
   FROM sales.session_delta d CROSS JOIN LATERAL (VALUES (0), (d.worker_id)) AS worker (id)
  WHERE worker.id IS NOT NULL;
 
--- Whether `word` is the code, or one of the blank-separated words of the name. The regular expression stands for the index on
--- sales.searched; the rest decides.
+-- Whether `word` is the code, or one of the words of the name, which blanks separate. The regular expression makes the index on
+-- sales.searched usable; the second condition is the exact test.
 CREATE OR REPLACE FUNCTION sales.has_word(name text, code text, word text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT sales.searched(name, code) ~ ('(^|[ \u001f])' || regexp_replace(lower(word), '([^[:alnum:]])', '\\\1', 'g') || '($|[ \u001f])')
        AND (strpos(' ' || lower(name) || ' ', ' ' || lower(word) || ' ') > 0 OR lower(code) = lower(word))
 $$;
 
--- Whether `part` is somewhere in an invoice's number. Its digits tell numbers apart, while its letters are in most numbers, whose
--- long lists would be most of the index's work; so the index is asked for the digits alone where there are three in a row.
+-- Whether the number of an invoice contains `part`. Most numbers share their letters, so searching the index for letters would be
+-- slow. If `part` has three digits in a row, the index is searched for its digits only. The second condition is the exact test.
 CREATE OR REPLACE FUNCTION sales.number_has(invoice_no text, part text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT lower(invoice_no) LIKE CASE WHEN part ~ '[0-9]{3}' THEN '%' || regexp_replace(part, '[^0-9]+', '%', 'g') || '%'
                                        ELSE core.containing(part) END
        AND strpos(lower(invoice_no), lower(part)) > 0
 $$;
 
--- Up to `most` invoices by number, up to `most` by customer and up to `most` by item that have `part` in them; an invoice may come
--- several times. Planned on every call: for a part that nearly every text has, reading some rows is quick and the index slow.
+-- Finds invoices that contain `part`: up to `most` by number, by customer and by item each. An invoice may be found several times.
+-- Each call is planned for its `part`: if nearly every text contains it, reading some rows is quicker than the index.
 CREATE OR REPLACE FUNCTION sales.search_invoices(part text, most bigint) RETURNS TABLE (source text, id bigint)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
 BEGIN

@@ -1,5 +1,5 @@
 -- Histories of picking, packing and delivery, newest first. docs/api/sales.md#history
--- Each query is planned for the filters it is given (core/data/sql.py). s: the session. Days are UTC.
+-- Each combination of filters is a statement with its own plan (core/data/sql.py). s: the session. Days are UTC.
 
 -- filter: worker(id)
 s.worker_id = $1::bigint
@@ -19,13 +19,14 @@ s.created_at < (($1::text)::date + 1)::timestamp AT TIME ZONE 'UTC'
 -- filter: invoice(id)
 s.invoice_id = $1::bigint
 
--- The number, ignoring case; several numbers must all be the one.
+-- The number of the invoice, ignoring case. If there are several numbers, all of them must equal it.
 -- filter: invoice_nos(numbers)
 s.invoice_id = ANY (ARRAY(SELECT i.id FROM sales.invoice i
                            WHERE lower(i.invoice_no) = lower(($1::text[])[1])
                              AND lower(i.invoice_no) = ALL (SELECT lower(n) FROM unnest($1::text[]) AS n)))
 
--- In the invoice's number, the customer's name or e-mail, the worker's e-mail, the courier's name or the tracking number.
+-- The text occurs in the invoice's number, the customer's name or e-mail, the worker's e-mail, the courier's name or the tracking
+-- number.
 -- filter: search(part)
 s.id IN (SELECT f.id
            FROM sales.session f
@@ -43,13 +44,14 @@ s.id IN (SELECT f.id
          SELECT f.id FROM sales.session f
           WHERE f.kind = 'delivery' AND sales.searched(f.courier_name, f.tracking_no) LIKE core.containing($1))
 
--- After the session of a cursor.
+-- The sessions that follow the one that a cursor names.
 -- filter: before(microseconds, id)
 (s.created_at, s.id) < (core.moment($1::bigint), $2::bigint)
 
 -- name: list_counted(kind, worker_id, status, delivery_type, first_day, last_day, page, page_size) -> row
--- count, the page served (1-based; null asks for the last one) and its sessions; results is null for a page that isn't there. Each
--- filter may be null. Counted by day, without looking at the sessions; that also tells the day on which the page begins.
+-- Returns the count, the number of the page (from 1; the parameter null asks for the last page) and its sessions. results is null if
+-- the page does not exist. Each filter may be null. The count comes from the counts by day (session_counted) without reading the
+-- sessions. The same counts give the day on which the page begins.
 WITH days AS (
     SELECT c.day, sum(c.n)::bigint AS n
       FROM sales.session_counted c
@@ -80,7 +82,7 @@ SELECT start.count, start.page,
   FROM start;
 
 -- name: list_found(kind, page, page_size) -> row
--- The same for filters whose counts are not kept: all that they find is counted and sorted.
+-- The same for filters whose counts are not kept: all sessions that they find are counted and sorted.
 WITH matching AS MATERIALIZED (
     SELECT s.id, s.created_at FROM sales.session s WHERE s.kind = $1::text AND s.is_shown /* filters */
 ), place AS MATERIALIZED (
@@ -97,7 +99,7 @@ SELECT place.count, place.page,
   FROM place;
 
 -- name: walk_history(kind, most) -> rows
--- The first `most`, for a cursor; nothing is counted.
+-- Returns the first `most` sessions, for a page by cursor. Nothing is counted.
 SELECT found.id, core.microseconds(found.created_at) AS at_us, sales.history_document(found.session, d.document, a)::text AS document
   FROM (SELECT s AS session, s.id, s.invoice_id, s.worker_id, s.created_at
           FROM sales.session s
@@ -108,7 +110,7 @@ SELECT found.id, core.microseconds(found.created_at) AS at_us, sales.history_doc
  ORDER BY found.created_at DESC, found.id DESC;
 
 -- name: fold_deltas() -> value
--- Returns how many changes went into the counts.
+-- Returns the number of changes that were added to the counts.
 SELECT sales.fold_session_deltas();
 
 -- name: vacuum_deltas() -> none

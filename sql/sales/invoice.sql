@@ -1,11 +1,11 @@
--- Invoices: import, and keeping the counts of the lists. Money: numeric, sent as JSON numbers; shape: the view sales.invoice_document.
--- docs/api/sales.md#import. Lists: sql/sales/invoice_list.sql.
+-- The import of invoices, and the duty that keeps the counts of the lists. docs/api/sales.md#import
+-- Amounts are numeric and are sent as JSON numbers. The lists are in sql/sales/invoice_list.sql.
 
 -- name: import_invoice(account_id, body) -> value
--- One statement, so one transaction: an invoice_no that is taken breaks invoice_invoice_no_key, which undoes it all.
--- A customer or salesman that is already as the body says is only read: writing the row would make imports that name
--- the same customer wait for one another's commit. Fields that the body leaves out keep their value.
--- Triggers of sales.invoice do the rest in the same transaction: the event, the counts, the name in sales.creator
+-- This is one statement, and so one transaction. If the invoice_no exists already, invoice_invoice_no_key undoes the whole statement.
+-- A customer or salesman that already has the values of the body is only read. Writing the row would make imports with the same
+-- customer wait for each other's commit. Fields of the customer that the body omits keep their values.
+-- Triggers of sales.invoice write the event, the counts and the name in sales.creator in the same transaction
 -- (sql/sales/functions.sql).
 WITH body AS MATERIALIZED (
     SELECT core.trimmed(b.invoice_no) AS invoice_no, b.invoice_date, core.trimmed(b.salesman) AS salesman,
@@ -79,12 +79,12 @@ SELECT row_to_json(data)::text
           FROM invoice) data;
 
 -- name: find_invoice_no(invoice_no) -> value
--- What the refusal of an import says of the invoice that has the number.
+-- The invoice that already has the number, for the refusal of an import.
 SELECT row_to_json(data)::text
   FROM (SELECT id, invoice_no FROM sales.invoice WHERE invoice_no = core.trimmed($1)) data;
 
 -- name: fold_deltas() -> value
--- Returns how many changes went into the counts.
+-- Returns the number of changes that were added to the counts.
 SELECT sales.fold_invoice_deltas();
 
 -- name: vacuum_deltas() -> none

@@ -1,28 +1,28 @@
--- One invoice: shown, and changed until it is picked. docs/api/sales.md#changes
+-- Reading one invoice, and changing it until its picking begins. docs/api/sales.md#changes
 --
--- The statements of a change run in one transaction, in the order below. A single statement would, after waiting for the lock, still
--- see the items as they were before the other change.
+-- The statements of a change run in one transaction, in the order below. They are separate statements, because a single one would
+-- still see the old items after it has waited for the lock of another change.
 
 -- name: get_invoice(id) -> row
--- document (JSON), and its ETag, made of the id, the version and the text: the text also changes with the customer's address, and
--- with a release that shows more.
+-- The document (JSON) and its ETag. The ETag contains a hash of the text beside the id and the version, because the text also changes
+-- with the customer, and with a release that adds fields.
 SELECT d.document, i.invoice_no, i.status, format('"%s-%s-%s"', i.id, i.version, left(md5(d.document), 8)) AS etag
   FROM sales.invoice i
  CROSS JOIN LATERAL (SELECT document::text FROM sales.invoice_document WHERE id = i.id OFFSET 0) d
  WHERE i.id = $1 AND i.is_active;
 
 -- name: hold_tables() -> none
--- In the order in which an import locks them. A clearing of tables (developer options) waits here, or makes this statement wait,
--- before either holds a row that the other needs.
+-- Locks the tables in the order in which an import locks them. So a change and a clearing of tables (developer options) wait for each
+-- other here, before one of them holds a row that the other one needs.
 LOCK TABLE sales.customer, sales.salesman, sales.invoice IN ROW EXCLUSIVE MODE;
 
 -- name: lock_invoice(id) -> none
--- As the warehouse's steps do: the second transaction sees what the first has done.
+-- The steps of the warehouse take the same lock, so that the second transaction sees what the first one did.
 SELECT FROM sales.invoice WHERE id = $1 FOR NO KEY UPDATE;
 
 -- name: write_customer(body) -> value
--- By the rules of import_invoice: members that the body leaves out keep their value. True when there was something to write. The
--- rules stand twice, as a function for both would make each import a tenth slower.
+-- Follows the rules of import_invoice: members that the body omits keep their values. Returns true if something was written.
+-- The rules exist twice, because a function for both would make each import 10 % slower.
 WITH sent AS MATERIALIZED (
     SELECT core.trimmed(s.code) AS code, core.trimmed(s.name) AS name, core.trimmed(s.area) AS area,
            core.trimmed(s.address1) AS address1, core.trimmed(s.address2) AS address2,
@@ -51,8 +51,8 @@ RETURNING true;
 INSERT INTO sales.salesman (name) VALUES (core.trimmed($1::jsonb ->> 'salesman')) ON CONFLICT (name) DO NOTHING;
 
 -- name: change_invoice(id, body, is_whole, is_touched) -> none
--- The invoice's own columns, once its customer and salesman are there. is_whole: what the body leaves out is emptied; else it
--- stays. is_touched: what it shows from other tables changes too, which its version has to tell.
+-- Writes the columns of the invoice, after its customer and salesman exist. is_whole: fields that the body omits become empty;
+-- otherwise they keep their values. is_touched: the customer or the items change too, so the version has to increase.
 UPDATE sales.invoice i
    SET invoice_date = coalesce(b.invoice_date, i.invoice_date),
        customer_id  = coalesce((SELECT id FROM sales.customer WHERE code = core.trimmed(b.customer ->> 'code')), i.customer_id),
@@ -73,7 +73,7 @@ SELECT count(*) FROM sales.invoice_item WHERE invoice_id = $1;
 DELETE FROM sales.invoice_item WHERE invoice_id = $1;
 
 -- name: add_items(id, body) -> none
--- In their order, behind the items that are there, as import_invoice does.
+-- Adds the items in the order of the body, after the existing ones. The rules are those of import_invoice.
 INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp, company_name, packing, shelf_location, remarks,
                                 batch_no, expiry_date)
 SELECT $1, core.trimmed(t.name), core.trimmed(t.item_code), t.quantity::integer,
@@ -86,9 +86,9 @@ SELECT $1, core.trimmed(t.name), core.trimmed(t.item_code), t.quantity::integer,
  ORDER BY t.ordinality;
 
 -- name: delete_invoice(id) -> none
--- Its number stays taken.
+-- Hides the invoice. The row stays, so no other invoice can take its number.
 UPDATE sales.invoice SET is_active = false WHERE id = $1;
 
 -- name: note_change(actor, action, id, before, after) -> value
--- before, after: documents.
+-- before, after: the documents of the invoice.
 SELECT operations.note($1::jsonb, $2, 'invoice', ($3::bigint)::text, $4::jsonb, $5::jsonb);

@@ -1,8 +1,8 @@
--- Lists of invoices: all of them or those of some states by page number, and with filters, a search, another order or a cursor.
--- docs/api/sales.md#list, #search-and-counts
+-- Lists of invoices. docs/api/sales.md#list, #search-and-counts
 --
--- Each query is planned for the filters it is given (core/data/sql.py). handlers/sales/invoice_list.py says which query serves
--- which request. i: the invoice.
+-- list_invoices serves pages by number without filters or with statuses; the other queries serve all other lists.
+-- handlers/sales/invoice_list.py chooses the query (docs/architecture.md#the-folders has a table). Each combination of filters is a
+-- statement with its own plan (core/data/sql.py). i: the invoice.
 
 -- filter: statuses(statuses)
 i.status = ANY ($1::text[])
@@ -29,26 +29,26 @@ i.created_user_id = (SELECT a.id FROM accounts.account a WHERE a.public_id = ($1
 -- filter: created_by(part)
 coalesce(i.created_by, '') = ANY (ARRAY(SELECT c.name FROM sales.creator c WHERE lower(c.name) LIKE core.containing($1::text)))
 
--- The worker has or had a session of the invoice: asked of each invoice.
+-- The worker has or had a session of the invoice. Postgres tests each invoice.
 -- filter: worker(email)
 EXISTS (SELECT FROM sales.session s
          WHERE s.worker_id = (SELECT a.id FROM accounts.account a WHERE lower(a.email) = lower($1::text))
            AND s.invoice_id = i.id AND s.status <> 'CANCELLED')
 
--- The same, found from the worker's sessions.
+-- The same condition. Postgres finds the invoices by the worker's sessions.
 -- filter: worker_by_index(email)
 i.id IN (SELECT s.invoice_id FROM sales.session s
           WHERE s.worker_id = (SELECT a.id FROM accounts.account a WHERE lower(a.email) = lower($1::text)) AND s.status <> 'CANCELLED')
 
--- The text is in the number, the customer's name or code, or an item's name or code: asked of each invoice. OFFSET 0 keeps
--- Postgres from gathering all items with this text first.
+-- The text occurs in the number, the customer's name or code, or an item's name or code. Postgres tests each invoice: OFFSET 0
+-- keeps it from first finding all items with this text.
 -- filter: search(part)
 strpos(lower(i.invoice_no), lower($1::text)) > 0
 OR i.customer_id = ANY (ARRAY(SELECT c.id FROM sales.customer c WHERE sales.searched(c.name, c.code) LIKE core.containing($1)))
 OR EXISTS (SELECT FROM sales.invoice_item t
             WHERE t.invoice_id = i.id AND strpos(sales.searched(t.name, t.item_code), lower($1)) > 0 OFFSET 0)
 
--- The same, found by the indexes.
+-- The same condition. Postgres finds the invoices by the indexes.
 -- filter: search_by_index(part)
 i.id IN (SELECT n.id FROM sales.invoice n WHERE sales.number_has(n.invoice_no, $1::text)
           UNION ALL
@@ -57,7 +57,7 @@ i.id IN (SELECT n.id FROM sales.invoice n WHERE sales.number_has(n.invoice_no, $
           UNION ALL
          SELECT t.invoice_id FROM sales.invoice_item t WHERE sales.searched(t.name, t.item_code) LIKE core.containing($1))
 
--- One or two letters are in almost every number and name. They find whole numbers and codes, and whole words of names.
+-- One or two letters occur in almost every number and name, so they find only whole numbers, whole codes and whole words of names.
 -- filter: search_word(word)
 lower(i.invoice_no) = lower($1::text)
 OR i.customer_id = ANY (ARRAY(SELECT c.id FROM sales.customer c WHERE sales.has_word(c.name, c.code, $1)))
@@ -70,19 +70,22 @@ i.id IN (SELECT n.id FROM sales.invoice n WHERE lower(n.invoice_no) = lower($1::
           UNION ALL
          SELECT t.invoice_id FROM sales.invoice_item t WHERE sales.has_word(t.name, t.item_code, $1))
 
--- What find_by_worker and find_by_text have found.
+-- The invoices that find_by_worker has found.
 -- filter: worked(ids)
 i.id = ANY ($1::bigint[])
 
+-- The invoices that find_by_text or find_by_word has found.
 -- filter: found(ids)
 i.id = ANY ($1::bigint[])
 
 -- name: list_invoices(statuses, page, page_size) -> row
--- count, the page served (1-based; null asks for the last one) and its invoices, newest first; results is null for a
--- page that isn't there. Null statuses: all. A page near the front is walked to; a deep one is found by the tally:
--- the hall of 16,384 ids it begins in, the shelf of 1,024 in that hall, the box of 64 in that shelf, the rest by
--- walking at most one box.
--- The constant limits (1, 100, 1100) never cut: they tell the planner, which can't see the parameters, what to expect.
+-- Returns the count, the number of the page (from 1; the parameter null asks for the last page) and its invoices, newest first.
+-- results is null if the page does not exist. statuses null: all.
+-- A page within the first 1,000 invoices is reached along an index. For a deeper page invoice_tally gives the place where the page
+-- begins: first the hall (a range of 16,384 ids), in it the shelf (1,024 ids), in this the box (64 ids). The index is followed only
+-- within the box.
+-- The constant limits (1, 100, 1100) never remove a row. They tell the planner, which does not know the parameters, how many rows to
+-- expect.
 WITH change AS MATERIALIZED (
     SELECT bucket, status, sum(n)::integer AS n
       FROM sales.invoice_delta WHERE $1::text[] IS NULL OR status = ANY ($1::text[])
@@ -156,7 +159,7 @@ SELECT start.count, start.page,
   FROM start;
 
 -- name: walk_invoices(after, skip, most) -> rows
--- Along an index that begins with a filter, or that of the order.
+-- Follows an index that begins with a filter, or the index of the order.
 SELECT one.document::text AS document, page.key::text AS key
   FROM (SELECT i.id, /* key */ jsonb_build_array(i.id) /* or as asked */ AS key,
                row_number() OVER (ORDER BY i.id DESC /* or as asked */) AS place
@@ -168,8 +171,8 @@ SELECT one.document::text AS document, page.key::text AS key
  ORDER BY page.place;
 
 -- name: scan_invoices(after, skip, most) -> rows
--- Of the next thousand in the order, those that the filters let through. When they fill the page, there is nothing more to look
--- for, whatever the filters are; it costs little when they don't.
+-- Reads the next 1,000 invoices in the order, and returns those that pass the filters. If they fill the page, no other query is needed,
+-- whatever the filters are. If they do not, little time is lost.
 SELECT one.document::text AS document, page.key::text AS key
   FROM (SELECT i.id, /* key */ jsonb_build_array(i.id) /* or as asked */ AS key,
                row_number() OVER (ORDER BY i.id DESC /* or as asked */) AS place
@@ -183,8 +186,9 @@ SELECT one.document::text AS document, page.key::text AS key
  ORDER BY page.place;
 
 -- name: sort_invoices(after, skip, most) -> rows
--- All that the filters let through, found by the filters' indexes, and sorted. OFFSET 0 keeps Postgres from walking in the order:
--- it takes matches to be spread evenly, and would walk over half a million newer invoices to those of a month long ago.
+-- Finds all invoices that pass the filters, by the indexes of the filters, and sorts them. OFFSET 0 keeps Postgres from following the
+-- index of the order instead: it assumes that matches are spread evenly, and would read half a million newer invoices before those of
+-- a month long ago.
 SELECT one.document::text AS document, page.key::text AS key
   FROM (SELECT i.id, /* key */ jsonb_build_array(i.id) /* or as asked */ AS key,
                row_number() OVER (ORDER BY i.id DESC /* or as asked */) AS place
@@ -198,8 +202,8 @@ SELECT one.document::text AS document, page.key::text AS key
  ORDER BY page.place;
 
 -- name: merge_days(after, skip, most, first_day, last_day) -> rows
--- The first of each day (null: no limit on that side), merged. An index has the invoices of one day in the order of ids, but not
--- those of several days.
+-- Takes the first invoices of each day from first_day to last_day (null: no limit on that side), and merges them. The index on
+-- (invoice_date, id) has the invoices of one day in the order of ids, but not those of several days.
 SELECT one.document::text AS document, page.key::text AS key
   FROM (SELECT i.id, /* key */ jsonb_build_array(i.id) /* or as asked */ AS key,
                row_number() OVER (ORDER BY i.id DESC /* or as asked */) AS place
@@ -218,11 +222,11 @@ SELECT one.document::text AS document, page.key::text AS key
  ORDER BY page.place;
 
 -- name: count_some(most) -> value
--- Up to `most` of those that the filters let through.
+-- Counts the invoices that pass the filters, up to `most`.
 SELECT count(*) FROM (SELECT FROM sales.invoice i WHERE i.is_active /* filters */ LIMIT $1::bigint) few;
 
 -- name: count_kept(statuses, first_day, last_day, customer, salesman, user, created_by) -> value
--- By the counts that are kept (sales.invoice_count): of one of the last four filters, or of none, on some days, in some states.
+-- Returns the count from sales.invoice_count. At most one of the last four filters is given; days and statuses may be given too.
 SELECT CASE WHEN $4::text IS NOT NULL
             THEN sales.count_invoices('customer', ARRAY(SELECT c.id FROM sales.customer c WHERE c.code = $4), f.first_day, f.last_day, $1)
             WHEN $5::text IS NOT NULL
@@ -241,8 +245,8 @@ SELECT CASE WHEN $4::text IS NOT NULL
   FROM (SELECT ($2::text)::date AS first_day, ($3::text)::date AS last_day) f;
 
 -- name: find_by_worker(email, most, is_alone) -> row
--- The invoices that the worker has or had a session of: up to `most`, how many of these are not deleted, and whether these are
--- all. is_alone: there is no other filter, so that of many their number is enough, and ids is null.
+-- Finds up to `most` invoices of which the worker has or had a session. Returns their ids, how many of them are not deleted, and
+-- whether these are all. is_alone: there is no other filter. Then, if there are too many, only their number is needed, and ids is null.
 WITH worked AS MATERIALIZED (
     SELECT DISTINCT s.invoice_id AS id
       FROM sales.session s
@@ -254,7 +258,7 @@ SELECT count(*) < $2 AS is_all, count(*) FILTER (WHERE i.is_active) AS count,
   FROM worked CROSS JOIN LATERAL (SELECT i.id, i.is_active FROM sales.invoice i WHERE i.id = worked.id OFFSET 0) i;
 
 -- name: find_by_text(part, most, is_alone) -> row
--- The same for the filter `search`: up to `most` by number, by customer and by item.
+-- The same for the filter `search`: up to `most` by number, by customer and by item each.
 WITH hit AS MATERIALIZED (
     SELECT h.source, h.id FROM sales.search_invoices($1, $2) h
 ), found AS MATERIALIZED (

@@ -1,15 +1,17 @@
--- Sessions of work on invoices: picking and packing, and what a delivery has in common with them. docs/api/sales.md#workflow
+-- Sessions of work on invoices: picking, packing and delivery. docs/api/sales.md#workflow
 --
--- Every step is one statement, so one transaction, and locks its invoice first: of two steps at once, the second decides by what
--- the first has left. `refusal` names, in the documented order of checks, what stands against the step; null: it was done.
--- kind: a row of the view sales.session_kind, which says what the step does to the invoice and the session. caller_may: 'all'
--- (an administrator), 'own' (only as themselves: WORKFLOW_REQUIRE_SELF), or 'any'. Triggers announce the invoice's change at
--- commit, and count the session (sql/sales/functions.sql).
+-- Every step is one statement, and so one transaction. It locks its invoice first, so that of two steps at the same time the second
+-- one sees what the first one did. `refusal` names the first check that fails, in the order of docs/api/sales.md#workflow-refusals;
+-- null: the step was done.
+-- kind: selects a row of the view sales.session_kind, which has the states of the invoice and the session.
+-- caller_may: 'all' (an administrator), 'own' (only as the worker: WORKFLOW_REQUIRE_SELF), or 'any'.
+-- Triggers announce the change of the invoice at commit, and count the session (sql/sales/functions.sql).
 
 -- name: start_session(kind, body, caller_id, caller_may) -> row
--- What others committed while this statement waited for the invoice: it does not see a new session, but then the invoice's status
--- has changed; it sees a session that was cancelled as it was, hence `existing` locks it, which reads it again.
--- session_invoice_key and session_worker_active_key refuse what is left.
+-- Other transactions may commit while this statement waits for the lock of the invoice. The statement does not see a session that
+-- they created, but then the status of the invoice has changed. It sees the old version of a session that they cancelled, so
+-- `existing` locks that session, which reads the new version. The unique indexes session_invoice_key and session_worker_active_key
+-- refuse all other conflicts.
 WITH sent AS MATERIALIZED (
     SELECT k.*, core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email, coalesce(core.trimmed(b.notes), '') AS notes
       FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, notes text), sales.session_kind k
@@ -25,7 +27,8 @@ WITH sent AS MATERIALIZED (
 ), worker AS MATERIALIZED (
     SELECT a.id, a AS account
       FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email)
-     WHERE a.is_active AND a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER')   -- people who are not of the firm
+     -- These roles do not belong to the firm.
+     WHERE a.is_active AND a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER')
 ), decided AS MATERIALIZED (
     SELECT CASE WHEN invoice.id IS NULL THEN 'no invoice'
                 WHEN invoice.status <> sent.invoice_before THEN 'state'
@@ -90,8 +93,8 @@ SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(w
   FROM decided LEFT JOIN invoice ON true LEFT JOIN worker ON true LEFT JOIN finished ON true;
 
 -- name: cancel_session(kind, body, caller_id, caller_may) -> row
--- The session stays as CANCELLED, and the invoice goes back to where it was before. Anyone but an administrator has to name the
--- session's worker; the handler makes sure that they name somebody.
+-- The session stays as CANCELLED, and the invoice returns to its status before the step. Everybody except an administrator has to
+-- name the session's worker. The handler checks that user_email is not empty.
 WITH sent AS MATERIALIZED (
     SELECT k.*, core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email, core.trimmed(b.reason) AS reason
       FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, reason text), sales.session_kind k
@@ -135,7 +138,7 @@ SELECT decided.refusal, invoice.status, invoice.invoice_no, session.courier_name
   FROM decided LEFT JOIN invoice ON true LEFT JOIN session ON true LEFT JOIN worker ON true LEFT JOIN cancelled ON true;
 
 -- name: get_blocking_session(kind, user_email) -> value
--- The session that a worker has begun; when it has just been finished, the last one they began. As JSON, for the refusal.
+-- The worker's unfinished session of this kind, as JSON for the refusal. If it was ended in the meantime: the worker's latest one.
 SELECT row_to_json(data)::text
   FROM (SELECT i.invoice_no, core.iso(s.start_time) AS started_at
           FROM accounts.account a JOIN sales.session s ON s.id = coalesce(
@@ -145,7 +148,7 @@ SELECT row_to_json(data)::text
          WHERE lower(a.email) = lower(core.trimmed($2))) data;
 
 -- name: get_active_session(kind, caller_id, email, public_id) -> row
--- The account (of the e-mail or the uuid asked for; the caller's when no account has it), and its task: null without a task.
+-- The account with the requested e-mail or uuid, or else the caller's account; and the unfinished task of this account, or null.
 SELECT a.id AS account_id, a.email,
        (SELECT json_build_object('task_type', upper($1::text), 'session_id', s.id, 'start_time', core.iso(s.start_time),
                                  'invoice', d.document)::text
@@ -157,7 +160,7 @@ SELECT a.id AS account_id, a.email,
                        (SELECT id FROM accounts.account WHERE public_id = $4::uuid), $2::bigint);
 
 -- name: start_delivery(body, caller_id, caller_may) -> row
--- As start_session. A courier has no account, so the e-mail sent along with COURIER is not looked at.
+-- Like start_session. A courier has no account, so an e-mail is ignored if the type is COURIER.
 WITH sent AS MATERIALIZED (
     SELECT core.trimmed(b.invoice_no) AS invoice_no, b.delivery_type, core.trimmed(b.user_email) AS user_email,
            coalesce(core.trimmed(b.courier_name), '') AS courier_name,
@@ -175,7 +178,8 @@ WITH sent AS MATERIALIZED (
 ), worker AS MATERIALIZED (
     SELECT a.id, a AS account
       FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email)
-     WHERE a.is_active AND a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER')   -- people who are not of the firm
+     -- These roles do not belong to the firm.
+     WHERE a.is_active AND a.role NOT IN ('SALESREP', 'VENDOR', 'MEMBER')
        AND sent.delivery_type <> 'COURIER'
 ), decided AS MATERIALIZED (
     SELECT CASE WHEN invoice.id IS NULL THEN 'no invoice'
@@ -199,8 +203,8 @@ SELECT decided.refusal, invoice.status,
   FROM decided LEFT JOIN invoice ON true LEFT JOIN worker ON true LEFT JOIN session ON true;
 
 -- name: complete_delivery(body, caller_id, caller_may, most_notes) -> row
--- IN_TRANSIT leaves the session open and the invoice DISPATCHED, and still announces the invoice (version). It may come any number
--- of times, so the sum of its notes is bounded: most_notes, characters.
+-- IN_TRANSIT leaves the session open and the invoice DISPATCHED. It still announces the invoice, by incrementing its version. It may
+-- be sent any number of times, so the notes of one delivery are limited to most_notes characters in total.
 WITH sent AS MATERIALIZED (
     SELECT core.trimmed(b.invoice_no) AS invoice_no, coalesce(core.trimmed(b.user_email), '') AS user_email,
            coalesce(b.delivery_status, 'DELIVERED') AS delivery_status, coalesce(core.trimmed(b.notes), '') AS notes
