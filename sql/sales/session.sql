@@ -94,7 +94,7 @@ SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(w
 
 -- name: cancel_session(kind, body, caller_id, caller_may) -> row
 -- The session stays as CANCELLED, and the invoice returns to its status before the step. Everybody except an administrator has to
--- name the session's worker. The handler checks that user_email is not empty.
+-- name the session's worker: schemas/sales/session_cancel_own.json requires user_email.
 WITH sent AS MATERIALIZED (
     SELECT k.*, core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email, core.trimmed(b.reason) AS reason
       FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, reason text), sales.session_kind k
