@@ -116,10 +116,10 @@ async def pending(connection: Any, schema: Schema) -> Schema:
             f"the database has migration {ahead}, this release ends at {len(schema.migrations)}; start a newer release"
         )
     defined = {row["area"]: row["sha256"] for row in await connection.fetch(query.list_functions.text)}
-    return Schema(
-        [migration for migration in schema.migrations if migration.number not in applied],
-        [functions for functions in schema.functions if defined.get(functions.area) != functions.sha256],
-    )
+    waiting = [migration for migration in schema.migrations if migration.number not in applied]
+    # A migration may have to drop a view or function whose text stays the same, so after one all functions are applied.
+    changed = [one for one in schema.functions if waiting or defined.get(one.area) != one.sha256]
+    return Schema(waiting, changed)
 
 
 async def apply(dsn: str, schema: Schema | None = None) -> list[str]:

@@ -70,6 +70,7 @@ class History(SalesHandler):
         named = self._text("invoice") or self._text("invoice_id")
         invoice = int(named) if named is not None and _is_number(named) else None
         numbers = [name for name in (None if invoice is not None else named, self._text("invoice_no")) if name]
+        search = self._text("search")
         given = {
             "worker": self._whose(),
             "status": self._one_of("status", self.statuses),
@@ -78,7 +79,7 @@ class History(SalesHandler):
             "until": self._day("end_date"),
             "invoice": invoice,
             "invoice_nos": numbers or None,
-            "search": self._text("search"),
+            "search": (self.kind, search) if search else None,
         }
         return {name: value for name, value in given.items() if value is not None}
 

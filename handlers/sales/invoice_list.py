@@ -98,12 +98,11 @@ class Invoices:
     async def page(self, order: keyset.Order, place: Place) -> Sequence[asyncpg.Record]:
         """The invoices of a page, `document` and `key` each (JSON text)."""
         filters, column = self._filters, order.name.split(",")[0].lstrip("-")
-        of_one_status = filters.keys() == {"statuses"} and len(filters["statuses"]) == 1
-        if (
-            not filters
-            or (column == "id" and (of_one_status or filters.keys() & BEGIN_AN_INDEX))
-            or (column == "invoice_date" and filters.keys() <= DAYS)
-        ):
+        if column == "id" and filters.keys() == {"statuses"}:
+            return await self._run(query.merge_statuses, order, place, statuses=filters["statuses"])
+        # A search is asked of each invoice on the way, which may be all of a salesman's, so it is looked up first.
+        is_index_walk = bool(filters.keys() & BEGIN_AN_INDEX) and not filters.keys() & {"search", "search_word"}
+        if not filters or (column == "id" and is_index_walk) or (column == "invoice_date" and filters.keys() <= DAYS):
             return await self._run(query.walk_invoices, order, place)
         # Where a page is to be expected near its beginning, unless what was looked up has shown that there are few invoices.
         if place.skip < SCANNED_TO and not filters.keys() & {"worked", "found"}:
@@ -194,8 +193,8 @@ class InvoiceList(SalesHandler):
         search; ordering: one of ORDERS, `-` before it: descending. `count_is_exact` is there, false, where there may be more than
         `count`; then there is no page=last. 400 an invalid filter or cursor; 404 Invalid page; 503 a filter takes too long, or
         too many lists with filters are being made."""
-        filters, order = self._filters(), self._order()
         page = paging.requested(self, default=20, most=100)
+        filters, order = self._filters(), self._order()
         invoices = Invoices(self.application.kept(ListConnections).db, filters)
         if "cursor" in self.request.query_arguments:
             rows = await invoices.page(order, Place(order.given(self), 0, page.size + 1))

@@ -372,3 +372,23 @@ BEGIN
     RETURN QUERY SELECT 'item', t.invoice_id FROM sales.invoice_item t
                   WHERE sales.searched(t.name, t.item_code) LIKE core.containing(part) LIMIT most;
 END $$;
+
+-- The sessions of one kind that have `part` in one of the texts that their history is searched by. Planned on every call, for the
+-- same reason.
+CREATE OR REPLACE FUNCTION sales.search_sessions(kind_ text, part text) RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    RETURN QUERY
+    SELECT s.id FROM sales.invoice i JOIN sales.session s ON s.invoice_id = i.id
+     WHERE s.kind = kind_ AND sales.number_has(i.invoice_no, part)
+     UNION
+    SELECT s.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id JOIN sales.session s ON s.invoice_id = i.id
+     WHERE s.kind = kind_ AND sales.searched(c.name, c.email) LIKE core.containing(part)
+     UNION
+    SELECT s.id FROM accounts.account a JOIN sales.session s ON s.worker_id = a.id
+     WHERE s.kind = kind_ AND accounts.searched(a.email, a.name, a.username) LIKE core.containing(part) AND strpos(lower(a.email), lower(part)) > 0
+     UNION
+    SELECT s.id FROM sales.session s
+     WHERE kind_ = 'delivery' AND s.kind = 'delivery'
+       AND sales.searched(s.courier_name, s.tracking_no) LIKE core.containing(part);
+END $$;

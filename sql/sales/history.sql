@@ -27,22 +27,8 @@ s.invoice_id = ANY (ARRAY(SELECT i.id FROM sales.invoice i
 
 -- The text occurs in the invoice's number, the customer's name or e-mail, the worker's e-mail, the courier's name or the tracking
 -- number.
--- filter: search(part)
-s.id IN (SELECT f.id
-           FROM sales.session f
-          WHERE f.invoice_id IN (
-                SELECT i.id FROM sales.invoice i WHERE sales.number_has(i.invoice_no, $1::text)
-                 UNION ALL
-                SELECT i.id FROM sales.customer c JOIN sales.invoice i ON i.customer_id = c.id
-                 WHERE sales.searched(c.name, c.email) LIKE core.containing($1))
-          UNION ALL
-         SELECT f.id FROM sales.session f
-          WHERE f.worker_id IN (SELECT a.id FROM accounts.account a
-                                 WHERE accounts.searched(a.email, a.name, a.username) LIKE core.containing($1)
-                                   AND strpos(lower(a.email), lower($1)) > 0)
-          UNION ALL
-         SELECT f.id FROM sales.session f
-          WHERE f.kind = 'delivery' AND sales.searched(f.courier_name, f.tracking_no) LIKE core.containing($1))
+-- filter: search(kind, part)
+s.id IN (SELECT found.id FROM sales.search_sessions($1::text, $2::text) AS found (id))
 
 -- The sessions that follow the one that a cursor names.
 -- filter: before(microseconds, id)

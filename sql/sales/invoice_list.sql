@@ -201,6 +201,23 @@ SELECT one.document::text AS document, page.key::text AS key
  CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = page.id OFFSET 0) one
  ORDER BY page.place;
 
+-- name: merge_statuses(after, skip, most, statuses) -> rows
+-- The first of each status, merged. An index has the invoices of one status in the order of ids, but not those of several.
+SELECT one.document::text AS document, page.key::text AS key
+  FROM (SELECT i.id, /* key */ jsonb_build_array(i.id) /* or as asked */ AS key,
+               row_number() OVER (ORDER BY i.id DESC /* or as asked */) AS place
+          FROM (SELECT i.id
+                  FROM unnest($4::text[]) AS s (status)
+                 CROSS JOIN LATERAL (
+                       SELECT i.id FROM sales.invoice i
+                        WHERE i.status = s.status AND i.is_active AND /* after */ $1::jsonb IS NULL /* or as asked */ /* filters */
+                        ORDER BY i.id DESC /* or as asked */
+                        LIMIT $2::bigint + $3::bigint) i
+                 ORDER BY i.id DESC /* or as asked */
+                OFFSET $2 LIMIT $3) i) page
+ CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = page.id OFFSET 0) one
+ ORDER BY page.place;
+
 -- name: merge_days(after, skip, most, first_day, last_day) -> rows
 -- Takes the first invoices of each day from first_day to last_day (null: no limit on that side), and merges them. The index on
 -- (invoice_date, id) has the invoices of one day in the order of ids, but not those of several days.

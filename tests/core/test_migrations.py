@@ -73,6 +73,15 @@ async def test_functions_are_applied_when_their_text_has_changed_and_only_then(e
     assert await ask(empty, "SELECT public.one()") == 2
 
 
+async def test_a_view_that_a_later_migration_drops_is_there_again_although_its_text_is_the_same(empty):
+    view = "CREATE OR REPLACE VIEW public.v AS SELECT n FROM public.a"
+    await migrations.apply(empty, made(FIRST, functions=view))
+    retyped = "DROP VIEW public.v; ALTER TABLE public.a ALTER COLUMN n TYPE bigint"
+    assert await migrations.apply(empty, made(FIRST, retyped, functions=view)) == ["0002_step", "functions of step"]
+    column = "SELECT data_type FROM information_schema.columns WHERE table_name = 'v'"
+    assert await ask(empty, column) == "bigint"
+
+
 async def test_functions_may_call_one_another_in_any_order_and_see_what_the_migrations_bring(empty):
     functions = (
         "CREATE OR REPLACE FUNCTION public.outer_() RETURNS integer LANGUAGE sql AS 'SELECT public.one() + (SELECT count(*)::integer FROM public.a)';"

@@ -530,3 +530,9 @@ async def test_clients_that_leave_in_the_middle_leave_nothing_behind(api, proces
     # A graceful stop would wait for requests that are still active.
     await until(lambda: process.app.active == 0)
     assert await db.fetchval("SELECT count(*) FROM sales.invoice") == before
+
+
+async def test_an_invalid_page_is_answered_before_an_invalid_filter(api):
+    for query in ("page=0&user=x", "page=x&start_date=tomorrow"):
+        assert (await api.get(f"/api/sales/invoices/?{query}")).status == 404, query
+    assert (await api.get("/api/sales/invoices/?page=1&user=x")).status == 400

@@ -265,13 +265,19 @@ async def test_events_that_arrive_while_the_relay_waits_for_its_answer_are_not_d
     answers = events.query.relay_events
 
     async def late(db, batch):
+        nonlocal begun
         answer = await answers(db, batch=batch)
+        # A sixth turn, which may have begun already, imports nothing beside the last import below.
+        if begun == 5:
+            return answer
+        begun += 1
         imported.append((await api.import_invoice(invoice())).json["data"]["id"])
         *rows, _ = await answers(db, batch=batch)
         await log.accept(events.from_rows(rows))  # as another process's event would come, through Redis
         return answer
 
     imported: list[int] = []
+    begun = 0
     with monkeypatch.context() as patched:
         patched.setattr(events.query, "relay_events", late)
         while len(imported) < 5:
