@@ -245,6 +245,20 @@ async def test_a_refusal_is_shown_at_its_field_in_the_words_of_the_api(page, sto
     await page.sees("#user_email-problem", "This field is required.")
 
 
+async def test_an_invoice_opened_at_the_moment_another_is_closed_can_be_worked_on(page, stored, sign_in):
+    first, second = [await stored() for _ in range(2)]
+    await open_signed_in(page, await sign_in("PICKER"), first)
+    await page.script(
+        """document.getElementById('close').click();
+           [...document.querySelectorAll('.card')].find(
+               card => card.querySelector('.number').textContent === arguments[0]).querySelector('button').click()""",
+        second,
+    )
+    await page.sees("#drawer-title", second)
+    await take(page, "Start picking")
+    await status_is(page, "Picking")
+
+
 async def test_a_worker_who_is_busy_is_told_with_what(page, stored, sign_in):
     first, second = [await stored() for _ in range(2)]
     await open_signed_in(page, await sign_in("PICKER"), first)

@@ -81,7 +81,8 @@ export class Drawer {
 
   #closed() {
     const id = this.shownId;
-    if (!id) return;
+    // The event of closing comes later than the closing: another invoice may have been opened in between.
+    if (!id || this.#dialog.open) return;
     this.#invoice = null;
     this.#steps.end();
     // The card may have been replaced, or may be hidden in another column.
