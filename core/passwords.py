@@ -2,6 +2,9 @@
 
 A check takes a fifth of a second of one core, and anybody may ask for one. So waiting jobs are served one source after another, each
 source may have only a limited number of them, and no work is done for a client that has left.
+
+A password is hashed in its canonical form (core/text.py), because keyboards write the same letters in several sequences of Unicode.
+Nothing is cut off it: blanks are part of a password.
 """
 
 import asyncio
@@ -16,6 +19,7 @@ import bcrypt
 import tornado.iostream
 
 from core.problem import unavailable
+from core.text import canonical
 
 # Bytes of a password. bcrypt reads no further, so a longer password is refused instead of cut.
 LONGEST = 72
@@ -110,18 +114,22 @@ class Passwords:
 
 def too_long(password: str) -> bool:
     """Whether a password is longer than bcrypt reads."""
-    return len(password.encode()) > LONGEST
+    return len(canonical(password).encode()) > LONGEST
 
 
 def hash_now(password: str, cost: int) -> str:
     """The hash to store, computed in the current thread, for commands. Raises ValueError for more than 72 bytes: see `too_long`."""
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
+    return bcrypt.hashpw(canonical(password).encode(), bcrypt.gensalt(cost)).decode()
 
 
 def _check(password: str, stored: str) -> bool:
-    secret = password.encode()
+    # The second form: of a hash that was made of the password as it was typed.
+    return any(_matches(form.encode(), stored.encode()) for form in dict.fromkeys((canonical(password), password)))
+
+
+def _matches(secret: bytes, stored: bytes) -> bool:
     # bcrypt raises for more than 72 bytes. Such a password matches no stored hash, but the same work is done for it.
-    return bcrypt.checkpw(secret[:LONGEST], stored.encode()) and len(secret) <= LONGEST
+    return bcrypt.checkpw(secret[:LONGEST], stored) and len(secret) <= LONGEST
 
 
 def _stand_back() -> None:

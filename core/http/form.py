@@ -1,19 +1,20 @@
 """Bodies of HTML forms (multipart/form-data, application/x-www-form-urlencoded), translated to the equivalent JSON.
 
-A form holds only texts. The schema's type of a field decides what its text means. The JSON is then read and validated like any
-other (core/http/json_text.py, the schema), so a wrong field gets the same refusal however it was sent.
+A form holds only texts. The schema's type of a field decides which of them stand for a list, an object, a boolean or null. The JSON
+is then read and validated like any other (core/http/body.py), so a wrong field gets the same refusal however it was sent.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import tornado.httputil
 
-from core.http import json_text
+from core.http import body
+from core.http.conform import NO_SHAPE, Shape
 from core.http.schema import Schema
 from core.problem import Message, Problem, invalid
+from core.text import BLANKS
 
 TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 # Fields and files of one form; the documented forms have twenty. Tornado's own limits: 100 parts, 1000 urlencoded fields.
@@ -23,8 +24,6 @@ MOST_FIELDS = 100
 Files = Mapping[str, tuple[str, bytes]]
 
 _BOOLEANS = {"true": "true", "1": "true", "on": "true", "false": "false", "0": "false", "off": "false"}
-_INTEGER = re.compile(r"-?[0-9]+")
-_NUMBER = re.compile(r"(-?)0*([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")
 
 
 def read(request: tornado.httputil.HTTPServerRequest, expected: Schema) -> tuple[Any, str, Files]:
@@ -35,23 +34,21 @@ def read(request: tornado.httputil.HTTPServerRequest, expected: Schema) -> tuple
     arguments, files = _parts(request)
     if len(arguments) + len(files) > MOST_FIELDS:
         raise Problem(400, "too-many-fields", Message.of("too-many-fields", limit=MOST_FIELDS))
-    properties = expected.document.get("properties", {})
+    shapes = expected.shape.members
     members, wrong = {}, {}
     for name, sent in arguments.items():
         try:
-            members[name] = _json(properties.get(name, {}), [text.decode("utf-8") for text in sent])
+            members[name] = _json(shapes.get(name, NO_SHAPE), [text.decode("utf-8") for text in sent])
         except UnicodeDecodeError:
             wrong[name] = [Message.of("type.string")]
     for name in files:
         # A file where the schema has a field is of the wrong type. A value of a wrong type takes its place, so that the schema refuses it.
-        if name in properties:
-            members[name] = "[]" if "object" in _types(properties[name]) else "{}"
+        if name in shapes:
+            members[name] = "[]" if "object" in shapes[name].types else "{}"
     if wrong:
         raise invalid(wrong)
     composed = ",".join(f"{json.dumps(name)}:{member}" for name, member in members.items())
-    value, text = json_text.read(f"{{{composed}}}".encode())
-    if not expected.accepts(value):
-        raise invalid(expected.errors(value))
+    value, text = body.read(f"{{{composed}}}".encode(), expected)
     return value, text, {name: (found[-1].filename, found[-1].body) for name, found in files.items()}
 
 
@@ -71,41 +68,18 @@ def _parts(request: tornado.httputil.HTTPServerRequest) -> tuple[dict[str, list[
     return arguments, files
 
 
-def _json(declared: dict[str, Any], sent: list[str]) -> str:
+def _json(shape: Shape, sent: list[str]) -> str:
     """A field's texts as JSON of the declared type. A text that isn't of that type stays a string, which the schema then refuses."""
-    types, text = _types(declared), sent[-1].strip(" \t\r\n\f\v")
+    types, text = shape.types, sent[-1].strip(BLANKS)
     if "array" in types and not (len(sent) == 1 and (text == "" or text.startswith("["))):
-        return f"[{','.join(_json(declared.get('items', {}), [one]) for one in sent)}]"
-    if text == "" and "null" in types and not _is_plain(declared):
+        return f"[{','.join(_json(shape.items or NO_SHAPE, [one]) for one in sent)}]"
+    if text == "" and "null" in types and not shape.takes_empty_text:
         return "null"
     if types & {"array", "object"}:
         return text if _is_json(text) else "[]" if text == "" and "array" in types else json.dumps(sent[-1])
     if "boolean" in types and text.lower() in _BOOLEANS:
         return _BOOLEANS[text.lower()]
-    if "integer" in types and _INTEGER.fullmatch(text) or "number" in types and _NUMBER.fullmatch(text):
-        # The digits are copied, so that no amount passes through a float.
-        return _NUMBER.sub(r"\1\2", text)
     return json.dumps(sent[-1])
-
-
-def _branches(declared: dict[str, Any]) -> list[dict[str, Any]]:
-    return [declared, *declared.get("anyOf", ())]
-
-
-def _types(declared: dict[str, Any]) -> set[str]:
-    found: set[str] = set()
-    for branch in _branches(declared):
-        kind = branch.get("type", [])
-        found |= {kind} if isinstance(kind, str) else set(kind)
-    return found
-
-
-def _is_plain(declared: dict[str, Any]) -> bool:
-    """Whether the field takes an empty text: a string without format, enum or const."""
-    return any(
-        "string" in _types({"type": branch.get("type", [])}) and not branch.keys() & {"format", "enum", "const"}
-        for branch in _branches(declared)
-    )
 
 
 def _is_json(text: str) -> bool:

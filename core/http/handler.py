@@ -22,11 +22,12 @@ import asyncpg
 import tornado.iostream
 import tornado.web
 
-from core import logs, product
+from core import logs, product, text
 from core.access import Access
 from core.dialect import Dialect
-from core.http import form, json_text, network, schema
-from core.problem import Message, Problem, invalid, unavailable
+from core.http import body as json_body
+from core.http import form, network, schema
+from core.problem import Message, Problem, unavailable
 
 if TYPE_CHECKING:
     from core.data.database import Database
@@ -52,7 +53,7 @@ class Handler(tornado.web.RequestHandler):
     """A subclass sets `access` and `dialect`, and defines get, post, put, patch, delete as coroutines.
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
-    forms: True accepts a body that is a form, with files. json_limit: bytes of a JSON body.
+    json_limit: bytes of a JSON body.
     body, body_text, files: set by read_body.
     """
 
@@ -60,7 +61,6 @@ class Handler(tornado.web.RequestHandler):
     dialect: ClassVar[Dialect] = Dialect()
     access: ClassVar[Access[Any] | dict[str, Access[Any]]]
     authenticates: ClassVar[bool] = True
-    forms: ClassVar[bool] = False
     json_limit: ClassVar[int] = JSON_LIMIT
     # The validated value, its text as it was sent (Postgres reads it), and the files that came beside it.
     body: Any = None
@@ -139,6 +139,10 @@ class Handler(tornado.web.RequestHandler):
 
     # The way in
 
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """Tornado calls this for every argument of a query and a path. A text is searched for in its canonical form."""
+        return text.cleaned(super().decode_argument(value, name))
+
     async def prepare(self) -> None:
         """Check everything that comes before the use case. Raises Problem."""
         self._is_prepared = True
@@ -159,9 +163,10 @@ class Handler(tornado.web.RequestHandler):
         """Find out who calls. An application's base handler overrides this: core knows no accounts. Raises Problem."""
 
     async def read_body(self, expected: schema.Schema) -> None:
-        """Read and validate the body into self.body, self.body_text and self.files. Raises Problem: 400, 413, 415."""
+        """Read and validate the body into self.body, self.body_text and self.files. A form, with files, may take the place of JSON
+        whose values are not nested. Raises Problem: 400, 413, 415."""
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if self.forms and kind in form.TYPES:
+        if kind in form.TYPES and expected.shape.is_flat:
             self.body, self.body_text, self.files = await asyncio.to_thread(form.read, self.request, expected)
             return
         if kind not in ("", "application/json") and not (kind.startswith("application/") and kind.endswith("+json")):
@@ -169,9 +174,9 @@ class Handler(tornado.web.RequestHandler):
         if len(self.request.body) > self.json_limit:
             raise Problem(413, "too-long", Message.of("too-long", limit=f"{self.json_limit:,} bytes"))
         if len(self.request.body) < LARGE_BODY:
-            self.body, self.body_text = _read(self.request.body, expected)
+            self.body, self.body_text = json_body.read(self.request.body, expected)
         else:
-            self.body, self.body_text = await asyncio.to_thread(_read, self.request.body, expected)
+            self.body, self.body_text = await asyncio.to_thread(json_body.read, self.request.body, expected)
 
     # The ways out
 
@@ -365,10 +370,3 @@ def body(schema_name: str) -> Callable[[Method], Method]:
         return with_body
 
     return decorate
-
-
-def _read(sent: bytes, expected: schema.Schema) -> tuple[Any, str]:
-    value, text = json_text.read(sent)
-    if not expected.accepts(value):
-        raise invalid(expected.errors(value))
-    return value, text

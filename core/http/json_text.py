@@ -3,11 +3,13 @@
 What json.loads accepts and this must not: NaN and Infinity, numbers beyond a float, repeated keys, NUL characters and lone
 surrogates (no Postgres text holds them), and unlimited nesting. The refusal names the field wherever it can; that takes a slower
 pass, which runs only after a quick test has found something wrong.
+
+core/http/body.py reads the bodies of requests with these functions.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.problem import Message, Problem, invalid
@@ -22,7 +24,9 @@ MOST_MESSAGES = 100
 MOST_PLACES = 1000
 # Characters of a client's own key that the answer repeats.
 LONGEST_NAME = 100
+# Stands for every number that is refused: NaN, infinities, and those that no float holds. Code compares its identity.
 INFINITY = float("inf")
+_BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,15 +37,21 @@ class _Repeated:
 _REPEATED = _Repeated()
 
 
+class Number(str):
+    """A number as it was written, digit by digit."""
+
+    __slots__ = ()
+
+
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= LONGEST_INTEGER else INFINITY
 
 
 def _number(digits: str) -> float:
-    # Infinity stands for every number that a schema's bounds refuse anyway: beyond a float, NaN, or closer to zero than a
-    # float can represent (1e-99999), which Postgres would write out with all its digits.
+    # Refused too: what is closer to zero than a float can represent (1e-99999), which Postgres would write out with all its digits.
     value = float(digits)
-    return INFINITY if (value == 0.0 or len(digits) > 40) and _tiny(digits) else value
+    is_refused = value in (INFINITY, -INFINITY) or ((value == 0.0 or len(digits) > 40) and _tiny(digits))
+    return INFINITY if is_refused else value
 
 
 def _tiny(digits: str) -> bool:
@@ -67,41 +77,75 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _decode = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
 ).decode
+_decode_literally = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=Number
+).decode
 
 
 def _not_json(reason: object) -> Problem:
     return Problem(400, "not-json", Message.of("not-json", reason=reason))
 
 
-def read(body: bytes) -> tuple[Any, str]:
-    """The value and its text. Raises Problem 400: `not-json`, or `invalid` with the fields that hold what is not allowed."""
+def decoded(body: bytes) -> str:
+    """The text of a body, without the byte order mark that some clients write before it. Raises Problem 400 `not-json`."""
     try:
-        text = body.decode("utf-8")
-        value = _decode(text)
+        return body.removeprefix(_BOM).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _not_json(error) from None
+
+
+def value(text: str) -> tuple[Any, bool]:
+    """The value, and whether it may hold what is not allowed: check() then tells. Raises Problem 400 `not-json`."""
+    found = _decoded_by(_decode, text)
+    return found, _is_suspect(found) or "\\u" in text
+
+
+def literal(text: str) -> Any:
+    """The value with each number as Number. Raises Problem 400 `not-json`."""
+    found = _decoded_by(_decode_literally, text)
+    # Refuses deep nesting.
+    _is_suspect(found)
+    return found
+
+
+def check(found: Any) -> None:
+    """Raises Problem 400 `invalid` with the fields of a literal() value that hold what is not allowed."""
+    wrong = _refused(found, _Budget())
+    if wrong is not None:
+        raise invalid(wrong if isinstance(wrong, dict) else {"non_field_errors": wrong})
+
+
+def written(found: Any) -> str:
+    """A literal() value as JSON text."""
+    if isinstance(found, Number):
+        return str(found)
+    if isinstance(found, dict):
+        return composed({name: written(inner) for name, inner in found.items()})
+    if isinstance(found, list):
+        return f"[{','.join(map(written, found))}]"
+    return json.dumps(found, ensure_ascii=False)
+
+
+def _decoded_by(decode: Callable[[str], Any], text: str) -> Any:
+    try:
+        return decode(text)
     except RecursionError:
         raise _not_json("nested too deeply") from None
     except ValueError as error:
-        # JSONDecodeError or UnicodeDecodeError.
         raise _not_json(error) from None
-    repeats = _repeats(value)
-    if b"\\u" in body or repeats:
-        wrong = _refused(value, _Budget())
-        if wrong is not None:
-            raise invalid(wrong if isinstance(wrong, dict) else {"non_field_errors": wrong})
-    return value, text
 
 
-def _repeats(value: Any, level: int = 1) -> bool:
-    """Whether any object has a repeated key. Raises Problem when `value` is nested too deeply."""
+def _is_suspect(value: Any, level: int = 1) -> bool:
+    """Whether any object has a repeated key, or any number is refused. Raises Problem when `value` is nested too deeply."""
     if level > DEEPEST:
         raise _not_json("nested too deeply")
-    found = False
+    found = value is INFINITY
     if isinstance(value, dict):
         for v in value.values():
-            found |= v is _REPEATED or (type(v) in (dict, list) and _repeats(v, level + 1))
+            found |= v is _REPEATED or v is INFINITY or (type(v) in (dict, list) and _is_suspect(v, level + 1))
     elif isinstance(value, list):
         for v in value:
-            found |= type(v) in (dict, list) and _repeats(v, level + 1)
+            found |= v is INFINITY or (type(v) in (dict, list) and _is_suspect(v, level + 1))
     return found
 
 
@@ -117,6 +161,8 @@ def _refused(value: Any, budget: _Budget) -> Any:
     if value is _REPEATED:
         budget.left -= 1
         return [Message.of("repeated")]
+    if isinstance(value, Number):
+        return _refused_number(value, budget)
     if isinstance(value, str):
         return _refused_text(value, budget)
     if isinstance(value, dict):
@@ -141,6 +187,17 @@ def _refused_items(items: list[Any], budget: _Budget) -> Any:
             if budget.left <= 0:
                 break
     return [found.get(i, {}) for i in range(max(found) + 1)] if found else None
+
+
+def _refused_number(digits: Number, budget: _Budget) -> list[Message] | None:
+    if digits.lstrip("-").isdigit():
+        found: int | float = _integer(digits)
+    else:
+        found = _number(digits) if digits[-1].isdigit() else INFINITY
+    if found is not INFINITY:
+        return None
+    budget.left -= 1
+    return [Message.of("type.number")]
 
 
 def _refused_text(value: str, budget: _Budget) -> list[Message] | None:

@@ -16,18 +16,17 @@ from typing import Any
 import jsonschema
 import jsonschema_rs
 
+from core.email_address import is_email
+from core.http.conform import Shape, conformed
 from core.problem import Message
+from core.text import BLANKS
 
 ROOT = Path(__file__).resolve().parents[2] / "schemas"
 # Named in one answer: a client can't use more.
 MOST_ERRORS = 100
+# Characters of a client's own value that a message repeats.
+LONGEST_VALUE = 60
 
-# One local part, and a domain with a dot, without blanks. Only a mail that is delivered proves more.
-_EMAIL = re.compile(
-    r"[^@\s\"(),:;<>\[\\\]]{1,64}@(?=.{1,253}\Z)(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[0-9A-Za-z-]{2,63}"
-)
-# The same characters that the SQL function core.trimmed removes.
-BLANKS = " \t\n\r\f\v"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -43,23 +42,13 @@ def is_date(value: str) -> bool:
     return True
 
 
-def is_email(value: str) -> bool:
-    """Blanks around the address are ignored."""
-    return bool(_EMAIL.fullmatch(value.strip(BLANKS)))
-
-
 def is_uuid(value: str) -> bool:
     return bool(_UUID.fullmatch(value))
 
 
-def is_positive_integer(value: str) -> bool:
-    """Decimal digits of a number from 1 to 999,999,999; spaces around them are allowed."""
-    return bool(re.fullmatch(r" *0{0,20}[1-9][0-9]{0,8} *", value)) and len(value) <= 60
-
-
-def is_amount(value: str) -> bool:
-    """Decimal digits of a number below 1,000,000,000, with or without a decimal point; spaces around them are allowed."""
-    return bool(re.fullmatch(r" *[0-9]{1,9}(\.[0-9]{1,20})? *", value)) and len(value) <= 60
+def _is_any(value: str) -> bool:
+    """The formats of core/http/conform.py that only say how a text is read."""
+    return True
 
 
 # Both validators use these functions: the libraries' own formats disagree in rare cases.
@@ -67,8 +56,9 @@ FORMATS = {
     "date": is_date,
     "email": is_email,
     "uuid": is_uuid,
-    "positive-integer": is_positive_integer,
-    "amount": is_amount,
+    "scan": _is_any,
+    "scanned-email": _is_any,
+    "password": _is_any,
 }
 _format_checker = jsonschema.FormatChecker(formats=())
 for _name, _test in FORMATS.items():
@@ -94,8 +84,13 @@ class Schema:
     def __init__(self, document: dict[str, Any]) -> None:
         jsonschema.Draft202012Validator.check_schema(document)
         self.document = document
+        self.shape = Shape.of(document)
         self.of_record = _Validator(document, format_checker=_format_checker)
         self._compiled = jsonschema_rs.Draft202012Validator(document, formats=FORMATS, validate_formats=True)
+
+    def conformed(self, literal: Any) -> Any:
+        """What the schema means by a value (core/http/conform.py)."""
+        return conformed(literal, self.shape)
 
     def accepts(self, value: Any) -> bool:
         """Whether the value is valid."""
@@ -132,9 +127,6 @@ def message(error: jsonschema.ValidationError) -> Message:
         return Message.of("null")
     if keyword == "type":
         return _wrong_type(limit if isinstance(limit, list) else [limit], instance)
-    # core/http/json_text.py reads a number beyond every bound as infinity.
-    if isinstance(instance, float) and instance in (float("inf"), float("-inf")):
-        return Message.of("type.number")
     if keyword == "format":
         return Message.of("blank" if limit == "email" and not instance.strip(BLANKS) else f"format.{limit}")
     if keyword == "minItems" and limit == 1:
@@ -159,6 +151,8 @@ def _most_specific(error: jsonschema.ValidationError) -> jsonschema.ValidationEr
 
 def _wrong_type(types: list[str], instance: Any) -> Message:
     wanted = "array" if "array" in types else "object" if "object" in types else types[0]
+    if wanted in ("integer", "number") and isinstance(instance, str) and instance.strip(BLANKS):
+        return Message.of(f"text.{wanted}", value=instance[:LONGEST_VALUE])
     return Message.of(f"type.{wanted}", kind=type(instance).__name__)
 
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import asyncpg
 
-from core import passwords, product
+from core import email_address, passwords, product, text
 from core.data import sql
 from core.data.database import Database
-from core.http import schema
 from handlers.accounts import menu_seed, password_rules
 from handlers.api.roles import ROLES
 from handlers.settings import Settings
@@ -97,20 +96,21 @@ async def create(
     config: Settings, email: str, name: str, role: str, password: str | None, *, staff: bool, username: str = ""
 ) -> str | None:
     """Create an account. staff: its flag is_staff. Returns None, or the reason why it is refused."""
-    email = email.strip(schema.BLANKS)
-    if not schema.is_email(email) or len(email) > 255:
+    address = email_address.normal(email)
+    if address is None or len(address) > 255:
         return f"{email!r} is not an e-mail address."
+    name, username = text.cleaned(name), text.cleaned(username)
     if len(name) > MAX_NAME:
         return f"The name must have at most {MAX_NAME} characters."
     policy = password_rules.BOOKS if config.password_policy == "strict" else password_rules.STAFF
-    messages = password_rules.faults(policy, password, (email, name)) if password is not None else []
+    messages = password_rules.faults(policy, password, (address, name)) if password is not None else []
     if messages:
         return " ".join(message.rstrip(".") + "." for message in messages)
     hashed = passwords.hash_now(password, config.bcrypt_cost) if password is not None else None
     async with _open(config) as db:
         made = await query.create_account(
             db,
-            email=email,
+            email=address,
             username=username,
             name=name,
             role=role,
@@ -118,7 +118,7 @@ async def create(
             is_staff=staff,
             is_superuser=role == "SUPERADMIN",
         )
-    return None if made is not None else f"There is an account with {email} already."
+    return None if made is not None else f"There is an account with {address} already."
 
 
 @asynccontextmanager

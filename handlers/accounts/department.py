@@ -21,7 +21,6 @@ firm_reads = {"GET": of_the_firm, "*": administrator}
 class Departments(ApiHandler):
     dialect = StaffDialect()
     access = firm_reads
-    forms = True
 
     async def get(self) -> None:
         """200, a page ordered by name. Parameters: page, page_size (20, at most 100); or cursor (empty: from the beginning), for a
@@ -45,7 +44,6 @@ class Departments(ApiHandler):
 class Department(ApiHandler):
     dialect = StaffDialect()
     access = firm_reads
-    forms = True
 
     async def get(self, id: str) -> None:
         """200; 404."""

@@ -17,7 +17,6 @@ query = sql.load("accounts/job_title")
 class JobTitles(ApiHandler):
     dialect = StaffDialect()
     access = firm_reads
-    forms = True
 
     async def get(self) -> None:
         """200, a page ordered by department, then title; titles without a department come last. Parameters: department (uuid); page,
@@ -47,7 +46,6 @@ class JobTitles(ApiHandler):
 class JobTitle(ApiHandler):
     dialect = StaffDialect()
     access = firm_reads
-    forms = True
 
     async def get(self, id: str) -> None:
         """200; 404."""

@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 from core.data import sql
-from core.http.schema import BLANKS
 from core.problem import invalid
+from core.text import BLANKS
 from handlers.api.handler import ApiHandler
 
 # Characters.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core import passwords
 from core.problem import invalid
+from core.text import canonical
 from handlers.settings import Settings
 
 # The policies, one for each API that sets passwords.
@@ -52,6 +53,7 @@ def check(
 def faults(policy: str, password: str, personal: Iterable[str | None] = ()) -> list[str]:
     """The rules of a policy that the password breaks, one message for each."""
     messages = []
+    password = canonical(password)
     if len(password) < MIN_LENGTH[policy]:
         messages.append(f"Password must be at least {MIN_LENGTH[policy]} characters long")
     if passwords.too_long(password):

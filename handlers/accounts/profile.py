@@ -14,7 +14,6 @@ query = sql.load("accounts/user")
 class OwnAccount(ChangesCallers, ApiHandler):
     dialect = StaffDialect()
     access = signed_in
-    forms = True
 
     async def get(self) -> None:
         """200 with the caller's account; 401."""

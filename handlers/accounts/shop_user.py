@@ -22,7 +22,6 @@ query = sql.load("accounts/shop_user")
 class PersonHandler(ChangesCallers, names.WritesEmail, PosHandler):
     """The base of the three routes. In each method, `roles` are the roles that a person may have to be found; None: any role."""
 
-    forms = True
     email_exists = "custom user with this email already exists."
 
     async def find(self, id: int, roles: list[str] | None) -> str:

@@ -9,6 +9,7 @@ from core.data import sql
 from core.http import schema
 from core.http.throttle import source, throttle, too_many
 from core.problem import Problem, invalid
+from core.text import BLANKS
 from handlers.accounts import names, password_rules
 from handlers.accounts.sign_in import GivesTokens
 from handlers.api.dialects import BooksDialect
@@ -80,7 +81,7 @@ async def make_member(handler: names.WritesEmail) -> asyncpg.Record:
 
 def _check(sent: dict[str, Any]) -> None:
     """Check what the schema cannot express. Raises Problem 400."""
-    username, password = sent["username"].strip(schema.BLANKS), sent["password"]
+    username, password = sent["username"].strip(BLANKS), sent["password"]
     personal = [username, sent["email"], sent.get("company_name")]
     refused = {
         "username": names.username_refusals(username),

@@ -82,7 +82,6 @@ class Users(ChangesCallers, names.WritesEmail):
         "POST": Access("anyone, who signs up; signed in: area administration, or is_staff", _sign_up_or_administrator),
         "*": administrator,
     }
-    forms = True
 
     # As Departments.get, which is the model. In addition, the list takes a search and an order, and the answer has the page of the
     # books API beside `data`. Each word of a search may be any part of e-mail, name or username, also a word of one or two letters.
@@ -152,7 +151,6 @@ class User(ChangesCallers, names.WritesEmail):
 
     dialect = StaffDialect()
     access = signed_in
-    forms = True
 
     async def get(self, id: str) -> None:
         """200; 401; 404, also for another person's account unless the caller administers accounts."""

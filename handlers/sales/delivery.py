@@ -2,8 +2,8 @@
 
 from core.http import schema
 from core.http.handler import body
-from core.http.schema import BLANKS
 from core.problem import invalid
+from core.text import BLANKS
 from handlers.sales.workflow import Cancellation, Step, exists, query
 
 NO_SCAN = "User email scan is required for DIRECT/INTERNAL delivery."

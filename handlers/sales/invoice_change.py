@@ -11,8 +11,8 @@ from core.http import schema
 from core.http.application import BODY_LIMIT
 from core.http.handler import body
 from core.http.json_text import composed
-from core.http.schema import BLANKS
 from core.problem import Problem, invalid, not_found
+from core.text import BLANKS
 from handlers.api.roles import invoicing
 from handlers.sales import SalesHandler, public_read
 
@@ -23,6 +23,12 @@ query = sql.load("sales/invoice_change")
 
 class ItemsSchema(schema.Schema):
     """A body that is one item, or a list of them."""
+
+    def conformed(self, literal: Any) -> Any:
+        if isinstance(literal, list):
+            return super().conformed({"items": literal})["items"]
+        [item] = super().conformed({"items": [literal]})["items"]
+        return item
 
     def accepts(self, value: Any) -> bool:
         return super().accepts({"items": value if isinstance(value, list) else [value]})

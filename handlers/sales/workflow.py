@@ -7,10 +7,10 @@ worker; it may be another one unless WORKFLOW_REQUIRE_SELF says otherwise.
 import json
 from typing import Any, ClassVar
 
+from core import email_address
 from core.data import sql
 from core.data.sql import Query
 from core.http import schema
-from core.http.schema import BLANKS
 from core.problem import Problem, invalid
 from handlers.api.caller import Caller
 from handlers.api.envelope import envelope
@@ -50,10 +50,10 @@ class Step(Workflow):
     sentences: ClassVar[Sentences]
 
     async def read_body(self, expected: schema.Schema) -> None:
-        """Validate the scanned e-mail here: blanks may surround it, which the format of a schema would refuse."""
+        """Validate the scanned e-mail here: it may be empty, and who needs one depends on the step."""
         await super().read_body(expected)
-        scanned = self.body.get("user_email", "").strip(BLANKS)
-        if scanned and not schema.is_email(scanned):
+        scanned = self.body.get("user_email", "")
+        if scanned and not email_address.is_email(scanned):
             raise invalid({"user_email": ["Enter a valid email address."]})
 
     async def step(self, statement: Query, **more: Any) -> Any:
@@ -85,15 +85,16 @@ class ActiveTask(Workflow):
     async def get(self) -> None:
         """200: the caller's task, or that of `user` (e-mail or uuid) or `user_email`; data is null without a task. 400; 403: the task of
         another worker, for anyone but an administrator."""
-        asked = (self.get_query_argument("user", "") or self.get_query_argument("user_email", "")).strip(BLANKS)
+        asked = self.get_query_argument("user", "") or self.get_query_argument("user_email", "")
         by_id = schema.is_uuid(asked)
-        if asked and not by_id and (not schema.is_email(asked) or "\0" in asked):
+        email = None if by_id else email_address.normal(asked)
+        if asked and not by_id and email is None:
             raise Problem(400, "no-user", "user must be an email address or a UUID.")
         found = await query.get_active_session(
             self.db,
             kind=self.kind,
             caller_id=self.caller.account_id,
-            email=None if by_id else asked or None,
+            email=email,
             public_id=asked if by_id else None,
         )
         if found is None:

@@ -201,6 +201,19 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- The invoice with this number. If no number is exactly the same, the one that differs only in the case of its letters, unless
+-- several do; else null.
+CREATE OR REPLACE FUNCTION sales.find_invoice(number text) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    found_id bigint := (SELECT i.id FROM sales.invoice i WHERE i.invoice_no = number AND i.is_active);
+BEGIN
+    IF found_id IS NULL THEN
+        found_id := (SELECT min(i.id) FROM sales.invoice i
+                      WHERE lower(i.invoice_no) = lower(number) AND i.is_active HAVING count(*) = 1);
+    END IF;
+    RETURN found_id;
+END $$;
+
 -- The three kinds of sessions: the states of the invoice before, during and after the work, and of the session during and after.
 CREATE OR REPLACE VIEW sales.session_kind (kind, invoice_before, invoice_during, invoice_after, begun, finished) AS VALUES
     ('picking',  'PENDING', 'PICKING',    'PICKED',    'PREPARING',   'PICKED'),

@@ -3,6 +3,7 @@
 -- Every step is one statement, and so one transaction. It locks its invoice first, so that of two steps at the same time the second
 -- one sees what the first one did. `refusal` names the first check that fails, in the order of docs/api/sales.md#workflow-refusals;
 -- null: the step was done.
+-- body: what was scanned in it, invoice_no and user_email, is in its canonical form already (core/http/conform.py).
 -- kind: selects a row of the view sales.session_kind, which has the states of the invoice and the session.
 -- caller_may: 'all' (an administrator), 'own' (only as the worker: WORKFLOW_REQUIRE_SELF), or 'any'.
 -- Triggers announce the change of the invoice at commit, and count the session (sql/sales/functions.sql).
@@ -13,12 +14,12 @@
 -- `existing` locks that session, which reads the new version. The unique indexes session_invoice_key and session_worker_active_key
 -- refuse all other conflicts.
 WITH sent AS MATERIALIZED (
-    SELECT k.*, core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email, coalesce(core.trimmed(b.notes), '') AS notes
+    SELECT k.*, sales.find_invoice(b.invoice_no) AS invoice_id, b.user_email, coalesce(core.trimmed(b.notes), '') AS notes
       FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, notes text), sales.session_kind k
      WHERE k.kind = $1::text
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
-      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+      FROM sent JOIN sales.invoice i ON i.id = sent.invoice_id
      WHERE i.is_active FOR NO KEY UPDATE OF i
 ), existing AS MATERIALIZED (
     SELECT s.id
@@ -52,12 +53,12 @@ SELECT decided.refusal, invoice.status, accounts.full_name(worker.account) AS na
 
 -- name: complete_session(kind, body, caller_id, caller_may) -> row
 WITH sent AS MATERIALIZED (
-    SELECT k.*, core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email, core.trimmed(b.notes) AS notes
+    SELECT k.*, sales.find_invoice(b.invoice_no) AS invoice_id, b.user_email, core.trimmed(b.notes) AS notes
       FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, notes text), sales.session_kind k
      WHERE k.kind = $1::text
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
-      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+      FROM sent JOIN sales.invoice i ON i.id = sent.invoice_id
      WHERE i.is_active FOR NO KEY UPDATE OF i
 ), session AS MATERIALIZED (
     SELECT s.id, s.worker_id, s.status
@@ -96,12 +97,12 @@ SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(w
 -- The session stays as CANCELLED, and the invoice returns to its status before the step. Everybody except an administrator has to
 -- name the session's worker: schemas/sales/session_cancel_own.json requires user_email.
 WITH sent AS MATERIALIZED (
-    SELECT k.*, core.trimmed(b.invoice_no) AS invoice_no, core.trimmed(b.user_email) AS user_email, core.trimmed(b.reason) AS reason
+    SELECT k.*, sales.find_invoice(b.invoice_no) AS invoice_id, b.user_email, core.trimmed(b.reason) AS reason
       FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, reason text), sales.session_kind k
      WHERE k.kind = $1::text
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
-      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+      FROM sent JOIN sales.invoice i ON i.id = sent.invoice_id
      WHERE i.is_active FOR NO KEY UPDATE OF i
 ), session AS MATERIALIZED (
     SELECT s.id, s.worker_id, s.status, coalesce(s.delivery_type, '') = 'COURIER' AS is_courier, s.courier_name
@@ -145,7 +146,7 @@ SELECT row_to_json(data)::text
                (SELECT id FROM sales.session WHERE worker_id = a.id AND kind = $1::text AND status IN ('PREPARING', 'IN_PROGRESS')),
                (SELECT id FROM sales.session WHERE worker_id = a.id AND kind = $1 ORDER BY created_at DESC, id DESC LIMIT 1))
           JOIN sales.invoice i ON i.id = s.invoice_id
-         WHERE lower(a.email) = lower(core.trimmed($2))) data;
+         WHERE lower(a.email) = lower($2)) data;
 
 -- name: get_active_session(kind, caller_id, email, public_id) -> row
 -- The account with the requested e-mail or uuid, or else the caller's account; and the unfinished task of this account, or null.
@@ -162,14 +163,14 @@ SELECT a.id AS account_id, a.email,
 -- name: start_delivery(body, caller_id, caller_may) -> row
 -- Like start_session. A courier has no account, so an e-mail is ignored if the type is COURIER.
 WITH sent AS MATERIALIZED (
-    SELECT core.trimmed(b.invoice_no) AS invoice_no, b.delivery_type, core.trimmed(b.user_email) AS user_email,
+    SELECT sales.find_invoice(b.invoice_no) AS invoice_id, b.delivery_type, b.user_email,
            coalesce(core.trimmed(b.courier_name), '') AS courier_name,
            coalesce(core.trimmed(b.tracking_no), '') AS tracking_no, coalesce(core.trimmed(b.notes), '') AS notes
       FROM jsonb_to_record($1::jsonb) AS b (
            invoice_no text, delivery_type text, user_email text, courier_name text, tracking_no text, notes text)
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
-      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+      FROM sent JOIN sales.invoice i ON i.id = sent.invoice_id
      WHERE i.is_active FOR NO KEY UPDATE OF i
 ), existing AS MATERIALIZED (
     SELECT s.id
@@ -206,12 +207,12 @@ SELECT decided.refusal, invoice.status,
 -- IN_TRANSIT leaves the session open and the invoice DISPATCHED. It still announces the invoice, by incrementing its version. It may
 -- be sent any number of times, so the notes of one delivery are limited to most_notes characters in total.
 WITH sent AS MATERIALIZED (
-    SELECT core.trimmed(b.invoice_no) AS invoice_no, coalesce(core.trimmed(b.user_email), '') AS user_email,
+    SELECT sales.find_invoice(b.invoice_no) AS invoice_id, coalesce(b.user_email, '') AS user_email,
            coalesce(b.delivery_status, 'DELIVERED') AS delivery_status, coalesce(core.trimmed(b.notes), '') AS notes
       FROM jsonb_to_record($1::jsonb) AS b (invoice_no text, user_email text, delivery_status text, notes text)
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
-      FROM sent JOIN sales.invoice i ON i.invoice_no = sent.invoice_no
+      FROM sent JOIN sales.invoice i ON i.id = sent.invoice_id
      WHERE i.is_active FOR NO KEY UPDATE OF i
 ), session AS MATERIALIZED (
     SELECT s.id, s.delivery_type <> 'COURIER' AS is_ours, s.worker_id, s.status, length(s.notes) AS noted
