@@ -142,7 +142,7 @@ async def test_an_empty_field_is_taken_as_absent(api, person):
 async def test_a_wrong_field_is_named_and_nothing_is_changed(subtests, api, person):
     cases = [
         *(({field: value}, {field: words}) for field in LONGEST for value, words in (
-            (None, ["This field may not be null."]), (5, ["Not a valid string."]), ([], ["Not a valid string."]), (True, ["Not a valid string."]),
+            (None, ["This field may not be null."]), ([], ["Not a valid string."]), (True, ["Not a valid string."]),
             ("a\0b", ["Null characters are not allowed."]), ("x" * (LONGEST[field] + 1), [f"Ensure this field has no more than {LONGEST[field]} characters."]),
         )),
         ({"username": "ab"}, {"username": ["Username must be at least 3 characters long."]}),

@@ -171,7 +171,7 @@ BAD = [
     ({"title": "x" * 151}, {"title": ["Ensure this field has no more than 150 characters."]}),
     ({"department_id": "abc"}, {"department_id": ["Must be a valid UUID."]}),
     ({"department_id": ""}, {"department_id": ["Must be a valid UUID."]}),
-    ({"department_id": 7}, {"department_id": ["Not a valid string."]}),
+    ({"department_id": True}, {"department_id": ["Not a valid string."]}),
     ({"department_id": "x" * 1_000_000}, {"department_id": ["Must be a valid UUID."]}),
     ({"department_id": "123e4567-e89b-12d3-a456-426614174000"}, unknown("123e4567-e89b-12d3-a456-426614174000")),
     ({"description": []}, {"description": ["Not a valid string."]}),

@@ -314,14 +314,15 @@ REQUIRED, NULL, TEXT, UUID = (
 BAD = [
     ({"user_id": None}, {"user_id": NULL}),
     ({"user_id": "1"}, {"user_id": UUID}),
-    ({"user_id": 1}, {"user_id": TEXT}),
+    ({"user_id": True}, {"user_id": TEXT}),
+    ({"user_id": 1}, {"user_id": UUID}),
     ({"user_id": "x" * 1_000_000}, {"user_id": UUID}),
     ({"user_id": UNKNOWN}, {"user_id": ["User not found"]}),
     ({"menu_ids": None}, {"menu_ids": NULL}),
     ({"menu_ids": UNKNOWN}, {"menu_ids": ['Expected a list of items but got type "str".']}),
     ({"menu_ids": {}}, {"menu_ids": ['Expected a list of items but got type "dict".']}),
     ({"menu_ids": ["abc"]}, {"menu_ids": {"0": UUID}}),
-    ({"menu_ids": [UNKNOWN, "", None, [], 7]}, {"menu_ids": {"1": UUID, "2": NULL, "3": TEXT, "4": TEXT}}),
+    ({"menu_ids": [UNKNOWN, "", None, [], 7]}, {"menu_ids": {"1": UUID, "2": NULL, "3": TEXT, "4": UUID}}),
     ({"menu_ids": [OTHER, UNKNOWN, OTHER]}, {"menu_ids": [f"Invalid menu IDs: {OTHER}, {UNKNOWN}"]}),
     ({"menu_ids": [UNKNOWN] * 501}, {"menu_ids": ["Ensure this field has no more than 500 elements."]}),
     (

@@ -202,7 +202,6 @@ class TestBadInput:
             ({"table_name": None}, "This field may not be null."),
             ({"table_name": ""}, "This field may not be blank."),
             ({"table_name": " \t"}, "This field may not be blank."),
-            ({"table_name": 1}, "Not a valid string."),
             ({"table_name": ["all"]}, "Not a valid string."),
             ({"table_name": {"all": True}}, "Not a valid string."),
             ({"table_name": True}, "Not a valid string."),
