@@ -93,7 +93,8 @@ def is_plain(sent: str) -> bool:
 def conformed(value: Any, shape: Shape) -> Any:
     """What the schema means by a value whose numbers are Number. The value itself is returned where nothing has to be changed."""
     if isinstance(value, Number):
-        return str(value) if shape.is_text else value
+        # NaN and Infinity, which end in a letter, stay what they are, and are refused.
+        return str(value) if shape.is_text and value[-1].isdigit() else value
     if isinstance(value, str):
         return _number(value, shape) if shape.is_number else _text(value, shape)
     if isinstance(value, dict):

@@ -425,6 +425,13 @@ async def test_the_audit_tells_which_menus_a_person_had_and_has(api, sign_in, as
 # At once
 
 
+async def test_a_form_assigns_menus_too(api, sign_in, admin, menu_ids):
+    picker = await sign_in("PICKER")
+    form = {"user_id": picker["data"]["user"]["id"], "menu_ids": menu_ids("history", "dashboard")}
+    answer = await api.post(ASSIGN, form=form, token=admin)
+    assert (answer.status, answer.json["data"]["total_added"]) == (200, 2)
+
+
 async def test_assignments_at_once_follow_one_another(api, sign_in, assign, menu_ids):
     picker = await sign_in("PICKER")
     sets = [["dashboard"], ["history", "dashboard"], ["invoice"], []] * 4

@@ -74,6 +74,12 @@ async def hash_of(db, email="ann@example.com"):
     return await db.fetchval("SELECT password_hash FROM accounts.account WHERE email = $1", email)
 
 
+@both
+async def test_a_form_changes_the_password_too(api, token, path):
+    assert (await api.post(path, form=body(path), token=token)).status == 200
+    assert (await login(api, OLD), await login(api, NEW)) == (401, 200)
+
+
 def said(path, answer):
     """The message and the field errors, where each document has them."""
     whole = answer.json

@@ -235,6 +235,25 @@ async def test_the_email_is_matched_ignoring_case_and_blanks_around_it(api, acco
         assert (await login(api, email)).status == 200, email
 
 
+async def test_an_address_of_an_international_domain_signs_in_by_either_form_of_it(api, account):
+    await account("ann@münchen.example")
+    for email in (
+        "ann@münchen.example",
+        "Ann@MÜNCHEN.example",
+        "ann@xn--mnchen-3ya.example",
+        "ann@mu\u0308nchen.example\u00a0",
+    ):
+        assert (await login(api, email)).status == 200, email
+
+
+async def test_a_name_and_a_password_may_be_sent_as_numbers_and_in_other_sequences_of_unicode(api, account):
+    await account("ann@example.com", username="2024", password="12345678")
+    await account("joe@example.com", username="J\u00f6", password="P\u00e4ssword-1")
+    assert (await api.post(LOGIN, {"username": 2024, "password": 12345678})).status == 200
+    assert (await api.post(LOGIN, {"username": "\ufeffJo\u0308", "password": "Pa\u0308ssword-1"})).status == 200
+    assert (await api.post(LOGIN, {"username": "J\u00f6", "password": "P\u00e4ssword-1\u00a0"})).status == 401
+
+
 async def test_a_username_will_do_in_either_field_unless_two_people_have_it(api, account):
     await account("ann@example.com", username="Ann")
     assert (await api.post(LOGIN, {"username": "ann", "password": PASSWORD})).status == 200

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+import bcrypt
 import pytest
 import tornado.iostream
 
@@ -33,6 +34,24 @@ def one_thread(monkeypatch):
 
 async def ask(pool, name, **more):
     return asyncio.create_task(pool.matches(name, HASH, source=name.rstrip("0123456789"), **more))
+
+
+async def test_a_password_is_the_same_from_every_keyboard():
+    pool = Passwords(4)
+    for one, other in (("Pa\u0308sse-1", "P\u00e4sse-1"), ("\u0d28\u0d4d\u200d-secret", "\u0d7b-secret")):
+        stored = await pool.hash(one)
+        assert await pool.matches(other, stored) and await pool.matches(one, stored)
+        assert await pool.matches(one, await pool.hash(other))
+    # What is around a password is part of it.
+    assert not await pool.matches("secret\u00a0", await pool.hash("secret"))
+    pool.close()
+
+
+async def test_a_hash_of_a_password_as_it_was_typed_stays_good():
+    pool, typed = Passwords(4), "Pa\u0308sse-1"
+    before = bcrypt.hashpw(typed.encode(), bcrypt.gensalt(4)).decode()
+    assert await pool.matches(typed, before) and not await pool.matches("Passe-1", before)
+    pool.close()
 
 
 async def test_the_right_password_matches_and_no_other_nor_none():

@@ -4,8 +4,10 @@ import asyncio
 import copy
 import json
 import time
+
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -262,7 +264,7 @@ async def test_an_invoice_without_items_has_a_total_of_zero(accepted, invoice):
 
 
 async def test_texts_of_all_scripts_come_back_as_they_were(accepted, invoice):
-    text = 'कोष़िक्कोड് \U0001f600 "quoted" \\u0000 back\\slash </script> e\u0301 \u2028 \u202e'
+    text = 'कोष़िक्कोड് \U0001f600 "quoted" \\u0000 back\\slash </script> é \u2028 \u202e'
     shown = await accepted(invoice(remarks=text, created_by="\U0001f600" * 150))
     assert (shown["remarks"], shown["created_by"]) == (text, "\U0001f600" * 150)
 
@@ -352,6 +354,71 @@ async def test_a_salesman_is_known_by_the_exact_name(accepted, invoice, db):
     assert first["salesman"] == again["salesman"]
     assert other["salesman"]["id"] != first["salesman"]["id"]
     assert await db.fetchval("SELECT count(*) FROM sales.salesman WHERE lower(name) = 'bina'") == 2
+
+
+# What ERPs send for texts and numbers
+
+
+async def test_numbers_for_texts_and_texts_for_numbers_are_stored_as_what_they_mean(accepted, invoice):
+    body = invoice(
+        invoice_no=77001,
+        created_by=5,
+        remarks=1.50,
+        customer={"code": 98765432109876543210, "name": 7, "phone1": 9876543210},
+    )
+    body["items"] = [{**item(), "item_code": 650, "shelf_location": 12, "quantity": quantity, "mrp": mrp, "batch_no": 10} for quantity, mrp in
+                     (("20.00", "20.00"), (" 5 ", ".5"), ("+5", "5."), ("5.0", "1e2"))]  # fmt: skip
+    shown = await accepted(body)
+    assert (shown["invoice_no"], shown["created_by"], shown["remarks"]) == ("77001", "5", "1.5")
+    assert [shown["customer"][name] for name in ("code", "name", "phone1")] == [
+        "98765432109876543210",
+        "7",
+        "9876543210",
+    ]
+    assert {(one["item_code"], one["shelf_location"], one["batch_no"]) for one in shown["items"]} == {
+        ("650", "12", "10")
+    }
+    assert [(one["quantity"], float(one["mrp"])) for one in shown["items"]] == [
+        (20, 20.0),
+        (5, 0.5),
+        (5, 5.0),
+        (5, 100.0),
+    ]
+
+
+async def test_the_same_text_in_other_sequences_of_unicode_is_the_same_number_customer_and_salesman(
+    api, accepted, invoice, db
+):
+    first = await accepted(invoice(invoice_no="KÖ-1", salesman="വി\u0d7b", customer={"code": "CÖ", "name": "Ö"}))
+    for number in ("KO\u0308-1", "\u00a0KÖ-1", "KÖ-1\ufeff", "\u3000KO\u0308-1\u200b"):
+        answer = await api.import_invoice(invoice(invoice_no=number))
+        assert (answer.status, answer.json["data"]) == (409, {"id": first["id"], "invoice_no": "KÖ-1"}), number
+    second = await accepted(
+        invoice(salesman="വി\u0d28\u0d4d\u200d", customer={"code": "\u00a0CO\u0308", "name": "O\u0308 "})
+    )
+    assert (second["customer"], second["salesman"]) == (first["customer"], first["salesman"])
+    assert await db.fetchval("SELECT count(*) FROM sales.customer WHERE code = 'CÖ'") == 1
+    for search in ("KO\u0308-1", "kö-1", "\u00a0KÖ-1\u00a0"):
+        found = await api.get(f"/api/sales/invoices/?{urlencode({'search': search})}")
+        assert [one["id"] for one in found.json["results"]] == [first["id"]], search
+    found = await api.get("/api/sales/invoices/?" + urlencode({"salesman": "വി\u0d28\u0d4d\u200d"}))
+    assert [one["id"] for one in found.json["results"]] == [second["id"], first["id"]]
+
+
+async def test_an_address_of_an_international_domain_is_stored_in_its_letters(accepted, invoice):
+    for sent in ("info@MÜNCHEN.de", "info@xn--mnchen-3ya.de", "info@mu\u0308nchen.de\u00a0"):
+        shown = await accepted(invoice(customer={**invoice()["customer"], "email": sent}))
+        assert shown["customer"]["email"] == "info@münchen.de"
+
+
+async def test_a_byte_order_mark_before_the_invoice_is_skipped(accepted, invoice):
+    body = invoice()
+    assert (await accepted(b"\xef\xbb\xbf" + json.dumps(body).encode()))["invoice_no"] == body["invoice_no"]
+
+
+async def test_a_form_is_415_because_an_invoice_is_nested(api, invoice):
+    answer = await api.post(PATH, form={"invoice_no": "1"}, key="test-import-key")
+    assert answer.status == 415
 
 
 # Who may import
@@ -518,7 +585,7 @@ FIELDS = [
 ]
 NOT_A_DATE = "Date has wrong format. Use one of these formats instead: YYYY-MM-DD."
 BAD_DATES = (
-    "", " ", "18-01-2025", "2025-1-8", "2025-02-29", "2025-13-01", "2025-00-10", "0000-01-01", "2025-01-18T00:00:00", " 2025-01-18", "2025-01-18\\n",
+    "", " ", "18-01-2025", "2025-1-8", "2025-02-29", "2025-13-01", "2025-00-10", "0000-01-01", "2025-01-18T00:00:00",
     "20250118", "2025-W03-6", "+2025-01-18", "12025-01-18", "today", "infinity", "epoch", "٢٠٢٥-٠١-١٨", "9" * 400,
 )  # fmt: skip
 BAD_EMAILS = (
@@ -555,32 +622,30 @@ def wrong_literals(field: Field) -> list[tuple[str, str, bool]]:
     if field.kind == "object":
         found += [(literal, f"Invalid data. Expected a dictionary, but got {kind}.", True) for literal, kind in
                   [("5", "int"), ("0.5", "float"), ("true", "bool"), ('"x"', "str"), ('""', "str"), ("[]", "list"), ("[{}]", "list")]]  # fmt: skip
-        found += [(literal, "Invalid data. Expected a dictionary, but got float.", True) for literal in NUMBERS]
     elif field.kind == "list":
         found += [(literal, f'Expected a list of items but got type "{kind}".', True) for literal, kind in
                   [("5", "int"), ("0.5", "float"), ("false", "bool"), ('"x"', "str"), ('""', "str"), ("{}", "dict"), ('{"0":{}}', "dict")]]  # fmt: skip
-        found += [(literal, 'Expected a list of items but got type "float".', True) for literal in NUMBERS]
     else:
-        bad = ["true", "false", "[]", "{}", '["x"]', '{"a":1}', *NUMBERS]
-        bad += (
-            ["5", "0", "1.5", "-1"]
-            if text
-            else [
-                '""',
-                '" "',
-                '"x"',
-                '"-1"',
-                '"1e3"',
-                '"NaN"',
-                '"Infinity"',
-                '"0x10"',
-                '"1,5"',
-                '"١"',
-                f'"{"9" * 400}"',
-            ]
-        )
-        bad += ["1.5", "1e-5", '"1.5"', '"0"'] if field.kind == "integer" else []
-        found += [(literal, field.says, False) for literal in bad]
+        found += [(literal, field.says, False) for literal in ("true", "false", "[]", "{}", '["x"]', '{"a":1}')]
+    if text:
+        found += [(literal, "A valid number is required.", False) for literal in NUMBERS[:3]]
+    else:
+        found += [(literal, "A valid number is required.", False) for literal in NUMBERS]
+    if field.kind in ("integer", "amount"):
+        named = [
+            "x",
+            "NaN",
+            "Infinity",
+            "0x10",
+            "1,5",
+            "1,000",
+            "١",
+            "--1",
+            *(["1e3", "1.5", "1.000", "5."] if field.kind == "integer" else []),
+        ]
+        found += [(json.dumps(bad, ensure_ascii=False), f'{field.says} "{bad}" is not one.', False) for bad in named]
+        found += [(blank, field.says, False) for blank in ('""', '" "', '"\u00a0"')]
+        found += [("1.5", field.says, False), ("2147483646.5", field.says, False)] if field.kind == "integer" else []
     if not field.nullable:
         found.append(("null", "This field may not be null.", False))
     if field.kind == "name":
@@ -602,11 +667,10 @@ def wrong_literals(field: Field) -> list[tuple[str, str, bool]]:
         found += [(f'"{bad}"', NOT_A_DATE, False) for bad in BAD_DATES]
     if field.kind == "email":
         found += [(f'"{bad}"', "Enter a valid email address.", False) for bad in BAD_EMAILS]
-        found.append(('" "', "This field may not be blank.", False))
     if field.kind == "integer":
         found += [
             (bad, "Ensure this value is greater than or equal to 1.", False)
-            for bad in ("0", "-1", "-5.0", "-0.0", "-" + "9" * 17)
+            for bad in ("0", "-1", "-5.0", "-0.0", "-" + "9" * 17, '"0"', '"-1"', '"0.00"')
         ]
         found += [
             (bad, "Ensure this value is less than or equal to 2147483647.", False)
@@ -615,7 +679,7 @@ def wrong_literals(field: Field) -> list[tuple[str, str, bool]]:
     if field.kind == "amount":
         found += [
             (bad, "Ensure this value is greater than or equal to 0.", False)
-            for bad in ("-1", "-0.01", "-1e-300", "-" + "9" * 17)
+            for bad in ("-1", "-0.01", "-1e-300", "-" + "9" * 17, '"-1"', '"-.5"')
         ]
         found += [
             (bad, "Ensure this value is less than or equal to 999999999.", False)
@@ -734,8 +798,6 @@ async def test_what_is_no_object_is_refused_as_a_whole(refused):
         (b'"x"', "str"),
         (b"5", "int"),
         (b"true", "bool"),
-        (b"NaN", "float"),
-        (b"1e999", "float"),
     ]:
         await refused(literal, {"non_field_errors": [f"Invalid data. Expected a dictionary, but got {kind}."]}, literal)
 
@@ -760,7 +822,7 @@ async def test_what_is_no_json_is_400_and_says_so(api, invoice, stored):
     good = json.dumps(invoice()).encode()
     bodies = [
         b"", b" ", b"{", good[:-1], good + b"}", good.replace(b'"', b"'"), b"\xff" + good, good.replace(b"Ajay", b"\xc3\x28"),
-        good.replace(b"Ajay", b"\xed\xa0\x80"), b"\xef\xbb\xbf" + good, good.decode().encode("utf-16"), good.replace(b"Ajay", b"A\0jay"),
+        good.replace(b"Ajay", b"\xed\xa0\x80"), good.decode().encode("utf-16"), good.replace(b"Ajay", b"A\0jay"),
         good.replace(b"Ajay", b"A\njay"), good.replace(b"Ajay", b"A\\xjay"), b"\0", b"undefined", b"01", b"+1", b"// c\n{}", b"\x1f\x8b\x08\0",
     ]  # fmt: skip
     for body in bodies:

@@ -272,7 +272,7 @@ async def test_a_date_or_user_that_is_invalid_is_refused_by_its_name(api):
 async def test_no_filter_text_harms(api, db, invoice):
     await db.execute("TRUNCATE sales.invoice CASCADE")
     await api.import_invoice(invoice())
-    odd = ("'", "''", '"', "\\", "%", "_", "%%%", "___", "\\\\\\", "' OR 1=1 --", "{}", "NULL", "$1", "%s%I", "\ufeff", "😀😀😀", "\u202e", "a\0b",
+    odd = ("'", "''", '"', "\\", "%", "_", "%%%", "___", "\\\\\\", "' OR 1=1 --", "{}", "NULL", "$1", "%s%I", "a\ufeffb", "😀😀😀", "\u202e", "a\0b",
            "x" * 20_000, "é" * 3_000, "\n\n\n", "12345678901234567890", "-1", "1e9")  # fmt: skip
     for name, value in itertools.product(
         ("search", "customer", "salesman", "created_by", "worker", "ordering", "status"), odd
