@@ -1,7 +1,7 @@
 """Text from people and their devices, in the one form in which it is stored, compared and searched.
 
 The same text can be written in several sequences of Unicode. Everything that comes in, in bodies and in queries, is brought to one
-of them first; so keys, searches and constraints compare plain texts. docs/api/sales.md#text
+of them first; so keys, searches and constraints compare plain texts. docs/api/operations.md#text-and-numbers
 """
 
 import re

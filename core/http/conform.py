@@ -3,7 +3,7 @@
 Clients are written in many languages, and most of them don't distinguish a number from its digits as text. So a number in a field for
 text counts as its text, exactly as it was sent; a text in a field for numbers counts as a number if its value is exact. All texts are
 brought to their canonical form (core/text.py), e-mail addresses to theirs, and scanned codes lose what the scanner has added. What
-can't be meant is left as it is, and the schema refuses it. docs/api/sales.md#text
+can't be meant is left as it is, and the schema refuses it. docs/api/operations.md#text-and-numbers
 
 The schema's own keywords say what a field is for: `type`, and these formats: "email"; "scan" and "scanned-email", which a scanner may
 have read; "password", a text that stays exactly as it was sent.
