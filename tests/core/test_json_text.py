@@ -109,14 +109,14 @@ def test_a_byte_order_mark_before_the_json_is_skipped():
 
 
 def test_bytes_that_are_not_utf_8_are_not_json():
-    for body in (b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', '{"a":1}'.encode("utf-16")):
-        problem = refusal(body)
-        assert (problem.slug, problem.fields) == ("not-json", None), body
+    for sent in (b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', '{"a":1}'.encode("utf-16")):
+        problem = refusal(sent)
+        assert (problem.slug, problem.fields) == ("not-json", None), sent
 
 
 def test_broken_json_is_located_in_the_documents_words():
     assert refusal("").message == "JSON parse error - Expecting value: line 1 column 1 (char 0)"
-    for body in (
+    for sent in (
         "{",
         '{"a":}',
         "[1,]",
@@ -131,7 +131,7 @@ def test_broken_json_is_located_in_the_documents_words():
         "1.",
         "0x10",
     ):
-        assert refusal(body).message.startswith("JSON parse error - "), body
+        assert refusal(sent).message.startswith("JSON parse error - "), sent
 
 
 def test_nesting_without_end_is_refused_and_not_crashed_on():
@@ -144,14 +144,14 @@ def test_ordinary_nesting_is_read():
 
 
 def test_a_million_wrong_texts_get_no_more_than_a_hundred_messages():
-    for body in (
+    for sent in (
         {"a": ["\0"] * 50_000},
         {f"\0{n}": 1 for n in range(50_000)},
         {"a": [1] * 50_000 + ["\0"]},
         [["\0"] * 10] * 5_000,
         {"k" * 50_000 + "\0": 1},
     ):
-        assert len(json.dumps(refusal(json.dumps(body)).fields)) < 20_000
+        assert len(json.dumps(refusal(json.dumps(sent)).fields)) < 20_000
 
 
 def test_a_place_far_down_a_list_is_named_by_its_number():

@@ -32,8 +32,10 @@ def test_blanks_are_the_white_space_of_unicode_and_two_invisible_characters():
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
-        ("WR-10", "WR-10"), ("]C1WR-10", "WR-10"), ("]d2WR-10", "WR-10"), ("\x02WR-10\x03", "WR-10"), ("]Q3WR-10\r\n", "WR-10"), ("\x1d]C1\x1dWR-10", "WR-10"),
-        ("]WR-10", "]WR-10"), ("INV/25-26/17", "INV/25-26/17"), ("WR]C110", "WR]C110"), ("]C1]C1WR", "]C1WR"), ("", ""), ("]C1", ""), ("\u00a0KO\u0308-1\ufeff", "KÖ-1"),
+        ("WR-10", "WR-10"), ("]C1WR-10", "WR-10"), ("]d2WR-10", "WR-10"), ("\x02WR-10\x03", "WR-10"), ("]Q3WR-10\r\n", "WR-10"),
+        ("\x1d]C1\x1dWR-10", "WR-10"),
+        ("]WR-10", "]WR-10"), ("INV/25-26/17", "INV/25-26/17"), ("WR]C110", "WR]C110"), ("]C1]C1WR", "]C1WR"), ("", ""), ("]C1", ""),
+        ("\u00a0KO\u0308-1\ufeff", "KÖ-1"),
     ],
 )  # fmt: skip
 def test_what_a_scanner_adds_is_dropped(sent, code):
@@ -46,8 +48,10 @@ def test_what_a_scanner_adds_is_dropped(sent, code):
         ("A.b+c@D-e.example", "A.b+c@D-e.example"), ("\u00a0a@b.example\ufeff", "a@b.example"), ("a@MÜNCHEN.de", "a@münchen.de"),
         ("a@xn--mnchen-3ya.de", "a@münchen.de"), ("a@XN--MNCHEN-3YA.de", "a@münchen.de"), ("a@mu\u0308nchen.de", "a@münchen.de"),
         ("shop@उदाहरण.भारत", "shop@उदाहरण.भारत"), ("shop@xn--p1b6ci4b4b3a.xn--h2brj9c", "shop@उदाहरण.भारत"), ("jose\u0301@b.example", "josé@b.example"),
-        (".a@x.de", None), ("a.@x.de", None), ("a..b@x.de", None), ("a b@x.de", None), ("a\u200bb@x.de", None), ("a@x", None), ("a@-b.de", None), ("a@b-.de", None),
-        ("a@xn--.de", None), ("a@ü..de", None), ("a@" + "ü" * 70 + ".de", None), ("a" * 65 + "@x.de", None), ("@x.de", None), ("a@b@x.de", None), ("", None),
+        (".a@x.de", None), ("a.@x.de", None), ("a..b@x.de", None), ("a b@x.de", None), ("a\u200bb@x.de", None), ("a@x", None), ("a@-b.de", None),
+        ("a@b-.de", None),
+        ("a@xn--.de", None), ("a@ü..de", None), ("a@" + "ü" * 70 + ".de", None), ("a" * 65 + "@x.de", None), ("@x.de", None), ("a@b@x.de", None),
+        ("", None),
         ("a@" + "b." * 126 + "de", None), ("a\0@x.de", None), ("a@x.de" + "\u00a0" * 400, None), ("\ud800@x.de", "\ud800@x.de"), ("a@\ud800.de", None),
     ],
 )  # fmt: skip

@@ -4,7 +4,6 @@ import asyncio
 import copy
 import json
 import time
-
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
