@@ -31,6 +31,11 @@ def normal(address: str) -> str | None:
     return _normal(address) if len(address) <= LONGEST else None
 
 
+def searched(address: str) -> str:
+    """The text by which an account or a customer with this address is found; of a text that is no address, the text itself."""
+    return normal(address) or cleaned(address)
+
+
 # Of the many addresses of an import, most come again and again.
 @lru_cache(maxsize=4096)
 def _normal(address: str) -> str | None:

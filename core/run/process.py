@@ -148,6 +148,8 @@ async def _serve(
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in ENDING:
         loop.add_signal_handler(number, stop.set)
+    # core/run/workers.py has blocked them; one that came in the meantime is delivered now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     if parent is not None:
         loop.add_reader(parent, stop.set)
     process = make()

@@ -20,7 +20,7 @@ _WATCHED = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
 def supervise(count: int, work: Callable[[int, int], int]) -> int:
     """Run `work(number, parent)` in `count` processes until SIGTERM, SIGINT or SIGHUP; returns the exit status.
 
-    parent: the reading end of a pipe. It is closed when this process ends in any way; a worker then stops too.
+    These signals are blocked when `work` begins; it has to unblock them. parent: the reading end of a pipe. It is closed when this process ends in any way; a worker then stops too.
     """
     parent, alive = os.pipe()
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
@@ -35,7 +35,9 @@ def supervise(count: int, work: Callable[[int, int], int]) -> int:
         pid = os.fork()
         if pid == 0:
             os.close(alive)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+            # The signals that end a worker stay blocked until it can act on them (core/run/process.py). An exception raised by a
+            # signal handler may be lost: Python ignores it in a finalizer.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED - _ENDING)
             status = 1
             try:
                 status = work(number, parent)

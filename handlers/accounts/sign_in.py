@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from core import email_address, text
+from core import email_address
 from core.access import public
 from core.data import sql
 from core.http.application import Application
@@ -42,7 +42,7 @@ class GivesTokens(ApiHandler):
         take the same time and get the same answer.
         """
         failures, address = throttle(self.application, "sign-in", FAILURES, WINDOW), source(self.remote_address)
-        found = await query.find_sign_in(self.db, login=email_address.normal(login) or text.cleaned(login))
+        found = await query.find_sign_in(self.db, login=email_address.searched(login))
         # Failures count by the name that was sent, so that a 429 does not disclose which accounts exist. They also count by account,
         # so that e-mail and username do not give two counts; past that limit even the right password is refused as a wrong one.
         by_name, by_account = f"={found['name']} {address}", f"#{found['id']} {address}"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from core import email_address
 from core.data import sql
 from core.http import keyset, paging, schema
 from core.http.application import Application
@@ -213,7 +214,7 @@ class InvoiceList(SalesHandler):
     def _filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/sales/invoice_list.sql. Raises Problem 400."""
         statuses = set(self.get_query_arguments("status")) - {""}
-        search = self._text("search")
+        search, worker = self._text("search"), self._text("worker")
         user = self._text("user")
         first, last = self._day("start_date"), self._day("end_date")
         if user is not None and not schema.is_uuid(user):
@@ -227,7 +228,7 @@ class InvoiceList(SalesHandler):
             "salesman": self._text("salesman"),
             "user": user,
             "created_by": self._text("created_by"),
-            "worker": self._text("worker"),
+            "worker": email_address.searched(worker) if worker else None,
             "search": search if search and len(search) > 2 else None,
             "search_word": search if search and len(search) < 3 else None,
         }

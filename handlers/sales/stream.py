@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from core.duties import Duty
+from core.email_address import searched
 from core.http.application import Application
 from core.live.events import Wanted
 from handlers.api.caller import list_ended
@@ -28,12 +29,12 @@ class InvoiceStream(SalesHandler):
         status (repeatable): only invoices that come to, stay in or leave one of these. worker (an e-mail, repeatable): only
         invoices of which this worker has an unfinished session, or has just ended one. An unknown value has no events."""
         lease = self.caller.session_id if self.caller is not None and not self.config.sales_public_read else None
-        wanted = self._wanted("status", str) + self._wanted("worker", str.lower)
+        wanted = self._wanted("status", str) + self._wanted("worker", lambda email: searched(email).lower())
         await self.application.streams.serve(self, "sales.invoice", lease, wanted=wanted, ended_by="sales.reload")
 
     def _wanted(self, name: str, normalised: Callable[[str], str]) -> Wanted:
         """The filter of that name as tags of sales.announce_invoice; empty when it isn't asked for."""
-        given = {normalised(value.strip()) for value in self.get_query_arguments(name)}
+        given = {normalised(value) for value in self.get_query_arguments(name)}
         return (frozenset(f"{name}:{value}" for value in sorted(given)[:MOST_FILTERS]),) if given else ()
 
 
