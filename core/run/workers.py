@@ -20,7 +20,8 @@ _WATCHED = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
 def supervise(count: int, work: Callable[[int, int], int]) -> int:
     """Run `work(number, parent)` in `count` processes until SIGTERM, SIGINT or SIGHUP; returns the exit status.
 
-    These signals are blocked when `work` begins; it has to unblock them. parent: the reading end of a pipe. It is closed when this process ends in any way; a worker then stops too.
+    These signals are blocked when `work` begins; it has to unblock them. parent: the reading end of a pipe. It is closed when this
+    process ends in any way; a worker then stops too.
     """
     parent, alive = os.pipe()
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)

@@ -10,7 +10,7 @@ from core.http.handler import body
 from handlers.accounts import names
 from handlers.api.caller import ChangesCallers
 from handlers.api.dialects import BooksDialect
-from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.handler import ApiHandler, gone
 from handlers.api.roles import signed_in, signed_in_caller
 
 query = sql.load("accounts/books_profile")
@@ -30,7 +30,7 @@ class Me(ApiHandler):
         profile = await query.get_profile(self.db, account_id=signed_in_caller(self).account_id)
         if profile is None:
             # The account was deleted after the token was checked.
-            raise bad_token("invalid")
+            raise gone()
         self.reply(profile)
 
 
@@ -46,7 +46,7 @@ class Profile(ChangesCallers, Me):
 
         updated = await self.db.transaction(update)
         if updated is None:
-            raise bad_token("invalid")
+            raise gone()
         self.reply(updated["profile"])
 
     put = patch

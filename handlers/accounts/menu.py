@@ -12,7 +12,7 @@ from core.http.handler import body
 from core.problem import Problem, invalid, not_found
 from handlers.api.dialects import StaffDialect
 from handlers.api.envelope import envelope, path_id
-from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.handler import ApiHandler, gone
 from handlers.api.roles import administrator, may_touch, signed_in, signed_in_caller
 
 query = sql.load("accounts/menu")
@@ -39,7 +39,7 @@ class OwnMenus(ApiHandler):
         menus = await query.get_own_menus(self.db, account_id=signed_in_caller(self).account_id)
         if menus is None:
             # The account was deleted after the token was checked.
-            raise bad_token("invalid")
+            raise gone()
         self.reply(envelope("User menus retrieved successfully", menus))
 
 
@@ -104,7 +104,7 @@ def _by_position(messages: Any) -> Any:
 
 
 # The caller's account was deleted while it assigned menus.
-refusals = {"account_menu_assigned_by_fkey": bad_token("invalid")}
+refusals = {"account_menu_assigned_by_fkey": gone()}
 routes = [
     (f"/api/{area}/{path}/", handler)
     for area in ("access", "access-control")

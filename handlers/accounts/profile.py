@@ -5,7 +5,7 @@ from core.http.handler import body
 from handlers.accounts import user
 from handlers.api.caller import ChangesCallers
 from handlers.api.dialects import StaffDialect
-from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.handler import ApiHandler, gone
 from handlers.api.roles import signed_in, signed_in_caller
 
 query = sql.load("accounts/user")
@@ -20,12 +20,12 @@ class OwnAccount(ChangesCallers, ApiHandler):
         found = await query.get_user(self.db, public_id=None, account_id=signed_in_caller(self).account_id)
         if found is None:
             # The account was deleted after the token was checked.
-            raise bad_token("invalid")
+            raise gone()
         self.reply(await user.account_envelope(self, "Profile retrieved successfully", found))
 
     @body("accounts/user_update_own")
     async def put(self) -> None:
-        """200. Names, phone, company, username and picture can be changed; other fields of the body are ignored. 400 fields; 401."""
+        """200. Names, phone, company, username and picture can be changed. 400 fields; 401; 403 for a field that administrators change."""
         self.reply(await user.change_own(self, "Profile updated successfully"))
 
     patch = put

@@ -9,7 +9,7 @@ from core.http.handler import body
 from core.problem import not_found
 from handlers.accounts import names, password_rules
 from handlers.api.caller import ChangesCallers
-from handlers.api.handler import PosHandler, bad_token
+from handlers.api.handler import PosHandler, gone
 from handlers.api.roles import ROLES, STRANGERS, administrator, may_give, may_touch, signed_in, signed_in_caller
 
 OF_THE_FIRM = [role for role in ROLES if role not in STRANGERS]
@@ -145,7 +145,7 @@ class OwnPerson(PersonHandler):
         person = await query.get_person(self.db, id=signed_in_caller(self).account_id, roles=None)
         if person is None:
             # The account was deactivated or deleted after the token was checked.
-            raise bad_token("invalid")
+            raise gone()
         self.reply(person)
 
     @body("accounts/shop_user_own")

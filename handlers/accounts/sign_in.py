@@ -134,8 +134,7 @@ class SignIn(GivesTokens):
         )
 
     def bad_sign_in(self) -> Problem:
-        extra = {"detail": NO_ACCOUNT}
-        return Problem(401, "wrong-sign-in", "Invalid email or password", headers=CHALLENGE, extra=extra)
+        return Problem(401, "wrong-sign-in", "Invalid email or password", headers=CHALLENGE)
 
 
 class StaffRefresh(GivesTokens):

@@ -14,13 +14,15 @@ from core.data import sql
 from core.files import images, media
 from core.http import keyset, paging, schema
 from core.problem import Problem, forbidden, invalid, not_found
+from core.text import BLANKS
 from handlers.accounts import MAX_PAGE_SIZE, PAGE_SIZE, names, password_rules, sign_up
 from handlers.api.caller import Caller, ChangesCallers
 from handlers.api.dialects import StaffDialect
 from handlers.api.envelope import CREATED, DETAIL, UPDATED, cursor_envelope, envelope, page_envelope
-from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.handler import ApiHandler, gone
 from handlers.api.roles import (
     ROLES,
+    STRANGERS,
     administers,
     administrator,
     may_give,
@@ -57,6 +59,9 @@ OWN_FIELDS = (
     "company_logo",
     "avatar",
 )
+
+# Fields that only administrators change. Clients send back the whole account that they have read, so the present values are allowed.
+RESERVED_FIELDS = ("email", "role", "department_id", "job_title", "is_active", "is_staff", "is_superuser")
 
 query = sql.load("accounts/user")
 create, update, update_own = (
@@ -119,7 +124,7 @@ class Users(ChangesCallers, names.WritesEmail):
         made = await query.get_user(self.db, public_id=None, account_id=member["account_id"])
         if made is None:
             # The account was deleted right after it was made.
-            raise bad_token("invalid")
+            raise gone()
         self.reply(await account_envelope(self, CREATED, made, 201), status=201)
 
     async def _create(self, caller: Caller) -> None:
@@ -154,7 +159,8 @@ class User(ChangesCallers, names.WritesEmail):
 
     async def get(self, id: str) -> None:
         """200; 401; 404, also for another person's account unless the caller administers accounts."""
-        self._refuse_unseen(id)
+        if not self._may_see(id):
+            raise no_user()
         found = await query.get_user(self.db, **parse_id(id))
         if found is None:
             raise no_user()
@@ -162,7 +168,7 @@ class User(ChangesCallers, names.WritesEmail):
 
     async def put(self, id: str) -> None:
         """200; 400; 401; 403; 404. Administrators change every field (by uuid, email is required, as in the staff document), other people
-        their own names, phone, company and picture."""
+        their own names, phone, company and picture. 403 for another field, and for another person's account."""
         await self._change(id, create if schema.is_uuid(id) else update)
 
     async def patch(self, id: str) -> None:
@@ -171,7 +177,7 @@ class User(ChangesCallers, names.WritesEmail):
 
     async def delete(self, id: str) -> None:
         """204; 400 an administrator's own account, the last SUPERADMIN; 403; 404. A MEMBER may delete their own account."""
-        self._refuse_unseen(id)
+        self._refuse_others(id)
         caller = signed_in_caller(self)
 
         async def remove(db: sql.Runner) -> str | None:
@@ -189,7 +195,7 @@ class User(ChangesCallers, names.WritesEmail):
         self.reply_nothing()
 
     async def _change(self, id: str, expected: schema.Schema) -> None:
-        self._refuse_unseen(id)
+        self._refuse_others(id)
         if administers(signed_in_caller(self)):
             await self.read_body(expected)
             self.reply(await change(self, parse_id(id), UPDATED))
@@ -197,11 +203,17 @@ class User(ChangesCallers, names.WritesEmail):
             await self.read_body(update_own)
             self.reply(await change_own(self, UPDATED))
 
-    def _refuse_unseen(self, id: str) -> None:
-        """Raises Problem 404 for another person's account, unless the caller administers accounts."""
+    def _may_see(self, id: str) -> bool:
+        """Whether the account is the caller's own, or the caller administers accounts."""
         caller = signed_in_caller(self)
-        if not administers(caller) and id.lower() not in (caller.public_id, str(caller.account_id)):
-            raise no_user()
+        return administers(caller) or id.lower() in (caller.public_id, str(caller.account_id))
+
+    def _refuse_others(self, id: str) -> None:
+        """Refuses a change of another person's account. Raises Problem: 403 to people of the firm; 404 to strangers, as to a GET, and
+        for a text that can be no id."""
+        parse_id(id)
+        if not self._may_see(id):
+            raise no_user() if signed_in_caller(self).role in STRANGERS else forbidden()
 
 
 async def lock(db: sql.Runner, account: AccountId) -> asyncpg.Record:
@@ -231,15 +243,29 @@ async def change(handler: ApiHandler, account: AccountId, message: str) -> str:
 
 
 async def change_own(handler: ApiHandler, message: str) -> str:
-    """Change the caller's own account as the validated body says; returns the body of the answer. Fields other than OWN_FIELDS are
-    ignored. Raises Problem: 400, 401."""
+    """Change OWN_FIELDS of the caller's own account as the validated body says; returns the body of the answer. Raises Problem: 400, 401;
+    403 a new value for one of RESERVED_FIELDS, or a password, which has its own endpoint."""
     account_id = signed_in_caller(handler).account_id
     body = {name: handler.body[name] for name in OWN_FIELDS if name in handler.body}
 
     async def allow(db: sql.Runner, user: asyncpg.Record) -> None:
+        _refuse_reserved(handler.body, user)
         await names.check_own(db, account_id, body)
 
     return await _change(handler, {"public_id": None, "account_id": account_id}, message, body, None, allow)
+
+
+def _refuse_reserved(body: dict[str, Any], user: asyncpg.Record) -> None:
+    """Raises Problem 403 when the body has another value than the account for a field that only administrators change."""
+
+    def plain(value: Any) -> Any:
+        return value.strip(BLANKS).lower() if isinstance(value, str) else value
+
+    changed = [
+        name for name in RESERVED_FIELDS if name in body and (plain(body[name]) or None) != (plain(user[name]) or None)
+    ]
+    if changed or body.get("password"):
+        raise forbidden()
 
 
 async def _change(
@@ -347,7 +373,7 @@ def _unknown(field: str) -> Callable[[ApiHandler], Awaitable[Problem]]:
 
 refusals = {
     # The caller's account was deleted while it made another one.
-    "account_created_by_fkey": bad_token("invalid"),
+    "account_created_by_fkey": gone(),
     "account_email_key": email_exists,
     "account_last_superadmin": (400, "last-superadmin", "At least one SUPERADMIN must remain."),
     "account_department_id_exists": _unknown("department_id"),

@@ -109,6 +109,12 @@ async def find_caller(app: Application, session_id: Any) -> Caller | None:
     return await app.kept(Callers).find(session_id) if is_session_id(session_id) else None
 
 
+async def has_account(db: sql.Runner, account_id: Any) -> bool:
+    """Whether the account of a token still exists. account_id: the claim `user_id`, the account's number as text."""
+    is_id = isinstance(account_id, str) and account_id.isdecimal() and len(account_id) <= 18
+    return is_id and bool(await query.has_account(db, account_id=int(account_id)))
+
+
 async def list_ended(app: Application, session_ids: set[int]) -> set[int]:
     """Those of the sessions that no longer admit anybody: revoked, expired, deleted, or of an inactive account. Raises Problem 503."""
     rows = await query.list_ended(app.db, session_ids=list(session_ids))

@@ -13,25 +13,34 @@ class ApiDialect(Dialect):
     sentences = SENTENCES
 
 
+def detail(problem: Problem) -> str:
+    """The one sentence of a refusal for a client that shows only one: the first message of a field, else the message."""
+    inner = problem.fields
+    while isinstance(inner, dict | list):
+        # Empty places in a list stand for the items that are right.
+        inner = next((found for found in (inner.values() if isinstance(inner, dict) else inner) if found), None)
+    return str(inner or problem.message)
+
+
 class StaffDialect(ApiDialect):
-    """`{success, status_code, message, error}`, with `detail`. The field errors of a body stand in it three times, for the clients of
+    """`{success, status_code, message, error, detail}`. The field errors of a body stand in it three times, for the clients of
     three documents: at the top (shop), under `errors` (staff), and under `details` beside `error` (books)."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
         whole = {"success": False, "status_code": problem.status, "message": problem.message, "error": problem.message}
+        whole |= {"detail": detail(problem)}
         if problem.fields is not None:
             return {**problem.fields, **whole, "errors": problem.fields, "details": problem.fields, **problem.extra}
-        return {**whole, "detail": problem.message, **problem.extra}
+        return {**whole, **problem.extra}
 
 
 class SalesDialect(ApiDialect):
-    """`{success, status_code, message, errors}`; without field errors, `detail` beside the message, which clients read first."""
+    """`{success, status_code, message, detail}`, and `errors` with field errors. Clients read `detail` first."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
-        whole = {"success": False, "status_code": problem.status, "message": problem.message}
-        if problem.fields is not None:
-            return {**whole, "errors": problem.fields}
-        return {**whole, "detail": problem.message, **problem.extra}
+        whole = {"success": False, "status_code": problem.status, "message": problem.message, "detail": detail(problem)}
+        fields = {"errors": problem.fields} if problem.fields is not None else {}
+        return {**whole, **fields, **problem.extra}
 
 
 class PosDialect(ApiDialect):

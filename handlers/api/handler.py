@@ -11,7 +11,7 @@ from core.http.handler import Handler
 from core.http.throttle import source
 from core.problem import Problem, forbidden, not_found
 from core.tokens import TokenError
-from handlers.api.caller import Caller, find_caller, query
+from handlers.api.caller import Caller, find_caller, has_account, query
 from handlers.api.dialects import OperationsDialect, PosDialect
 
 # What SQL writes before the key of an uploaded file, in the member `avatar`; ApiHandler.linked puts the link there.
@@ -48,6 +48,16 @@ def inactive() -> Problem:
     return Problem(401, "inactive", "User is inactive", extra={"code": "user_inactive"}, headers=_CHALLENGE)
 
 
+def gone() -> Problem:
+    """401: the account of the token was deleted."""
+    return Problem(401, "no-user", "User not found", extra={"code": "user_not_found"}, headers=_CHALLENGE)
+
+
+async def ended(db: sql.Runner, account_id: Any) -> Problem:
+    """401 for a token of ours without a session: its account was deleted, or the session has ended. account_id: the token's user_id."""
+    return bad_token("invalid") if await has_account(db, account_id) else gone()
+
+
 class ApiHandler(Handler):
     """Knows its caller from `Authorization: Bearer <access token>`; None without such a header."""
 
@@ -75,7 +85,7 @@ class ApiHandler(Handler):
         assert caller is not None, "the handler's access must admit only those who are signed in"
         row = await query.get_caller(db, session_id=caller.session_id)
         if row is None or (row["is_active"] and row["is_revoked"]):
-            raise bad_token("invalid")
+            raise await ended(db, str(caller.account_id))
         if not row["is_active"]:
             raise inactive()
         if (row["role"], row["is_staff"]) != (caller.role, caller.is_staff):
@@ -118,7 +128,7 @@ class ApiHandler(Handler):
             raise bad_token(error.reason) from None
         caller = await find_caller(self.application, claims.get("sid"))
         if caller is None:
-            raise bad_token("invalid")
+            raise await ended(self.db, claims.get("user_id"))
         if not caller.is_active:
             raise inactive()
         self.caller = caller

@@ -17,7 +17,7 @@ from core.problem import Problem, unavailable
 from handlers.api import areas
 from handlers.api.caller import ChangesCallers
 from handlers.api.clearing import Clearing
-from handlers.api.dialects import ApiDialect
+from handlers.api.dialects import ApiDialect, detail
 from handlers.api.handler import ApiHandler
 from handlers.api.page import Page
 from handlers.api.roles import may_enter
@@ -34,10 +34,9 @@ class DeveloperDialect(ApiDialect):
     """`{success, message}` without status_code, with `detail` for the clients of the staff document; field errors under `errors`."""
 
     def body(self, problem: Problem) -> dict[str, Any]:
-        whole = {"success": False, "message": problem.message}
-        if problem.fields is not None:
-            return {**whole, "errors": problem.fields}
-        return {**whole, "detail": problem.message, **problem.extra}
+        whole = {"success": False, "message": problem.message, "detail": detail(problem)}
+        fields = {"errors": problem.fields} if problem.fields is not None else {}
+        return {**whole, **fields, **problem.extra}
 
 
 class DeveloperHandler(ChangesCallers, ApiHandler):

@@ -12,6 +12,15 @@ from handlers.api.roles import check_area
 class SalesHandler(ApiHandler):
     dialect = SalesDialect()
 
+    def asked_statuses(self) -> list[str]:
+        """The values of `status`, in upper case: it may be repeated, and each one may be a list with commas."""
+        asked = ",".join(self.get_query_arguments("status")).upper().split(",")
+        return list(dict.fromkeys(status.strip() for status in asked if status.strip()))
+
+    def asked_invoice_statuses(self) -> list[str]:
+        """The same for the status of an invoice. The staff document also draws a status CREATED, which no invoice has."""
+        return list(dict.fromkeys("PENDING" if status == "CREATED" else status for status in self.asked_statuses()))
+
 
 class NotFoundInSales(NotFound):
     """404 for unknown paths of the area, in its dialect."""

@@ -1,9 +1,11 @@
 """Histories of picking, packing and delivery: who did what, when, and how long it took. docs/api/sales.md#history."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.data import sql
 from core.duties import Duty
+from core.email_address import searched
 from core.http import keyset, paging, schema
 from core.http.application import Application
 from handlers.api.roles import may_enter
@@ -14,7 +16,9 @@ LONGEST = 320  # characters of a filter; the longest e-mail
 DELIVERY_TYPES = ("DIRECT", "COURIER", "INTERNAL")
 OVERSEERS = ("SUPERADMIN", "ADMIN", "OWNER")
 # Filters whose counts are kept (sales.session_tally), together.
-COUNTS_KEPT = {"worker", "status", "delivery_type", "since", "until"}
+COUNTS_KEPT = {"worker", "statuses", "delivery_type", "since", "until"}
+# The id of no account.
+NOBODY = -1
 
 query = sql.load("sales/history")
 
@@ -23,27 +27,29 @@ class History(SalesHandler):
     """200, newest first; page, page_size (10, at most 100), or cursor (empty: from the beginning; nothing is counted). 404 Invalid
     page; 400 an invalid cursor.
 
-    search (in invoice_no, the customer's name and e-mail, the worker's e-mail, courier_name, tracking_no), status, delivery_type,
-    start_date and end_date (UTC, inclusive), invoice or invoice_id (id, else invoice_no), invoice_no. An invalid status, type or
-    day is ignored, as the documented clients expect."""
+    search (in invoice_no, the customer's name and e-mail, the worker's name and e-mail, courier_name, tracking_no), status (any of
+    them: repeatable, or with commas), delivery_type, delivery_user_email, start_date and end_date (UTC, inclusive), invoice or
+    invoice_id (id, else invoice_no), invoice_no. An invalid status, type or day is ignored, as the documented clients expect."""
 
     access = may_enter("sales")
     kind = ""
     statuses: tuple[str, ...] = ()
+    # Other names of the statuses, which clients know from the invoice.
+    named_also: Mapping[str, str] = {}
     overseers: tuple[str, ...] = OVERSEERS  # roles that see everybody's sessions; all others see their own
 
     async def get(self) -> None:
         page = paging.requested(self, default=10, most=MOST)
-        filters = self._filters()
+        filters = await self._filters()
         if "cursor" in self.request.query_arguments:
             await self._walk(filters, page.size)
             return
         if filters.keys() <= COUNTS_KEPT:
-            found = await query.list_counted.where(**filters)(
+            found = await query.list_counted.where(**_walked(filters))(
                 self.db,
                 kind=self.kind,
                 worker_id=filters.get("worker"),
-                status=filters.get("status"),
+                statuses=filters.get("statuses"),
                 delivery_type=filters.get("delivery_type"),
                 first_day=filters.get("since"),
                 last_day=filters.get("until"),
@@ -60,20 +66,23 @@ class History(SalesHandler):
         before = keyset.given(self, keyset.is_moment, keyset.is_id)
         if before is not None:
             filters["before"] = tuple(before)
-        rows = await query.walk_history.where(**filters)(self.db, kind=self.kind, most=size + 1)
+        statuses = filters.get("statuses")
+        rows = await query.walk_history.where(**_walked(filters))(
+            self.db, kind=self.kind, statuses=statuses, most=size + 1
+        )
         last = rows[size - 1] if len(rows) > size else None
         documents = [row["document"] for row in rows[:size]]
         self.reply(keyset.envelope(self, documents, last and [last["at_us"], last["id"]]))
 
-    def _filters(self) -> dict[str, Any]:
+    async def _filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/sales/history.sql."""
         named = self._text("invoice") or self._text("invoice_id")
         invoice = int(named) if named is not None and _is_number(named) else None
         numbers = [name for name in (None if invoice is not None else named, self._text("invoice_no")) if name]
         search = self._text("search")
         given = {
-            "worker": self._whose(),
-            "status": self._one_of("status", self.statuses),
+            "worker": await self._whose(),
+            "statuses": self._statuses() or None,
             "delivery_type": self._one_of("delivery_type", DELIVERY_TYPES) if self.kind == "delivery" else None,
             "since": self._day("start_date"),
             "until": self._day("end_date"),
@@ -83,12 +92,21 @@ class History(SalesHandler):
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def _whose(self) -> int | None:
-        """Whose sessions the caller may see; None: everybody's."""
+    async def _whose(self) -> int | None:
+        """Whose sessions are asked for, of those that the caller may see; None: everybody's."""
         caller = self.caller
         assert caller is not None  # the access says so
         sees_all = caller.is_staff or caller.is_superuser or caller.role in self.overseers
-        return None if sees_all else caller.account_id
+        own = None if sees_all else caller.account_id
+        email = self._text("delivery_user_email") if self.kind == "delivery" else None
+        if email is None:
+            return own
+        asked: int | None = await query.find_worker(self.db, email=searched(email))
+        return NOBODY if asked is None or own not in (None, asked) else asked
+
+    def _statuses(self) -> list[str]:
+        asked = [self.named_also.get(status, status) for status in self.asked_statuses()]
+        return [status for status in self.statuses if status in asked]
 
     def _text(self, name: str) -> str | None:
         return self.get_query_argument(name, "")[:LONGEST] or None
@@ -110,12 +128,21 @@ class PickingHistory(History):
 
 class PackingHistory(History):
     kind = "packing"
+    named_also = {"PACKING": "IN_PROGRESS"}
     statuses = ("PENDING", "IN_PROGRESS", "PACKED", "CANCELLED")
 
 
 class DeliveryHistory(History):
     kind = "delivery"
     statuses = ("PENDING", "IN_TRANSIT", "DELIVERED", "CANCELLED")
+
+
+def _walked(filters: dict[str, Any]) -> dict[str, Any]:
+    """The same filters where the statement walks along the sessions of each status."""
+    return {
+        ("walked_status" if name == "statuses" else name): (() if name == "statuses" else value)
+        for name, value in filters.items()
+    }
 
 
 def _is_number(text: str) -> bool:

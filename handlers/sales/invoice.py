@@ -8,7 +8,7 @@ from core.http.application import BODY_LIMIT, Application
 from core.http.handler import body
 from core.problem import Problem
 from handlers.api.envelope import envelope
-from handlers.api.handler import bad_token
+from handlers.api.handler import gone
 from handlers.sales import SalesHandler, signed_in_or_api_key
 
 query = sql.load("sales/invoice")
@@ -49,7 +49,7 @@ async def fold_deltas(app: Application) -> None:
 refusals = {
     "invoice_invoice_no_key": invoice_no_taken,
     # The account was deleted while it imported an invoice. Its next request would get the same answer.
-    "invoice_created_user_id_fkey": bad_token("invalid"),
+    "invoice_created_user_id_fkey": gone(),
 }
 duties = [Duty(1.0, fold_deltas)]
 routes = [

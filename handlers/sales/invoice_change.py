@@ -136,7 +136,7 @@ class Invoice(InvoiceHandler):
         return is_written
 
     async def delete(self, id: str) -> None:
-        """Hide the invoice everywhere; its number stays taken. 204; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        """Hide the invoice everywhere; its number is free again. 204; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
 
         async def delete(tx: Transaction) -> None:
             before = (await self.held(tx, int(id)))["document"]

@@ -190,7 +190,7 @@ class InvoiceList(SalesHandler):
 
     async def get(self) -> None:
         """200, newest first. page, page_size (20, at most 100), or cursor (empty: from the beginning; nothing is counted); filters:
-        status (repeatable: any of them), start_date, end_date, customer (code), salesman (name or id), created_by, user, worker,
+        status (any of them: repeatable, or with commas), start_date, end_date, customer (code), salesman (name or id), created_by, user, worker,
         search; ordering: one of ORDERS, `-` before it: descending. `count_is_exact` is there, false, where there may be more than
         `count`; then there is no page=last. 400 an invalid filter or cursor; 404 Invalid page; 503 a filter takes too long, or
         too many lists with filters are being made."""
@@ -213,7 +213,7 @@ class InvoiceList(SalesHandler):
 
     def _filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/sales/invoice_list.sql. Raises Problem 400."""
-        statuses = set(self.get_query_arguments("status")) - {""}
+        statuses = self.asked_invoice_statuses()
         search, worker = self._text("search"), self._text("worker")
         user = self._text("user")
         first, last = self._day("start_date"), self._day("end_date")

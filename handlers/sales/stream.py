@@ -1,7 +1,6 @@
 """The live stream of invoices. docs/api/sales.md#stream."""
 
 import json
-from collections.abc import Callable
 
 from core.duties import Duty
 from core.email_address import searched
@@ -26,16 +25,17 @@ class InvoiceStream(SalesHandler):
         """200 text/event-stream: `data:` is the whole invoice on one line, `id:` resumes. The stream ends by itself only where a
         session is needed (SALES_PUBLIC_READ=false) and has ended.
 
-        status (repeatable): only invoices that come to, stay in or leave one of these. worker (an e-mail, repeatable): only
-        invoices of which this worker has an unfinished session, or has just ended one. An unknown value has no events."""
+        status (repeatable, or with commas): only invoices that come to, stay in or leave one of these. worker (an e-mail, repeatable):
+        only invoices of which this worker has an unfinished session, or has just ended one. An unknown value has no events."""
         lease = self.caller.session_id if self.caller is not None and not self.config.sales_public_read else None
-        wanted = self._wanted("status", str) + self._wanted("worker", lambda email: searched(email).lower())
+        workers = [searched(email).lower() for email in self.get_query_arguments("worker")]
+        wanted = self._wanted("status", self.asked_invoice_statuses()) + self._wanted("worker", workers)
         await self.application.streams.serve(self, "sales.invoice", lease, wanted=wanted, ended_by="sales.reload")
 
-    def _wanted(self, name: str, normalised: Callable[[str], str]) -> Wanted:
-        """The filter of that name as tags of sales.announce_invoice; empty when it isn't asked for."""
-        given = {normalised(value) for value in self.get_query_arguments(name)}
-        return (frozenset(f"{name}:{value}" for value in sorted(given)[:MOST_FILTERS]),) if given else ()
+    def _wanted(self, name: str, values: list[str]) -> Wanted:
+        """The filter of that name as tags of sales.announce_invoice; empty when it isn't asked for. A blank value has no events."""
+        tags = frozenset(f"{name}:{value}" for value in sorted(set(values))[:MOST_FILTERS])
+        return (tags,) if name in self.request.query_arguments else ()
 
 
 async def end_with_sessions(app: Application) -> None:

@@ -14,7 +14,7 @@ from core.http import schema
 from core.problem import Problem, invalid
 from handlers.api.caller import Caller
 from handlers.api.envelope import envelope
-from handlers.api.handler import ApiHandler, bad_token
+from handlers.api.handler import ApiHandler, gone
 from handlers.api.roles import administers, may_enter
 from handlers.sales import SalesHandler
 
@@ -98,7 +98,7 @@ class ActiveTask(Workflow):
             public_id=asked if by_id else None,
         )
         if found is None:
-            raise bad_token("invalid")
+            raise gone()
         if found["account_id"] != self.caller.account_id and not administers(self.caller):
             raise Problem(403, "not-own", "Permission denied to view other user's task.")
         if found["task"] is None:
@@ -126,7 +126,7 @@ def exists(kind: str) -> str:
 
 async def refuse_gone(handler: ApiHandler) -> Problem:
     """401: the caller's account was deleted during this request."""
-    return bad_token("invalid")
+    return gone()
 
 
 refusals = {

@@ -132,7 +132,7 @@ SELECT own.username AS own, EXISTS (SELECT FROM accounts.account a
 -- name: lock_user(public_id, account_id) -> row
 -- Locks the account before the caller's permission is checked, so that its role cannot change in between. NO KEY: a sign-in at
 -- the same time does not wait.
-SELECT id AS account_id, email, role, is_staff, avatar
+SELECT id AS account_id, email, role, is_active, is_staff, is_superuser, avatar, department_id::text, job_title_id::text AS job_title
   FROM accounts.account WHERE public_id = $1 OR id = $2 FOR NO KEY UPDATE;
 
 -- name: update_user(account_id, password_hash, avatar, keep_session, body, actor, keeps_staff) -> row

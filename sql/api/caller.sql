@@ -8,6 +8,9 @@ SELECT a.id AS account_id, a.public_id::text AS public_id, s.id AS session_id, a
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
  WHERE s.id = $1 AND s.expires_at > now();
 
+-- name: has_account(account_id) -> value
+SELECT EXISTS (SELECT FROM accounts.account WHERE id = $1::bigint);
+
 -- name: list_ended(session_ids) -> rows
 -- Those of the given sessions that admit nobody any more: revoked, expired, gone, or of an inactive account.
 SELECT given.id AS session_id

@@ -49,10 +49,11 @@ CREATE TABLE sales.invoice (
     version         integer      NOT NULL DEFAULT 1,      -- grows by one with every change that a reader can see; in the ETag
     is_active       boolean      NOT NULL DEFAULT true,   -- false: deleted, hidden everywhere
     created_at      timestamptz  NOT NULL DEFAULT now(),
-    CONSTRAINT invoice_invoice_no_key UNIQUE (invoice_no),
     CONSTRAINT invoice_status_known CHECK (status IN (
         'PENDING', 'PICKING', 'PICKED', 'PACKING', 'PACKED', 'DISPATCHED', 'DELIVERED'))
 );
+-- Each invoice that is there has its own number; the number of a deleted one is free again.
+CREATE UNIQUE INDEX invoice_invoice_no_key ON sales.invoice (invoice_no) WHERE is_active;
 -- Statements have one plan for all values. Of seven states the average one has a seventh of the invoices, so this plan would walk along
 -- the ids over all invoices to the few of a rare state. It is to take the index of states, which is right for each of them.
 ALTER TABLE sales.invoice ALTER COLUMN status SET (n_distinct = 1000);

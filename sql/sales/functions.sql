@@ -399,7 +399,8 @@ BEGIN
      WHERE s.kind = kind_ AND sales.searched(c.name, c.email) LIKE core.containing(part)
      UNION
     SELECT s.id FROM accounts.account a JOIN sales.session s ON s.worker_id = a.id
-     WHERE s.kind = kind_ AND accounts.searched(a.email, a.name, a.username) LIKE core.containing(part) AND strpos(lower(a.email), lower(part)) > 0
+     WHERE s.kind = kind_ AND accounts.searched(a.email, a.name, a.username) LIKE core.containing(part)
+       AND (strpos(lower(a.email), lower(part)) > 0 OR strpos(lower(a.name), lower(part)) > 0)
      UNION
     SELECT s.id FROM sales.session s
      WHERE kind_ = 'delivery' AND s.kind = 'delivery'

@@ -4,8 +4,13 @@
 -- filter: worker(id)
 s.worker_id = $1::bigint
 
--- filter: status(status)
-s.status = $1::text
+-- filter: statuses(statuses)
+s.status = ANY ($1::text[])
+
+-- For the statements that take the first sessions of each status, and merge them: the index on (kind, status, created_at, id) has the
+-- sessions of one status in the order of the list, but not those of several.
+-- filter: walked_status()
+s.status = wanted.status
 
 -- filter: delivery_type(delivery_type)
 s.delivery_type = $1::text
@@ -25,8 +30,8 @@ s.invoice_id = ANY (ARRAY(SELECT i.id FROM sales.invoice i
                            WHERE lower(i.invoice_no) = lower(($1::text[])[1])
                              AND lower(i.invoice_no) = ALL (SELECT lower(n) FROM unnest($1::text[]) AS n)))
 
--- The text occurs in the invoice's number, the customer's name or e-mail, the worker's e-mail, the courier's name or the tracking
--- number.
+-- The text occurs in the invoice's number, the customer's name or e-mail, the worker's name or e-mail, the courier's name or the
+-- tracking number.
 -- filter: search(kind, part)
 s.id IN (SELECT found.id FROM sales.search_sessions($1::text, $2::text) AS found (id))
 
@@ -34,17 +39,22 @@ s.id IN (SELECT found.id FROM sales.search_sessions($1::text, $2::text) AS found
 -- filter: before(microseconds, id)
 (s.created_at, s.id) < (core.moment($1::bigint), $2::bigint)
 
--- name: list_counted(kind, worker_id, status, delivery_type, first_day, last_day, page, page_size) -> row
+-- name: list_counted(kind, worker_id, statuses, delivery_type, first_day, last_day, page, page_size) -> row
 -- Returns the count, the number of the page (from 1; the parameter null asks for the last page) and its sessions. results is null if
 -- the page does not exist. Each filter may be null. The count comes from the counts by day (session_counted) without reading the
 -- sessions. The same counts give the day on which the page begins.
-WITH days AS (
-    SELECT c.day, sum(c.n)::bigint AS n
+WITH counted AS MATERIALIZED (
+    SELECT c.day, c.status, sum(c.n)::bigint AS n
       FROM sales.session_counted c
      WHERE c.kind = $1::text AND c.worker_id = coalesce($2::bigint, 0)
-       AND ($3::text IS NULL OR c.status = $3) AND ($4::text IS NULL OR c.delivery_type = $4)
+       AND ($3::text[] IS NULL OR c.status = ANY ($3)) AND ($4::text IS NULL OR c.delivery_type = $4)
        AND ($5::text IS NULL OR c.day >= ($5)::date) AND ($6::text IS NULL OR c.day <= ($6)::date)
-     GROUP BY c.day
+     GROUP BY c.day, c.status
+), wanted AS MATERIALIZED (
+    -- Without statuses there is one walk, along all sessions. No walk goes on after the last of its sessions.
+    SELECT CASE WHEN $3 IS NOT NULL THEN c.status END AS status, sum(c.n)::bigint AS n FROM counted c GROUP BY 1
+), days AS (
+    SELECT c.day, sum(c.n)::bigint AS n FROM counted c GROUP BY c.day
 ), summed AS (
     SELECT d.day, d.n, sum(d.n) OVER (ORDER BY d.day DESC)::bigint - d.n AS before FROM days d
 ), place AS MATERIALIZED (
@@ -58,9 +68,14 @@ WITH days AS (
 SELECT start.count, start.page,
        CASE WHEN start.page = 1 OR (start.page - 1) * $8 < start.count THEN coalesce((
             SELECT json_agg(sales.history_document(found.session, d.document, a) ORDER BY found.created_at DESC, found.id DESC)
-              FROM (SELECT s AS session, s.id, s.invoice_id, s.worker_id, s.created_at
-                      FROM sales.session s
-                     WHERE s.kind = $1 AND s.is_shown AND s.created_at < start.until /* filters */
+              FROM (SELECT s.*
+                      FROM wanted
+                     CROSS JOIN LATERAL (
+                           SELECT s AS session, s.id, s.invoice_id, s.worker_id, s.created_at
+                             FROM sales.session s
+                            WHERE s.kind = $1 AND s.is_shown AND s.created_at < start.until /* filters */
+                            ORDER BY s.created_at DESC, s.id DESC
+                            LIMIT least(start.skip + $8, wanted.n)) s
                      ORDER BY s.created_at DESC, s.id DESC
                     OFFSET start.skip LIMIT $8) found
              CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = found.invoice_id OFFSET 0) d
@@ -84,16 +99,24 @@ SELECT place.count, place.page,
               LEFT JOIN accounts.account a ON a.id = s.worker_id), '[]')::text END AS results
   FROM place;
 
--- name: walk_history(kind, most) -> rows
--- Returns the first `most` sessions, for a page by cursor. Nothing is counted.
+-- name: walk_history(kind, statuses, most) -> rows
+-- Returns the first `most` sessions, for a page by cursor. statuses may be null. Nothing is counted.
 SELECT found.id, core.microseconds(found.created_at) AS at_us, sales.history_document(found.session, d.document, a)::text AS document
-  FROM (SELECT s AS session, s.id, s.invoice_id, s.worker_id, s.created_at
-          FROM sales.session s
-         WHERE s.kind = $1::text AND s.is_shown /* filters */
-         ORDER BY s.created_at DESC, s.id DESC LIMIT $2::bigint) found
+  FROM (SELECT s.*
+          FROM unnest(coalesce($2::text[], '{any}')) AS wanted (status)
+         CROSS JOIN LATERAL (
+               SELECT s AS session, s.id, s.invoice_id, s.worker_id, s.created_at
+                 FROM sales.session s
+                WHERE s.kind = $1::text AND s.is_shown /* filters */
+                ORDER BY s.created_at DESC, s.id DESC
+                LIMIT $3::bigint) s
+         ORDER BY s.created_at DESC, s.id DESC LIMIT $3) found
  CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = found.invoice_id OFFSET 0) d
   LEFT JOIN accounts.account a ON a.id = found.worker_id
  ORDER BY found.created_at DESC, found.id DESC;
+
+-- name: find_worker(email) -> value
+SELECT id FROM accounts.account WHERE lower(email) = lower($1);
 
 -- name: fold_deltas() -> value
 -- Returns the number of changes that were added to the counts.

@@ -81,7 +81,7 @@ SELECT row_to_json(data)::text
 -- name: find_invoice_no(invoice_no) -> value
 -- The invoice that already has the number, for the refusal of an import.
 SELECT row_to_json(data)::text
-  FROM (SELECT id, invoice_no FROM sales.invoice WHERE invoice_no = core.trimmed($1)) data;
+  FROM (SELECT id, invoice_no FROM sales.invoice WHERE invoice_no = core.trimmed($1) AND is_active) data;
 
 -- name: fold_deltas() -> value
 -- Returns the number of changes that were added to the counts.

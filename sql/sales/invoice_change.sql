@@ -86,7 +86,7 @@ SELECT $1, core.trimmed(t.name), core.trimmed(t.item_code), t.quantity::integer,
  ORDER BY t.ordinality;
 
 -- name: delete_invoice(id) -> none
--- Hides the invoice. The row stays, so no other invoice can take its number.
+-- Hides the invoice. The row stays, for the audit and the sessions; its number is free again.
 UPDATE sales.invoice SET is_active = false WHERE id = $1;
 
 -- name: note_change(actor, action, id, before, after) -> value

@@ -462,7 +462,7 @@ async def test_assigning_while_the_menus_are_emptied_is_done_or_refused(sign_in,
 
 @pytest.mark.parametrize(
     "victim, status, told",
-    [("picker", 400, "User not found"), ("owner", 401, "Given token not valid for any token type")],
+    [("picker", 400, "User not found"), ("owner", 401, "User not found")],
 )
 async def test_assigning_while_either_account_is_being_deleted_is_refused(
     api, sign_in, assign, menu_ids, db, victim, status, told

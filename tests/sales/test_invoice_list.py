@@ -211,10 +211,29 @@ async def test_status_filters_by_any_of_those_given(api, filled, db):
         assert (answer.json["count"], ids(answer)) == (len(expected), expected[:100]), wanted
 
 
+async def test_a_status_is_known_in_any_case_repeated_or_in_a_list_with_commas(api, filled):
+    async def count(query):
+        return (await api.get(f"{PATH}?{query}")).json["count"]
+
+    one, other = await count("status=PENDING"), await count("status=PICKED")
+    assert one and other
+    assert await count("status=pending") == await count("status=Pending") == await count("status=created") == one
+    for query in (
+        "status=PENDING,PICKED",
+        "status=pending&status=picked",
+        "status=,Picked,%20pending,NOSUCH",
+        "status=CREATED,PICKED,pending",
+    ):
+        assert await count(query) == one + other, query
+        walked = (await api.get(f"{PATH}?{query}&cursor=&page_size=100")).json["results"]
+        assert {invoice["status"] for invoice in walked} == {"PENDING", "PICKED"}, query
+    assert await count("status=") == await count("status=,") == await count("")
+
+
 async def test_an_unknown_status_finds_nothing_and_harms_nothing(api, filled):
     for status in (
         "NOSUCH",
-        "pending",
+        "NOSUCH,NEITHER",
         "PEND%00ING%00X",
         "%F0%9F%98%80",
         "%E2%80%AE",

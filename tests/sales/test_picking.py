@@ -20,6 +20,7 @@ def refused(answer, field, sentence):
         "success": False,
         "status_code": 400,
         "message": "Validation failed",
+        "detail": sentence,
         "errors": {field: [sentence]},
     }
     assert answer.status == 400

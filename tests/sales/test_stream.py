@@ -412,7 +412,14 @@ async def test_a_deleted_invoice_is_announced_to_readers_of_its_status(db, strea
     assert (await reader.invoice())["is_active"] is False
 
 
-@pytest.mark.parametrize("query", ["status=NOSUCH", "status=", "status=pending", "status=%00", "worker=nobody@example.com", "worker=",
+@pytest.mark.parametrize("query", ["status=pending", "status=NOSUCH,Pending", "status=picked&status=created"])
+async def test_a_status_is_known_in_any_case_or_in_a_list_with_commas(stream, imported, query):
+    reader = await stream(f"{SSE}?{query}")
+    id = await imported()
+    assert (await reader.invoice())["id"] == id
+
+
+@pytest.mark.parametrize("query", ["status=NOSUCH", "status=", "status=%00", "worker=nobody@example.com", "worker=",
                                    "status=PENDING&worker=x",
                                    "status=" + "x" * 5000, "status=PENDING%00X", "worker=%F0%9F%98%80"])  # fmt: skip
 async def test_a_filter_that_nothing_meets_is_a_stream_without_events_that_still_knows_where_it_is(
