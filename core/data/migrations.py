@@ -13,10 +13,13 @@ from typing import Any
 
 import asyncpg
 
+from core import product
 from core.data import sql
 
 FOLDER = sql.ROOT / "migrations"
 LOCK = 7_308_332_045  # any number that nothing else in the database uses
+# How long a second starter waits for the first one to finish, which may have much to apply.
+LOCK_WAIT_SECONDS = 120.0
 LOCK_TIMEOUT = "5s"  # giving up is better than making the running release queue behind our wait for a table
 OLDEST_POSTGRES = 16
 # The extensions that migrations create are trusted ones of PostgreSQL's contrib modules.
@@ -26,6 +29,7 @@ EXTENSION_ADVICE = (
 )
 
 query = sql.load("core/migration")
+log = product.logger("migrations")
 
 
 class MigrationError(Exception):
@@ -129,8 +133,7 @@ async def apply(dsn: str, schema: Schema | None = None) -> list[str]:
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
         async with connection.transaction():
-            # The lock ends with the transaction, so a killed process never leaves it behind, with PgBouncer or without.
-            await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+            await _take_lock(connection)
             waiting = await pending(connection, schema)
             if not (waiting.migrations or waiting.functions):
                 return []
@@ -149,6 +152,24 @@ async def apply(dsn: str, schema: Schema | None = None) -> list[str]:
             return _names(waiting)
     finally:
         await connection.close()
+
+
+async def _take_lock(connection: Any) -> None:
+    """Wait until no other program applies migrations to this database. Raises MigrationError after LOCK_WAIT_SECONDS.
+
+    The lock ends with the transaction, so a killed process never leaves it behind, with PgBouncer or without.
+    """
+    if await connection.fetchval(query.try_lock.text, LOCK):
+        return
+    holder = await connection.fetchval(query.describe_lock_holder.text, LOCK)
+    log.warning("waiting for %s to finish its migrations, at most %d s", holder, LOCK_WAIT_SECONDS)
+    await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'")
+    try:
+        await connection.execute(query.take_lock.text, LOCK)
+    except asyncpg.LockNotAvailableError:
+        raise MigrationError(
+            f"{holder} has been applying migrations to this database for more than {LOCK_WAIT_SECONDS:g} s; start again when it is done"
+        ) from None
 
 
 async def outstanding(dsn: str) -> list[str]:

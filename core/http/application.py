@@ -75,6 +75,8 @@ class Application(tornado.web.Application):
 
     def find_handler(self, request: tornado.httputil.HTTPServerRequest, **kwargs: Any) -> Any:
         """Tornado calls this once it has read a request's head."""
+        _use_origin_form(request)
+        _note_encoding(request)
         handler, parameters = self.router.find(request.path)
         delegate = self.get_handler_delegate(
             request, handler, path_kwargs={k: v.encode() for k, v in parameters.items()}
@@ -91,6 +93,29 @@ class Application(tornado.web.Application):
         """Tornado calls this after each answer, and core/live/streams.py at the beginning of a stream."""
         if self.log_requests and isinstance(handler, Handler):
             handler.log_line()
+
+
+def _use_origin_form(request: tornado.httputil.HTTPServerRequest) -> None:
+    """Read a target in absolute form, http://host/path, as its path; its host replaces that of the header (RFC 9112, 3.2.2)."""
+    scheme, separator, rest = (request.uri or "").partition("://")
+    if not separator or scheme.lower() not in ("http", "https"):
+        return
+    authority, slash, target = rest.partition("/")
+    authority, question, query = authority.partition("?")
+    request.host = authority
+    request.host_name = tornado.httputil.split_host_and_port(authority.lower())[0]
+    request.uri = f"/{target}{question}{query}"
+    request.path = request.uri.partition("?")[0]
+
+
+def _note_encoding(request: tornado.httputil.HTTPServerRequest) -> None:
+    """Leave an encoded body alone, which Tornado would otherwise refuse as a malformed form; Handler.read_body refuses it by 415."""
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if "Content-Encoding" in request.headers:
+        del request.headers["Content-Encoding"]
+    if encoding not in ("", "identity"):
+        request.body_encoding = encoding  # type: ignore[attr-defined]
+        request.headers["Content-Type"] = "application/octet-stream"
 
 
 class _LimitedBody(tornado.httputil.HTTPMessageDelegate):

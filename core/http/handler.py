@@ -42,6 +42,11 @@ JSON_LIMIT = 1_100_000
 LARGE_BODY = 128 * 1024
 # How long a browser may remember the answer to a CORS preflight; one day is more than any browser does.
 PREFLIGHT_SECONDS = 86400
+# What pages of other origins may send beside what every page may; some clients' libraries send headers that nobody reads here.
+ALLOWED_HEADERS = (
+    "accept, authorization, cache-control, content-type, idempotency-key, if-match, if-none-match, last-event-id, user-agent, "
+    "x-api-key, x-csrftoken, x-request-id, x-requested-with"
+)
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
 
@@ -53,7 +58,7 @@ class Handler(tornado.web.RequestHandler):
     """A subclass sets `access` and `dialect`, and defines get, post, put, patch, delete as coroutines.
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
-    json_limit: bytes of a JSON body.
+    any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
     body, body_text, files: set by read_body.
     """
 
@@ -61,6 +66,7 @@ class Handler(tornado.web.RequestHandler):
     dialect: ClassVar[Dialect] = Dialect()
     access: ClassVar[Access[Any] | dict[str, Access[Any]]]
     authenticates: ClassVar[bool] = True
+    any_host: ClassVar[bool] = False
     json_limit: ClassVar[int] = JSON_LIMIT
     # The validated value, its text as it was sent (Postgres reads it), and the files that came beside it.
     body: Any = None
@@ -114,23 +120,45 @@ class Handler(tornado.web.RequestHandler):
 
     @functools.cached_property
     def remote_address(self) -> str:
-        """The client's address. X-Forwarded-For counts only as far as TRUSTED_PROXIES have written it."""
-        peer = self.request.remote_ip or ""
+        """The client's address. X-Forwarded-For counts only as far as TRUSTED_PROXIES have written it: from its end, up to the first
+        address that is none of them."""
+        peer = network.address(self.request.remote_ip or "") or ""
         if self._is_from_proxy:
             for hop in reversed(self.request.headers.get("X-Forwarded-For", "").split(",")):
-                hop = hop.strip()
-                if not network.is_address(hop):
+                address = network.address(hop)
+                if address is None:
                     break
-                peer = hop
-                if not network.among(hop, self.config.trusted_proxies):
+                peer = address
+                if not network.among(address, self.config.trusted_proxies):
                     break
         return peer
 
     @property
     def origin(self) -> str:
         """scheme://host of this server as the client sees it, for absolute URLs."""
-        scheme = self.request.headers.get("X-Forwarded-Proto", "") if self._is_from_proxy else ""
+        # With several proxies, the first value is that of the client's connection.
+        sent = self.request.headers.get("X-Forwarded-Proto", "") if self._is_from_proxy else ""
+        scheme = sent.partition(",")[0].strip().lower()
         return f"{scheme if scheme in ('http', 'https') else 'http'}://{self.request.host}"
+
+    def header(self, name: str) -> str:
+        """A header's text; "" without it. Clients send UTF-8, though RFC 9110 (5.5) only knows bytes; Tornado reads Latin-1."""
+        sent = self.request.headers.get(name, "")
+        try:
+            return sent.encode("latin-1").decode("utf-8")
+        except UnicodeError:
+            return sent
+
+    @property
+    def any_origin(self) -> bool:
+        """Whether pages of every origin may read the answer, without credentials. For a preflight: the answer that it asks about."""
+        return False
+
+    @property
+    def asked_method(self) -> str:
+        """The request's method; of a CORS preflight, that of the request which is to follow."""
+        asked = self.request.headers.get("Access-Control-Request-Method", "")
+        return asked if self.request.method == "OPTIONS" and asked else self.request.method or ""
 
     @property
     def _is_from_proxy(self) -> bool:
@@ -151,7 +179,7 @@ class Handler(tornado.web.RequestHandler):
             return
         if getattr(self.request, "body_too_long", False):
             raise Problem(413, "too-long", Message.of("too-long", limit="10 MB"))
-        if not network.host_allowed(self.request.host_name, self.config.allowed_hosts):
+        if not self.any_host and not network.host_allowed(self.request.host_name, self.config.allowed_hosts):
             raise Problem(400, "unknown-host", "This server does not answer to that host name (ALLOWED_HOSTS).")
         if self.authenticates:
             await self.authenticate()
@@ -165,6 +193,10 @@ class Handler(tornado.web.RequestHandler):
     async def read_body(self, expected: schema.Schema) -> None:
         """Read and validate the body into self.body, self.body_text and self.files. A form, with files, may take the place of JSON
         whose values are not nested. Raises Problem: 400, 413, 415."""
+        encoding = getattr(self.request, "body_encoding", "")
+        if encoding:
+            said = Message.of("content-encoding", encoding=encoding)
+            raise Problem(415, "encoded", said, headers={"Accept-Encoding": "identity"})
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind in form.TYPES and expected.shape.is_flat:
             self.body, self.body_text, self.files = await asyncio.to_thread(form.read, self.request, expected)
@@ -278,11 +310,14 @@ class Handler(tornado.web.RequestHandler):
             headers["Connection"] = "close"
         if self.config.cors_allowed_origins:
             headers["Vary"] = "Origin"
-            origin = self.request.headers.get("Origin", "")
-            if origin in self.config.cors_allowed_origins:
-                headers["Access-Control-Allow-Origin"] = origin
-                headers["Access-Control-Allow-Credentials"] = "true"
-                headers["Access-Control-Expose-Headers"] = "ETag, X-Request-ID, Retry-After"
+        origin = self.request.headers.get("Origin", "")
+        if origin in self.config.cors_allowed_origins:
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Allow-Credentials"] = "true"
+        elif self.any_origin:
+            headers["Access-Control-Allow-Origin"] = "*"
+        if "Access-Control-Allow-Origin" in headers:
+            headers["Access-Control-Expose-Headers"] = "ETag, X-Request-ID, Retry-After"
 
     def compute_etag(self) -> str | None:
         """None: hashing every body would cost more than the few unchanged bodies would save."""
@@ -330,10 +365,7 @@ class Handler(tornado.web.RequestHandler):
         self.set_header("Allow", self.allowed())
         if "Access-Control-Request-Method" in self.request.headers and "Access-Control-Allow-Origin" in self._headers:
             self.set_header("Access-Control-Allow-Methods", "DELETE, GET, OPTIONS, PATCH, POST, PUT")
-            self.set_header(
-                "Access-Control-Allow-Headers",
-                "authorization, content-type, x-api-key, x-request-id, last-event-id, if-match, if-none-match",
-            )
+            self.set_header("Access-Control-Allow-Headers", ALLOWED_HEADERS)
             self.set_header("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))
         self.reply_nothing()
 

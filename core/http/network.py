@@ -1,7 +1,11 @@
 """Host names and addresses: which host names the server answers to, and which addresses are trusted proxies."""
 
-from ipaddress import ip_address
+import re
+from ipaddress import IPv6Address, ip_address
 from typing import Any
+
+# What proxies write around an address in X-Forwarded-For: quotes, and a port after an IPv4 address or after brackets.
+_FORWARDED = re.compile(r'"?(?:\[(?P<v6>[^\]]+)\](?::[0-9]+)?|(?P<v4>[^:]+):[0-9]+|(?P<bare>.+?))"?')
 
 
 def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
@@ -15,15 +19,23 @@ def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
     )
 
 
-def is_address(text: str) -> bool:
-    """Whether it is an IPv4 or IPv6 address."""
+def address(text: str) -> str | None:
+    """The IPv4 or IPv6 address that a text names, as one entry of X-Forwarded-For does; None: it names none.
+
+    An address has one form: without port, brackets and zone, and an IPv4 address that is mapped into IPv6 (::ffff:192.0.2.1) as IPv4.
+    """
+    found = _FORWARDED.fullmatch(text.strip())
+    if found is None:
+        return None
+    named = (found["v6"] or found["v4"] or found["bare"]).partition("%")[0]
     try:
-        ip_address(text)
+        ip = ip_address(named)
     except ValueError:
-        return False
-    return True
+        return None
+    return str(ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else str(ip)
 
 
-def among(address: str, networks: tuple[Any, ...]) -> bool:
-    """Whether `address` is an IP address in one of the networks."""
-    return is_address(address) and any(ip_address(address) in network for network in networks)
+def among(text: str, networks: tuple[Any, ...]) -> bool:
+    """Whether a text is an IP address in one of the networks."""
+    named = address(text)
+    return named is not None and any(ip_address(named) in network for network in networks)

@@ -65,8 +65,14 @@ class Event(NamedTuple):
         return self.frame[self.frame.index(b"data: ") + 6 : -2]
 
 
+# Some readers end a line at these too, as "universal newlines" do. In JSON they occur only within texts, where an escape means the same.
+_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+
+
 def frame(position: int, payload: str) -> bytes:
     """An event's bytes in a stream."""
+    if not payload.isascii():
+        payload = payload.translate(_LINE_ENDS)
     return b"id: %d\ndata: %s\n\n" % (position, payload.encode())
 
 

@@ -49,7 +49,7 @@ class Stream:
 
 def set_headers(handler: RequestHandler) -> None:
     """Set the headers of a stream's response."""
-    handler.set_header("Content-Type", "text/event-stream")
+    handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
     handler.set_header("Cache-Control", "no-cache")
     handler.set_header("X-Accel-Buffering", "no")
     handler.set_header("Connection", "close")

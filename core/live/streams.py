@@ -180,7 +180,7 @@ class Streams:
     async def serve(
         self, handler: RequestHandler, topic: str, lease: int | None = None, *, wanted: Wanted = (), ended_by: str = ""
     ) -> None:
-        """Turn the handler's request into a stream of `topic`. `Last-Event-ID` or `?lastEventId=` resumes it.
+        """Turn the handler's request into a stream of `topic`. `Last-Event-ID` or `?lastEventId=`, also spelt `?last-event-id=`, resumes it.
 
         wanted: the reader's filter. lease: see Stream. ended_by: the topic of the events that come with reset(topic); a reader who missed
         one gets its `event: reset` now. An id that is too old or unknown gets `event: reset` too, never an error; the client then loads
@@ -190,7 +190,7 @@ class Streams:
             set_headers(handler)
             handler.finish()
             return
-        last = handler.request.headers.get("Last-Event-ID") or handler.get_query_argument("lastEventId", "")
+        last = handler.request.headers.get("Last-Event-ID") or _last_event_id(handler)
         resets = self._resets[topic]
         after, reset = await self._backlog.resume_at(last, ended_by)
         if self._sockets.closed:
@@ -249,3 +249,11 @@ class Streams:
         alike.pop(stream, None)
         if not alike:
             self._readers.pop((stream.topic, stream.wanted), None)
+
+
+def _last_event_id(handler: RequestHandler) -> str:
+    """The query parameter of this name in any spelling of the word that libraries use; "" without it."""
+    for name in handler.request.query_arguments:
+        if name.lower().replace("-", "").replace("_", "") == "lasteventid":
+            return handler.get_query_argument(name)
+    return ""

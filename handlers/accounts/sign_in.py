@@ -21,6 +21,8 @@ from handlers.settings import Settings
 
 # Sign-ins that may fail for one name from one address, within so many seconds.
 FAILURES, WINDOW = 10, 300
+# How long the refresh token before the newest one is accepted, under strict rotation: enough for two tabs and for a lost answer.
+REFRESH_GRACE_SECONDS = 30.0
 # Each 401 has a challenge (RFC 9110, 15.5.2).
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="api"'}
 NO_ACCOUNT = "No active account found with the given credentials"
@@ -82,7 +84,7 @@ class GivesTokens(ApiHandler):
             self.db,
             account_id=account_id,
             password_hash=password_hash,
-            user_agent=self.request.headers.get("User-Agent", "")[:255],
+            user_agent=self.header("User-Agent")[:255],
             address=self.remote_address,
             days=self.config.refresh_token_days,
             request_id=self.request_id,
@@ -167,6 +169,7 @@ class StaffRefresh(GivesTokens):
             session_id=claims["sid"],
             generation=claims["gen"],
             renews=renews,
+            grace=REFRESH_GRACE_SECONDS,
             address=self.remote_address,
             request_id=self.request_id,
         )

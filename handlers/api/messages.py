@@ -56,6 +56,7 @@ REQUESTS = {
     "bad-cursor": "Invalid cursor.",
     "wrong-method": 'Method "{method}" not allowed.',
     "media-type": 'Unsupported media type "{kind}" in request.',
+    "content-encoding": 'Unsupported content encoding "{encoding}" in request.',
     "not-json": "JSON parse error - {reason}",
     "too-long": "The request body is longer than {limit}.",
     "too-many-fields": "The form has more than {limit} fields.",

@@ -32,6 +32,8 @@ class Health(OperationsHandler):
 
     access = public
     authenticates = False
+    # Load balancers ask by address.
+    any_host = True
 
     async def get(self) -> None:
         """200 {status, timestamp, version, services, system, stats}; 503 with Retry-After and without stats when the database does not
@@ -89,6 +91,8 @@ class ApiHealth(OperationsHandler):
 
     access = public
     authenticates = False
+    # Load balancers ask by address.
+    any_host = True
 
     async def get(self) -> None:
         """200 {status, database, timestamp}; 503 {status, database, error} with Retry-After when the database does not answer."""

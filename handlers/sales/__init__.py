@@ -28,6 +28,15 @@ class NotFoundInSales(NotFound):
     dialect = SalesDialect()
 
 
+class PublicReadHandler(SalesHandler):
+    """The base of the handlers whose GET anybody may call: the list, one invoice, the stream. While reading is public, pages of every
+    origin may read the answers, as pages opened from a disk do."""
+
+    @property
+    def any_origin(self) -> bool:
+        return bool(self.config.sales_public_read) and self.asked_method in ("GET", "HEAD")
+
+
 def _read(handler: ApiHandler) -> None:
     if not handler.config.sales_public_read:
         check_area(handler, "sales")

@@ -14,7 +14,7 @@ from core.http.json_text import composed
 from core.problem import Problem, invalid, not_found
 from core.text import BLANKS
 from handlers.api.roles import invoicing
-from handlers.sales import SalesHandler, public_read
+from handlers.sales import PublicReadHandler, public_read
 
 MOST_ITEMS = 10_000  # of an invoice, as many as an import may bring
 
@@ -43,7 +43,7 @@ class ItemsSchema(schema.Schema):
 items_schema = ItemsSchema(schema.load("sales/invoice_items").document)
 
 
-class InvoiceHandler(SalesHandler):
+class InvoiceHandler(PublicReadHandler):
     json_limit = BODY_LIMIT
 
     async def found(self, db: sql.Runner, id: int) -> Any:

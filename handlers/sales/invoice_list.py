@@ -12,7 +12,7 @@ from core.data import sql
 from core.http import keyset, paging, schema
 from core.http.application import Application
 from core.problem import invalid, not_found
-from handlers.sales import SalesHandler, public_read
+from handlers.sales import PublicReadHandler, public_read
 
 STATUSES = ("PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "DISPATCHED", "DELIVERED")
 MOST_STATUSES = 20  # in one request, unknown ones included
@@ -185,7 +185,7 @@ class ListConnections:
         self.db = app.db.limited(most=max(1, app.config.db_pool_size // 2), seconds=SEARCH_SECONDS)
 
 
-class InvoiceList(SalesHandler):
+class InvoiceList(PublicReadHandler):
     access = public_read
 
     async def get(self) -> None:

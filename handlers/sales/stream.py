@@ -7,13 +7,13 @@ from core.email_address import searched
 from core.http.application import Application
 from core.live.events import Wanted
 from handlers.api.caller import list_ended
-from handlers.sales import SalesHandler, public_read
+from handlers.sales import PublicReadHandler, public_read
 
 MOST_FILTERS = 20  # of one kind in one request; there are seven statuses
 ENDED_SECONDS = 3  # between two looks for streams whose session has ended
 
 
-class InvoiceStream(SalesHandler):
+class InvoiceStream(PublicReadHandler):
     access = public_read
 
     @property

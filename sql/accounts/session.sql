@@ -47,14 +47,18 @@ SELECT a.id AS account_id, a.email, coalesce(nullif(a.username, ''), a.email) AS
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
  WHERE s.id = $1 AND s.expires_at > now() AND (s.revoked_at IS NULL OR NOT a.is_active);
 
--- name: use_refresh(session_id, generation, renews, address, request_id) -> row
+-- name: use_refresh(session_id, generation, renews, grace, address, request_id) -> row
 -- Strict rotation in one guarded update. generation: the claim `gen` of the refresh token. The newest token is accepted; with
--- `renews` it is then no longer the newest. An older token was used before, by its owner or by a thief, and ends the session for
--- both (is_reused).
+-- `renews` it is then no longer the newest. For `grace` seconds its predecessor is accepted too and leads to the same successor: two
+-- tabs of a browser renew at the same moment, and an answer may be lost. An older token was used before, by its owner or by a thief,
+-- and ends the session for both (is_reused).
 WITH used AS (
     UPDATE accounts.session s
        SET refreshes  = s.refreshes + CASE WHEN s.refreshes = $2::integer AND $3::boolean THEN 1 ELSE 0 END,
-           revoked_at = CASE WHEN s.refreshes <> $2::integer THEN now() END
+           renewed_at = CASE WHEN s.refreshes = $2::integer AND $3::boolean THEN clock_timestamp() ELSE s.renewed_at END,
+           revoked_at = CASE WHEN s.refreshes <> $2::integer
+                              AND NOT (s.refreshes = $2::integer + 1 AND s.renewed_at > clock_timestamp() - make_interval(secs => $4))
+                             THEN now() END
       FROM accounts.account a
      WHERE s.id = $1 AND a.id = s.account_id AND a.is_active AND s.revoked_at IS NULL AND s.expires_at > now()
     RETURNING s.id, s.refreshes, s.expires_at, s.revoked_at, a.id AS account_id, a.email, a.username, a.role, a.company_name
@@ -62,7 +66,7 @@ WITH used AS (
 SELECT account_id, email, coalesce(nullif(username, ''), email) AS username, role, company_name, id AS session_id, refreshes,
        extract(epoch FROM expires_at)::bigint AS expires_at, revoked_at IS NOT NULL AS is_reused,
        CASE WHEN revoked_at IS NOT NULL THEN
-            operations.note(operations.actor(account_id, email, $4, $5), 'session.reuse', 'session', id::text, NULL, NULL) END AS noted
+            operations.note(operations.actor(account_id, email, $5, $6), 'session.reuse', 'session', id::text, NULL, NULL) END AS noted
   FROM used;
 
 -- name: end_sessions(session_ids, account_id, action, address, request_id) -> rows

@@ -11,6 +11,23 @@ CREATE TABLE IF NOT EXISTS core.migration (
 CREATE TABLE IF NOT EXISTS core.functions (
     area text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
 
+-- name: try_lock(lock) -> value
+-- Whether this transaction now holds the advisory lock.
+SELECT pg_try_advisory_xact_lock($1);
+
+-- name: take_lock(lock) -> none
+SELECT pg_advisory_xact_lock($1);
+
+-- name: describe_lock_holder(lock) -> value
+-- Who holds the advisory lock, in words. pg_locks shows the lock's number in two halves.
+SELECT coalesce((SELECT format('the program %s (Postgres process %s, user %s, since %s)', coalesce(nullif(a.application_name, ''), 'without a name'),
+                               a.pid, a.usename, to_char(a.xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS "UTC"'))
+                   FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+                  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+                    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                    AND (l.classid::bigint << 32 | l.objid::bigint) = $1::bigint
+                  LIMIT 1), 'another program');
+
 -- name: list_applied() -> rows
 SELECT number, name, sha256 FROM core.migration ORDER BY number;
 

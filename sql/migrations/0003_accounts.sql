@@ -104,6 +104,7 @@ CREATE TABLE accounts.session (
     user_agent varchar(255) NOT NULL DEFAULT '',
     address    text         NOT NULL DEFAULT '',
     refreshes  integer      NOT NULL DEFAULT 0,   -- the number of renewals, which is the claim `gen` of the newest refresh token
+    renewed_at timestamptz,                       -- the last renewal; null: none yet
     created_at timestamptz  NOT NULL DEFAULT now(),
     expires_at timestamptz  NOT NULL,
     revoked_at timestamptz

@@ -60,13 +60,11 @@ async def test_ones_sessions_are_a_bare_array_newest_first_as_the_document_shows
 
 async def test_the_user_agent_tells_the_devices_apart(api, sign_in):
     token = (await sign_in("EMPLOYEE"))["access"]
-    for agent in ("Chatbot", 'Tablet "7" \\ x'):
+    for agent in ("Kasse Süd ✓", "Chatbot", 'Tablet "7" \\ x', "ü" * 300):
         body = {"email": "employee@example.com", "password": "password123"}
         assert (await api.post(LOGIN, body, headers={"User-Agent": agent})).status == 200
-    assert [one["user_agent"] for one in (await api.get(SESSIONS, token=token)).json][:2] == [
-        'Tablet "7" \\ x',
-        "Chatbot",
-    ]
+    shown = [one["user_agent"] for one in (await api.get(SESSIONS, token=token)).json][:4]
+    assert shown == ["ü" * 255, 'Tablet "7" \\ x', "Chatbot", "Kasse Süd ✓"]
 
 
 async def test_every_role_sees_its_own_and_none_another_ones(api, signed):

@@ -1,6 +1,7 @@
 """A request's way in and out: limits, host, CORS, proxies, methods, and every error in the dialect of its area."""
 
 import asyncio
+import gzip
 import io
 import json
 import logging
@@ -120,6 +121,45 @@ async def test_a_page_of_an_allowed_origin_may_read_answers_and_refusals_with_cr
         assert answer.headers["Vary"] == "Origin"
 
 
+ANY_ORIGIN = ("https://evil.example", "null", "http://app.example.com", None)
+
+
+async def test_pages_of_every_origin_may_read_what_is_public_but_without_credentials(api, invoice, stream):
+    one = f"{LIST}{(await api.import_invoice(invoice())).json['data']['id']}/"
+    for origin in ANY_ORIGIN:
+        headers = {"Origin": origin} if origin else {}
+        for path in (LIST, f"{LIST}?status=nonsense", one, f"{LIST}999999999/"):
+            answer = await api.get(path, headers=headers)
+            assert (answer.headers["Access-Control-Allow-Origin"], answer.headers["Vary"]) == ("*", "Origin"), path
+            assert "Access-Control-Allow-Credentials" not in answer.headers
+            assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+        reader = await stream(headers=headers)
+        assert reader.headers["access-control-allow-origin"] == "*"
+    for path, method, allowed in (
+        (one, "GET", "*"),
+        (one, "PATCH", None),
+        (one, "DELETE", None),
+        (IMPORT, "POST", None),
+    ):
+        ask = {
+            "Origin": "null",
+            "Access-Control-Request-Method": method,
+            "Access-Control-Request-Headers": "authorization",
+        }
+        answer = await api.call("OPTIONS", path, headers=ask)
+        assert answer.headers.get("Access-Control-Allow-Origin") == allowed, (path, method)
+        assert ("Access-Control-Allow-Headers" in answer.headers) is (allowed is not None)
+    answer = await api.call("DELETE", one, headers={"Origin": "null"})
+    assert answer.status == 401 and "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("changed_settings", [{"sales_public_read": False, "cors_allowed_origins": (OURS,)}])
+async def test_where_reading_is_not_public_other_origins_get_no_permission(app, api):
+    for path in (LIST, f"{LIST}1/", "/api/sales/sse/invoices/"):
+        answer = await api.get(path, headers={"Origin": "null"})
+        assert answer.status == 401 and not [name for name in answer.headers if name.startswith("Access-Control")], path
+
+
 async def test_other_origins_get_no_permission_and_caches_are_told_that_it_depends(api):
     for origin in (
         "https://evil.example",
@@ -130,8 +170,8 @@ async def test_other_origins_get_no_permission_and_caches_are_told_that_it_depen
         "*",
         None,
     ):
-        answer = await api.get(LIST, headers={"Origin": origin} if origin else {})
-        assert answer.status == 200 and answer.headers["Vary"] == "Origin"
+        answer = await api.get(ME, headers={"Origin": origin} if origin else {})
+        assert answer.status == 401 and answer.headers["Vary"] == "Origin"
         assert not [name for name in answer.headers if name.startswith("Access-Control")], origin
 
 
@@ -140,9 +180,10 @@ async def test_a_preflight_is_answered_without_credentials(api):
     answer = await api.call("OPTIONS", ME, headers=ask)
     assert (answer.status, answer.text) == (204, "")
     assert answer.headers["Access-Control-Allow-Origin"] == OURS
-    assert {"authorization", "content-type", "x-api-key"} <= set(
-        answer.headers["Access-Control-Allow-Headers"].split(", ")
-    )
+    allowed = set(answer.headers["Access-Control-Allow-Headers"].split(", "))
+    assert {"authorization", "content-type", "x-api-key", "if-match", "last-event-id"} <= allowed
+    # What the web clients and their libraries send although nobody reads it here.
+    assert {"accept", "cache-control", "x-requested-with", "x-csrftoken", "user-agent", "idempotency-key"} <= allowed
     assert set(answer.headers["Access-Control-Allow-Methods"].split(", ")) == {
         "DELETE",
         "GET",
@@ -157,8 +198,10 @@ async def test_a_preflight_is_answered_without_credentials(api):
 
 @pytest.mark.parametrize("changed_settings", [{}])
 async def test_without_allowed_origins_no_answer_speaks_of_cors(app, api):
-    answer = await api.get(LIST, headers={"Origin": OURS})
+    answer = await api.get(ME, headers={"Origin": OURS})
     assert not [name for name in answer.headers if name.startswith("Access-Control") or name == "Vary"]
+    public = await api.get(LIST, headers={"Origin": OURS})
+    assert public.headers["Access-Control-Allow-Origin"] == "*" and "Vary" not in public.headers
 
 
 # Hosts and proxies
@@ -171,8 +214,26 @@ async def test_only_hosts_of_ours_are_answered(api, base_url):
         answer = await api.get(LIST, headers={"Host": host})
         assert (answer.status, answer.json["success"]) == (400, False), host
         assert host not in answer.text
-    for path in (LOGIN, ME, "/nothing", "/health/"):
+    for path in (LOGIN, ME, "/nothing"):
         assert (await api.post(path, headers={"Host": "evil.example"})).status == 400, path
+
+
+async def test_a_target_in_absolute_form_is_its_path_and_its_host_is_the_one_that_counts(http_server, base_url):
+    async def status(target, host):
+        answer = await raw(base_url, f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        return answer.split(" ", 2)[1]
+
+    for target in (
+        "http://localhost/api/sales/invoices/?page=1",
+        "HTTP://a.shop.example:80/api/sales/invoices/",
+        "https://localhost/health/",
+    ):
+        assert await status(target, "evil.example") == "200", target
+    for target, code in {
+        "http://evil.example/api/sales/invoices/": "400", "http://localhost@evil.example/api/sales/invoices/": "400", "http://localhost": "302",
+        "http://localhost?x=/api/sales/invoices/": "404", "http:///api/sales/invoices/": "400", "ftp://localhost/api/sales/invoices/": "404",
+    }.items():  # fmt: skip
+        assert await status(target, "localhost") == code, target
 
 
 async def test_a_stranger_cannot_say_who_it_is_or_how_it_came(api, log, invoice):
@@ -195,7 +256,12 @@ async def test_a_configured_proxy_is_believed_as_far_as_proxies_wrote_the_chain(
         "9.9.9.9": "9.9.9.9", "9.9.9.9, 10.0.0.1": "9.9.9.9", "10.0.0.7, 10.0.0.1": "10.0.0.7", "2001:db8::1,fd00::2": "2001:db8::1",
         "1.1.1.1, 9.9.9.9": "9.9.9.9",  # the first is the client's own invention
         "127.0.0.1, 9.9.9.9, 10.0.0.1": "9.9.9.9",
-        "9.9.9.9, nonsense": "127.0.0.1", "9.9.9.9, ": "127.0.0.1", "": "127.0.0.1", "nonsense, 10.0.0.1": "10.0.0.1", "9.9.9.9:80": "127.0.0.1",
+        "9.9.9.9, nonsense": "127.0.0.1", "9.9.9.9, ": "127.0.0.1", "": "127.0.0.1", "nonsense, 10.0.0.1": "10.0.0.1",
+        "203.0.113.7:4711": "203.0.113.7", "[2001:db8::1]:443": "2001:db8::1", '"[2001:db8::1]:443"': "2001:db8::1", "[2001:db8::1]": "2001:db8::1",
+        "1.1.1.1, 203.0.113.7:4711, 10.0.0.1:80": "203.0.113.7", "::ffff:203.0.113.7": "203.0.113.7", "9.9.9.9, ::ffff:10.0.0.1": "9.9.9.9",
+        "2001:DB8:0::1": "2001:db8::1", "fe80::1%eth0": "fe80::1", '"203.0.113.7"': "203.0.113.7", "unknown": "127.0.0.1",
+        "9.9.9.9, unknown, 10.0.0.1": "10.0.0.1",
+        "[203.0.113.7": "127.0.0.1", "_hidden": "127.0.0.1", "9.9.9.9:": "127.0.0.1", "1.2.3": "127.0.0.1",
     }.items():  # fmt: skip
         await api.get("/nothing", headers={"X-Forwarded-For": chain})
         assert access_lines(log)[-1].split(" from=")[1].startswith(address + " "), chain
@@ -205,7 +271,11 @@ async def test_a_configured_proxy_is_believed_as_far_as_proxies_wrote_the_chain(
         "https": "https://",
         "http": "http://",
         "javascript": "http://",
-        "https, http": "http://",
+        "https, http": "https://",
+        "HTTPS": "https://",
+        " https ,http": "https://",
+        "http, https": "http://",
+        ", https": "http://",
         "": "http://",
     }.items():
         assert (
@@ -322,6 +392,19 @@ async def test_a_body_of_another_type_is_415_and_json_by_any_of_its_names_is_rea
             IMPORT, form, key=IMPORT_KEY, headers={"Content-Type": "multipart/form-data; boundary=x"}
         )
         assert (answer.status, answer.json["status_code"]) == (status, status), form
+
+
+async def test_an_encoded_body_is_415_and_told_what_is_accepted(api, invoice):
+    packed = gzip.compress(json.dumps(invoice()).encode())
+    for encoding in ("gzip", "br", "GZIP, identity", "deflate"):
+        for kind in ("application/json", "application/x-www-form-urlencoded"):
+            answer = await api.post(
+                IMPORT, packed, key=IMPORT_KEY, headers={"Content-Encoding": encoding, "Content-Type": kind}
+            )
+            assert (answer.status, answer.headers["Accept-Encoding"]) == (415, "identity")
+            assert answer.json["detail"] == f'Unsupported content encoding "{encoding.lower()}" in request.'
+    plain = json.dumps(invoice()).encode()
+    assert (await api.post(IMPORT, plain, key=IMPORT_KEY, headers={"Content-Encoding": "identity"})).status == 201
 
 
 async def test_broken_json_is_located_as_detail(api):

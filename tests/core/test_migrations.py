@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 
 import asyncpg
 import pytest
@@ -206,6 +207,27 @@ async def test_a_locked_table_is_given_up_on_instead_of_queued_for(empty, monkey
                     migrations.apply(empty, made(FIRST, "ALTER TABLE public.a ADD COLUMN m integer")), DEADLINE
                 )
         assert await migrations.apply(empty, made(FIRST, "ALTER TABLE public.a ADD COLUMN m integer")) == ["0002_step"]
+    finally:
+        await holder.close()
+
+
+async def test_a_second_starter_says_for_whom_it_waits_and_gives_up_after_a_while(empty, monkeypatch, caplog):
+    holder = await asyncpg.connect(empty, server_settings={"application_name": "first-release"})
+    try:
+        async with holder.transaction():
+            await holder.execute(f"SELECT pg_advisory_xact_lock({migrations.LOCK})")
+            process = f"the program first-release (Postgres process {holder.get_server_pid()}, user "
+            monkeypatch.setattr(migrations, "LOCK_WAIT_SECONDS", 0.2)
+            with caplog.at_level(logging.WARNING), pytest.raises(MigrationError) as refused:
+                await asyncio.wait_for(migrations.apply(empty, made(FIRST)), DEADLINE)
+            assert process in str(refused.value) and "more than 0.2 s" in str(refused.value)
+            [said] = [record.getMessage() for record in caplog.records]
+            assert said.startswith(f"waiting for {process}")
+            monkeypatch.setattr(migrations, "LOCK_WAIT_SECONDS", DEADLINE)
+            waiting = asyncio.create_task(migrations.apply(empty, made(FIRST)))
+            while not await ask(empty, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert await waiting == ["0001_step"]
     finally:
         await holder.close()
 

@@ -98,6 +98,14 @@ async def test_with_the_database_away_both_are_503_tell_nothing_of_why_and_come_
     assert (await api.get("/api/health/")).status == 200
 
 
+@pytest.mark.parametrize("changed_settings", [{"allowed_hosts": ("shop.example",)}])
+async def test_a_load_balancer_that_asks_by_address_is_answered(app, api):
+    for path in ("/health/", "/health", "/api/health/", "/api/health"):
+        for host in ("10.0.0.7:8000", "[fd00::7]", "unknown.example"):
+            assert (await api.get(path, headers={"Host": host})).status == 200, (path, host)
+    assert (await api.get("/api/sales/invoices/", headers={"Host": "10.0.0.7:8000"})).status == 400
+
+
 async def test_the_short_health_is_as_seed_004_shows_it(api):
     answer = await api.get("/api/health/")
     assert (answer.status, answer.json["status"], answer.json["database"]) == (200, "healthy", "connected")

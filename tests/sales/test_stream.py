@@ -33,7 +33,7 @@ async def test_an_imported_invoice_arrives_whole_on_one_line_as_the_list_shows_i
 
 async def test_the_stream_is_announced_as_seed_000_says(stream):
     reader = await stream()
-    assert reader.headers["content-type"] == "text/event-stream"
+    assert reader.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert reader.headers["cache-control"] == "no-cache"
     assert reader.headers["x-accel-buffering"] == "no"
 
@@ -163,11 +163,25 @@ async def test_a_long_absence_is_replayed_from_the_log_page_by_page(db, stream, 
     assert [(await again.invoice())["invoice_no"] for _ in expected] == expected
 
 
+async def test_a_reader_that_ends_lines_at_every_line_end_of_unicode_gets_whole_invoices(api, stream, invoice):
+    reader = await stream()
+    before = reader.last_id
+    remarks = "one\u2028two\u2029three\x85four\r\nfive"
+    await api.import_invoice(invoice(remarks=remarks))
+    for reading in (reader, await stream(headers={"Last-Event-ID": before})):
+        block = await reading.block()
+        while "data: " not in block:
+            block = await reading.block()
+        [data] = [line.removeprefix("data: ") for line in block.splitlines() if line.startswith("data: ")]
+        assert json.loads(data)["remarks"] == remarks
+
+
 async def test_the_id_may_also_come_in_the_query(api, stream, invoice):
     reader = await stream()
     before = reader.last_id
     imported = (await api.import_invoice(invoice())).json["data"]["id"]
-    assert (await (await stream(f"/api/sales/sse/invoices/?lastEventId={before}")).invoice())["id"] == imported
+    for name in ("lastEventId", "lasteventid", "LASTEVENTID", "last-event-id", "Last-Event-ID", "last_event_id"):
+        assert (await (await stream(f"/api/sales/sse/invoices/?{name}={before}")).invoice())["id"] == imported, name
 
 
 async def test_readers_that_come_and_go_during_imports_miss_nothing_and_get_nothing_twice(api, stream, invoice):
@@ -212,7 +226,7 @@ async def test_a_closed_stream_opens_to_a_token_in_the_header_or_the_query(strea
 
 async def test_a_head_request_is_answered_and_opens_no_stream(api, process):
     answer = await api.call("HEAD", "/api/sales/sse/invoices/")
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/event-stream")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
     assert process.app.streams.count == 0
 
 
