@@ -16,19 +16,20 @@ The conditions of a list with many optional filters are fragments in the same fi
     SELECT … FROM sales.invoice i WHERE i.is_active /* filters */ ORDER BY i.id LIMIT $1;
 
 `query.list_invoices.where(customer="C1")(db, most=20)` adds the conditions of the given filters with AND, in the order of the file, and
-passes their values as parameters. So each combination of filters is a statement of its own, with a plan of its own.
+passes their values as parameters. So each combination of filters is a statement of its own, with a plan of its own. A condition that only
+some queries can take names them: `-- filter: here(name) in list_invoices, walk_invoices`.
 """
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 ROOT = Path(__file__).resolve().parents[2] / "sql"
 _HEAD = re.compile(
     r"^-- (?P<what>name|filter): (?P<name>[a-z][a-z0-9_]*)\((?P<parameters>[a-z0-9_, ]*)\)"
-    r"(?: -> (?P<kind>value|rows|row|none))?$",
+    r"(?: -> (?P<kind>value|rows|row|none)| in (?P<queries>[a-z0-9_, ]+))?$",
     re.M,
 )
 # A misspelt head would otherwise be a comment of the query before it.
@@ -49,22 +50,29 @@ class Runner(Protocol):
 
 
 class Filter(NamedTuple):
-    """One optional condition of a list. text: SQL with parameters of its own, from `$1`."""
+    """One optional condition of a list. text: SQL with parameters of its own, from `$1`. queries: the queries that can take it; empty:
+    all of its file."""
 
     name: str
     parameters: tuple[str, ...]
     text: str
+    queries: tuple[str, ...] = ()
 
 
 class Query:
-    """One statement. Call it with a Runner and its parameters by name. filters: those of its file, for `where`."""
+    """One statement. Call it with a Runner and its parameters by name."""
 
     def __init__(
         self, name: str, parameters: tuple[str, ...], kind: str, text: str, filters: Mapping[str, Filter] | None = None
     ) -> None:
         self.name, self.parameters, self.kind, self.text = name, parameters, kind, text
-        self.filters = filters or {}
+        self._of_file = filters or {}
         self._names = set(parameters)
+
+    @cached_property
+    def filters(self) -> dict[str, Filter]:
+        """The filters that the query can take. Not read before the whole file is loaded."""
+        return {name: one for name, one in self._of_file.items() if not one.queries or self.name in one.queries}
 
     def ordered(self, by: str, *, key: str | None = None, after: str | None = None) -> "Query":
         """The same query in another order. `by` replaces what stands between `ORDER BY` and `/* or as asked */`; `key` and `after` what
@@ -153,6 +161,9 @@ class Queries:
         for head, following in zip(heads, [*heads[1:], None], strict=True):
             body = text[head.end() : following.start() if following else None].strip()
             self._add(source, head, body)
+        for one in self.filters.values():
+            if unknown := set(one.queries) - {query.name for query in self.all}:
+                raise ValueError(f"{source}: filter {one.name} is for {', '.join(unknown)}, which is no query")
 
     def _add(self, source: str, head: re.Match[str], body: str) -> None:
         name, parameters = head["name"], tuple(p for p in re.split(r", *", head["parameters"]) if p)
@@ -163,7 +174,8 @@ class Queries:
         if name in self.filters or name in self.__dict__:
             raise ValueError(f"{source}: two queries or filters are named {name}")
         if head["what"] == "filter":
-            self.filters[name] = Filter(name, parameters, without_comments.strip())
+            queries = tuple(re.split(r", *", head["queries"])) if head["queries"] else ()
+            self.filters[name] = Filter(name, parameters, without_comments.strip(), queries)
         else:
             query = Query(name, parameters, head["kind"], body, self.filters)
             self.all.append(query)

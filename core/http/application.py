@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar, cast
@@ -26,6 +27,8 @@ BODY_LIMIT = 10 * 1024 * 1024
 # What answers a broken constraint of the database: a refusal, or a coroutine that finds it, with the request's handler.
 Refusal = Problem | Callable[[Any], Awaitable[Problem]]
 Kept = TypeVar("Kept")
+
+_ABSOLUTE = re.compile(r"https?://(?P<host>[^/?]*)(?P<path>[^?]*)(?P<query>.*)", re.I)
 
 
 class Application(tornado.web.Application):
@@ -97,15 +100,13 @@ class Application(tornado.web.Application):
 
 def _use_origin_form(request: tornado.httputil.HTTPServerRequest) -> None:
     """Read a target in absolute form, http://host/path, as its path; its host replaces that of the header (RFC 9112, 3.2.2)."""
-    scheme, separator, rest = (request.uri or "").partition("://")
-    if not separator or scheme.lower() not in ("http", "https"):
+    found = _ABSOLUTE.fullmatch(request.uri or "")
+    if found is None:
         return
-    authority, slash, target = rest.partition("/")
-    authority, question, query = authority.partition("?")
-    request.host = authority
-    request.host_name = tornado.httputil.split_host_and_port(authority.lower())[0]
-    request.uri = f"/{target}{question}{query}"
-    request.path = request.uri.partition("?")[0]
+    request.host = found["host"]
+    request.host_name = tornado.httputil.split_host_and_port(request.host.lower())[0]
+    request.path = found["path"] or "/"
+    request.uri = request.path + found["query"]
 
 
 def _note_encoding(request: tornado.httputil.HTTPServerRequest) -> None:

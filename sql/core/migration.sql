@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS core.functions (
 -- Whether this transaction now holds the advisory lock.
 SELECT pg_try_advisory_xact_lock($1);
 
--- name: take_lock(lock) -> none
+-- name: take_lock(lock) -> value
 SELECT pg_advisory_xact_lock($1);
 
 -- name: describe_lock_holder(lock) -> value

@@ -9,7 +9,7 @@ s.status = ANY ($1::text[])
 
 -- For the statements that take the first sessions of each status, and merge them: the index on (kind, status, created_at, id) has the
 -- sessions of one status in the order of the list, but not those of several.
--- filter: walked_status()
+-- filter: walked_status() in list_counted, walk_history
 s.status = wanted.status
 
 -- filter: delivery_type(delivery_type)

@@ -107,6 +107,17 @@ def test_unknown_filters_wrong_numbers_of_values_and_queries_without_a_place_for
         found.other.where(name="x")
 
 
+def test_a_filter_may_be_for_some_queries_only():
+    own = "-- filter: mine() in other\no.is_mine\n-- name: other() -> rows\nSELECT FROM t o WHERE true /* filters */;\n"
+    found = queries(LIST + own)
+    assert "AND (o.is_mine)" in found.other.where(mine=()).query.text
+    assert "mine" not in found.list_it.filters and {"mine", "name", "days"} <= found.other.filters.keys()
+    with pytest.raises(TypeError, match="no filter mine"):
+        found.list_it.where(mine=())
+    with pytest.raises(ValueError, match="nobody"):
+        queries(LIST + own.replace("in other", "in nobody"))
+
+
 def test_a_malformed_filter_is_refused():
     for head in ("-- filter: a(x) -> rows", "-- filter: a", "--filter: a(x)", "-- name: a(x)", "-- filter: A(x)"):
         with pytest.raises(ValueError, match="malformed"):
