@@ -47,16 +47,18 @@ class Stream:
         self.spoke = 0
 
 
-def set_headers(handler: RequestHandler) -> None:
-    """Set the headers of a stream's response."""
+def set_headers(handler: RequestHandler, keep_alive: float) -> None:
+    """Set the headers of a stream's response. keep_alive: the seconds of silence after which a sign of life follows."""
     handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
     handler.set_header("Cache-Control", "no-cache")
     handler.set_header("X-Accel-Buffering", "no")
     handler.set_header("Connection", "close")
+    # A reader that misses several signs of life knows that something between has lost the connection.
+    handler.set_header("X-Keep-Alive-Seconds", f"{keep_alive:g}")
 
 
-def response_head(handler: RequestHandler) -> bytes:
+def response_head(handler: RequestHandler, keep_alive: float) -> bytes:
     """The response's head. It has no length and no chunks, so the response ends with the connection (RFC 9112, 6.3)."""
-    set_headers(handler)
+    set_headers(handler, keep_alive)
     lines = "".join(f"{name}: {value}\r\n" for name, value in handler._headers.get_all())
     return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")

@@ -187,7 +187,7 @@ class Streams:
         its list again. Raises Problem 503 when the missed events can't be read; StreamClosedError when the reader has left.
         """
         if handler.request.method == "HEAD":
-            set_headers(handler)
+            set_headers(handler, self._keepalive)
             handler.finish()
             return
         last = handler.request.headers.get("Last-Event-ID") or _last_event_id(handler)
@@ -221,7 +221,7 @@ class Streams:
 
         Raises StreamClosedError, OSError.
         """
-        head = response_head(handler)
+        head = response_head(handler, self._keepalive)
         connection = handler.detach()
         try:
             if connection.closed():

@@ -1,5 +1,7 @@
 """The invoice board in a browser, and the outages that it survives."""
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -64,6 +66,14 @@ class BoardPage(Page):
         """What the page finds in its tab when it is opened next."""
         await self.script("sessionStorage.setItem('tradepost.session', JSON.stringify(arguments[0]))", tokens)
 
+    async def hide(self, is_hidden: bool) -> None:
+        """What the page sees when its tab goes into the background, or comes back."""
+        await self.script(
+            """Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});
+               document.dispatchEvent(new Event('visibilitychange'))""",
+            is_hidden,
+        )
+
 
 def opened(driver: Any, base_url: str, io_loop: Any) -> Iterator[BoardPage]:
     driver.get_log("browser")  # empties it
@@ -115,3 +125,80 @@ async def imported(api: Any, invoice: dict[str, Any]) -> str:
     answer = await api.import_invoice(invoice)
     assert answer.status == 201, answer.text
     return invoice["invoice_no"]
+
+
+class Tabs:
+    """The tabs of a browser, of which a page is worked in one at a time. `more(6)` opens six, `go(n)` goes to one, `shut()` closes it."""
+
+    def __init__(self, page: BoardPage) -> None:
+        self._page = page
+        self._first = page._driver.current_window_handle
+        self._handles = [self._first]
+
+    async def more(self, count: int) -> None:
+        for _ in range(count):
+            await self._page._call(self._page._driver.switch_to.new_window, "tab")
+            self._handles.append(self._page._driver.current_window_handle)
+
+    async def go(self, n: int) -> None:
+        await self._page._call(self._page._driver.switch_to.window, self._handles[n])
+
+    async def shut(self) -> None:
+        """Close the present tab. Go to another one next."""
+        self._handles.remove(self._page._driver.current_window_handle)
+        await self._page._call(self._page._driver.close)
+
+    async def close(self) -> None:
+        """Close all tabs but one, which `page` leaves."""
+        while len(self._handles) > 1:
+            await self.go(len(self._handles) - 1)
+            await self.shut()
+        await self.go(0)
+
+
+class Relay:
+    """Stands between browser and server, as a proxy or a Wi-Fi access point does. `swallow()`: the connections stay open and nothing
+    comes through them any more, nor through new ones until `pass_on()`."""
+
+    def __init__(self, base_url: str) -> None:
+        self._host, self._port = base_url.removeprefix("http://").split(":")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._is_open = True
+        self.url = ""
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def swallow(self) -> None:
+        self._is_open = False
+        for task in self._tasks:
+            task.cancel()
+
+    def pass_on(self) -> None:
+        self._is_open = True
+
+    async def close(self) -> None:
+        self._server.close()
+        self.swallow()
+        for writer in self._writers:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        if not self._is_open:
+            return
+        there, back = await asyncio.open_connection(self._host, int(self._port))
+        self._writers.append(back)
+        for source, target in ((reader, back), (there, writer)):
+            task = asyncio.create_task(self._pump(source, target))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await source.read(65536):
+                target.write(data)
+                await target.drain()
+            target.close()

@@ -1,13 +1,15 @@
 """The invoice board in a real browser: what somebody sees who watches it."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.sales.board_page import PHONE, WALL, BoardPage, imported
+from tests.sales.board_page import PHONE, WALL, BoardPage, Relay, Tabs, imported
 from tests.support.browser import needs_chromium
+from tests.support.deadlines import until
 from tests.support.http import PASSWORD
 
 pytestmark = [pytest.mark.gen_test, needs_chromium]
@@ -373,3 +375,125 @@ class TestClosed:
         await page.until(page.state, lambda state: state == "Signed out")
         assert number not in await page.text()
         assert await page.script("return sessionStorage.length") == 0
+
+
+# Several tabs, one stream
+
+
+@pytest.fixture
+def tabs(page: BoardPage, io_loop: Any) -> Iterator[Tabs]:
+    made = Tabs(page)
+    yield made
+    io_loop.run_sync(made.close)
+
+
+@pytest.fixture
+def relay(base_url: str, io_loop: Any) -> Iterator[Relay]:
+    made = Relay(base_url)
+    io_loop.run_sync(made.open)
+    yield made
+    io_loop.run_sync(made.close)
+
+
+@pytest.fixture
+def numbered(api: Any, invoice: Any) -> Any:
+    """`await numbered("WR-10", …)`: imports invoices with these numbers."""
+
+    async def numbered(*numbers: str) -> None:
+        for number in numbers:
+            await imported(api, invoice(invoice_no=number))
+
+    return numbered
+
+
+async def streams(app: Any) -> int:
+    return len(app.streams._sockets)
+
+
+async def test_seven_tabs_of_a_browser_share_one_stream_and_each_shows_what_comes(page, tabs, app, numbered):
+    await numbered("WR-1")
+    await page.open()
+    await tabs.more(6)
+    for n in range(7):
+        await tabs.go(n)
+        if n:
+            await page.open()
+        await page.shows("WR-1")
+    assert await streams(app) == 1
+    await numbered("WR-2")
+    for n in range(7):
+        await tabs.go(n)
+        await page.shows("WR-2", "WR-1")
+    # The tab with the stream is closed; the others go on and miss nothing.
+    await tabs.go(0)
+    await tabs.shut()
+    await numbered("WR-3", "WR-4")
+    for n in range(6):
+        await tabs.go(n)
+        await page.shows("WR-4", "WR-3", "WR-2", "WR-1")
+        await page.until(page.state, lambda state: state == "Live")
+    await until(lambda: streams(app), lambda count: count == 1, every=0.05)
+
+
+@pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
+async def test_where_reading_is_not_public_only_tabs_of_the_same_account_share(page, tabs, app, numbered, sign_in):
+    await numbered("WR-1")
+    # Two sessions of the same account, and one of another.
+    one, again, other = await sign_in("PICKER"), await sign_in("PICKER"), await sign_in("PACKER")
+    await page.load()
+    await tabs.more(3)
+    for n, tokens in enumerate((one, again, other, None)):
+        await tabs.go(n)
+        await page.load()
+        if tokens is not None:
+            await page.keep({"access": tokens["access"], "refresh": tokens["refresh"]})
+            await page.open()
+            await page.shows("WR-1")
+        else:
+            await page.until(page.state, lambda state: state == "Signed out")
+    assert await streams(app) == 2
+    await numbered("WR-2")
+    for n, numbers in enumerate((["WR-2", "WR-1"], ["WR-2", "WR-1"], ["WR-2", "WR-1"], [])):
+        await tabs.go(n)
+        await page.shows(*numbers)
+    # Who signs out gets nothing more, although another tab of the same account goes on.
+    await tabs.go(1)
+    await page.click("#account")
+    await page.until(page.state, lambda state: state == "Signed out")
+    await numbered("WR-3")
+    await tabs.go(0)
+    await page.shows("WR-3", "WR-2", "WR-1")
+    await tabs.go(1)
+    await page.shows()
+
+
+async def test_a_page_that_is_hidden_for_long_gives_its_stream_up_and_catches_up_when_it_is_seen(page, app, numbered):
+    await numbered("WR-1")
+    await page.before_scripts(
+        # Five minutes pass at once.
+        "const wait = window.setTimeout; window.setTimeout = (run, ms, ...more) => wait(run, ms === 300000 ? 20 : ms, ...more);"
+    )
+    await page.open()
+    await page.shows("WR-1")
+    await page.hide(True)
+    await page.until(page.state, lambda state: state == "Paused")
+    await until(lambda: streams(app), lambda count: count == 0, every=0.05)
+    await numbered("WR-2")
+    await page.hide(False)
+    await page.shows("WR-2", "WR-1")
+    await page.until(page.state, lambda state: state == "Live")
+    assert await streams(app) == 1
+
+
+async def test_a_relay_that_swallows_everything_is_noticed_and_left(page, relay, app, numbered):
+    await numbered("WR-1")
+    page.move(relay.url)
+    await page.open()
+    await page.shows("WR-1")
+    relay.swallow()
+    await page.until(page.state, lambda state: state.startswith("Reconnecting"))
+    await numbered("WR-2")
+    relay.pass_on()
+    await page.hurry()
+    await page.shows("WR-2", "WR-1")
+    await page.until(page.state, lambda state: state == "Live")

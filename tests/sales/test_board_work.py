@@ -1,5 +1,6 @@
 """Working with the board in real browsers: finding an invoice, its detail, taking its steps; alone and with others."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -194,6 +195,7 @@ async def test_an_invoice_is_scanned_and_worked_on_without_a_mouse(page, stored,
     await page.script("document.activeElement.blur()")
     await page.press("/")
     assert await page.focused() == "search"
+    await asyncio.sleep(0.2)  # a person's pause: a scan's keys come faster
     await page.press(number.lower(), Keys.ENTER)
     await page.until(page.focused, lambda found: found == "user_email")
     await page.press(WORKER, Keys.ENTER)
@@ -648,3 +650,127 @@ async def test_both_browsers_are_right_again_after_the_connection_dropped(
         await one.until(one.state, lambda state: state == "Live")
     await status_is(page, "Picking")
     assert await page.script("return document.getElementById('user_email').value") == WORKER
+
+
+# The scanner
+
+
+async def scan(page: BoardPage, *keys: str) -> None:
+    """Type at the speed of a scanner into whatever has the focus: all keys are one command for the browser."""
+    await page.press(*keys)
+
+
+async def unfocus(page: BoardPage) -> None:
+    await page.script("document.activeElement.blur()")
+
+
+async def close_detail(page: BoardPage) -> None:
+    """Close the detail that a scan has opened; the focus returns to the search."""
+    await page.click("#close")
+    await page.until(page.focused, lambda found: found == "search")
+
+
+@pytest.fixture
+def numbered(api: Any, invoice: Any) -> Any:
+    """`await numbered("WR-10", …)`: imports invoices with these numbers."""
+
+    async def numbered(*numbers: str) -> None:
+        for number in numbers:
+            await imported(api, invoice(invoice_no=number))
+
+    return numbered
+
+
+async def opened_is(page: BoardPage, number: str) -> None:
+    await page.until(lambda: page.text("#drawer-title"), lambda text: text == number)
+
+
+async def test_a_scan_opens_exact_numbers_only_so_that_no_other_invoice_is_picked(page, numbered, sign_in, db):
+    tokens = await sign_in("PICKER")
+    await numbered("WR-10", "WR-100")
+    await page.open()
+    await page.keep({"access": tokens["access"], "refresh": tokens["refresh"]})
+    await page.open()
+    await page.shows("WR-100", "WR-10")
+    await unfocus(page)
+    await scan(page, "WR-1", Keys.ENTER)
+    await page.sees("#found", "No invoice has the number WR-1.", "2 invoices found")
+    # The worker's address follows, as if the detail were open. It replaces the number in the search.
+    await scan(page, WORKER, Keys.ENTER)
+    await page.sees("#found", f"No invoice has the number {WORKER}.", "Nothing found")
+    assert not await page.script("return document.getElementById('drawer').open")
+    await scan(page, "WR-10", Keys.ENTER)
+    await opened_is(page, "WR-10")
+    assert await page.text("#found") == ""
+    await scan(page, WORKER, Keys.ENTER)
+    await status_is(page, "Picking")
+    picked = await db.fetch("SELECT invoice_no FROM sales.session s JOIN sales.invoice i ON i.id = s.invoice_id")
+    assert [row["invoice_no"] for row in picked] == ["WR-10"]
+
+
+async def test_an_exact_number_comes_before_one_that_differs_in_case_and_of_several_none_is_opened(page, numbered):
+    await numbered("wr-1", "WR-1", "Wr-2", "wR-2", "INV/25-26/17", "KÖ-1")
+    await page.open()
+    for typed, found in (("WR-1", "WR-1"), ("wr-1", "wr-1"), ("inv/25-26/17", "INV/25-26/17"), ("ko\u0308-1", "KÖ-1")):
+        await page.type("#search", typed + Keys.ENTER)
+        await opened_is(page, found)
+        await close_detail(page)
+    await page.type("#search", "WR-2" + Keys.ENTER)
+    await page.sees("#found", "No invoice has the number WR-2.", "2 invoices found")
+
+
+async def test_a_scan_that_begins_anywhere_on_the_board_goes_to_the_search_whole(page, numbered):
+    await numbered("INV/25-26/17", "/26/18", "WR-1")
+    await page.open()
+    await page.shows("WR-1", "/26/18", "INV/25-26/17")
+    scans = {
+        "INV/25-26/17": "INV/25-26/17", "/26/18": "/26/18", "]C1INV/25-26/17": "INV/25-26/17", "]d2/26/18": "/26/18",
+    }  # fmt: skip
+    for (scanned, number), end in zip(scans.items(), (Keys.ENTER, Keys.ENTER, Keys.TAB, Keys.ENTER), strict=True):
+        await unfocus(page)
+        await scan(page, scanned, end)
+        await opened_is(page, number)
+        await close_detail(page)
+    # From a card and from a button that has the focus as well.
+    for focused in (".card button", "#sound"):
+        await page.script("document.querySelector(arguments[0]).focus()", focused)
+        await scan(page, "WR-1", Keys.ENTER)
+        await opened_is(page, "WR-1")
+        await close_detail(page)
+    # A person's slash only goes to the field.
+    await unfocus(page)
+    await page.press("/")
+    assert (await page.focused(), await page.script("return document.getElementById('search').value")) == ("search", "")
+
+
+async def test_controls_around_a_scan_are_dropped_in_both_fields(page, numbered, sign_in):
+    await numbered("WR-1")
+    await open_signed_in(page, await sign_in("PICKER"), "WR-1")
+    await page.click("#close")
+    put = "const field = document.getElementById(arguments[0]); field.value = arguments[1]; field.focus()"
+    await page.script(put, "search", "\x02]C1WR-1\x1d\x03")
+    await page.press(Keys.ENTER)
+    await opened_is(page, "WR-1")
+    await page.script(put, "user_email", f"\x02]Q3{WORKER}\x1d ")
+    await page.press(Keys.ENTER)
+    await status_is(page, "Picking")
+
+
+async def test_a_scan_in_the_detail_is_the_worker_whatever_has_the_focus_and_whatever_its_end(page, numbered, sign_in):
+    await numbered("WR-1")
+    await open_signed_in(page, await sign_in("PICKER"), "WR-1")
+    await take(page, "Start picking", "somebody@example.com")
+    await page.sees("#user_email-problem", "User not found.")
+    await page.script("document.getElementById('close').focus()")
+    await scan(page, WORKER, Keys.TAB)
+    await status_is(page, "Picking")
+
+
+async def test_a_tab_that_a_person_presses_moves_the_focus(page, numbered):
+    await numbered("WR-1")
+    await page.open()
+    await page.type("#search", "WR-1")
+    await page.sees("#found", "1 invoice found")  # a person's pause
+    await page.press(Keys.TAB)
+    assert await page.focused() == "salesman"
+    assert not await page.script("return document.getElementById('drawer').open")

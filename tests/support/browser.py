@@ -53,15 +53,31 @@ class Page:
 
     def __init__(self, driver: Any, address: str) -> None:
         self._driver, self._address = driver, address
+        self._scripts: list[str] = []
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.to_thread(function, *arguments)
+
+    def move(self, url: str) -> None:
+        """The same page at another address of the server."""
+        self._address = url + self._address[self._address.index("/", len("http://")) :]
+
+    async def before_scripts(self, code: str) -> None:
+        """Run code in each page that is loaded from now on, before its own scripts."""
+        added = await self._call(
+            self._driver.execute_cdp_cmd, "Page.addScriptToEvaluateOnNewDocument", {"source": code}
+        )
+        self._scripts.append(added["identifier"])
 
     async def load(self) -> None:
         await self._call(self._driver.get, self._address)
 
     async def leave(self) -> None:
         """Sign out, and close what the page has open, such as its stream, while the server still runs."""
+        for script in self._scripts:
+            await self._call(
+                self._driver.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script}
+            )
         await self.script("sessionStorage.clear()")
         await self._call(self._driver.get, "about:blank")
 

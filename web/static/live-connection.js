@@ -1,23 +1,24 @@
 // Keeps the board up to date: the list gives the invoices up to now, the stream gives each later change.
 //
 // No change is missed: the stream is opened first and its events are held back; then the list is loaded, and the held events
-// are applied to it. The connection never gives up: after every failure it retries. The automatic reconnect of EventSource is
-// not used, for three reasons: it stops for good after an HTTP error (such as the 503 of a proxy while the server restarts), it
-// does not show how long it waits, and all boards of a building would reconnect in the same second. Instead, every retry closes
-// the stream, waits, and opens a new one that resumes after the last event id.
+// are applied to it. The connection never gives up: after every failure it waits, half of the time at random, because all boards of a
+// building would otherwise reconnect in the same second, and resumes after the last event id.
 
+import { Feed, watchForLeader } from "./live-feed.js";
 import { loadColumns, loadCounts } from "./live-list.js";
-import { accessToken, SignInNeeded } from "./live-session.js";
+import { accessToken, accountId, SignInNeeded } from "./live-session.js";
+import { StreamRefused } from "./live-stream.js";
 
-const STREAM = "/api/sales/sse/invoices/";
+// Tabs share their stream under this name, and under that of the account where the server lets only those who are signed in read.
+const SHARED_AS = "tradepost.stream";
 // Changes are gathered for GATHER_MS and shown together, but no more than this number of them.
 const MOST_HELD = 500;
 const GATHER_MS = 50;
 // The longest wait before the first retry, in seconds. It doubles with each failure, up to LONGEST_WAIT.
 const FIRST_WAIT = 2;
 const LONGEST_WAIT = 30;
-// A connection that is not open after this time is given up.
-const OPEN_SECONDS = 15;
+// A page that is hidden for this time needs no stream.
+const HIDDEN_SECONDS = 300;
 // A connection that lasted this long was good: the next wait is FIRST_WAIT again.
 const STEADY_SECONDS = 5;
 // The timer ticks every second. A gap this long between two ticks means that the machine slept and lost its connections.
@@ -34,12 +35,16 @@ const LONGEST_RECOUNT_WAIT = 30;
 /**
  * `new Connection(board, onState).start()`. The board has `load(columns)`, `show(invoices)`, `agrees(counted)`,
  * `recount(counts, isExact)` and `isInDoubt`.
- * onState(state, details) is called with one of the states connecting, live, reconnecting ({seconds}), signed-out ({why}).
+ * onState(state, details) is called with one of the states connecting, live, reconnecting ({seconds}), paused, signed-out ({why}).
  */
 export class Connection {
   #board;
   #onState;
-  #source = null;
+  #feed = null;
+  // Whether the server lets everybody read; until it says otherwise. Then no token is sent, and all tabs share one stream.
+  #isPublic = true;
+  #endWatch = () => {};
+  #hiding = 0;
   // The id of the last event; "" before the first one. Without an id, missed changes are found only by loading the list.
   #lastId = "";
   // True if the list is loaded and no change can have been missed since then.
@@ -85,76 +90,82 @@ export class Connection {
     const attempt = this.#attempt;
     this.#setState(this.#failures || this.#lastId ? "reconnecting" : "connecting", { seconds: 0 });
     try {
-      const source = await this.#open();
+      const feed = await this.#open();
       if (attempt !== this.#attempt) return;
-      if (source && !this.#isComplete) await this.#loadList();
+      if (feed && !this.#isComplete) await this.#loadList();
       if (attempt !== this.#attempt) return;
-      if (source?.readyState === EventSource.OPEN) this.#succeed();
+      if (feed?.isOpen) this.#succeed();
       else this.#retry(0);
     } catch (error) {
       if (attempt === this.#attempt) this.#fail(error);
     }
   }
 
-  /** Returns the open stream, or null if the server refuses the stream but not the list. */
+  /** Returns the open feed, or null if the server refuses the stream but not the list. */
   async #open() {
     const token = accessToken();
     this.#holds = true;
-    if (await this.#opened(this.#address(token))) return this.#source;
-    // EventSource does not give the HTTP status, but the list request does. That request also renews an expired access token,
-    // and keeps the board up to date in networks that block only streams.
+    const feed = await this.#openedOrRefused();
+    if (feed) return feed;
+    // The list request renews an expired access token, asks for a sign-in, and keeps the board up to date in networks that block only
+    // streams.
     await this.#loadList();
     if (token === accessToken()) return null;
     // The list was loaded before the stream was open, so it must be loaded again.
     this.#isComplete = false;
     this.#holds = true;
-    return (await this.#opened(this.#address(accessToken()))) ? this.#source : null;
+    return this.#openedOrRefused();
   }
 
-  #address(token) {
-    const query = new URLSearchParams();
-    if (this.#lastId) query.set("lastEventId", this.#lastId);
-    // EventSource cannot send headers.
-    if (token) query.set("token", token);
-    return `${query}` ? `${STREAM}?${query}` : STREAM;
+  /** Returns the open feed, or null if the server refuses it. Throws if there is no response. */
+  async #openedOrRefused() {
+    try {
+      return await this.#opened();
+    } catch (error) {
+      if (!(error instanceof StreamRefused)) throw error;
+      if (!this.#isPublic || error.status !== 401) return null;
+    }
+    this.#isPublic = false;
+    return accessToken() ? this.#openedOrRefused() : null;
   }
 
-  /** Opens the stream at `address`. Returns false if the server refuses it, throws if there is no response. */
-  #opened(address) {
-    const source = new EventSource(address);
+  #opened() {
     this.#close();
-    this.#source = source;
-    source.addEventListener("message", (event) => this.#receive(event));
-    source.addEventListener("reset", (event) => this.#reset(event, source));
     return new Promise((resolve, reject) => {
-      const tooLate = setTimeout(() => reject(new Error("no answer")), OPEN_SECONDS * 1000);
-      source.addEventListener("open", () => {
-        clearTimeout(tooLate);
-        resolve(true);
+      const feed = new Feed({
+        name: this.#sharedAs,
+        token: this.#isPublic ? "" : accessToken(),
+        lastId: this.#lastId,
+        onOpen: () => resolve(feed),
+        onBlock: (block) => this.#receive(block, feed),
+        onEnd: (error) => {
+          reject(error);
+          if (feed === this.#feed && this.#liveSince) this.#fail(error);
+        },
       });
-      source.addEventListener("error", () => {
-        clearTimeout(tooLate);
-        const refused = source.readyState === EventSource.CLOSED;
-        source.close();
-        if (refused) resolve(false);
-        else reject(new Error("lost"));
-        if (source === this.#source && this.#liveSince) this.#fail(new Error("lost"));
-      });
+      this.#feed = feed;
     });
   }
 
+  get #sharedAs() {
+    return this.#isPublic || !accessToken() ? SHARED_AS : `${SHARED_AS}.${accountId()}`;
+  }
+
   #close() {
-    this.#source?.close();
-    this.#source = null;
+    this.#feed?.close();
+    this.#feed = null;
+    this.#endWatch();
   }
 
   // Incoming events and lists
 
-  #receive(event) {
-    if (event.lastEventId) this.#lastId = event.lastEventId;
+  #receive({ id, event, data }, feed) {
+    this.#lastId = id;
+    if (event === "reset") this.#reset(feed);
+    if (event || !data) return;
     let invoice;
     try {
-      invoice = JSON.parse(event.data);
+      invoice = JSON.parse(data);
     } catch {
       // The event is not an invoice.
       return;
@@ -176,15 +187,14 @@ export class Connection {
   }
 
   /** The server no longer has the events that this page missed, or it has another log. The page loads the list again. */
-  async #reset(event, source) {
-    this.#lastId = event.lastEventId;
+  async #reset(feed) {
     this.#isComplete = false;
     // While the page connects, connect() loads the list.
     if (!this.#liveSince) return;
     try {
       await this.#loadList();
     } catch (error) {
-      if (source === this.#source) this.#fail(error);
+      if (feed === this.#feed) this.#fail(error);
     }
   }
 
@@ -246,6 +256,8 @@ export class Connection {
     const wait = Math.max(atLeast, most * (0.5 + Math.random() / 2));
     this.#retryAt = Date.now() + wait * 1000;
     this.#countDown();
+    // Another tab may be connected earlier.
+    if (!atLeast) this.#endWatch = watchForLeader(this.#sharedAs, () => this.connect());
   }
 
   #signedOut(why) {
@@ -253,6 +265,7 @@ export class Connection {
     this.#held.clear();
     this.#lastId = "";
     this.#isComplete = false;
+    this.#isPublic = true;
     this.#failures = 0;
     this.#setState("signed-out", { why });
   }
@@ -272,7 +285,7 @@ export class Connection {
   #tick() {
     const slept = this.#hasSlept();
     this.#lastTick = Date.now();
-    if (this.#state === "signed-out") return;
+    if (this.#state === "signed-out" || this.#state === "paused") return;
     // The browser slows down the timers of a hidden page. Such a gap does not mean that the machine slept.
     if (slept && !document.hidden) this.connect();
     else if (this.#retryAt) this.#countDown();
@@ -292,10 +305,19 @@ export class Connection {
 
   /** The page becomes visible, or hidden. */
   #wake() {
+    clearTimeout(this.#hiding);
+    if (document.hidden) this.#hiding = setTimeout(() => this.#pause(), HIDDEN_SECONDS * 1000);
     if (document.hidden || this.#state === "signed-out") return;
-    if (this.#retryAt || this.#hasSlept()) this.connect();
+    if (this.#retryAt || this.#state === "paused" || this.#hasSlept()) this.connect();
     else if (this.#liveSince) this.#check();
     this.#lastTick = Date.now();
+  }
+
+  /** Gives the stream up until the page is seen again. Then it resumes after the last event id. */
+  #pause() {
+    if (!document.hidden || this.#state === "signed-out") return;
+    this.#stop();
+    this.#setState("paused");
   }
 
   #hasSlept() {
@@ -303,8 +325,7 @@ export class Connection {
   }
 
   /**
-   * Checks that the stream still delivers what the lists contain. A connection that is lost without a TCP close (Wi-Fi, NAT)
-   * looks open for ever, and EventSource does not show the keep-alive comments.
+   * Checks that the board still shows what the lists contain.
    */
   async #check() {
     const attempt = this.#attempt;

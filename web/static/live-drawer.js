@@ -87,7 +87,10 @@ export class Drawer {
     this.#steps.end();
     // The card may have been replaced, or may be hidden in another column.
     const opener = this.#opener?.isConnected && this.#opener.checkVisibility() ? this.#opener : this.onClose(id);
-    (opener ?? find("search")).focus();
+    const next = opener ?? find("search");
+    next.focus();
+    // The browser has already given a field the focus back, but without the caret: what is typed would go nowhere.
+    next.select?.();
   }
 
   #fill() {

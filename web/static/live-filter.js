@@ -2,7 +2,8 @@
 // the server also searches all invoices.
 
 import { find, write } from "./live-format.js";
-import { findByNumber, sameNumber } from "./live-list.js";
+import { findByNumber } from "./live-list.js";
+import { canonical, leadKeys, scanned, whenTabEndsScan } from "./live-scan.js";
 
 // The server's index (trigrams) needs at least this number of letters.
 const LETTERS = 3;
@@ -19,12 +20,15 @@ export class Filter {
   #customer = find("customer");
   #typing = 0;
   #offering = 0;
+  // The number that Enter has not found; "" if the text has been changed since then.
+  #missing = "";
   #open;
 
   /** open(invoice, element) shows the detail of the invoice; the element gets the focus when the detail is closed. */
   constructor(store, open) {
     this.#open = open;
     this.#text.addEventListener("input", () => {
+      this.#missing = "";
       clearTimeout(this.#typing);
       this.#typing = setTimeout(() => this.onChange(), TYPING_MS);
     });
@@ -33,12 +37,16 @@ export class Filter {
       event.preventDefault();
       this.#enter(store);
     });
-    find("filter").addEventListener("reset", () => setTimeout(() => this.onChange()));
+    whenTabEndsScan(this.#text, () => this.#enter(store));
+    find("filter").addEventListener("reset", () => {
+      this.#missing = "";
+      setTimeout(() => this.onChange());
+    });
     find("filter-toggle").addEventListener("click", () => {
       const isOpen = find("filter").classList.toggle("open");
       find("filter-toggle").setAttribute("aria-expanded", String(isOpen));
     });
-    document.addEventListener("keydown", (event) => this.#shortcut(event));
+    leadKeys(() => (document.querySelector("dialog[open]") ? null : this.#text));
   }
 
   /** Returns the parameters for the server's list, or null if the server need not be asked. */
@@ -73,7 +81,9 @@ export class Filter {
   }
 
   showResult(words) {
-    write(find("found"), words, "");
+    const missing = this.#missing && `No invoice has the number ${this.#missing}.`;
+    write(find("found"), [missing, words].filter(Boolean).join(" "), "");
+    find("found").classList.toggle("missing", Boolean(missing));
     find("clear").hidden = !this.matches();
     const narrowed = Boolean(this.#salesman.value || this.#customer.value);
     find("filter-toggle").dataset.narrowed = narrowed;
@@ -90,17 +100,19 @@ export class Filter {
   }
 
   #typed() {
-    return this.#text.value.trim();
+    return canonical(this.#text.value).trim();
   }
 
-  /** Handles Enter, which a barcode scanner sends too: opens the invoice with the typed number, in whatever column it is. */
+  /** Handles Enter, which a barcode scanner sends too: opens the invoice with the typed number, in whatever column it is. Only a whole
+      number opens one: what is scanned next, a worker's e-mail address, must not start the work on another invoice. */
   async #enter(store) {
     clearTimeout(this.#typing);
-    const number = this.#typed();
+    const number = scanned(this.#text.value);
+    this.#text.value = number;
     if (!number) return this.onChange();
     try {
-      const known = store.invoices.find((invoice) => sameNumber(invoice, number));
-      const found = known ?? (await findByNumber(number)) ?? this.#only(store);
+      const known = store.invoices.find((invoice) => invoice.invoice_no === number);
+      const found = known ?? (await findByNumber(number));
       // The user has typed more in the meantime.
       if (this.#typed() !== number) return undefined;
       if (found) {
@@ -108,25 +120,13 @@ export class Filter {
         find("filter").reset();
         return this.#open(found, this.#text);
       }
+      this.#missing = number;
     } catch {
       // The connection state at the top shows that the server is unreachable.
     }
-    return this.onChange();
-  }
-
-  /** Returns the loaded invoice that matches, if there is exactly one. */
-  #only(store) {
-    const matches = this.matches();
-    const matching = store.invoices.filter(matches);
-    return matching.length === 1 ? matching[0] : null;
-  }
-
-  #shortcut(event) {
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (document.querySelector("dialog[open]") || event.target.closest?.("input, select, textarea")) return;
-    event.preventDefault();
-    this.#text.focus();
+    // The next scan replaces this one.
     this.#text.select();
+    return this.onChange();
   }
 }
 

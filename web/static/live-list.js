@@ -35,14 +35,16 @@ export async function loadCounts() {
   };
 }
 
-/** Returns the invoice with exactly this number, or null. */
+/** Returns the invoice with exactly this number; if there is none, the one whose number differs only in case, unless several do; or null. */
 export async function findByNumber(number) {
   // The first request gives the newest invoices whose texts contain the number. If there is more than one page of them, the second
   // request sorts by number, so that the exact number comes before longer numbers that begin with it.
   for (const order of [{}, { ordering: "invoice_no" }]) {
     const { body } = await load(`${LIST}?${new URLSearchParams({ search: number, page_size: PAGE, ...order })}`);
-    const found = body.results.find((invoice) => sameNumber(invoice, number));
-    if (found || !body.next) return found ?? null;
+    const found = body.results.filter((invoice) => sameNumber(invoice, number));
+    const exact = found.find((invoice) => invoice.invoice_no === number);
+    if (exact) return exact;
+    if (!body.next) return found.length === 1 ? found[0] : null;
   }
   return null;
 }
@@ -53,7 +55,7 @@ export async function loadInvoice(id) {
   return body;
 }
 
-export function sameNumber(invoice, number) {
+function sameNumber(invoice, number) {
   return invoice.invoice_no.toLowerCase() === number.toLowerCase();
 }
 

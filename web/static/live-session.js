@@ -36,13 +36,19 @@ let renewing = null;
 /** Returns the access token, or "" if there is none. */
 export const accessToken = () => tokens?.access ?? "";
 
+/** Returns the number of the signed-in account, or "". The token is not verified here either. */
+export const accountId = () => String(claims()?.user_id ?? "");
+
 /** Returns the e-mail address of the signed-in user, or "". It is for display only: the token is not verified here. */
 export function signedInAs() {
+  return tokens ? String(claims()?.email ?? "somebody") : "";
+}
+
+function claims() {
   try {
-    const claims = tokens.access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    return String(JSON.parse(atob(claims)).email ?? "");
+    return JSON.parse(atob(tokens.access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
   } catch {
-    return tokens ? "somebody" : "";
+    return null;
   }
 }
 

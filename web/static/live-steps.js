@@ -2,6 +2,7 @@
 // and the other fields of the step. The messages of the server are shown unchanged.
 
 import { find, recall, remember, write } from "./live-format.js";
+import { leadKeys, scanned, whenTabEndsScan } from "./live-scan.js";
 import { Refused, send, signedInAs, SignInNeeded } from "./live-session.js";
 
 // After a change of the status the form accepts no step for this time: a scan may arrive twice, or may be meant for the former step.
@@ -38,6 +39,10 @@ export class Steps {
       event.preventDefault();
       this.#take(event.submitter === find("still") ? this.#step?.also : undefined);
     });
+    // As Enter in the field does.
+    whenTabEndsScan(this.#form.user_email, () => this.#form.requestSubmit());
+    // In the detail, whatever has the focus there, what is scanned is the worker.
+    leadKeys(() => (document.querySelector("dialog[open]") === find("drawer") ? this.field() : null));
     this.#cancelForm.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#cancel();
@@ -121,7 +126,7 @@ export class Steps {
     const { invoice_no } = this.#invoice;
     const body = { invoice_no };
     for (const name of ["user_email", "delivery_type", "courier_name", "tracking_no", "notes"]) {
-      const value = this.#form[name].value.trim();
+      const value = name === "user_email" ? scanned(this.#form[name].value) : this.#form[name].value.trim();
       if (value && !this.#form[name].closest("[hidden]")) body[name] = value;
     }
     if (deliveryStatus) body.delivery_status = deliveryStatus;
@@ -131,7 +136,7 @@ export class Steps {
   async #cancel() {
     if (!this.#step?.cancels) return;
     const body = { invoice_no: this.#invoice.invoice_no, reason: this.#cancelForm.reason.value.trim() };
-    const email = this.#form.user_email.value.trim();
+    const email = scanned(this.#form.user_email.value);
     if (email) body.user_email = email;
     await this.#send(`${this.#step.cancels}/cancel`, body, this.#cancelForm, find("cancel-problem"));
   }

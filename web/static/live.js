@@ -10,7 +10,7 @@ import { Sound } from "./live-sound.js";
 import { Store } from "./live-store.js";
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", "signed-out": "Signed out" };
+const WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", paused: "Paused", "signed-out": "Signed out" };
 
 const store = new Store();
 const signIn = new SignIn();
