@@ -317,7 +317,7 @@ class Handler(tornado.web.RequestHandler):
         elif self.any_origin:
             headers["Access-Control-Allow-Origin"] = "*"
         if "Access-Control-Allow-Origin" in headers:
-            headers["Access-Control-Expose-Headers"] = "ETag, X-Request-ID, Retry-After"
+            headers["Access-Control-Expose-Headers"] = "ETag, Retry-After, X-Keep-Alive-Seconds, X-Request-ID"
 
     def compute_etag(self) -> str | None:
         """None: hashing every body would cost more than the few unchanged bodies would save."""

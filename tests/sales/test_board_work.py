@@ -666,8 +666,14 @@ async def unfocus(page: BoardPage) -> None:
 
 async def close_detail(page: BoardPage) -> None:
     """Close the detail that a scan has opened; the focus returns to the search."""
+    # The page acts on the event, which comes after the closing.
+    await page.script(
+        """window.closed = new Promise((done) => document.getElementById('drawer').addEventListener('close',
+               () => setTimeout(done), {once: true}))"""
+    )
     await page.click("#close")
-    await page.until(page.focused, lambda found: found == "search")
+    await page.script("return window.closed")
+    assert await page.focused() == "search"
 
 
 @pytest.fixture
@@ -694,10 +700,10 @@ async def test_a_scan_opens_exact_numbers_only_so_that_no_other_invoice_is_picke
     await page.shows("WR-100", "WR-10")
     await unfocus(page)
     await scan(page, "WR-1", Keys.ENTER)
-    await page.sees("#found", "No invoice has the number WR-1.", "2 invoices found")
+    await page.sees("#found", "There is no invoice WR-1.", "2 invoices found")
     # The worker's address follows, as if the detail were open. It replaces the number in the search.
     await scan(page, WORKER, Keys.ENTER)
-    await page.sees("#found", f"No invoice has the number {WORKER}.", "Nothing found")
+    await page.sees("#found", f"There is no invoice {WORKER}.", "Nothing found")
     assert not await page.script("return document.getElementById('drawer').open")
     await scan(page, "WR-10", Keys.ENTER)
     await opened_is(page, "WR-10")
@@ -716,7 +722,7 @@ async def test_an_exact_number_comes_before_one_that_differs_in_case_and_of_seve
         await opened_is(page, found)
         await close_detail(page)
     await page.type("#search", "WR-2" + Keys.ENTER)
-    await page.sees("#found", "No invoice has the number WR-2.", "2 invoices found")
+    await page.sees("#found", "There is no invoice WR-2.", "2 invoices found")
 
 
 async def test_a_scan_that_begins_anywhere_on_the_board_goes_to_the_search_whole(page, numbered):

@@ -44,6 +44,8 @@ export class Connection {
   // Whether the server lets everybody read; until it says otherwise. Then no token is sent, and all tabs share one stream.
   #isPublic = true;
   #endWatch = () => {};
+  // Whether this tab has cut a wait short, since it was last connected, because another tab was connected.
+  #hasHurried = false;
   #hiding = 0;
   // The id of the last event; "" before the first one. Without an id, missed changes are found only by loading the list.
   #lastId = "";
@@ -235,6 +237,7 @@ export class Connection {
 
   #succeed() {
     this.#liveSince = Date.now();
+    this.#hasHurried = false;
     this.#checkAt = Date.now() + CHECK_SECONDS * 1000;
     this.#holds = false;
     this.#release();
@@ -256,8 +259,12 @@ export class Connection {
     const wait = Math.max(atLeast, most * (0.5 + Math.random() / 2));
     this.#retryAt = Date.now() + wait * 1000;
     this.#countDown();
-    // Another tab may be connected earlier.
-    if (!atLeast) this.#endWatch = watchForLeader(this.#sharedAs, () => this.connect());
+    // Another tab may be connected earlier. This is not a reason to try every second what fails for another reason.
+    if (atLeast || this.#hasHurried) return;
+    this.#endWatch = watchForLeader(this.#sharedAs, () => {
+      this.#hasHurried = true;
+      this.connect();
+    });
   }
 
   #signedOut(why) {

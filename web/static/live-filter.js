@@ -9,6 +9,8 @@ import { canonical, leadKeys, scanned, whenTabEndsScan } from "./live-scan.js";
 const LETTERS = 3;
 // After a pause of this length in typing, the search starts.
 const TYPING_MS = 250;
+// The most characters of a text that a message repeats.
+const NAMED = 24;
 // The interval between two updates of the options.
 const OFFER_MS = 1000;
 
@@ -81,7 +83,7 @@ export class Filter {
   }
 
   showResult(words) {
-    const missing = this.#missing && `No invoice has the number ${this.#missing}.`;
+    const missing = this.#missing && `There is no invoice ${shortened(this.#missing)}.`;
     write(find("found"), [missing, words].filter(Boolean).join(" "), "");
     find("found").classList.toggle("missing", Boolean(missing));
     find("clear").hidden = !this.matches();
@@ -129,6 +131,8 @@ export class Filter {
     return this.onChange();
   }
 }
+
+const shortened = (text) => (text.length > NAMED ? `${text.slice(0, NAMED - 1)}…` : text);
 
 const nameOf = ({ name, area }) => (area ? `${name}, ${area}` : name);
 
