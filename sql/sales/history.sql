@@ -67,19 +67,20 @@ WITH counted AS MATERIALIZED (
 )
 SELECT start.count, start.page,
        CASE WHEN start.page = 1 OR (start.page - 1) * $8 < start.count THEN coalesce((
-            SELECT json_agg(sales.history_document(found.session, d.document, a) ORDER BY found.created_at DESC, found.id DESC)
-              FROM (SELECT s.*
+            SELECT json_agg(sales.history_document(s.session, d.document, a) ORDER BY found.created_at DESC, found.id DESC)
+              FROM (SELECT s.id, s.created_at
                       FROM wanted
                      CROSS JOIN LATERAL (
-                           SELECT s AS session, s.id, s.invoice_id, s.worker_id, s.created_at
+                           SELECT s.id, s.created_at
                              FROM sales.session s
                             WHERE s.kind = $1 AND s.is_shown AND s.created_at < start.until /* filters */
                             ORDER BY s.created_at DESC, s.id DESC
                             LIMIT least(start.skip + $8, wanted.n)) s
                      ORDER BY s.created_at DESC, s.id DESC
                     OFFSET start.skip LIMIT $8) found
-             CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = found.invoice_id OFFSET 0) d
-              LEFT JOIN accounts.account a ON a.id = found.worker_id), '[]')::text END AS results
+             CROSS JOIN LATERAL (SELECT s AS session, s.invoice_id, s.worker_id FROM sales.session s WHERE s.id = found.id OFFSET 0) s
+             CROSS JOIN LATERAL (SELECT d.document FROM sales.invoice_document d WHERE d.id = s.invoice_id OFFSET 0) d
+              LEFT JOIN accounts.account a ON a.id = s.worker_id), '[]')::text END AS results
   FROM start;
 
 -- name: list_found(kind, page, page_size) -> row
