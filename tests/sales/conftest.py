@@ -33,3 +33,15 @@ def server(http_server: Any, process: Any, base_url: str) -> Iterator[Any]:
     outage = Outage(http_server, process, int(base_url.rpartition(":")[2]))
     yield outage
     outage.end()
+
+
+@pytest.fixture
+def numbered(api: Any, invoice: Any) -> Any:
+    """`await numbered("WR-10", …)`: imports invoices with these numbers."""
+
+    async def numbered(*numbers: str) -> None:
+        for number in numbers:
+            answer = await api.import_invoice(invoice(invoice_no=number))
+            assert answer.status == 201, answer.text
+
+    return numbered

@@ -395,17 +395,6 @@ def relay(base_url: str, io_loop: Any) -> Iterator[Relay]:
     io_loop.run_sync(made.close)
 
 
-@pytest.fixture
-def numbered(api: Any, invoice: Any) -> Any:
-    """`await numbered("WR-10", …)`: imports invoices with these numbers."""
-
-    async def numbered(*numbers: str) -> None:
-        for number in numbers:
-            await imported(api, invoice(invoice_no=number))
-
-    return numbered
-
-
 async def streams(app: Any) -> int:
     return len(app.streams._sockets)
 

@@ -681,17 +681,6 @@ async def close_detail(page: BoardPage) -> None:
     assert await page.focused() == "search"
 
 
-@pytest.fixture
-def numbered(api: Any, invoice: Any) -> Any:
-    """`await numbered("WR-10", …)`: imports invoices with these numbers."""
-
-    async def numbered(*numbers: str) -> None:
-        for number in numbers:
-            await imported(api, invoice(invoice_no=number))
-
-    return numbered
-
-
 async def opened_is(page: BoardPage, number: str) -> None:
     await page.until(lambda: page.text("#drawer-title"), lambda text: text == number)
 

@@ -134,6 +134,7 @@ export class Feed {
     if (type === "alive") {
       this.#interval = interval;
       this.#catchUp(id);
+      this.#onBlock?.({ id: this.#lastId, event: "", data: "" });
     } else if (block.event === "reset") {
       this.#lastId = block.id;
       this.#onBlock?.(block);
