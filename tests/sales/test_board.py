@@ -424,6 +424,42 @@ async def test_seven_tabs_of_a_browser_share_one_stream_and_each_shows_what_come
     await until(lambda: streams(app), lambda count: count == 1, every=0.05)
 
 
+async def test_a_tab_that_missed_an_event_catches_up_and_a_leader_that_says_nothing_loses_the_stream(
+    page, tabs, app, numbered
+):
+    await page.open()
+    await tabs.more(1)
+    await tabs.go(1)
+    await page.before_scripts(
+        """const listen = BroadcastChannel.prototype.addEventListener;
+           BroadcastChannel.prototype.addEventListener = function (kind, heard) {
+             listen.call(this, kind, (event) => window.isDeaf || heard(event));
+           }"""
+    )
+    await page.open()
+    await page.script("window.isDeaf = true")
+    await numbered("WR-1")
+    await tabs.go(0)
+    await page.shows("WR-1")
+    await tabs.go(1)
+    await page.shows()
+    await page.script("window.isDeaf = false")
+    await page.shows("WR-1")
+    assert await streams(app) == 1
+    # The leader is as good as frozen: it holds the lock, and the other tab hears nothing of it.
+    await tabs.go(0)
+    await page.script("BroadcastChannel.prototype.postMessage = () => {}")
+    await numbered("WR-2")
+    await tabs.go(1)
+    await page.shows("WR-2", "WR-1")
+    await numbered("WR-3")
+    for n in range(2):
+        await tabs.go(n)
+        await page.shows("WR-3", "WR-2", "WR-1")
+        await page.until(page.state, lambda state: state == "Live")
+    await until(lambda: streams(app), lambda count: count == 1, every=0.05)
+
+
 @pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
 async def test_where_reading_is_not_public_only_tabs_of_the_same_account_share(page, tabs, app, numbered, sign_in):
     await numbered("WR-1")

@@ -75,9 +75,11 @@ class Page:
     async def leave(self) -> None:
         """Sign out, and close what the page has open, such as its stream, while the server still runs."""
         for script in self._scripts:
-            await self._call(
-                self._driver.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script}
-            )
+            # Not found: it was added to a tab that has been closed.
+            with contextlib.suppress(WebDriverException):
+                await self._call(
+                    self._driver.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script}
+                )
         await self.script("sessionStorage.clear()")
         await self._call(self._driver.get, "about:blank")
 
