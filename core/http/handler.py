@@ -27,6 +27,7 @@ from core.access import Access
 from core.dialect import Dialect
 from core.http import body as json_body
 from core.http import form, network, schema
+from core.http.parameter import Parameter
 from core.problem import Message, Problem, unavailable
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Handler(tornado.web.RequestHandler):
     """A subclass sets `access` and `dialect`, and defines get, post, put, patch, delete as coroutines.
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
-    any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
+    parameters: of the query, which its GET reads. any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
     body, body_text, files: set by read_body.
     """
 
@@ -66,6 +67,7 @@ class Handler(tornado.web.RequestHandler):
     dialect: ClassVar[Dialect] = Dialect()
     access: ClassVar[Access[Any] | dict[str, Access[Any]]]
     authenticates: ClassVar[bool] = True
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
     any_host: ClassVar[bool] = False
     json_limit: ClassVar[int] = JSON_LIMIT
     # The validated value, its text as it was sent (Postgres reads it), and the files that came beside it.
@@ -106,6 +108,44 @@ class Handler(tornado.web.RequestHandler):
         """The value of the Allow header (RFC 9110, 10.2.1)."""
         methods = cls.methods()
         return ", ".join([*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
+
+    # The query
+
+    def asked(self, name: str) -> str:
+        """The value of a query parameter, the last one if it was given several times; "" without it."""
+        return self.get_query_argument(self._declared(name), "")
+
+    def all_asked(self, name: str) -> list[str]:
+        """The values of a query parameter that may be given several times."""
+        return self.get_query_arguments(self._declared(name))
+
+    def asks_for(self, name: str) -> bool:
+        """Whether a query parameter was given, perhaps without a value."""
+        return self._declared(name) in self.request.query_arguments
+
+    def sent_parameters(self) -> list[tuple[str, str]]:
+        """All names and values of the query, also those that nobody reads."""
+        return [
+            # Tornado decodes values, but leaves names as latin-1.
+            (name.encode("latin-1").decode("utf-8", "replace"), value)
+            for name in self.request.query_arguments
+            for value in self.get_query_arguments(name)
+        ]
+
+    @property
+    def last_event_id(self) -> str:
+        """The id after which a reader of a stream wants to go on; "" without one. Where a client can't send the header, the parameter may
+        be spelt in any way that libraries spell it."""
+        self._declared("lastEventId")
+        for name in self.request.query_arguments:
+            if name.lower().replace("-", "").replace("_", "") == "lasteventid":
+                return self.request.headers.get("Last-Event-ID") or self.get_query_argument(name)
+        return self.request.headers.get("Last-Event-ID", "")
+
+    def _declared(self, name: str) -> str:
+        if all(name != parameter.name for parameter in self.parameters):
+            raise LookupError(f"{type(self).__name__} reads the query parameter {name!r}, which it does not declare")
+        return name
 
     # For the use case
 

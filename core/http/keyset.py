@@ -15,10 +15,14 @@ from core.data.sql import Query
 from core.http import paging, schema
 from core.http.handler import Handler
 from core.http.json_text import composed
+from core.http.parameter import Parameter
 from core.problem import Message, Problem
 
 # Characters of a cursor: a key may hold several texts, of 600 letters together, each of which takes up to 8 characters.
 LONGEST = 6000
+CURSOR = Parameter(
+    "cursor", "A page whose cost is the same at any depth; an empty value begins, and `next` has the following one."
+)
 
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?[+-](0[0-9]|1[0-4]):[0-5][0-9]"
@@ -27,7 +31,7 @@ _INSTANT = re.compile(
 
 def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
     """The key after which the page begins, one value for each test; None: at the beginning. Raises Problem 400 for an invalid cursor."""
-    text = handler.get_query_argument("cursor", "", strip=False)[:LONGEST]
+    text = handler.asked("cursor")[:LONGEST]
     if not text:
         return None
     try:

@@ -6,10 +6,25 @@ from urllib.parse import urlencode
 
 from core.http.handler import Handler
 from core.http.json_text import composed
+from core.http.parameter import Parameter
 from core.problem import Message, not_found
 
 # A page number beyond any list; times the page's size it is still a bigint.
 LARGEST_PAGE = 10**12
+
+
+def parameters(default: int, most: int) -> tuple[Parameter, ...]:
+    """What `requested` reads."""
+    return (
+        Parameter(
+            "page", "The page, from 1, or `last`.", {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "last"}]}
+        ),
+        Parameter(
+            "page_size",
+            "Items of a page; a larger size counts as the maximum.",
+            {"type": "integer", "minimum": 1, "maximum": most, "default": default},
+        ),
+    )
 
 
 class Page(NamedTuple):
@@ -21,8 +36,8 @@ class Page(NamedTuple):
 
 def requested(handler: Handler, *, default: int, most: int) -> Page:
     """The requested page. Invalid size: `default`; too large: `most`. Raises Problem 404 for an invalid page number."""
-    size = handler.get_query_argument("page_size", "")
-    number = handler.get_query_argument("page", "1")
+    size = handler.asked("page_size")
+    number = handler.asked("page") if handler.asks_for("page") else "1"
     items = default
     if size.isascii() and size.isdecimal() and (digits := size.lstrip("0")):
         items = min(int(digits), most) if _is_count(digits) else most
@@ -69,16 +84,14 @@ def _link(handler: Handler, number: int) -> str:
 
 def link(handler: Handler, **changed: Any) -> str:
     """The URL of this request with some parameters changed, as JSON text. None removes a parameter."""
-    parameters: list[tuple[str, Any]] = [
-        # Tornado decodes values, but leaves names as latin-1.
-        (name.encode("latin-1").decode("utf-8", "replace"), value)
-        for name in handler.request.query_arguments
-        for value in handler.get_query_arguments(name)
+    kept: list[tuple[str, Any]] = [
+        (name, value)
+        for name, value in handler.sent_parameters()
         # A token in a link would stay in logs and histories.
         if name not in changed and name != "token"
     ]
-    parameters += [(name, value) for name, value in changed.items() if value is not None]
-    query = urlencode(sorted(parameters, key=lambda pair: pair[0]))
+    kept += [(name, value) for name, value in changed.items() if value is not None]
+    query = urlencode(sorted(kept, key=lambda pair: pair[0]))
     url = f"{handler.origin}{handler.request.path}{'?' + query if query else ''}"
     return json.dumps(url.replace("\\", "%5C").replace('"', "%22"), ensure_ascii=False)
 

@@ -4,6 +4,7 @@ import re
 
 from core.files.storage import LocalStorage, Stored
 from core.http.handler import Handler
+from core.http.parameter import INTEGER, Parameter
 from core.problem import Message, Problem, not_found
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -12,14 +13,17 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 class StoredFile(Handler):
     """A file of the local folder, for everyone who has a signed link."""
 
+    parameters = (
+        Parameter("expires", "When the link ends, in epoch seconds.", INTEGER),
+        Parameter("signature", "The signature of the link."),
+    )
+
     async def get(self, path: str) -> None:
         """200; 206; 304; 404 also when the link is unsigned or has expired, so that nobody learns which files exist; 416."""
         storage = self.application.storage
         if not isinstance(storage, LocalStorage):
             raise not_found()
-        seconds = storage.seconds_left(
-            path, self.get_query_argument("expires", ""), self.get_query_argument("signature", "")
-        )
+        seconds = storage.seconds_left(path, self.asked("expires"), self.asked("signature"))
         found = await storage.find(path) if seconds else None
         if found is None:
             raise not_found()

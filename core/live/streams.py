@@ -178,9 +178,16 @@ class Streams:
         return KEEP_ALIVE
 
     async def serve(
-        self, handler: RequestHandler, topic: str, lease: int | None = None, *, wanted: Wanted = (), ended_by: str = ""
+        self,
+        handler: RequestHandler,
+        topic: str,
+        last_id: str,
+        lease: int | None = None,
+        *,
+        wanted: Wanted = (),
+        ended_by: str = "",
     ) -> None:
-        """Turn the handler's request into a stream of `topic`. `Last-Event-ID` or `?lastEventId=`, also spelt `?last-event-id=`, resumes it.
+        """Turn the handler's request into a stream of `topic`. last_id: the id after which the reader wants to go on, or "".
 
         wanted: the reader's filter. lease: see Stream. ended_by: the topic of the events that come with reset(topic); a reader who missed
         one gets its `event: reset` now. An id that is too old or unknown gets `event: reset` too, never an error; the client then loads
@@ -190,9 +197,8 @@ class Streams:
             set_headers(handler, self._keepalive)
             handler.finish()
             return
-        last = handler.request.headers.get("Last-Event-ID") or _last_event_id(handler)
         resets = self._resets[topic]
-        after, reset = await self._backlog.resume_at(last, ended_by)
+        after, reset = await self._backlog.resume_at(last_id, ended_by)
         if self._sockets.closed:
             raise unavailable("The server is stopping. Please reconnect.", 1)
         stream = Stream(topic, wanted, after, lease)
@@ -249,11 +255,3 @@ class Streams:
         alike.pop(stream, None)
         if not alike:
             self._readers.pop((stream.topic, stream.wanted), None)
-
-
-def _last_event_id(handler: RequestHandler) -> str:
-    """The query parameter of this name in any spelling of the word that libraries use; "" without it."""
-    for name in handler.request.query_arguments:
-        if name.lower().replace("-", "").replace("_", "") == "lasteventid":
-            return handler.get_query_argument(name)
-    return ""

@@ -21,12 +21,13 @@ firm_reads = {"GET": of_the_firm, "*": administrator}
 class Departments(ApiHandler):
     dialect = StaffDialect()
     access = firm_reads
+    parameters = (*paging.parameters(PAGE_SIZE, MAX_PAGE_SIZE), keyset.CURSOR)
 
     async def get(self) -> None:
         """200, a page ordered by name. Parameters: page, page_size (20, at most 100); or cursor (empty: from the beginning), for a
         page without a count. 400 cursor; 404 Invalid page."""
         page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
-        if "cursor" in self.request.query_arguments:
+        if self.asks_for("cursor"):
             (name,) = keyset.given(self, keyset.is_text) or [""]
             rows = await query.walk_departments(self.db, after_name=name, page_size=page.size)
             self.reply(cursor_envelope(self, rows, page.size))

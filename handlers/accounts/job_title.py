@@ -3,6 +3,7 @@
 from core.data import sql
 from core.http import keyset, paging
 from core.http.handler import body
+from core.http.parameter import Parameter
 from core.http.schema import is_uuid
 from core.problem import Problem, invalid, not_found
 from handlers.accounts import MAX_PAGE_SIZE, PAGE_SIZE
@@ -17,16 +18,21 @@ query = sql.load("accounts/job_title")
 class JobTitles(ApiHandler):
     dialect = StaffDialect()
     access = firm_reads
+    parameters = (
+        *paging.parameters(PAGE_SIZE, MAX_PAGE_SIZE),
+        keyset.CURSOR,
+        Parameter("department", "Only the titles of this department.", {"type": "string", "format": "uuid"}),
+    )
 
     async def get(self) -> None:
         """200, a page ordered by department, then title; titles without a department come last. Parameters: department (uuid); page,
         page_size (20, at most 100); or cursor (empty: from the beginning), for a page without a count. 400 department, cursor; 404
         Invalid page."""
         page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
-        department_id = self.get_query_argument("department", "") or None
+        department_id = self.asked("department") or None
         if department_id is not None and not is_uuid(department_id):
             raise invalid({"department": ["Must be a valid UUID."]})
-        if "cursor" in self.request.query_arguments:
+        if self.asks_for("cursor"):
             name, title = keyset.given(self, _is_department_name, keyset.is_text) or ["", ""]
             rows = await query.walk_job_titles(
                 self.db, department_id=department_id, after_department=name, after_title=title, page_size=page.size

@@ -13,6 +13,7 @@ from core.access import Access
 from core.data import sql
 from core.files import images, media
 from core.http import keyset, paging, schema
+from core.http.parameter import Parameter
 from core.problem import Problem, forbidden, invalid, not_found
 from core.text import BLANKS
 from handlers.accounts import MAX_PAGE_SIZE, PAGE_SIZE, names, password_rules, sign_up
@@ -87,6 +88,12 @@ class Users(ChangesCallers, names.WritesEmail):
         "POST": Access("anyone, who signs up; signed in: area administration, or is_staff", _sign_up_or_administrator),
         "*": administrator,
     }
+    parameters = (
+        *paging.parameters(PAGE_SIZE, MAX_PAGE_SIZE),
+        keyset.CURSOR,
+        Parameter("search", "Words that occur in the e-mail, name or username."),
+        Parameter("ordering", f"Of {', '.join(ORDERS)}, several with commas; `-` before one is descending."),
+    )
 
     # As Departments.get, which is the model. In addition, the list takes a search and an order, and the answer has the page of the
     # books API beside `data`. Each word of a search may be any part of e-mail, name or username, also a word of one or two letters.
@@ -97,10 +104,10 @@ class Users(ChangesCallers, names.WritesEmail):
         `-` for descending); page, page_size (20, at most 100); or cursor (empty: from the beginning), for a page without a count. 400
         cursor; 404 Invalid page."""
         page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
-        order = _order(self.get_query_argument("ordering", ""))
-        words = " ".join(self.get_query_argument("search", "").split())[:MAX_SEARCH]
+        order = _order(self.asked("ordering"))
+        words = " ".join(self.asked("search").split())[:MAX_SEARCH]
         search = {"search": words} if words else {}
-        if "cursor" in self.request.query_arguments:
+        if self.asks_for("cursor"):
             after = order.given(self)
             walk = order.walk(query.walk_found if words else query.walk_users, after)
             rows = await walk(self.db, after=after, page_size=page.size, **search)

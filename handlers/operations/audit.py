@@ -4,6 +4,7 @@ from typing import Any
 
 from core.data import sql
 from core.http import keyset, paging, schema
+from core.http.parameter import DATE, EMAIL, INTEGER, Parameter
 from core.problem import invalid
 from handlers.api.dialects import OperationsDialect
 from handlers.api.handler import ApiHandler
@@ -20,6 +21,17 @@ query = sql.load("operations/audit")
 class Audit(ApiHandler):
     dialect = OperationsDialect()
     access = may_enter("developer")
+    parameters = (
+        *paging.parameters(PAGE_SIZE, MAX_PAGE_SIZE),
+        keyset.CURSOR,
+        Parameter("account_id", "Who made the change, by number.", INTEGER),
+        Parameter("email", "Who made the change, by e-mail.", EMAIL),
+        Parameter("action", "The exact action, such as invoice.update."),
+        Parameter("object_type", "The exact type of what was changed, such as invoice."),
+        Parameter("object_id", "Its id."),
+        Parameter("start_date", "The first day (UTC).", DATE),
+        Parameter("end_date", "The last day.", DATE),
+    )
 
     # Unlike the lists of the staff API, this one has only cursors and no envelope: no document describes it, and counting a table
     # that grows without end would take longer than reading a page.
@@ -45,7 +57,7 @@ class Audit(ApiHandler):
         return {name: value for name, value in given.items() if value is not None}
 
     def _text(self, name: str) -> str | None:
-        return self.get_query_argument(name, "")[:MAX_FILTER] or None
+        return self.asked(name)[:MAX_FILTER] or None
 
     def _day(self, name: str) -> str | None:
         text = self._text(name)

@@ -14,7 +14,7 @@ class SalesHandler(ApiHandler):
 
     def asked_statuses(self) -> list[str]:
         """The values of `status`, in upper case: it may be repeated, and each one may be a list with commas."""
-        asked = ",".join(self.get_query_arguments("status")).upper().split(",")
+        asked = ",".join(self.all_asked("status")).upper().split(",")
         return list(dict.fromkeys(status.strip() for status in asked if status.strip()))
 
     def asked_invoice_statuses(self) -> list[str]:

@@ -8,10 +8,11 @@ from core.duties import Duty
 from core.email_address import searched
 from core.http import keyset, paging, schema
 from core.http.application import Application
+from core.http.parameter import DATE, EMAIL, Parameter
 from handlers.api.roles import may_enter
 from handlers.sales import SalesHandler
 
-MOST = 100  # sessions a page
+PAGE_SIZE, MOST = 10, 100  # sessions a page
 LONGEST = 320  # characters of a filter; the longest e-mail
 DELIVERY_TYPES = ("DIRECT", "COURIER", "INTERNAL")
 OVERSEERS = ("SUPERADMIN", "ADMIN", "OWNER")
@@ -32,6 +33,20 @@ class History(SalesHandler):
     invoice_id (id, else invoice_no), invoice_no. An invalid status, type or day is ignored, as the documented clients expect."""
 
     access = may_enter("sales")
+    parameters = (
+        *paging.parameters(PAGE_SIZE, MOST),
+        keyset.CURSOR,
+        Parameter(
+            "search",
+            "A part of the number, of the customer's or worker's name or e-mail; of a delivery also of courier_name or tracking_no.",
+        ),
+        Parameter("status", "Any of these states of the session: with commas, in any case.", repeats=True),
+        Parameter("start_date", "The first day (UTC) on which a session was created.", DATE),
+        Parameter("end_date", "The last day.", DATE),
+        Parameter("invoice", "The invoice's id, else its number, ignoring case."),
+        Parameter("invoice_id", "The same."),
+        Parameter("invoice_no", "The invoice's number, ignoring case."),
+    )
     kind = ""
     statuses: tuple[str, ...] = ()
     # Other names of the statuses, which clients know from the invoice.
@@ -39,9 +54,9 @@ class History(SalesHandler):
     overseers: tuple[str, ...] = OVERSEERS  # roles that see everybody's sessions; all others see their own
 
     async def get(self) -> None:
-        page = paging.requested(self, default=10, most=MOST)
+        page = paging.requested(self, default=PAGE_SIZE, most=MOST)
         filters = await self._filters()
-        if "cursor" in self.request.query_arguments:
+        if self.asks_for("cursor"):
             await self._walk(filters, page.size)
             return
         if filters.keys() <= COUNTS_KEPT:
@@ -109,7 +124,7 @@ class History(SalesHandler):
         return [status for status in self.statuses if status in asked]
 
     def _text(self, name: str) -> str | None:
-        return self.get_query_argument(name, "")[:LONGEST] or None
+        return self.asked(name)[:LONGEST] or None
 
     def _one_of(self, name: str, known: tuple[str, ...]) -> str | None:
         text = (self._text(name) or "").upper()
@@ -133,6 +148,11 @@ class PackingHistory(History):
 
 
 class DeliveryHistory(History):
+    parameters = (
+        *History.parameters,
+        Parameter("delivery_type", "DIRECT, COURIER or INTERNAL, in any case."),
+        Parameter("delivery_user_email", "The person who delivers.", EMAIL),
+    )
     kind = "delivery"
     statuses = ("PENDING", "IN_TRANSIT", "DELIVERED", "CANCELLED")
 

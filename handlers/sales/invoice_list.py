@@ -11,10 +11,12 @@ from core import email_address
 from core.data import sql
 from core.http import keyset, paging, schema
 from core.http.application import Application
+from core.http.parameter import DATE, EMAIL, Parameter
 from core.problem import invalid, not_found
 from handlers.sales import PublicReadHandler, public_read
 
 STATUSES = ("PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "DISPATCHED", "DELIVERED")
+PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 MOST_STATUSES = 20  # in one request, unknown ones included
 LONGEST = 320  # characters of a filter; more than any column holds
 SEARCH_SECONDS = 3.0  # for one statement of a list with filters; then 503
@@ -187,6 +189,22 @@ class ListConnections:
 
 class InvoiceList(PublicReadHandler):
     access = public_read
+    parameters = (
+        *paging.parameters(PAGE_SIZE, MAX_PAGE_SIZE),
+        keyset.CURSOR,
+        Parameter(
+            "status", "Any of these states: with commas, in any case. An unknown one finds nothing.", repeats=True
+        ),
+        Parameter("start_date", "The first invoice_date.", DATE),
+        Parameter("end_date", "The last invoice_date.", DATE),
+        Parameter("customer", "The customer's exact code."),
+        Parameter("salesman", "The salesman's exact name, else the id."),
+        Parameter("created_by", "A part of created_by, ignoring case."),
+        Parameter("user", "The account that imported.", {"type": "string", "format": "uuid"}),
+        Parameter("worker", "A person who has or had a session of the invoice.", EMAIL),
+        Parameter("search", "A part of the number, of the customer's name or code, or of an item's name or code."),
+        Parameter("ordering", f"One of {', '.join(ORDERS)}; `-` before it is descending."),
+    )
 
     async def get(self) -> None:
         """200, newest first. page, page_size (20, at most 100), or cursor (empty: from the beginning; nothing is counted); filters:
@@ -194,10 +212,10 @@ class InvoiceList(PublicReadHandler):
         search; ordering: one of ORDERS, `-` before it: descending. `count_is_exact` is there, false, where there may be more than
         `count`; then there is no page=last. 400 an invalid filter or cursor; 404 Invalid page; 503 a filter takes too long, or
         too many lists with filters are being made."""
-        page = paging.requested(self, default=20, most=100)
+        page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
         filters, order = self._filters(), self._order()
         invoices = Invoices(self.application.kept(ListConnections).db, filters)
-        if "cursor" in self.request.query_arguments:
+        if self.asks_for("cursor"):
             rows = await invoices.page(order, Place(order.given(self), 0, page.size + 1))
             key = [order.name, *json.loads(rows[page.size - 1]["key"])] if len(rows) > page.size else None
             self.reply(keyset.envelope(self, [row["document"] for row in rows[: page.size]], key))
@@ -236,14 +254,14 @@ class InvoiceList(PublicReadHandler):
 
     def _order(self) -> keyset.Order:
         """The first of the orders asked for that there is."""
-        asked = map(str.strip, self.get_query_argument("ordering", "").split(","))
+        asked = map(str.strip, self.asked("ordering").split(","))
         term = next((term for term in asked if term.removeprefix("-") in ORDERS), "-id")
         return keyset.Order(
             ORDERS, [term] if term in ("id", "-id") else [term, "-id" if term.startswith("-") else "id"]
         )
 
     def _text(self, name: str) -> str | None:
-        return self.get_query_argument(name, "")[:LONGEST].strip() or None
+        return self.asked(name)[:LONGEST].strip() or None
 
     def _day(self, name: str) -> str | None:
         text = self._text(name)

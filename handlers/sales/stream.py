@@ -5,6 +5,7 @@ import json
 from core.duties import Duty
 from core.email_address import searched
 from core.http.application import Application
+from core.http.parameter import EMAIL, Parameter
 from core.live.events import Wanted
 from handlers.api.caller import list_ended
 from handlers.sales import PublicReadHandler, public_read
@@ -15,11 +16,26 @@ ENDED_SECONDS = 3  # between two looks for streams whose session has ended
 
 class InvoiceStream(PublicReadHandler):
     access = public_read
+    parameters = (
+        Parameter(
+            "status",
+            "Only invoices that come to, stay in or leave one of these states: with commas, in any case.",
+            repeats=True,
+        ),
+        Parameter(
+            "worker",
+            "Only invoices of which this person has an unfinished session, or has just ended one.",
+            EMAIL,
+            repeats=True,
+        ),
+        Parameter("lastEventId", "Resumes after this event, as the header Last-Event-ID does."),
+        Parameter("token", "The access token, for clients that can't send headers."),
+    )
 
     @property
     def bearer(self) -> str | None:
         """EventSource can't send headers, so here the access token may also come as ?token=."""
-        return super().bearer or self.get_query_argument("token", "") or None
+        return super().bearer or self.asked("token") or None
 
     async def get(self) -> None:
         """200 text/event-stream: `data:` is the whole invoice on one line, `id:` resumes. The stream ends by itself only where a
@@ -28,14 +44,15 @@ class InvoiceStream(PublicReadHandler):
         status (repeatable, or with commas): only invoices that come to, stay in or leave one of these. worker (an e-mail, repeatable):
         only invoices of which this worker has an unfinished session, or has just ended one. An unknown value has no events."""
         lease = self.caller.session_id if self.caller is not None and not self.config.sales_public_read else None
-        workers = [searched(email).lower() for email in self.get_query_arguments("worker")]
+        workers = [searched(email).lower() for email in self.all_asked("worker")]
         wanted = self._wanted("status", self.asked_invoice_statuses()) + self._wanted("worker", workers)
-        await self.application.streams.serve(self, "sales.invoice", lease, wanted=wanted, ended_by="sales.reload")
+        streams = self.application.streams
+        await streams.serve(self, "sales.invoice", self.last_event_id, lease, wanted=wanted, ended_by="sales.reload")
 
     def _wanted(self, name: str, values: list[str]) -> Wanted:
         """The filter of that name as tags of sales.announce_invoice; empty when it isn't asked for. A blank value has no events."""
         tags = frozenset(f"{name}:{value}" for value in sorted(set(values))[:MOST_FILTERS])
-        return (tags,) if name in self.request.query_arguments else ()
+        return (tags,) if self.asks_for(name) else ()
 
 
 async def end_with_sessions(app: Application) -> None:

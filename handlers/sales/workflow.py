@@ -11,6 +11,7 @@ from core import email_address
 from core.data import sql
 from core.data.sql import Query
 from core.http import schema
+from core.http.parameter import EMAIL, Parameter
 from core.problem import Problem, invalid
 from handlers.api.caller import Caller
 from handlers.api.envelope import envelope
@@ -82,10 +83,15 @@ class Cancellation(Step):
 class ActiveTask(Workflow):
     """The task that a worker has begun and not finished."""
 
+    parameters = (
+        Parameter("user", "Another worker, by e-mail or uuid; for administrators."),
+        Parameter("user_email", "The same, by e-mail.", EMAIL),
+    )
+
     async def get(self) -> None:
         """200: the caller's task, or that of `user` (e-mail or uuid) or `user_email`; data is null without a task. 400; 403: the task of
         another worker, for anyone but an administrator."""
-        asked = self.get_query_argument("user", "") or self.get_query_argument("user_email", "")
+        asked = self.asked("user") or self.asked("user_email")
         by_id = schema.is_uuid(asked)
         email = None if by_id else email_address.normal(asked)
         if asked and not by_id and email is None:

@@ -7,12 +7,19 @@ import json
 import logging
 import re
 from ipaddress import ip_network
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from core import logs
+from core.access import public
 from core.http.application import BODY_LIMIT
-from core.http.handler import JSON_LIMIT
+from core.http.handler import JSON_LIMIT, Handler
+from core.http.parameter import Parameter
+from core.http.router import Router
+from handlers.api import areas
+from handlers.api.handler import NotFound
 from tests.support.http import IMPORT_KEY
 
 pytestmark = pytest.mark.gen_test
@@ -525,3 +532,42 @@ async def test_no_secret_reaches_the_log(api, db, log, stream, sign_in, invoice)
         "test-secret-key",
     ):
         assert secret not in everything, secret
+
+
+# The query
+
+
+class Reads(Handler):
+    access = public
+    dialect = NotFound.dialect
+    parameters = (Parameter("known", "A parameter."),)
+
+    async def get(self, name: str) -> None:
+        self.reply([self.asked(name), self.all_asked(name), self.asks_for(name)])
+
+
+async def test_a_parameter_that_a_handler_does_not_declare_cannot_be_read(app, api, log):
+    app.router = Router([("/reads/{name}/", Reads)], [("", NotFound)])
+    assert (await api.get("/reads/known/?known=1&known=%20b%20")).json == ["b", ["1", "b"], True]
+    assert (await api.get("/reads/known/")).json == ["", [], False]
+    for query in ("", "?unknown=1"):
+        assert (await api.get(f"/reads/unknown/{query}")).status == 500
+        assert any("Reads reads the query parameter 'unknown', which it does not declare" in line for line in log())
+
+
+def test_queries_are_read_only_by_declared_parameters():
+    """Tornado's own methods would go past the declarations."""
+    root = Path(__file__).resolve().parents[2]
+    for path in [*root.glob("core/**/*.py"), *root.glob("handlers/**/*.py"), root / "server.py"]:
+        if path != root / "core/http/handler.py":
+            assert not re.search(r"get_(query_|body_)?arguments?\(|query_arguments", path.read_text()), path
+
+
+def test_each_parameter_is_described_once_and_in_a_sentence():
+    for path, handler in areas.router().routes:
+        names = [parameter.name for parameter in handler.parameters]
+        assert len(names) == len(set(names)), path
+        assert not names or "GET" in handler.methods(), path
+        for parameter in handler.parameters:
+            assert parameter.says.endswith(".") and parameter.says[0].isupper(), (path, parameter.name)
+            jsonschema.Draft202012Validator.check_schema(parameter.schema)

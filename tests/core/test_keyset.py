@@ -13,9 +13,9 @@ from core.problem import Problem
 def request(**arguments):
     """As much of a handler as paging looks at."""
     return SimpleNamespace(
-        get_query_argument=lambda name, default, strip: arguments.get(name, default),
-        get_query_arguments=lambda name: [arguments[name]],
-        request=SimpleNamespace(query_arguments=arguments, path="/list/"),
+        asked=lambda name: arguments.get(name, ""),
+        sent_parameters=lambda: list(arguments.items()),
+        request=SimpleNamespace(path="/list/"),
         origin="http://here",
     )
 

@@ -1,0 +1,19 @@
+"""The query parameters that handlers read. A handler declares its own in `parameters`, so that the description of the API is complete."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+TEXT: Mapping[str, Any] = {"type": "string"}
+DATE: Mapping[str, Any] = {"type": "string", "format": "date"}
+INTEGER: Mapping[str, Any] = {"type": "integer"}
+EMAIL: Mapping[str, Any] = {"type": "string", "format": "email"}
+
+
+class Parameter(NamedTuple):
+    """says: what it means, in a sentence for the clients' authors. schema: of a right value (JSON Schema); many handlers ignore a wrong
+    one, as their documents do. repeats: it may be given several times."""
+
+    name: str
+    says: str
+    schema: Mapping[str, Any] = TEXT
+    repeats: bool = False
