@@ -111,9 +111,10 @@ class Handler(tornado.web.RequestHandler):
 
     # The query
 
-    def asked(self, name: str) -> str:
-        """The value of a query parameter, the last one if it was given several times; "" without it."""
-        return self.get_query_argument(self._declared(name), "")
+    def asked(self, name: str, *, strip: bool = True) -> str:
+        """The value of a query parameter, the last one if it was given several times; "" without it. strip: controls and blanks around it
+        are not part of it."""
+        return self.get_query_argument(self._declared(name), "", strip)
 
     def all_asked(self, name: str) -> list[str]:
         """The values of a query parameter that may be given several times."""

@@ -31,7 +31,7 @@ _INSTANT = re.compile(
 
 def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
     """The key after which the page begins, one value for each test; None: at the beginning. Raises Problem 400 for an invalid cursor."""
-    text = handler.asked("cursor")[:LONGEST]
+    text = handler.asked("cursor", strip=False)[:LONGEST]
     if not text:
         return None
     try:

@@ -13,7 +13,7 @@ from core.problem import Problem
 def request(**arguments):
     """As much of a handler as paging looks at."""
     return SimpleNamespace(
-        asked=lambda name: arguments.get(name, ""),
+        asked=lambda name, strip: arguments.get(name, ""),
         sent_parameters=lambda: list(arguments.items()),
         request=SimpleNamespace(path="/list/"),
         origin="http://here",
