@@ -1,12 +1,11 @@
 // The stream of invoices as this tab gets it. All tabs of a browser share one connection: with HTTP/1.1 a browser opens only six to one
 // server, so with six boards open no further page would load.
 //
-// The tab that holds a Web Lock leads: it has the connection, and hands on what comes through a BroadcastChannel. The others wait for the
-// lock and listen. When the leader is closed, crashes or loses its stream, the browser gives the lock to the next tab, which goes on after
-// the last event that it has heard. Each message names the event before it, so a tab notices when it has missed one.
-//
-// A browser has Web Locks only on pages from https or from this machine. Elsewhere each tab has a connection of its own.
+// The tab that holds a lock leads: it has the connection, and hands on what comes through a BroadcastChannel. The others wait for the lock
+// and listen. When the leader is closed, crashes or loses its stream, the next tab gets the lock and goes on after the last event that it
+// has heard. Each message names the event before it, so a tab notices when it has missed one.
 
+import { canLock, Lock } from "./live-lock.js";
 import { Stream } from "./live-stream.js";
 
 // A leader that does not answer for this time is frozen, although it holds the lock. Then the lock is taken from it.
@@ -19,7 +18,7 @@ const HANDOVER_SECONDS = 2;
 // How long a tab waits for a leader that opens its stream: a little longer than the leader itself.
 const OPEN_SECONDS = 12;
 
-const canShare = () => "locks" in navigator && "BroadcastChannel" in window;
+const canShare = canLock && "BroadcastChannel" in window;
 
 /**
  * Starts at once. name: tabs with the same name share. onOpen(): what comes from now on is handed on. onBlock({id, event, data}): an event,
@@ -34,8 +33,7 @@ export class Feed {
   #onBlock;
   #onEnd;
   #channel = null;
-  #waiting = new AbortController();
-  #release = null;
+  #lock = null;
   #stream = null;
   #isLeading = false;
   // When this tab began to wait for the leader, or to lead; when it last heard the leader; when the leader began to open (ms; 0: it is open).
@@ -52,7 +50,7 @@ export class Feed {
     this.#onOpen = onOpen;
     this.#onBlock = onBlock;
     this.#onEnd = onEnd;
-    if (!canShare()) {
+    if (!canShare) {
       this.#lead();
       return;
     }
@@ -60,7 +58,7 @@ export class Feed {
     this.#channel.addEventListener("message", ({ data }) => this.#hear(data));
     this.#watching = setInterval(() => this.#watch(), 250);
     this.#post({ type: "hello" });
-    this.#ask({ signal: this.#waiting.signal });
+    this.#lock = new Lock(name, () => this.#lead(), () => this.#end(new Error("taken over")));
   }
 
   close() {
@@ -68,28 +66,14 @@ export class Feed {
     this.isOpen = false;
     clearInterval(this.#watching);
     this.#stream?.close();
-    this.#waiting.abort();
-    this.#release?.();
+    this.#lock?.release();
     this.#channel?.close();
     this.#channel = null;
   }
 
-  /** Asks for the lock. It is held until close(), or until another tab takes it. */
-  #ask(options) {
-    const held = () => new Promise((release) => {
-      if (!this.#onEnd) return release();
-      this.#release = release;
-      return this.#lead();
-    });
-    navigator.locks.request(this.#name, options, held).catch(() => {
-      if (this.#isLeading) this.#end(new Error("taken over"));
-    });
-  }
-
   #takeLock() {
-    this.#waiting.abort();
     this.#since = this.#heard = Date.now();
-    this.#ask({ steal: true });
+    this.#lock.steal();
   }
 
   #lead() {
@@ -191,7 +175,7 @@ export class Feed {
 
 /** Calls onFound() once a tab of this name leads with an open stream. Returns a function that ends the watch. */
 export function watchForLeader(name, onFound) {
-  if (!canShare()) return () => {};
+  if (!canShare) return () => {};
   const channel = new BroadcastChannel(name);
   channel.addEventListener("message", ({ data }) => data.type !== "hello" && data.type !== "opening" && onFound());
   return () => channel.close();
