@@ -64,6 +64,8 @@ class Callers:
         changes = self._changes
         row = await query.get_caller(self._app.db, session_id=session_id)
         if row is None:
+            # A request that finds the memory certain again must not be admitted after this one was refused.
+            self._by_session.pop(session_id, None)
             return None
         caller = Caller(**dict(row))
         if caller.is_active and caller.is_revoked:
