@@ -63,12 +63,10 @@ class Callers:
                 return caller
         changes = self._changes
         row = await query.get_caller(self._app.db, session_id=session_id)
-        if row is None:
+        caller = Caller(**dict(row)) if row is not None else None
+        if caller is None or (caller.is_active and caller.is_revoked):
             # A request that finds the memory certain again must not be admitted after this one was refused.
             self._by_session.pop(session_id, None)
-            return None
-        caller = Caller(**dict(row))
-        if caller.is_active and caller.is_revoked:
             return None
         # If a change arrived during the query, the row may be older than the change, and is not remembered.
         if caller.is_active and changes == self._changes:
