@@ -768,6 +768,47 @@ async def test_a_scan_in_the_detail_is_the_worker_whatever_has_the_focus_and_wha
     await status_is(page, "Picking")
 
 
+async def test_a_number_scanned_in_a_detail_never_leads_to_a_step_of_that_invoice(
+    page, numbered, sign_in, db, subtests
+):
+    await numbered("WR-1", "WR-2")
+    await open_signed_in(page, await sign_in("PICKER"), "WR-1")
+    started = "SELECT invoice_no FROM sales.session s JOIN sales.invoice i ON i.id = s.invoice_id"
+    with subtests.test("no such invoice"):
+        await scan(page, "WR-9", Keys.ENTER)
+        await page.sees("#found", "There is no invoice WR-9.")
+        await scan(page, WORKER, Keys.ENTER)
+        await page.sees("#found", f"There is no invoice {WORKER}.")
+        assert await db.fetch(started) == []
+    with subtests.test("another invoice"):
+        await scan(page, "WR-1", Keys.ENTER)
+        await opened_is(page, "WR-1")
+        await scan(page, "WR-2", Keys.ENTER)
+        await opened_is(page, "WR-2")
+        await scan(page, WORKER, Keys.ENTER)
+        await status_is(page, "Picking")
+        assert [row["invoice_no"] for row in await db.fetch(started)] == ["WR-2"]
+
+
+async def test_the_second_of_two_enters_that_end_a_scan_presses_nothing(page, numbered, sign_in, db):
+    await numbered("WR-1")
+    await be_as_quick_as_a_scanner(page)
+    await open_signed_in(page, await sign_in("PICKER"), "WR-1")
+    # The worker of the last step stands in the field already.
+    await page.script("localStorage.setItem('tradepost.worker', arguments[0])", WORKER)
+    await page.click("#close")
+    await page.script(
+        "window.steps = 0; document.getElementById('step').addEventListener('submit', () => { steps += 1; })"
+    )
+    await scan(page, "WR-1", Keys.ENTER, Keys.ENTER)
+    await opened_is(page, "WR-1")
+    assert await page.script("return steps") == 0
+    assert await page.script("return document.getElementById('user_email').value") == WORKER
+    await scan(page, WORKER, Keys.ENTER)
+    await status_is(page, "Picking")
+    assert await page.script("return steps") == 1
+
+
 async def test_a_tab_that_a_person_presses_moves_the_focus(page, numbered):
     await numbered("WR-1")
     await page.open()

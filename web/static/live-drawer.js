@@ -13,6 +13,8 @@ const byTouch = matchMedia("(pointer: coarse)");
 export class Drawer {
   // The board sets this: (id) => the element that gets the focus.
   onClose = () => null;
+  // The page sets this. It is called with a scan that belongs to the search, once the detail is closed.
+  onNumber = () => {};
   #dialog = find("drawer");
   #fields = fieldsOf(this.#dialog);
   #steps;
@@ -25,7 +27,7 @@ export class Drawer {
 
   /** signIn: the SignIn of live-sign-in.js. */
   constructor(signIn) {
-    this.#steps = new Steps(signIn, () => this.refresh());
+    this.#steps = new Steps(signIn, { onDone: () => this.refresh(), onNumber: (text) => this.#leaveFor(text) });
     find("close").addEventListener("click", () => this.close());
     this.#dialog.addEventListener("close", () => this.#closed());
     this.#dialog.addEventListener("click", (event) => {
@@ -77,6 +79,14 @@ export class Drawer {
 
   close() {
     this.#dialog.close();
+  }
+
+  /** Closes the detail first, whatever becomes of the number: the e-mail address that is scanned next must not start the work on the invoice
+      that was open before. */
+  #leaveFor(text) {
+    this.#opener = find("search");
+    this.close();
+    this.onNumber(text);
   }
 
   #closed() {

@@ -24,10 +24,12 @@ export class Filter {
   #offering = 0;
   // The number that Enter has not found; "" if the text has been changed since then.
   #missing = "";
+  #store;
   #open;
 
   /** open(invoice, element) shows the detail of the invoice; the element gets the focus when the detail is closed. */
   constructor(store, open) {
+    this.#store = store;
     this.#open = open;
     this.#text.addEventListener("input", () => {
       this.#missing = "";
@@ -37,9 +39,9 @@ export class Filter {
     for (const choice of [this.#salesman, this.#customer]) choice.addEventListener("change", () => this.onChange());
     find("filter").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#enter(store);
+      this.#enter();
     });
-    whenTabEndsScan(this.#text, () => this.#enter(store));
+    whenTabEndsScan(this.#text, () => this.#enter());
     find("filter").addEventListener("reset", () => {
       this.#missing = "";
       setTimeout(() => this.onChange());
@@ -82,6 +84,13 @@ export class Filter {
     this.showResult("");
   }
 
+  /** Opens the invoice with the number that was scanned elsewhere on the page, as if it had been scanned here. */
+  scan(text) {
+    this.#text.value = text;
+    this.#missing = "";
+    this.#enter();
+  }
+
   showResult(words) {
     const missing = this.#missing && `There is no invoice ${shortened(this.#missing)}.`;
     write(find("found"), [missing, words].filter(Boolean).join(" "), "");
@@ -107,13 +116,15 @@ export class Filter {
 
   /** Handles Enter, which a barcode scanner sends too: opens the invoice with the typed number, in whatever column it is. Only a whole
       number opens one: what is scanned next, a worker's e-mail address, must not start the work on another invoice. */
-  async #enter(store) {
+  async #enter() {
     clearTimeout(this.#typing);
     const number = scanned(this.#text.value);
     this.#text.value = number;
     if (!number) return this.onChange();
+    // The next scan replaces this one.
+    this.#text.select();
     try {
-      const known = store.invoices.find((invoice) => invoice.invoice_no === number);
+      const known = this.#store.invoices.find((invoice) => invoice.invoice_no === number);
       const found = known ?? (await findByNumber(number));
       // The user has typed more in the meantime.
       if (this.#typed() !== number) return undefined;
@@ -126,8 +137,6 @@ export class Filter {
     } catch {
       // The connection state at the top shows that the server is unreachable.
     }
-    // The next scan replaces this one.
-    this.#text.select();
     return this.onChange();
   }
 }

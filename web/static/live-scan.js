@@ -22,15 +22,24 @@ export function scanned(text) {
   return canonical(text).replace(AROUND, "").replace(AIM, "").replace(AROUND, "");
 }
 
-// The keys of the present burst, and whether the last key has ended a scan.
+// The keys of the present burst, and whether the last key has ended a scan, or was an Enter that may have ended one.
 let keys = 0;
 let lastKey = -Infinity;
 let isEnd = false;
+let wasEnter = false;
 
 document.addEventListener("keydown", (event) => {
   const isQuick = event.timeStamp - lastKey < KEY_MS;
   lastKey = event.timeStamp;
   if (!isQuick) keys = 0;
+  // Some scanners end a scan with CR and LF, which arrive as two Enters, and a person may hold the key. The second Enter would press what the
+  // first one has opened: the step of an invoice, for the worker who was here before.
+  const isSecond = event.key === "Enter" && (event.repeat || (isQuick && (wasEnter || isEnd)));
+  if (isSecond && event.target.localName !== "textarea") {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+  wasEnter = event.key === "Enter";
   isEnd = event.key === "Tab" && keys >= FEWEST && !event.shiftKey;
   // A key that types nothing, such as Shift for a capital letter, belongs to the burst.
   if (types(event)) keys += 1;

@@ -26,15 +26,18 @@ export class Steps {
   #cancelForm = find("cancel");
   #signIn;
   #onDone;
+  #onNumber;
   #invoice = null;
   #step = null;
   #isBusy = false;
   #settled = 0;
 
-  /** onDone() is called if the stream has not delivered the result of a step in time. */
-  constructor(signIn, onDone) {
+  /** onDone() is called if the stream has not delivered the result of a step in time, onNumber(text) if what was scanned cannot be a worker's
+      e-mail address. */
+  constructor(signIn, { onDone, onNumber }) {
     this.#signIn = signIn;
     this.#onDone = onDone;
+    this.#onNumber = onNumber;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#take(event.submitter === find("still") ? this.#step?.also : undefined);
@@ -123,10 +126,15 @@ export class Steps {
 
   async #take(deliveryStatus) {
     if (!this.#step) return;
+    const worker = this.field() ? scanned(this.#form.user_email.value) : "";
+    if (worker && !worker.includes("@")) {
+      this.#onNumber(worker);
+      return;
+    }
     const { invoice_no } = this.#invoice;
     const body = { invoice_no };
     for (const name of ["user_email", "delivery_type", "courier_name", "tracking_no", "notes"]) {
-      const value = name === "user_email" ? scanned(this.#form[name].value) : this.#form[name].value.trim();
+      const value = name === "user_email" ? worker : this.#form[name].value.trim();
       if (value && !this.#form[name].closest("[hidden]")) body[name] = value;
     }
     if (deliveryStatus) body.delivery_status = deliveryStatus;

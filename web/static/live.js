@@ -17,6 +17,7 @@ const signIn = new SignIn();
 const sound = new Sound();
 const drawer = new Drawer(signIn);
 const filter = new Filter(store, (invoice, opener) => drawer.show(invoice, opener));
+drawer.onNumber = (text) => filter.scan(text);
 const board = new Board(store, filter, drawer, () => sound.ring());
 const connection = new Connection(board, showState);
 // The time until which the board was up to date; null while it is up to date.
