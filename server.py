@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import dataclasses
 import getpass
+import json
 import os
 import secrets
 import signal
@@ -28,7 +29,7 @@ from core.run import workers
 from core.run.process import Process, listener, serve
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
-from handlers.api import areas
+from handlers.api import areas, description
 from handlers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent
@@ -265,6 +266,20 @@ def command_routes(args: argparse.Namespace) -> int:
     return 0
 
 
+def command_openapi(args: argparse.Namespace) -> int:
+    composed = description.compose(areas.router().routes, args.area)
+    text = json.dumps(composed, ensure_ascii=False, indent=2) + "\n"
+    if args.file is None:
+        sys.stdout.write(text)
+    else:
+        try:
+            Path(args.file).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Refused(f"Can't write {args.file}: {error.strerror}.") from None
+        print(f"wrote {args.file}: {len(composed['paths'])} paths")
+    return 0
+
+
 def command_version(args: argparse.Namespace) -> int:
     print(f"{product.NAME} {product.VERSION}")
     return 0
@@ -327,6 +342,9 @@ def parser() -> argparse.ArgumentParser:
     add("demo", command_demo, "create the demo accounts; what is there stays")
     add("doctor", command_doctor, "say of each setting, Postgres, Redis and the migrations whether it is ok")
     add("routes", command_routes, "list paths, methods, and who may call", installed=False)
+    command = add("openapi", command_openapi, "write the description of the API (OpenAPI 3.1)", installed=False)
+    command.add_argument("--area", choices=areas.names(), help="only the paths of one area")
+    command.add_argument("file", nargs="?", metavar="FILE", help="where to write it (default: standard output)")
     add("version", command_version, "print the version", installed=False)
     return top
 

@@ -12,9 +12,12 @@ class Dialect:
 
     sentences: the words of each Message, by its code, with its details in braces: {"maxLength": "At most {limit} characters."}.
     A code without a sentence stands for itself. What core says of its own services (the database is away) is no Message.
+    error, field_errors: the names of the schemas (below schemas/) of a body without and with field errors.
     """
 
     sentences: ClassVar[Mapping[str, str]] = {}
+    error: ClassVar[str]
+    field_errors: ClassVar[str]
 
     def body(self, problem: Problem) -> Any:
         """The response body, as a value. All messages of `problem` are text."""

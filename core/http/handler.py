@@ -61,6 +61,10 @@ class Handler(tornado.web.RequestHandler):
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
     parameters: of the query, which its GET reads. any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
     body, body_text, files: set by read_body.
+
+    For the description of the API: is_described: whether it is part of it. groups: the groups that it belongs to; without any, those of
+    its module. path_parameters: those that are more than an id. schemes: the security schemes by which authenticate() finds a caller.
+    refuses: the statuses that every method may answer.
     """
 
     application: "Application"
@@ -70,6 +74,11 @@ class Handler(tornado.web.RequestHandler):
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     any_host: ClassVar[bool] = False
     json_limit: ClassVar[int] = JSON_LIMIT
+    is_described: ClassVar[bool] = True
+    groups: ClassVar[tuple[str, ...]] = ()
+    path_parameters: ClassVar[tuple[Parameter, ...]] = ()
+    schemes: ClassVar[tuple[str, ...]] = ()
+    refuses: ClassVar[tuple[int, ...]] = (400,)
     # The validated value, its text as it was sent (Postgres reads it), and the files that came beside it.
     body: Any = None
     body_text = ""
@@ -233,7 +242,13 @@ class Handler(tornado.web.RequestHandler):
 
     async def read_body(self, expected: schema.Schema) -> None:
         """Read and validate the body into self.body, self.body_text and self.files. A form, with files, may take the place of JSON
-        whose values are not nested. Raises Problem: 400, 413, 415."""
+        whose values are not nested. Raises Problem: 400, 413, 415; LookupError: the method doesn't declare this body
+        (core/http/declare.py), so that the description of the API would lack it."""
+        bodies = getattr(getattr(self, (self.request.method or "").lower()), "bodies", None)
+        if bodies is None or expected not in bodies.schemas:
+            raise LookupError(
+                f"{type(self).__name__} reads the body {expected.name!r}, which the method does not declare"
+            )
         encoding = getattr(self.request, "body_encoding", "")
         if encoding:
             said = Message.of("content-encoding", encoding=encoding)
@@ -366,6 +381,9 @@ class Handler(tornado.web.RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tornado's own refusals get the dialect's body too."""
+        if status_code == 405:
+            # A method that Tornado doesn't know.
+            self.set_header("Allow", self.allowed())
         self.finish(self.dialect.render(Problem(status_code, "refused", self._reason)))
 
     def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
@@ -424,22 +442,3 @@ class Handler(tornado.web.RequestHandler):
     patch: Callable[..., Awaitable[None]] = _refuse_method
     delete: Callable[..., Awaitable[None]] = _refuse_method
     head: Callable[..., Awaitable[None]] = _get_without_body
-
-
-Method = Callable[..., Awaitable[None]]
-
-
-def body(schema_name: str) -> Callable[[Method], Method]:
-    """Validate the request's body against schemas/NAME.json before the method runs."""
-    expected = schema.load(schema_name)
-
-    def decorate(method: Method) -> Method:
-        @functools.wraps(method)
-        async def with_body(self: Handler, **parameters: str) -> None:
-            await self.read_body(expected)
-            await method(self, **parameters)
-
-        with_body.schema = expected  # type: ignore[attr-defined]
-        return with_body
-
-    return decorate

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from core.data.sql import Query
 from core.http import paging, schema
+from core.http.declare import closed, ref
 from core.http.handler import Handler
 from core.http.json_text import composed
 from core.http.parameter import Parameter
@@ -27,6 +28,12 @@ CURSOR = Parameter(
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?[+-](0[0-9]|1[0-4]):[0-5][0-9]"
 )
+
+
+def page_of(shape: str) -> dict[str, Any]:
+    """The schema of a page's body. shape: the name of the schema of an item."""
+    link = {"type": ["string", "null"]}
+    return closed({"next": link, "previous": {"type": "null"}, "results": {"type": "array", "items": ref(shape)}})
 
 
 def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:

@@ -1,9 +1,11 @@
 """Numbered pages of a list. Parameters: `page` and `page_size`. Body: `{"count", "next", "previous", "results"}`, or its parts."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from core.http.declare import closed, ref
 from core.http.handler import Handler
 from core.http.json_text import composed
 from core.http.parameter import Parameter
@@ -11,6 +13,19 @@ from core.problem import Message, not_found
 
 # A page number beyond any list; times the page's size it is still a bigint.
 LARGEST_PAGE = 10**12
+
+
+def page_of(shape: str) -> dict[str, Any]:
+    """The schema of a page's body, with a count or by cursor. shape: the name of the schema of an item."""
+    return closed(page_members(ref(shape)), optional=("count", "count_is_exact"))
+
+
+def page_members(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The schemas of the members of a page's body. A page that was asked for by cursor has no count."""
+    link = {"type": ["string", "null"]}
+    exact = {"const": False, "description": "There are at least so many."}
+    results = {"type": "array", "items": item}
+    return {"count": {"type": "integer"}, "count_is_exact": exact, "next": link, "previous": link, "results": results}
 
 
 def parameters(default: int, most: int) -> tuple[Parameter, ...]:

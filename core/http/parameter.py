@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 TEXT: Mapping[str, Any] = {"type": "string"}
 DATE: Mapping[str, Any] = {"type": "string", "format": "date"}
 INTEGER: Mapping[str, Any] = {"type": "integer"}
+UUID: Mapping[str, Any] = {"type": "string", "format": "uuid"}
+# What {id:int} of a path takes (core/http/router.py).
+ID: Mapping[str, Any] = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
 EMAIL: Mapping[str, Any] = {"type": "string", "format": "email"}
 
 

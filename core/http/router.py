@@ -5,7 +5,7 @@ handler without a redirect, in which a POST would lose its body.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -13,7 +13,9 @@ from core.http.handler import Handler
 
 # {id} matches one segment; {id:int} only what fits a bigint, so a malformed id is 404; {path:path} any number of segments.
 _KINDS = {"": r"[^/]+", "int": r"[0-9]{1,18}", "path": r".+"}
-_PARAMETER = re.compile(r"\{([a-z_]+)(?::([a-z]+))?\}")
+# The same for what is no parameter of that kind, but stands in the place of one.
+_LOOSE_KINDS = {**_KINDS, "int": _KINDS[""]}
+PARAMETER = re.compile(r"\{([a-z_]+)(?::([a-z]+))?\}")
 
 
 class Route(NamedTuple):
@@ -21,8 +23,15 @@ class Route(NamedTuple):
     handler: type[Handler]
 
 
+class _Pattern(NamedTuple):
+    strict: re.Pattern[str]
+    loose: re.Pattern[str]
+    route: Route
+
+
 class Router:
-    """routes: (path, handler) pairs. fallbacks: (path prefix, handler) pairs for all other paths; the longest prefix wins.
+    """routes: (path, handler) pairs. fallbacks: (path prefix, handler) pairs for all other paths; the longest prefix wins, and answers in
+    the dialect of the route if only a parameter of the path is malformed.
 
     Raises ValueError when two routes have the same path.
     """
@@ -32,36 +41,65 @@ class Router:
     ) -> None:
         self.routes = [Route(*route) for route in routes]
         self._fallbacks = sorted(fallbacks, key=lambda pair: -len(pair[0]))
-        self._literal: dict[str, type[Handler]] = {}
-        self._grouped: dict[str, list[tuple[re.Pattern[str], type[Handler]]]] = {}
+        self._misses: dict[tuple[type[Handler], type[Handler]], type[Handler]] = {}
+        self._literal: dict[str, Route] = {}
+        self._grouped: dict[str, list[_Pattern]] = {}
         taken: set[str] = set()
-        for path, handler in self.routes:
-            key = path.removesuffix("/")
+        for route in self.routes:
+            key = route.path.removesuffix("/")
             # Paths that differ only in the names of parameters are the same.
-            shape = _PARAMETER.sub(r"{\2}", key)
+            shape = PARAMETER.sub(r"{\2}", key)
             if shape in taken:
-                raise ValueError(f"two routes for {path}")
+                raise ValueError(f"two routes for {route.path}")
             taken.add(shape)
-            if "{" not in path:
-                self._literal[key] = handler
+            if "{" not in route.path:
+                self._literal[key] = route
             else:
-                prefix = key[: key.index("{")]
-                self._grouped.setdefault(prefix, []).append((re.compile(_expression(key)), handler))
+                pattern = _Pattern(_expression(key, _KINDS), _expression(key, _LOOSE_KINDS), route)
+                self._grouped.setdefault(key[: key.index("{")], []).append(pattern)
 
     def find(self, path: str) -> tuple[type[Handler], dict[str, str]]:
         """The handler of `path` and its parameters, percent-decoded."""
         key = path.removesuffix("/")
-        handler = self._literal.get(key)
-        if handler is not None:
-            return handler, {}
+        literal = self._literal.get(key)
+        if literal is not None:
+            return literal.handler, {}
+        for pattern in self._candidates(key):
+            match = pattern.strict.fullmatch(key)
+            parameters = _decoded(match.groupdict()) if match is not None else None
+            if parameters is not None:
+                return pattern.route.handler, parameters
+        fallback = next(handler for prefix, handler in self._fallbacks if path.startswith(prefix))
+        for pattern in self._candidates(key):
+            if pattern.loose.fullmatch(key):
+                return self._in_dialect_of(pattern.route.handler, fallback), {}
+        return fallback, {}
+
+    def route(self, path: str) -> Route | None:
+        """The route that `path` reaches; None: it has none."""
+        key = path.removesuffix("/")
+        if key in self._literal:
+            return self._literal[key]
+        found = (
+            pattern.route
+            for pattern in self._candidates(key)
+            if (match := pattern.strict.fullmatch(key)) and _decoded(match.groupdict()) is not None
+        )
+        return next(found, None)
+
+    def _candidates(self, key: str) -> Iterator[_Pattern]:
+        """The patterns whose literal prefix the path has, the longest prefixes first."""
         cut = len(key)
         while (cut := key.rfind("/", 0, cut)) >= 0:
-            for pattern, candidate in self._grouped.get(key[: cut + 1], ()):
-                match = pattern.fullmatch(key)
-                parameters = _decoded(match.groupdict()) if match is not None else None
-                if parameters is not None:
-                    return candidate, parameters
-        return next(handler for prefix, handler in self._fallbacks if path.startswith(prefix)), {}
+            yield from self._grouped.get(key[: cut + 1], ())
+
+    def _in_dialect_of(self, handler: type[Handler], fallback: type[Handler]) -> type[Handler]:
+        if type(handler.dialect) is type(fallback.dialect):
+            return fallback
+        pair = handler, fallback
+        if pair not in self._misses:
+            self._misses[pair] = type(fallback.__name__, (fallback,), {"dialect": handler.dialect})
+        return self._misses[pair]
 
 
 def _decoded(parameters: dict[str, str]) -> dict[str, str] | None:
@@ -73,9 +111,9 @@ def _decoded(parameters: dict[str, str]) -> dict[str, str] | None:
     return None if any("\0" in value for value in found.values()) else found
 
 
-def _expression(path: str) -> str:
+def _expression(path: str, kinds: dict[str, str]) -> re.Pattern[str]:
     parts, at = [], 0
-    for parameter in _PARAMETER.finditer(path):
-        parts += [re.escape(path[at : parameter.start()]), f"(?P<{parameter[1]}>{_KINDS[parameter[2] or '']})"]
+    for parameter in PARAMETER.finditer(path):
+        parts += [re.escape(path[at : parameter.start()]), f"(?P<{parameter[1]}>{kinds[parameter[2] or '']})"]
         at = parameter.end()
-    return "".join([*parts, re.escape(path[at:])])
+    return re.compile("".join([*parts, re.escape(path[at:])]))

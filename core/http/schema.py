@@ -79,11 +79,12 @@ _Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"ite
 
 
 class Schema:
-    """The schema of one kind of body."""
+    """The schema of one kind of body. name: of its file, without the ending. described: what the description of the API shows."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], name: str = "") -> None:
         jsonschema.Draft202012Validator.check_schema(document)
-        self.document = document
+        self.document = self.described = document
+        self.name = name
         self.shape = Shape.of(document)
         self.of_record = _Validator(document, format_checker=_format_checker)
         self._compiled = jsonschema_rs.Draft202012Validator(document, formats=FORMATS, validate_formats=True)
@@ -117,7 +118,13 @@ class Schema:
 @cache
 def load(name: str) -> Schema:
     """The schema of schemas/NAME.json. Raises jsonschema.SchemaError, at import and so at start, when the file is not a valid schema."""
-    return Schema(json.loads((ROOT / f"{name}.json").read_text(encoding="utf-8")))
+    return Schema(read(name), name)
+
+
+def read(name: str) -> dict[str, Any]:
+    """The document of schemas/NAME.json."""
+    found: dict[str, Any] = json.loads((ROOT / f"{name}.json").read_text(encoding="utf-8"))
+    return found
 
 
 def message(error: jsonschema.ValidationError) -> Message:

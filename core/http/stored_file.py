@@ -3,23 +3,30 @@
 import re
 
 from core.files.storage import LocalStorage, Stored
+from core.http.declare import answers
 from core.http.handler import Handler
 from core.http.parameter import INTEGER, Parameter
 from core.problem import Message, Problem, not_found
 
+FILE = {"type": "string", "format": "binary"}
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 class StoredFile(Handler):
     """A file of the local folder, for everyone who has a signed link."""
 
+    path_parameters = (Parameter("path", "Its key in the storage."),)
     parameters = (
         Parameter("expires", "When the link ends, in epoch seconds.", INTEGER),
         Parameter("signature", "The signature of the link."),
     )
 
+    @answers(200, FILE, media="image/*", headers=("ETag",))
+    @answers(206, FILE, media="image/*", headers=("ETag",))
+    @answers(304, None, headers=("ETag",))
     async def get(self, path: str) -> None:
-        """200; 206; 304; 404 also when the link is unsigned or has expired, so that nobody learns which files exist; 416."""
+        """Read an uploaded file, by its signed link. 200; 206 a part of it; 304; 404 also when the link is unsigned or has expired, so that
+        nobody learns which files exist; 416 the file has no such part; 503 the storage is away."""
         storage = self.application.storage
         if not isinstance(storage, LocalStorage):
             raise not_found()

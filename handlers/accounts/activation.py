@@ -3,10 +3,11 @@
 from typing import ClassVar
 
 from core.data import sql
-from handlers.accounts.user import lock, parse_id, query, refuse_oneself
+from core.http.declare import answers
+from handlers.accounts.user import PATH_ID, lock, parse_id, query, refuse_oneself
 from handlers.api.caller import ChangesCallers
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import envelope
+from handlers.api.envelope import data_of, envelope
 from handlers.api.handler import ApiHandler
 from handlers.api.roles import administrator, may_touch, signed_in_caller
 
@@ -14,12 +15,15 @@ from handlers.api.roles import administrator, may_touch, signed_in_caller
 class Activation(ChangesCallers, ApiHandler):
     dialect = StaffDialect()
     access = administrator
+    path_parameters = (PATH_ID,)
     # Whether the account is active afterwards, and the word for the change in the message.
     is_active: ClassVar[bool] = True
     done: ClassVar[str] = "activated"
 
+    @answers(200, data_of("accounts/activation"))
     async def post(self, id: str) -> None:
-        """200 {email, is_active}; 400 the caller's own account, the last SUPERADMIN; 403 a role above the caller's; 404."""
+        """Activate or deactivate an account, as the path says. A deactivation ends its sessions. 200; 400 to deactivate oneself, or the
+        last SUPERADMIN; 403 the caller's role is not high enough; 404."""
         caller = signed_in_caller(self)
 
         async def set_active(db: sql.Runner) -> tuple[str, str]:
@@ -38,6 +42,7 @@ class Deactivation(Activation):
     is_active, done = False, "deactivated"
 
 
+groups = ("Staff: users", "Books: users")
 routes = [
     ("/api/auth/users/{id}/activate/", Activation),
     ("/api/auth/users/{id}/deactivate/", Deactivation),

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from core.data import sql
-from core.http.handler import body
+from core.http.declare import answers, body
 from handlers.accounts import names
 from handlers.api.caller import ChangesCallers
 from handlers.api.dialects import BooksDialect
@@ -25,8 +25,9 @@ class Me(ApiHandler):
     dialect = BooksDialect()
     access = signed_in
 
+    @answers(200, "accounts/books_account")
     async def get(self) -> None:
-        """200 with the caller's account; 401."""
+        """Show the caller's account. 200."""
         profile = await query.get_profile(self.db, account_id=signed_in_caller(self).account_id)
         if profile is None:
             # The account was deleted after the token was checked.
@@ -35,9 +36,10 @@ class Me(ApiHandler):
 
 
 class Profile(ChangesCallers, Me):
+    @answers(200, "accounts/books_account")
     @body("accounts/books_profile_update")
     async def patch(self) -> None:
-        """200 with the changed account; fields that the body omits stay. 400 fields; 401."""
+        """Change the caller's account. Fields that the body omits stay. 200; 400 fields, a username that exists."""
         account_id = signed_in_caller(self).account_id
 
         async def update(db: sql.Runner) -> asyncpg.Record | None:
@@ -52,4 +54,5 @@ class Profile(ChangesCallers, Me):
     put = patch
 
 
+groups = ("Books: profile",)
 routes = [("/api/auth/profile/", Profile), ("/api/auth/me/", Me)]

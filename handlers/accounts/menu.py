@@ -8,10 +8,10 @@ from typing import Any
 import asyncpg
 
 from core.data import sql
-from core.http.handler import body
+from core.http.declare import answers, body
 from core.problem import Problem, invalid, not_found
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import envelope, path_id
+from handlers.api.envelope import data_of, envelope, path_id
 from handlers.api.handler import ApiHandler, gone
 from handlers.api.roles import administrator, may_touch, signed_in, signed_in_caller
 
@@ -34,8 +34,9 @@ class OwnMenus(ApiHandler):
     dialect = StaffDialect()
     access = signed_in
 
+    @answers(200, data_of("accounts/own_menus"))
     async def get(self) -> None:
-        """200 {menus, user}: the tree of the caller's menus; 401."""
+        """Show the tree of the caller's menus. 200."""
         menus = await query.get_own_menus(self.db, account_id=signed_in_caller(self).account_id)
         if menus is None:
             # The account was deleted after the token was checked.
@@ -47,8 +48,9 @@ class Menus(ApiHandler):
     dialect = StaffDialect()
     access = administrator
 
+    @answers(200, data_of("accounts/menus"))
     async def get(self) -> None:
-        """200 {menus}: the tree of all menus."""
+        """Show the tree of all menus. 200."""
         self.reply(envelope("All menus retrieved successfully", await query.list_menus(self.db)))
 
 
@@ -56,8 +58,9 @@ class AccountMenus(ApiHandler):
     dialect = StaffDialect()
     access = administrator
 
+    @answers(200, data_of("accounts/account_menus"))
     async def get(self, id: str) -> None:
-        """200 {user, assignments, menu_structure, total_menus} of one person; 404."""
+        """Show the menus of one person. 200; 404."""
         menus = await query.get_account_menus(self.db, public_id=path_id(id))
         if menus is None:
             raise not_found("User not found")
@@ -68,10 +71,11 @@ class MenuAssignment(ApiHandler):
     dialect = MenuDialect()
     access = administrator
 
+    @answers(200, data_of("accounts/menu_assigned"))
     @body("accounts/menu_assign")
     async def post(self) -> None:
-        """Assign exactly these menus to a person. 200 {user, added, removed_count, total_added, total_menus}; 400 fields, an unknown
-        person or menu; 403 a person whose role is above the caller's."""
+        """Assign exactly these menus to a person. 200; 400 fields, an unknown person or menu; 403 the caller may not, or the person's
+        role is above the caller's."""
         caller = signed_in_caller(self)
 
         async def assign(db: sql.Runner) -> asyncpg.Record:
@@ -105,6 +109,7 @@ def _by_position(messages: Any) -> Any:
 
 # The caller's account was deleted while it assigned menus.
 refusals = {"account_menu_assigned_by_fkey": gone()}
+groups = ("Staff: menus",)
 routes = [
     (f"/api/{area}/{path}/", handler)
     for area in ("access", "access-control")

@@ -5,7 +5,7 @@ from typing import ClassVar
 import asyncpg
 
 from core.data import sql
-from core.http.handler import body
+from core.http.declare import answers, body
 from core.http.throttle import Throttle, throttle, too_many
 from core.problem import Problem, invalid
 from handlers.accounts import password_rules
@@ -78,24 +78,30 @@ class PasswordHandler(ChangesCallers, ApiHandler):
 
 class StaffPassword(PasswordHandler):
     dialect = StaffDialect()
+    groups = ("Staff: users",)
     policy = password_rules.STAFF
     wrong_password = ("Password verification failed", "Wrong password")
 
+    @answers(200, "accounts/done")
     @body("accounts/password_staff")
     async def post(self) -> None:
-        """200; 400 fields, a wrong old password; 401; 429 with Retry-After."""
+        """Change one's own password. The caller's other sessions end. 200; 400 fields, a wrong old password; 403 the caller's
+        role was changed in the meantime; 429 too many wrong passwords."""
         await self.change_password()
         self.reply({"success": True, "status_code": 200, "message": "Password changed successfully"})
 
 
 class BooksPassword(PasswordHandler):
     dialect = BooksDialect()
+    groups = ("Books: profile",)
     policy = password_rules.BOOKS
     wrong_password = ("Validation failed", "Old password is incorrect.")
 
+    @answers(200, "accounts/password_changed")
     @body("accounts/password_books")
     async def put(self) -> None:
-        """200 with the account; 400 fields, a wrong old password; 401; 429 with Retry-After."""
+        """Change one's own password. The caller's other sessions end. 200; 400 fields, a wrong old password; 403 the caller's
+        role was changed in the meantime; 429 too many wrong passwords."""
         if self.body["new_password"] != self.body["new_password_confirm"]:
             raise invalid({"new_password_confirm": ["New passwords don't match"]})
         account = await self.change_password()

@@ -3,6 +3,7 @@
 from core.data import sql
 from core.duties import Duty
 from core.http.application import Application
+from core.http.declare import answers, ref
 from core.problem import not_found
 from handlers.api.caller import ChangesCallers
 from handlers.api.handler import PosHandler
@@ -20,16 +21,18 @@ class Sessions(PosHandler):
     access = signed_in
 
     # The only list without pages besides the shop's people: the shop document shows a bare array.
+    @answers(200, {"type": "array", "items": ref("accounts/session")})
     async def get(self) -> None:
-        """200, an array of the open sessions, newest first; 401."""
+        """List the caller's open sessions, newest first. 200."""
         self.reply(await query.list_sessions(self.db, account_id=signed_in_caller(self).account_id))
 
 
 class Session(PosHandler):
     access = signed_in
 
+    @answers(200, "accounts/session")
     async def get(self, id: str) -> None:
-        """200, also for a session that has ended; 401; 404, also for another person's session."""
+        """Show one of the caller's sessions, also one that has ended. 200; 404 also another person's session."""
         session = await query.get_session(self.db, id=int(id), account_id=signed_in_caller(self).account_id)
         if session is None:
             raise not_found()
@@ -39,8 +42,10 @@ class Session(PosHandler):
 class Revocation(ChangesCallers, PosHandler):
     access = signed_in
 
+    @answers(200, "accounts/session_revoked")
     async def post(self, id: str) -> None:
-        """200, also for a session that has ended; 401; 404, also for another person's session. Both tokens become invalid at once."""
+        """End one of the caller's sessions. Both of its tokens become invalid at once. 200 also if it has ended before; 404 also another
+        person's session."""
         account_id = signed_in_caller(self).account_id
         revoked = await query.revoke_session(self.db, id=int(id), account_id=account_id, actor=self.actor)
         if revoked is None:
@@ -54,6 +59,7 @@ async def remove_expired(app: Application) -> None:
 
 
 duties = [Duty(60.0, remove_expired)]
+groups = ("Shop: sessions",)
 routes = [
     ("/api/sessions/", Sessions),
     ("/api/sessions/{id:int}/", Session),

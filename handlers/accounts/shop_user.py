@@ -5,7 +5,7 @@ import json
 import asyncpg
 
 from core.data import sql
-from core.http.handler import body
+from core.http.declare import answers, body, ref
 from core.problem import not_found
 from handlers.accounts import names, password_rules
 from handlers.api.caller import ChangesCallers
@@ -85,13 +85,16 @@ class People(PersonHandler):
     access = administrator
 
     # Unlike the lists of the staff API, this one has no pages: the shop's clients need a bare array of all people.
+    @answers(200, {"type": "array", "items": ref("accounts/person")})
     async def get(self) -> None:
-        """200, an array of the active people of the firm, ordered by id."""
+        """List the active people of the firm, by id. 200."""
         self.reply(await query.list_people(self.db, roles=OF_THE_FIRM))
 
+    @answers(201, "accounts/person")
     @body("accounts/shop_user_create")
     async def post(self) -> None:
-        """201; 400 fields, an e-mail that exists, also one of a deleted person; 403 a role above the caller's."""
+        """Make a person of the firm. 201; 400 fields, an e-mail that exists, also of a deleted person; 403 the caller may not, or the role
+        is above the caller's."""
         caller = signed_in_caller(self)
         may_give(caller, self.body.get("role", "EMPLOYEE"))
         hashed = await self.hash_password()
@@ -109,23 +112,27 @@ class People(PersonHandler):
 class Person(PersonHandler):
     access = administrator
 
+    @answers(200, "accounts/person")
     async def get(self, id: str) -> None:
-        """200; 404, also for a deleted person."""
+        """Show a person of the firm. 200; 404 also a deleted person."""
         self.reply(await self.find(int(id), OF_THE_FIRM))
 
+    @answers(200, "accounts/person")
     @body("accounts/shop_user_replace")
     async def put(self, id: str) -> None:
-        """200; 400; 403 a role above the caller's, of the account or in the body; 404. A new password ends the sessions of the account,
-        except the caller's own."""
+        """Replace a person of the firm. A new password ends the sessions of the account, except the caller's own. 200; 400 fields, an
+        e-mail that exists; 403 the caller may not, or a role is above the caller's, of the account or in the body; 404."""
         await self.change(int(id), OF_THE_FIRM, role=self.body.get("role"))
 
+    @answers(200, "accounts/person")
     @body("accounts/shop_user_change")
     async def patch(self, id: str) -> None:
-        """As PUT, but every field is optional."""
+        """Change some fields of a person of the firm, as PUT does. 200; 400 as for PUT; 403 as for PUT; 404."""
         await self.change(int(id), OF_THE_FIRM, role=self.body.get("role"))
 
     async def delete(self, id: str) -> None:
-        """204: the account is deactivated, and its row stays. 400 the last SUPERADMIN; 403 a role above the caller's; 404."""
+        """Deactivate a person of the firm. The account's row stays. 204; 400 the last SUPERADMIN; 403 the caller may not, or the person's
+        role is above the caller's; 404."""
 
         async def deactivate(db: sql.Runner) -> None:
             await self.lock(db, int(id), OF_THE_FIRM)
@@ -140,18 +147,21 @@ class OwnPerson(PersonHandler):
 
     access = signed_in
 
+    @answers(200, "accounts/person")
     async def get(self) -> None:
-        """200; 401."""
+        """Show the caller's account. 200."""
         person = await query.get_person(self.db, id=signed_in_caller(self).account_id, roles=None)
         if person is None:
             # The account was deactivated or deleted after the token was checked.
             raise gone()
         self.reply(person)
 
+    @answers(200, "accounts/person")
     @body("accounts/shop_user_own")
     async def put(self) -> None:
-        """200; fields that the body omits stay. role and is_active are ignored; for roles outside the area pos also e-mail and password,
-        which those people change by the paths of their own API. A new password ends all other sessions. 400 fields; 401."""
+        """Change the caller's account. Fields that the body omits stay. role and is_active are ignored; for roles outside the area pos
+        also e-mail and password, which those people change by the paths of their own API. A new password ends all other sessions. 200;
+        400 fields, an e-mail or username that exists; 403 the caller's role was changed in the meantime."""
         caller = signed_in_caller(self)
         if "pos" not in ROLES[caller.role]:
             self.body = {name: value for name, value in self.body.items() if name not in ("email", "password")}
@@ -161,6 +171,7 @@ class OwnPerson(PersonHandler):
     patch = put
 
 
+groups = ("Shop: users",)
 routes = [
     ("/api/users/", People),
     ("/api/users/me/", OwnPerson),

@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 
@@ -10,7 +10,7 @@ from core import email_address
 from core.access import public
 from core.data import sql
 from core.http.application import Application
-from core.http.handler import body
+from core.http.declare import answers, body
 from core.http.throttle import Throttle, source, throttle, too_many
 from core.problem import Problem
 from core.tokens import TokenError
@@ -115,10 +115,13 @@ class GivesTokens(ApiHandler):
 
 class SignIn(GivesTokens):
     dialect = StaffDialect()
+    groups = ("Staff: sign-in and tokens", "Shop: sign-in")
 
+    @answers(200, "accounts/signed_in")
     @body("accounts/sign_in")
     async def post(self) -> None:
-        """Open a session. 200 with both tokens; 400 fields; 401; 429 with Retry-After."""
+        """Sign in, which opens a session. One answer serves the clients of both documents. 200; 400 fields; 401 a wrong password, or no
+        such account; 429 too many failed sign-ins."""
         session = await self.check_sign_in(self.body.get("email") or self.body["username"], self.body["password"])
         tokens = self.sign_tokens(session)
         user, menus = json.loads(await self.linked(session["account"])), json.loads(session["menus"])
@@ -147,10 +150,12 @@ class StaffRefresh(GivesTokens):
     """
 
     dialect = StaffDialect()
+    groups: ClassVar[tuple[str, ...]] = ("Staff: sign-in and tokens", "Books: tokens")
 
+    @answers(200, "accounts/tokens")
     @body("accounts/refresh")
     async def post(self) -> None:
-        """200 {refresh, access}; 400; 401."""
+        """Renew both tokens of a session by its refresh token. 200; 400 fields; 401 the refresh token is not good."""
         self.reply(self.sign_tokens(await self.find_session(renews=True)))
 
     async def find_session(self, *, renews: bool) -> asyncpg.Record:
@@ -186,9 +191,12 @@ class StaffRefresh(GivesTokens):
 class ShopRefresh(StaffRefresh):
     """Answers the access token alone, as the shop document shows it, so the refresh token has to stay good."""
 
+    groups = ("Shop: sign-in",)
+
+    @answers(200, "accounts/access_token")
     @body("accounts/refresh")
     async def post(self) -> None:
-        """200 {access}; 400; 401."""
+        """Renew the access token of a session by its refresh token. 200; 400 fields; 401 the refresh token is not good."""
         self.reply({"access": self.sign_tokens(await self.find_session(renews=False))["access"]})
 
 

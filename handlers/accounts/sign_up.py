@@ -7,6 +7,7 @@ import asyncpg
 
 from core.data import sql
 from core.http import schema
+from core.http.declare import answers, takes
 from core.http.throttle import source, throttle, too_many
 from core.problem import Problem, invalid
 from core.text import BLANKS
@@ -24,9 +25,11 @@ profile_query = sql.load("accounts/books_profile")
 class Register(names.WritesEmail, GivesTokens):
     dialect = BooksDialect()
 
+    @answers(201, "accounts/registered")
+    @takes(SIGN_UP)
     async def post(self) -> None:
-        """Make an account and sign in to it. 201 {message, user, email, username, company_name, tokens {refresh, access}}; 400 fields;
-        403 sign-up is closed; 429 with Retry-After."""
+        """Sign up: make an account with books of its own, and sign in to it. 201; 400 fields; 401 the account was deleted right after it
+        was made; 403 sign-up is closed; 429 too many sign-ups from one address."""
         member = await make_member(self)
         session = await self.open_session(member["account_id"], member["password_hash"])
         profile = await profile_query.get_profile(self.db, account_id=member["account_id"])
@@ -96,4 +99,5 @@ def _check(sent: dict[str, Any]) -> None:
 refusals = {
     "account_member_username_key": (400, "invalid", "Validation failed", {"username": [names.USERNAME_EXISTS]}),
 }
+groups = ("Books: profile",)
 routes = [("/api/auth/register/", Register)]

@@ -3,7 +3,7 @@
 from core.access import Access
 from core.data import sql
 from core.http import schema
-from core.http.handler import body
+from core.http.declare import answers, body, takes
 from core.problem import Problem, not_signed_in
 from core.tokens import TokenError
 from handlers.accounts.books_profile import short_user
@@ -23,15 +23,18 @@ def _signed_in_or_post(handler: ApiHandler) -> None:
         raise not_signed_in()
 
 
-signed_in_or_refresh_token = Access("signed in, or with a refresh token in the body", _signed_in_or_post)
+signed_in_or_refresh_token = Access(
+    "signed in, or with a refresh token in the body", _signed_in_or_post, is_open=True, refuses=(401,)
+)
 
 
 class Obtain(GivesTokens):
     dialect = BooksDialect()
 
+    @answers(200, "accounts/token_obtained")
     @body("accounts/token_obtain")
     async def post(self) -> None:
-        """Open a session. 200 {refresh, access, user}; 400 fields; 401; 429 with Retry-After."""
+        """Sign in, which opens a session. 200; 400 fields; 401 a wrong password, or no such account; 429 too many failed sign-ins."""
         session = await self.check_sign_in(self.body.get("username") or self.body["email"], self.body["password"])
         self.reply({**self.sign_tokens(session), "user": short_user(session)})
 
@@ -39,9 +42,10 @@ class Obtain(GivesTokens):
 class Verify(GivesTokens):
     dialect = BooksDialect()
 
+    @answers(200, "accounts/nothing")
     @body("accounts/token_verify")
     async def post(self) -> None:
-        """200 {} for an access or refresh token that would be accepted now; 400; 401 token_not_valid."""
+        """Tell whether an access or refresh token would be accepted now. 200 it would; 400 fields; 401 it would not."""
         try:
             claims = self.application.tokens.read(("access", "refresh"), self.body["token"])
         except TokenError:
@@ -59,9 +63,10 @@ class Verify(GivesTokens):
 class Blacklist(ChangesCallers, GivesTokens):
     dialect = BooksDialect()
 
+    @answers(200, "accounts/nothing")
     @body("accounts/refresh")
     async def post(self) -> None:
-        """End the session of a refresh token. 200 {}; 400; 401 token_not_valid, also for a session that has ended."""
+        """End the session of a refresh token. 200; 400 fields; 401 the refresh token is not good, or its session has ended."""
         claims = refresh_claims(self.application, self.body["refresh"])
         ended = await query.end_sessions(
             self.db,
@@ -80,9 +85,11 @@ class SignOut(ChangesCallers, ApiHandler):
     dialect = StaffDialect()
     access = signed_in_or_refresh_token
 
+    @answers(200, "accounts/done")
+    @takes(LOGOUT, is_optional=True)
     async def post(self) -> None:
-        """End the caller's session, and the session of the refresh token in the body, if there is one: both, or none. 200; 400 a bad
-        refresh token, or that of another account; 401 no token at all."""
+        """Sign out. This ends the caller's session, and that of the refresh token in the body if there is one: both, or none. 200; 400 a
+        bad refresh token, or that of another account; 401 no token at all."""
         if self.request.body:
             await self.read_body(LOGOUT)
         own = self.caller.session_id if self.caller else None
@@ -123,6 +130,7 @@ def bad_logout() -> Problem:
     return Problem(400, "bad-token", "Invalid token")
 
 
+groups = ("Books: tokens",)
 routes = [
     ("/api/auth/token/", Obtain),
     ("/api/auth/token/verify/", Verify),

@@ -13,13 +13,23 @@ from core.access import Access
 from core.data import sql
 from core.files import images, media
 from core.http import keyset, paging, schema
-from core.http.parameter import Parameter
+from core.http.declare import answers, takes
+from core.http.parameter import ID, UUID, Parameter
 from core.problem import Problem, forbidden, invalid, not_found
 from core.text import BLANKS
 from handlers.accounts import MAX_PAGE_SIZE, PAGE_SIZE, names, password_rules, sign_up
 from handlers.api.caller import Caller, ChangesCallers
 from handlers.api.dialects import StaffDialect
-from handlers.api.envelope import CREATED, DETAIL, UPDATED, cursor_envelope, envelope, page_envelope
+from handlers.api.envelope import (
+    CREATED,
+    DETAIL,
+    UPDATED,
+    cursor_envelope,
+    data_of,
+    envelope,
+    page_envelope,
+    page_of,
+)
 from handlers.api.handler import ApiHandler, gone
 from handlers.api.roles import (
     ROLES,
@@ -64,6 +74,8 @@ OWN_FIELDS = (
 # Fields that only administrators change. Clients send back the whole account that they have read, so the present values are allowed.
 RESERVED_FIELDS = ("email", "role", "department_id", "job_title", "is_active", "is_staff", "is_superuser")
 
+PATH_ID = Parameter("id", "Its uuid, or its number.", {"anyOf": [UUID, ID]})
+
 query = sql.load("accounts/user")
 create, update, update_own = (
     schema.load(f"accounts/{name}") for name in ("user_create", "user_update", "user_update_own")
@@ -85,7 +97,9 @@ def _sign_up_or_administrator(handler: ApiHandler) -> None:
 class Users(ChangesCallers, names.WritesEmail):
     dialect = StaffDialect()
     access = {
-        "POST": Access("anyone, who signs up; signed in: area administration, or is_staff", _sign_up_or_administrator),
+        "POST": Access(
+            "anyone, who signs up; signed in: area administration, or is_staff", _sign_up_or_administrator, is_open=True
+        ),
         "*": administrator,
     }
     parameters = (
@@ -99,10 +113,9 @@ class Users(ChangesCallers, names.WritesEmail):
     # books API beside `data`. Each word of a search may be any part of e-mail, name or username, also a word of one or two letters.
     # The index serves only longer words, so a search for a short one reads the whole table; only administrators may search here.
     # (Anyone may search invoices, where a short word therefore stands for a whole word.)
+    @answers(200, page_of("accounts/account", books="accounts/books_account"))
     async def get(self) -> None:
-        """200, a page, newest first. Parameters: search (words in e-mail, name or username); ordering (fields with commas between them,
-        `-` for descending); page, page_size (20, at most 100); or cursor (empty: from the beginning), for a page without a count. 400
-        cursor; 404 Invalid page."""
+        """List the accounts, newest first. 200; 400 an invalid cursor; 404 there is no such page."""
         page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
         order = _order(self.asked("ordering"))
         words = " ".join(self.asked("search").split())[:MAX_SEARCH]
@@ -118,9 +131,12 @@ class Users(ChangesCallers, names.WritesEmail):
         results = await self.linked(found["results"]) if found["results"] else None
         self.reply(page_envelope(self, found["count"], found["page"], page.size, results, books=found["books"]))
 
+    @answers(201, data_of("accounts/account", 201, books="accounts/books_account"))
+    @takes(create, sign_up.SIGN_UP, files=("avatar",))
     async def post(self) -> None:
-        """Without credentials: public sign-up, which makes a MEMBER. With an administrator's: an account of any role. 201; 400 fields; 403
-        a role above the caller's, or sign-up is closed; 429 too many sign-ups from one address."""
+        """Make an account. Without credentials this is the public sign-up, which makes a MEMBER; an administrator makes an account of any
+        role. 201; 400 fields; 403 the caller may not, a role above the caller's, or sign-up is closed; 429 too many sign-ups from one
+        address."""
         if self.caller is None:
             await self._sign_up()
         else:
@@ -163,9 +179,11 @@ class User(ChangesCallers, names.WritesEmail):
 
     dialect = StaffDialect()
     access = signed_in
+    path_parameters = (PATH_ID,)
 
+    @answers(200, data_of("accounts/account", books="accounts/books_account"))
     async def get(self, id: str) -> None:
-        """200; 401; 404, also for another person's account unless the caller administers accounts."""
+        """Show an account. 200; 404 also another person's account unless the caller administers accounts."""
         if not self._may_see(id):
             raise no_user()
         found = await query.get_user(self.db, **parse_id(id))
@@ -173,17 +191,23 @@ class User(ChangesCallers, names.WritesEmail):
             raise no_user()
         self.reply(await account_envelope(self, DETAIL, found))
 
+    @answers(200, data_of("accounts/account", books="accounts/books_account"))
+    @takes(create, update, update_own, files=("avatar",))
     async def put(self, id: str) -> None:
-        """200; 400; 401; 403; 404. Administrators change every field (by uuid, email is required, as in the staff document), other people
-        their own names, phone, company and picture. 403 for another field, and for another person's account."""
+        """Replace an account. Administrators change every field (by uuid, email is required, as in the staff document), other people
+        their own names, phone, company and picture. Fields that the body omits stay. 200; 400 fields, an e-mail or username that
+        exists; 403 another field, another person's account, or a role above the caller's; 404."""
         await self._change(id, create if schema.is_uuid(id) else update)
 
+    @answers(200, data_of("accounts/account", books="accounts/books_account"))
+    @takes(update, update_own, files=("avatar",))
     async def patch(self, id: str) -> None:
-        """As PUT, but every field is optional. `avatar` is a file of a form."""
+        """Change some fields of an account, as PUT does. `avatar` is a file of a form. 200; 400 as for PUT; 403 as for PUT; 404."""
         await self._change(id, update)
 
     async def delete(self, id: str) -> None:
-        """204; 400 an administrator's own account, the last SUPERADMIN; 403; 404. A MEMBER may delete their own account."""
+        """Delete an account with its sessions. A MEMBER may delete their own account. 204; 400 an administrator's own account, the last
+        SUPERADMIN; 403 the caller may not, or the account's role is above the caller's; 404."""
         self._refuse_others(id)
         caller = signed_in_caller(self)
 
@@ -386,6 +410,7 @@ refusals = {
     "account_department_id_exists": _unknown("department_id"),
     "account_job_title_exists": _unknown("job_title"),
 }
+groups = ("Staff: users", "Books: users")
 routes = [
     ("/api/auth/users/", Users),
     ("/api/auth/users/{id}/", User),

@@ -11,6 +11,7 @@ class ApiDialect(Dialect):
     """The base of all dialects here: they share their sentences. The body is the plainest, `{detail}`; field errors bare."""
 
     sentences = SENTENCES
+    error, field_errors = "api/error_shop", "api/field_errors_shop"
 
 
 def detail(problem: Problem) -> str:
@@ -26,6 +27,8 @@ class StaffDialect(ApiDialect):
     """`{success, status_code, message, error, detail}`. The field errors of a body stand in it three times, for the clients of
     three documents: at the top (shop), under `errors` (staff), and under `details` beside `error` (books)."""
 
+    error, field_errors = "api/error_staff", "api/field_errors_staff"
+
     def body(self, problem: Problem) -> dict[str, Any]:
         whole = {"success": False, "status_code": problem.status, "message": problem.message, "error": problem.message}
         whole |= {"detail": detail(problem)}
@@ -36,6 +39,8 @@ class StaffDialect(ApiDialect):
 
 class SalesDialect(ApiDialect):
     """`{success, status_code, message, detail}`, and `errors` with field errors. Clients read `detail` first."""
+
+    error, field_errors = "api/error_sales", "api/field_errors_sales"
 
     def body(self, problem: Problem) -> dict[str, Any]:
         whole = {"success": False, "status_code": problem.status, "message": problem.message, "detail": detail(problem)}
@@ -50,6 +55,8 @@ class PosDialect(ApiDialect):
 class BooksDialect(ApiDialect):
     """`{error, details}`; `detail` beside the error, for the clients that look there."""
 
+    error, field_errors = "api/error_books", "api/field_errors_books"
+
     def body(self, problem: Problem) -> dict[str, Any]:
         if problem.fields is not None:
             return {"error": problem.message, "details": problem.fields, **problem.extra}
@@ -58,6 +65,8 @@ class BooksDialect(ApiDialect):
 
 class OperationsDialect(ApiDialect):
     """`detail` for the clients of the staff and shop documents, `error` for those of the vendor and books documents."""
+
+    error, field_errors = "api/error_operations", "api/field_errors_operations"
 
     def body(self, problem: Problem) -> dict[str, Any]:
         fields = {"details": problem.fields} if problem.fields is not None else {}

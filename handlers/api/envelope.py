@@ -6,13 +6,14 @@ body serves the clients of both.
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import asyncpg
 
-from core.http import keyset, paging
+from core.http import keyset, paging, schema
+from core.http.declare import closed, ref
 from core.http.handler import Handler
 from core.http.json_text import composed
-from core.http.schema import is_uuid
 from core.problem import not_found
 
 LISTED, DETAIL = "List retrieved successfully", "Detail retrieved successfully"
@@ -69,8 +70,26 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def data_of(shape: str | Mapping[str, Any], status: int = 200, *, books: str | None = None) -> dict[str, Any]:
+    """The schema of the body of `envelope`. shape: that of `data`. books: the name of the schema of the object beside it."""
+    beside = schema.read(books)["properties"] if books else {}
+    return _closed(ref(shape) if isinstance(shape, str) else shape, status, beside)
+
+
+def page_of(shape: str, *, books: str | None = None) -> dict[str, Any]:
+    """The schema of the body of `page_envelope` and `cursor_envelope`. shape, books: the names of the schemas of an item."""
+    members = {name: one for name, one in paging.page_members(ref(shape)).items() if name != "count_is_exact"}
+    beside = {**members, "results": {"type": "array", "items": ref(books)}} if books else {}
+    return _closed(closed(members, optional=("count",)), 200, beside)
+
+
+def _closed(data: Mapping[str, Any], status: int, beside: Mapping[str, Any]) -> dict[str, Any]:
+    staff = {"success": {"const": True}, "status_code": {"const": status}, "message": {"type": "string"}, "data": data}
+    return closed({**staff, **beside}, optional=("count",))
+
+
 def path_id(given: str) -> str:
     """The uuid in a path. Raises Problem 404 when it is not a uuid."""
-    if not is_uuid(given):
+    if not schema.is_uuid(given):
         raise not_found()
     return given

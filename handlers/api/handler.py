@@ -61,6 +61,9 @@ async def ended(db: sql.Runner, account_id: Any) -> Problem:
 class ApiHandler(Handler):
     """Knows its caller from `Authorization: Bearer <access token>`; None without such a header."""
 
+    schemes = ("bearer",)
+    # 503: the database is away.
+    refuses = (400, 503)
     caller: Caller | None = None
 
     @property
@@ -150,6 +153,7 @@ class NotFound(OperationsHandler):
     """404 for every method: the fallback for paths that no route has."""
 
     access = public
+    is_described = False
 
     async def get(self) -> None:
         raise not_found()

@@ -16,6 +16,7 @@ class Page(Handler):
     """Serves one file of web/templates, unchanged. A subclass names it in `template`."""
 
     dialect = ApiDialect()
+    is_described = False
     template: ClassVar[str]
 
     async def get(self) -> None:

@@ -76,7 +76,7 @@ def _of_the_firm(handler: ApiHandler) -> None:
         raise forbidden()
 
 
-signed_in = Access("signed in", _signed_in)
+signed_in = Access("signed in", _signed_in, refuses=(401,))
 of_the_firm = Access("signed in, area sales, or is_staff", _of_the_firm)
 invoicing = Access("signed in, area invoicing, or is_staff", _invoicing)
 administrator = Access("signed in, area administration, or is_staff", _administrator)

@@ -4,6 +4,7 @@ from typing import Any
 
 from core.data import sql
 from core.http import keyset, paging, schema
+from core.http.declare import answers
 from core.http.parameter import DATE, EMAIL, INTEGER, Parameter
 from core.problem import invalid
 from handlers.api.dialects import OperationsDialect
@@ -35,9 +36,9 @@ class Audit(ApiHandler):
 
     # Unlike the lists of the staff API, this one has only cursors and no envelope: no document describes it, and counting a table
     # that grows without end would take longer than reading a page.
+    @answers(200, keyset.page_of("operations/audit_entry"))
     async def get(self) -> None:
-        """200 {next, previous, results}, newest first. Parameters: cursor, page_size (20, at most 100), and the filters account_id, email,
-        action, object_type, object_id, start_date and end_date (YYYY-MM-DD, days of UTC, inclusive). 400 a filter, the cursor."""
+        """List the changes that were made, newest first. 200; 400 a filter, an invalid cursor; 404 there is no such page."""
         size = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE).size
         rows = await query.list_entries.where(**self._filters())(self.db, most=size + 1)
         last = rows[size - 1] if len(rows) > size else None
@@ -73,4 +74,5 @@ class Audit(ApiHandler):
         return int(text) if text else None
 
 
+groups = ("Server: audit",)
 routes = [("/api/operations/audit/", Audit)]

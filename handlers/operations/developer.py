@@ -12,7 +12,7 @@ import asyncpg
 from core.access import public
 from core.data import sql
 from core.data.database import BUSY, Transaction
-from core.http.handler import body
+from core.http.declare import answers, body
 from core.problem import Problem, unavailable
 from handlers.api import areas
 from handlers.api.caller import ChangesCallers
@@ -32,6 +32,8 @@ query = sql.load("operations/developer")
 
 class DeveloperDialect(ApiDialect):
     """`{success, message}` without status_code, with `detail` for the clients of the staff document; field errors under `errors`."""
+
+    error, field_errors = "operations/error_developer", "operations/field_errors_developer"
 
     def body(self, problem: Problem) -> dict[str, Any]:
         whole = {"success": False, "message": problem.message, "detail": detail(problem)}
@@ -65,16 +67,20 @@ class DeveloperHandler(ChangesCallers, ApiHandler):
 
 
 class TableStats(DeveloperHandler):
+    @answers(200, "operations/table_stats")
     async def get(self) -> None:
-        """200 {success, stats: {table: {count, description}}, total_records, changes_allowed}; 401; 403."""
+        """Count the rows of the tables. 200."""
         tables = json.dumps([table._asdict() for table in areas.gathered("tables")])
         self.reply(await query.table_stats(self.db, tables=tables, changes_allowed=self.config.developer_options))
 
 
 class ClearData(DeveloperHandler):
+    @answers(200, "operations/data_cleared")
     @body("operations/developer_clear")
     async def post(self) -> None:
-        """Clear one table, or all tables of sales. 200 {success, message, deleted_counts}; 400; 401; 403; 409; 503 a table is in use."""
+        """Clear one table, or all tables of sales. 200; 400 fields, an unknown table, or one whose rows others need; 403 the caller may
+        not, or the setting DEVELOPER_OPTIONS is off; 409 other records refer to what is to be cleared; 503 a table is in use, or the
+        database is away."""
         self.refuse_unless_allowed()
         name = self.body["table_name"]
         clearings: dict[str, Clearing] = areas.joined("clearings")
@@ -102,9 +108,10 @@ class ClearData(DeveloperHandler):
 
 
 class ResetSequences(DeveloperHandler):
+    @answers(200, "operations/sequences_reset")
     async def post(self) -> None:
-        """Continue the numbers of each table after its highest one. 200 {success, message, reset_count}; 401; 403; 503 a table is in
-        use."""
+        """Continue the numbers of each table after its highest one. 200; 403 the caller may not, or the setting DEVELOPER_OPTIONS is off;
+        503 a table is in use, or the database is away."""
         self.refuse_unless_allowed()
 
         async def apply(tx: Transaction) -> str:
@@ -122,6 +129,7 @@ class Developer(Page):
     template = "developer.html"
 
 
+groups = ("Staff: developer options",)
 routes = [
     ("/api/developer/table-stats/", TableStats),
     ("/api/developer/clear-data/", ClearData),

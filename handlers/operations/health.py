@@ -9,6 +9,7 @@ from core import product
 from core.access import public
 from core.data import sql
 from core.http.application import Application
+from core.http.declare import answers
 from core.problem import Problem
 from handlers.api.handler import OperationsHandler
 
@@ -30,14 +31,17 @@ class Counts:
 class Health(OperationsHandler):
     """The check of the vendor API, GET /health/."""
 
+    groups = ("Vendor: health",)
     access = public
     authenticates = False
     # Load balancers ask by address.
     any_host = True
 
+    @answers(200, "operations/health")
+    @answers(503, "operations/health")
     async def get(self) -> None:
-        """200 {status, timestamp, version, services, system, stats}; 503 with Retry-After and without stats when the database does not
-        answer. A Redis that is away does not make the server unhealthy."""
+        """Tell whether the server is healthy, in the vendor API. A Redis that is away does not make it unhealthy. 200; 503 the database
+        does not answer."""
         cache = await self._cache()
         whole: dict[str, Any] = {
             "status": "healthy",
@@ -89,13 +93,16 @@ class Health(OperationsHandler):
 class ApiHealth(OperationsHandler):
     """The check of the books API, GET /api/health/."""
 
+    groups = ("Books: health",)
     access = public
     authenticates = False
     # Load balancers ask by address.
     any_host = True
 
+    @answers(200, "operations/api_health")
+    @answers(503, "operations/api_health_failed")
     async def get(self) -> None:
-        """200 {status, database, timestamp}; 503 {status, database, error} with Retry-After when the database does not answer."""
+        """Tell whether the server is healthy, in the books API. 200; 503 the database does not answer."""
         try:
             await query.ping(self.db)
         except Problem as problem:

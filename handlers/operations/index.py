@@ -2,6 +2,7 @@
 
 from core import product
 from core.access import public
+from core.http.declare import answers
 from handlers.api.handler import OperationsHandler
 
 
@@ -9,8 +10,9 @@ class Index(OperationsHandler):
     access = public
     authenticates = False
 
+    @answers(200, "operations/index")
     async def get(self) -> None:
-        """200 {message, version, endpoints: {area: {path: [methods]}}, documentation}."""
+        """List all paths with their methods. 200."""
         endpoints: dict[str, dict[str, list[str]]] = {}
         for path, handler in self.application.router.routes:
             if path.startswith("/api/") and path != "/api/":
@@ -20,9 +22,10 @@ class Index(OperationsHandler):
                 "message": f"{product.NAME} API",
                 "version": product.VERSION,
                 "endpoints": endpoints,
-                "documentation": None,
+                "documentation": "/api/docs/",
             }
         )
 
 
+groups = ("Server: description",)
 routes = [("/api/", Index)]

@@ -8,6 +8,7 @@ from handlers.api.dialects import OperationsDialect
 
 class Media(StoredFile):
     dialect = OperationsDialect()
+    groups = ("Server: uploaded files",)
     # Each link carries its permission; StoredFile.get checks the signature.
     access = Access("anyone with a signed link")
     authenticates = False

@@ -14,6 +14,7 @@ class Static(tornado.web.StaticFileHandler, Handler):
     dialect = ApiDialect()
     access = public
     authenticates = False
+    is_described = False
 
     def initialize(self) -> None:  # type: ignore[override]
         Handler.initialize(self)
@@ -36,6 +37,7 @@ class Home(Handler):
     dialect = ApiDialect()
     access = public
     authenticates = False
+    is_described = False
 
     async def get(self) -> None:
         """302 to the board."""

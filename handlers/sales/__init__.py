@@ -53,7 +53,7 @@ def _is_key(given: str, key: str) -> bool:
     return bool(key) and hmac.compare_digest(given.encode(), key.encode())
 
 
-public_read = Access("anyone (SALES_PUBLIC_READ=false: signed in, area sales)", _read)
-signed_in_or_api_key = Access("signed in, area sales; or X-API-KEY", _import)
+public_read = Access("anyone (SALES_PUBLIC_READ=false: signed in, area sales)", _read, is_open=True)
+signed_in_or_api_key = Access("signed in, area sales; or X-API-KEY", _import, schemes=("key",))
 
 fallbacks = [("/api/sales/", NotFoundInSales)]

@@ -1,10 +1,11 @@
 """Delivery: start, complete, cancel. docs/api/sales.md#delivery."""
 
 from core.http import schema
-from core.http.handler import body
+from core.http.declare import answers, body, takes
 from core.problem import invalid
 from core.text import BLANKS
-from handlers.sales.workflow import Cancellation, Step, exists, query
+from handlers.api.envelope import data_of
+from handlers.sales.workflow import CANCELLATIONS, Cancellation, Step, exists, query
 
 NO_SCAN = "User email scan is required for DIRECT/INTERNAL delivery."
 MOST_NOTES = 100_000  # characters of one delivery; IN_TRANSIT may be reported any number of times
@@ -43,9 +44,11 @@ class DeliveryStart(Step):
                 raise invalid({"courier_name": ["Courier name is required for COURIER delivery."]})
             raise invalid({"user_email": [NO_SCAN]})
 
+    @answers(201, data_of("sales/delivery_session", 201))
     @body("sales/delivery_start")
     async def post(self) -> None:
-        """201; 400; 403 WORKFLOW_REQUIRE_SELF."""
+        """Start to deliver an invoice that is PACKED. 201; 400 fields, or why this invoice or person can't start; 403 the caller may not,
+        or only as themselves (WORKFLOW_REQUIRE_SELF)."""
         started = await self.step(query.start_delivery)
         self.reply_enveloped(f"Delivery started - {self.body['delivery_type']}", started["document"], 201)
 
@@ -54,9 +57,11 @@ class DeliveryComplete(Step):
     kind = "delivery"
     sentences = unfinished
 
+    @answers(200, data_of("sales/delivery_session"))
     @body("sales/delivery_complete")
     async def post(self) -> None:
-        """200; 400; 403 WORKFLOW_REQUIRE_SELF. With delivery_status IN_TRANSIT the session stays open."""
+        """Complete a delivery. With delivery_status IN_TRANSIT the session stays open. 200; 400 fields, or why this invoice or person can't
+        complete; 403 the caller may not, or only as themselves (WORKFLOW_REQUIRE_SELF)."""
         completed = await self.step(query.complete_delivery, most_notes=MOST_NOTES)
         status = self.body.get("delivery_status", "DELIVERED").lower()
         self.reply_enveloped(f"Delivery {status} for {completed['invoice_no']}", completed["document"])
@@ -65,7 +70,15 @@ class DeliveryComplete(Step):
 class DeliveryCancel(Cancellation):
     kind, sentences = "delivery", unfinished
 
+    @answers(200, data_of("sales/delivery_session"))
+    @takes(*CANCELLATIONS)
+    async def post(self) -> None:
+        """Cancel a delivery that is not completed. The invoice is PACKED again. 200; 400 fields, or why this session can't be cancelled;
+        403 the caller may not, or only as themselves (WORKFLOW_REQUIRE_SELF)."""
+        await self.cancel()
 
+
+groups = ("Staff: delivery",)
 routes = [
     ("/api/sales/delivery/start/", DeliveryStart),
     ("/api/sales/delivery/complete/", DeliveryComplete),

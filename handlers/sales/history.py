@@ -8,6 +8,7 @@ from core.duties import Duty
 from core.email_address import searched
 from core.http import keyset, paging, schema
 from core.http.application import Application
+from core.http.declare import answers
 from core.http.parameter import DATE, EMAIL, Parameter
 from handlers.api.roles import may_enter
 from handlers.sales import SalesHandler
@@ -25,12 +26,7 @@ query = sql.load("sales/history")
 
 
 class History(SalesHandler):
-    """200, newest first; page, page_size (10, at most 100), or cursor (empty: from the beginning; nothing is counted). 404 Invalid
-    page; 400 an invalid cursor.
-
-    search (in invoice_no, the customer's name and e-mail, the worker's name and e-mail, courier_name, tracking_no), status (any of
-    them: repeatable, or with commas), delivery_type, delivery_user_email, start_date and end_date (UTC, inclusive), invoice or
-    invoice_id (id, else invoice_no), invoice_no. An invalid status, type or day is ignored, as the documented clients expect."""
+    """The sessions of one kind, newest first. An invalid status, type or day is ignored, as the documented clients expect."""
 
     access = may_enter("sales")
     parameters = (
@@ -53,7 +49,8 @@ class History(SalesHandler):
     named_also: Mapping[str, str] = {}
     overseers: tuple[str, ...] = OVERSEERS  # roles that see everybody's sessions; all others see their own
 
-    async def get(self) -> None:
+    async def show_page(self) -> None:
+        """Answer with a page. Raises Problem: 400 an invalid cursor; 404 there is no such page."""
         page = paging.requested(self, default=PAGE_SIZE, most=MOST)
         filters = await self._filters()
         if self.asks_for("cursor"):
@@ -136,18 +133,33 @@ class History(SalesHandler):
 
 
 class PickingHistory(History):
+    groups = ("Staff: picking",)
     kind = "picking"
     statuses = ("PREPARING", "PICKED", "VERIFIED", "CANCELLED")
     overseers = (*OVERSEERS, "PICKER")
 
+    @answers(200, paging.page_of("sales/picking_history"))
+    async def get(self) -> None:
+        """List the sessions of picking, newest first. Those who oversee the work see all, other people their own. 200; 400 an invalid
+        cursor; 404 there is no such page."""
+        await self.show_page()
+
 
 class PackingHistory(History):
+    groups = ("Staff: packing",)
     kind = "packing"
     named_also = {"PACKING": "IN_PROGRESS"}
     statuses = ("PENDING", "IN_PROGRESS", "PACKED", "CANCELLED")
 
+    @answers(200, paging.page_of("sales/packing_history"))
+    async def get(self) -> None:
+        """List the sessions of packing, newest first. Those who oversee the work see all, other people their own. 200; 400 an invalid
+        cursor; 404 there is no such page."""
+        await self.show_page()
+
 
 class DeliveryHistory(History):
+    groups = ("Staff: delivery",)
     parameters = (
         *History.parameters,
         Parameter("delivery_type", "DIRECT, COURIER or INTERNAL, in any case."),
@@ -155,6 +167,12 @@ class DeliveryHistory(History):
     )
     kind = "delivery"
     statuses = ("PENDING", "IN_TRANSIT", "DELIVERED", "CANCELLED")
+
+    @answers(200, paging.page_of("sales/delivery_history"))
+    async def get(self) -> None:
+        """List the deliveries, newest first. Those who oversee the work see all, other people their own. 200; 400 an invalid cursor; 404
+        there is no such page."""
+        await self.show_page()
 
 
 def _walked(filters: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,9 @@ import json
 from core.data import sql
 from core.duties import Duty
 from core.http.application import BODY_LIMIT, Application
-from core.http.handler import body
+from core.http.declare import answers, body
 from core.problem import Problem
-from handlers.api.envelope import envelope
+from handlers.api.envelope import data_of, envelope
 from handlers.api.handler import gone
 from handlers.sales import SalesHandler, signed_in_or_api_key
 
@@ -18,9 +18,11 @@ class InvoiceImport(SalesHandler):
     access = signed_in_or_api_key
     json_limit = BODY_LIMIT
 
+    @answers(201, data_of("sales/invoice_imported", 201))
+    @answers(409, "sales/invoice_exists")
     @body("sales/invoice_import")
     async def post(self) -> None:
-        """Store one invoice with its customer, salesman and items. 201; 400 fields; 401; 409 invoice_no taken."""
+        """Store one invoice with its customer, salesman and items. 201; 400 fields; 409 the invoice_no is taken, and nothing was changed."""
         account_id = self.caller.account_id if self.caller else None
         # One statement is its own transaction: BEGIN and COMMIT around it would be two more round trips.
         imported = await query.import_invoice(self.db, account_id=account_id, body=self.body_text)
@@ -52,6 +54,7 @@ refusals = {
     "invoice_created_user_id_fkey": gone(),
 }
 duties = [Duty(1.0, fold_deltas)]
+groups = ("Invoices: import", "Staff: invoices")
 routes = [
     ("/api/sales/import/invoice/", InvoiceImport),
 ]

@@ -9,10 +9,11 @@ from core.data import sql
 from core.data.database import Transaction
 from core.http import schema
 from core.http.application import BODY_LIMIT
-from core.http.handler import body
+from core.http.declare import answers, body, takes
 from core.http.json_text import composed
 from core.problem import Problem, invalid, not_found
 from core.text import BLANKS
+from handlers.api.dialects import SalesDialect
 from handlers.api.roles import invoicing
 from handlers.sales import PublicReadHandler, public_read
 
@@ -23,6 +24,12 @@ query = sql.load("sales/invoice_change")
 
 class ItemsSchema(schema.Schema):
     """A body that is one item, or a list of them."""
+
+    def __init__(self, document: dict[str, Any], name: str) -> None:
+        super().__init__(document, name)
+        items = document["properties"]["items"]
+        members = {name: value for name, value in document.items() if name in ("description", "$defs")}
+        self.described = {**members, "anyOf": [items["items"], items]}
 
     def conformed(self, literal: Any) -> Any:
         if isinstance(literal, list):
@@ -40,7 +47,9 @@ class ItemsSchema(schema.Schema):
         return wrong if isinstance(wrong, dict) else {"non_field_errors": wrong}
 
 
-items_schema = ItemsSchema(schema.load("sales/invoice_items").document)
+items_schema = ItemsSchema(schema.load("sales/invoice_items").document, "sales/invoice_items")
+# The 412 of a change names the present state.
+stale = answers(412, SalesDialect.error, headers=("ETag",))
 
 
 class InvoiceHandler(PublicReadHandler):
@@ -93,8 +102,10 @@ class InvoiceHandler(PublicReadHandler):
 class Invoice(InvoiceHandler):
     access = {"GET": public_read, "*": invoicing}
 
+    @answers(200, "sales/invoice", headers=("ETag",))
+    @answers(304, None, headers=("ETag",))
     async def get(self, id: str) -> None:
-        """200; 304 with If-None-Match; 404."""
+        """Show an invoice. 200; 304; 404."""
         invoice = await self.found(self.db, int(id))
         self.tag(invoice)
         if self.check_etag_header():
@@ -103,14 +114,20 @@ class Invoice(InvoiceHandler):
         else:
             self.reply(invoice["document"])
 
+    @answers(200, "sales/invoice", headers=("ETag",))
+    @stale
     @body("sales/invoice_replace")
     async def put(self, id: str) -> None:
-        """Replace everything but the number. 200; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        """Replace everything of an invoice but its number. 200; 400 fields; 404; 409 the invoice is no longer PENDING; 412 the invoice is
+        in another state than If-Match says."""
         self.show(await self.changed(int(id), is_whole=True))
 
+    @answers(200, "sales/invoice", headers=("ETag",))
+    @stale
     @body("sales/invoice_change")
     async def patch(self, id: str) -> None:
-        """Change some fields; `items` replaces all items. 200; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        """Change some fields of an invoice. `items` replaces all items. 200; 400 fields; 404; 409 the invoice is no longer PENDING; 412 the
+        invoice is in another state than If-Match says."""
         self.show(await self.changed(int(id), is_whole=False))
 
     async def changed(self, id: int, *, is_whole: bool) -> Any:
@@ -135,8 +152,10 @@ class Invoice(InvoiceHandler):
             await query.write_salesman(tx, body=self.body_text)
         return is_written
 
+    @stale
     async def delete(self, id: str) -> None:
-        """Hide the invoice everywhere; its number is free again. 204; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        """Delete an invoice. It is hidden everywhere, and its number is free again. 204; 404; 409 the invoice is no longer PENDING; 412 the
+        invoice is in another state than If-Match says."""
 
         async def delete(tx: Transaction) -> None:
             before = (await self.held(tx, int(id)))["document"]
@@ -152,8 +171,12 @@ class Invoice(InvoiceHandler):
 class InvoiceItems(InvoiceHandler):
     access = invoicing
 
+    @answers(201, "sales/invoice", headers=("ETag",))
+    @stale
+    @takes(items_schema)
     async def post(self, id: str) -> None:
-        """Add one item, or a list of them. 201 the whole invoice; 400 fields; 401; 403; 404; 409 no longer PENDING; 412 If-Match."""
+        """Add one item, or a list of them, to an invoice. 201 the whole invoice; 400 fields; 404; 409 the invoice is no longer PENDING; 412
+        the invoice is in another state than If-Match says."""
         await self.read_body(items_schema)
         sent = composed({"items": self.body_text if isinstance(self.body, list) else f"[{self.body_text}]"})
 
@@ -173,6 +196,7 @@ class InvoiceItems(InvoiceHandler):
             raise invalid({"items": {"non_field_errors": [message]}})
 
 
+groups = ("Invoices: list and changes", "Staff: invoices")
 routes = [
     ("/api/sales/invoices/{id:int}/", Invoice),
     ("/api/sales/invoices/{id:int}/items/", InvoiceItems),

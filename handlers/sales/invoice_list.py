@@ -11,7 +11,8 @@ from core import email_address
 from core.data import sql
 from core.http import keyset, paging, schema
 from core.http.application import Application
-from core.http.parameter import DATE, EMAIL, Parameter
+from core.http.declare import answers
+from core.http.parameter import DATE, EMAIL, UUID, Parameter
 from core.problem import invalid, not_found
 from handlers.sales import PublicReadHandler, public_read
 
@@ -200,18 +201,17 @@ class InvoiceList(PublicReadHandler):
         Parameter("customer", "The customer's exact code."),
         Parameter("salesman", "The salesman's exact name, else the id."),
         Parameter("created_by", "A part of created_by, ignoring case."),
-        Parameter("user", "The account that imported.", {"type": "string", "format": "uuid"}),
+        Parameter("user", "The account that imported.", UUID),
         Parameter("worker", "A person who has or had a session of the invoice.", EMAIL),
         Parameter("search", "A part of the number, of the customer's name or code, or of an item's name or code."),
         Parameter("ordering", f"One of {', '.join(ORDERS)}; `-` before it is descending."),
     )
 
+    @answers(200, paging.page_of("sales/invoice"))
     async def get(self) -> None:
-        """200, newest first. page, page_size (20, at most 100), or cursor (empty: from the beginning; nothing is counted); filters:
-        status (any of them: repeatable, or with commas), start_date, end_date, customer (code), salesman (name or id), created_by, user, worker,
-        search; ordering: one of ORDERS, `-` before it: descending. `count_is_exact` is there, false, where there may be more than
-        `count`; then there is no page=last. 400 an invalid filter or cursor; 404 Invalid page; 503 a filter takes too long, or
-        too many lists with filters are being made."""
+        """List the invoices, newest first. `count_is_exact` is there, false, where there may be more than `count`; then there is no
+        page=last. 200; 400 an invalid filter or cursor; 404 there is no such page; 503 a filter takes too long, too many lists with
+        filters are being made, or the database is away."""
         page = paging.requested(self, default=PAGE_SIZE, most=MAX_PAGE_SIZE)
         filters, order = self._filters(), self._order()
         invoices = Invoices(self.application.kept(ListConnections).db, filters)
@@ -270,4 +270,5 @@ class InvoiceList(PublicReadHandler):
         return text
 
 
+groups = ("Invoices: list and changes", "Staff: invoices")
 routes = [("/api/sales/invoices/", InvoiceList)]

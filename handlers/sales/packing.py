@@ -1,7 +1,8 @@
 """Packing: start, complete, cancel; a packer's task. docs/api/sales.md#packing."""
 
-from core.http.handler import body
-from handlers.sales.workflow import ActiveTask, Cancellation, Step, exists, query
+from core.http.declare import answers, body, takes
+from handlers.api.envelope import data_of
+from handlers.sales.workflow import CANCELLATIONS, ActiveTask, Cancellation, Step, exists, query
 
 unfinished = {
     "no session": ("invoice_no", "No packing session found for this invoice."),
@@ -22,9 +23,12 @@ class PackingStart(Step):
         "session": ("invoice_no", exists("packing")),
     }
 
+    @answers(201, data_of("sales/packing_session", 201))
+    @answers(409, "sales/worker_busy")
     @body("sales/session_step")
     async def post(self) -> None:
-        """201; 400; 403 WORKFLOW_REQUIRE_SELF; 409 the worker is packing another invoice."""
+        """Start to pack an invoice that is PICKED. 201; 400 fields, or why this invoice or person can't start; 403 the caller may not,
+        or only as themselves (WORKFLOW_REQUIRE_SELF); 409 the worker is packing another invoice."""
         started = await self.step(query.start_session, kind=self.kind)
         self.reply_enveloped(f"Packing started by {started['name']}", started["document"], 201)
 
@@ -33,9 +37,11 @@ class PackingComplete(Step):
     kind = "packing"
     sentences = unfinished
 
+    @answers(200, data_of("sales/packing_session"))
     @body("sales/session_step")
     async def post(self) -> None:
-        """200; 400; 403 WORKFLOW_REQUIRE_SELF."""
+        """Complete a session of packing. 200; 400 fields, or why this invoice or person can't complete; 403 the caller may not, or only as
+        themselves (WORKFLOW_REQUIRE_SELF)."""
         completed = await self.step(query.complete_session, kind=self.kind)
         self.reply_enveloped(f"Packing completed for {completed['invoice_no']}", completed["document"])
 
@@ -43,11 +49,19 @@ class PackingComplete(Step):
 class PackingCancel(Cancellation):
     kind, sentences = "packing", unfinished
 
+    @answers(200, data_of("sales/packing_session"))
+    @takes(*CANCELLATIONS)
+    async def post(self) -> None:
+        """Cancel a session of packing that is not completed. The invoice is PICKED again. 200; 400 fields, or why this session can't be
+        cancelled; 403 the caller may not, or only as themselves (WORKFLOW_REQUIRE_SELF)."""
+        await self.cancel()
+
 
 class PackingActive(ActiveTask):
     kind = "packing"
 
 
+groups = ("Staff: packing",)
 routes = [
     ("/api/sales/packing/start/", PackingStart),
     ("/api/sales/packing/complete/", PackingComplete),

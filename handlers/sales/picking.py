@@ -1,7 +1,8 @@
 """Picking: start, complete, cancel; a picker's task. docs/api/sales.md#picking."""
 
-from core.http.handler import body
-from handlers.sales.workflow import ActiveTask, Cancellation, Step, exists, query
+from core.http.declare import answers, body, takes
+from handlers.api.envelope import data_of
+from handlers.sales.workflow import CANCELLATIONS, ActiveTask, Cancellation, Step, exists, query
 
 unfinished = {
     "no session": ("invoice_no", "No picking session found for this invoice."),
@@ -25,9 +26,12 @@ class PickingStart(Step):
         "session": ("invoice_no", exists("picking")),
     }
 
+    @answers(201, data_of("sales/picking_session", 201))
+    @answers(409, "sales/worker_busy")
     @body("sales/session_step")
     async def post(self) -> None:
-        """201; 400; 403 WORKFLOW_REQUIRE_SELF; 409 the worker is picking another invoice."""
+        """Start to pick an invoice that is PENDING. 201; 400 fields, or why this invoice or person can't start; 403 the caller may not,
+        or only as themselves (WORKFLOW_REQUIRE_SELF); 409 the worker is picking another invoice."""
         started = await self.step(query.start_session, kind=self.kind)
         self.reply_enveloped(f"Picking started by {self.caller.name or self.caller.email}", started["document"], 201)
 
@@ -36,9 +40,11 @@ class PickingComplete(Step):
     kind = "picking"
     sentences = unfinished
 
+    @answers(200, data_of("sales/picking_session"))
     @body("sales/session_step")
     async def post(self) -> None:
-        """200; 400; 403 WORKFLOW_REQUIRE_SELF."""
+        """Complete a session of picking. 200; 400 fields, or why this invoice or person can't complete; 403 the caller may not, or only as
+        themselves (WORKFLOW_REQUIRE_SELF)."""
         completed = await self.step(query.complete_session, kind=self.kind)
         self.reply_enveloped(f"Picking completed for {completed['invoice_no']}", completed["document"])
 
@@ -46,11 +52,19 @@ class PickingComplete(Step):
 class PickingCancel(Cancellation):
     kind, sentences = "picking", unfinished
 
+    @answers(200, data_of("sales/picking_session"))
+    @takes(*CANCELLATIONS)
+    async def post(self) -> None:
+        """Cancel a session of picking that is not completed. The invoice is PENDING again. 200; 400 fields, or why this session can't be
+        cancelled; 403 the caller may not, or only as themselves (WORKFLOW_REQUIRE_SELF)."""
+        await self.cancel()
+
 
 class PickingActive(ActiveTask):
     kind = "picking"
 
 
+groups = ("Staff: picking",)
 routes = [
     ("/api/sales/picking/start/", PickingStart),
     ("/api/sales/picking/complete/", PickingComplete),

@@ -5,6 +5,7 @@ import json
 from core.duties import Duty
 from core.email_address import searched
 from core.http.application import Application
+from core.http.declare import answers
 from core.http.parameter import EMAIL, Parameter
 from core.live.events import Wanted
 from handlers.api.caller import list_ended
@@ -37,12 +38,11 @@ class InvoiceStream(PublicReadHandler):
         """EventSource can't send headers, so here the access token may also come as ?token=."""
         return super().bearer or self.asked("token") or None
 
+    @answers(200, {"type": "string"}, media="text/event-stream")
     async def get(self) -> None:
-        """200 text/event-stream: `data:` is the whole invoice on one line, `id:` resumes. The stream ends by itself only where a
-        session is needed (SALES_PUBLIC_READ=false) and has ended.
-
-        status (repeatable, or with commas): only invoices that come to, stay in or leave one of these. worker (an e-mail, repeatable):
-        only invoices of which this worker has an unfinished session, or has just ended one. An unknown value has no events."""
+        """Watch the invoices live. The `data` of an event is the whole invoice on one line, and its `id` resumes the stream after it. An
+        event named `reset` means that the reader has to load its list again. The stream ends by itself only where a session is needed
+        (SALES_PUBLIC_READ=false) and has ended. 200."""
         lease = self.caller.session_id if self.caller is not None and not self.config.sales_public_read else None
         workers = [searched(email).lower() for email in self.all_asked("worker")]
         wanted = self._wanted("status", self.asked_invoice_statuses()) + self._wanted("worker", workers)
@@ -78,4 +78,5 @@ def reload(app: Application, payload: bytes | None) -> None:
 
 duties = [Duty(ENDED_SECONDS, end_with_sessions)]
 listeners = {"accounts.changed": end_with_session, "sales.reload": reload}
+groups = ("Invoices: live stream",)
 routes = [("/api/sales/sse/invoices/", InvoiceStream)]

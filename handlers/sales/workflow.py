@@ -11,10 +11,11 @@ from core import email_address
 from core.data import sql
 from core.data.sql import Query
 from core.http import schema
+from core.http.declare import answers, ref
 from core.http.parameter import EMAIL, Parameter
 from core.problem import Problem, invalid
 from handlers.api.caller import Caller
-from handlers.api.envelope import envelope
+from handlers.api.envelope import data_of, envelope
 from handlers.api.handler import ApiHandler, gone
 from handlers.api.roles import administers, may_enter
 from handlers.sales import SalesHandler
@@ -69,13 +70,17 @@ class Step(Workflow):
         return found
 
 
+# The bodies of an administrator and of the session's worker.
+CANCELLATIONS = (schema.load("sales/session_cancel"), schema.load("sales/session_cancel_own"))
+
+
 class Cancellation(Step):
     """Release an unfinished session. It stays in the history as CANCELLED, and its invoice returns to its former status."""
 
-    async def post(self) -> None:
-        """200; 400; 403 WORKFLOW_REQUIRE_SELF. The session's worker may cancel it, or an administrator, who need not scan an e-mail."""
-        own = "" if administers(self.caller) else "_own"
-        await self.read_body(schema.load(f"sales/session_cancel{own}"))
+    async def cancel(self) -> None:
+        """Cancel the session, as its worker, or as an administrator, who need not scan an e-mail. Raises Problem: 400, 403."""
+        by_administrator, by_worker = CANCELLATIONS
+        await self.read_body(by_administrator if administers(self.caller) else by_worker)
         found = await self.step(query.cancel_session, kind=self.kind)
         self.reply_enveloped(f"{self.kind.capitalize()} cancelled for {found['invoice_no']}", found["document"])
 
@@ -88,9 +93,10 @@ class ActiveTask(Workflow):
         Parameter("user_email", "The same, by e-mail.", EMAIL),
     )
 
+    @answers(200, data_of({"anyOf": [ref("sales/active_task"), {"type": "null"}]}))
     async def get(self) -> None:
-        """200: the caller's task, or that of `user` (e-mail or uuid) or `user_email`; data is null without a task. 400; 403: the task of
-        another worker, for anyone but an administrator."""
+        """Show a worker's unfinished task. Without `user` and `user_email` it is the caller's. data is null without a task. 200; 400 a text
+        that is neither an e-mail nor a uuid; 403 the caller may not, or another worker's task, for anyone but an administrator."""
         asked = self.asked("user") or self.asked("user_email")
         by_id = schema.is_uuid(asked)
         email = None if by_id else email_address.normal(asked)

@@ -7,6 +7,7 @@ import pytest
 
 from core.access import public
 from core.files import images
+from core.http.declare import takes
 from core.http.handler import Handler
 from core.http.router import Router
 from core.http.schema import Schema
@@ -48,6 +49,7 @@ class Form(Handler):
     access = public
     dialect = PosDialect()
 
+    @takes(SCHEMA)
     async def post(self) -> None:
         await self.read_body(SCHEMA)
         image = await images.submitted(self, "avatar")
@@ -60,6 +62,7 @@ class JsonOnly(Handler):
     access = public
     dialect = PosDialect()
 
+    @takes(NESTED)
     async def post(self) -> None:
         await self.read_body(NESTED)
         self.reply({})

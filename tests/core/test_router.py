@@ -3,6 +3,7 @@
 import pytest
 
 from core.access import public
+from core.dialect import Dialect
 from core.http.handler import Handler
 from core.http.router import Router
 
@@ -73,6 +74,26 @@ def test_a_literal_dot_is_a_dot():
 def test_the_first_of_two_patterns_that_fit_is_taken():
     both = Router([("/x/{id:int}/", A), ("/x/{name}/", B)], [("", ANY)])
     assert (both.find("/x/1/")[0], both.find("/x/y/")[0]) == (A, B)
+
+
+def test_a_malformed_id_is_refused_in_the_dialect_of_the_route_that_it_misses():
+    class Words(Dialect):
+        """A dialect of its own."""
+
+    one = type("One", (Handler,), {"access": public, "dialect": Words()})
+    own = Router([("/x/{id:int}/", one), ("/x/{id:int}/y/{name}/", A)], [("", ANY)])
+    found, parameters = own.find("/x/seven/")
+    assert issubclass(found, ANY) and found.dialect is one.dialect and parameters == {}
+    assert own.find("/x/eight/")[0] is found
+    for path in ("/x/seven/y/z/", "/x/", "/x/7/z/"):
+        assert own.find(path)[0] is ANY, path
+
+
+def test_a_path_names_its_route_unless_a_parameter_is_malformed():
+    assert router.route("/api/things/7").path == "/api/things/{id:int}/"
+    assert router.route("/api/").path == "/api/"
+    for path in ("/api/things/x/", "/api/things/%FF/copy/", "/nothing/"):
+        assert router.route(path) is None, path
 
 
 def test_two_routes_for_one_path_are_refused():

@@ -11,6 +11,7 @@ import pytest
 from core.access import public
 from core.files import media
 from core.files.images import Image, submitted
+from core.http.declare import takes
 from core.http.router import Router
 from core.http.schema import Schema
 from core.problem import Problem, unavailable
@@ -29,8 +30,8 @@ class Upload(OperationsHandler):
     """As a noun's handler takes a picture."""
 
     access = public
-    forms = True
 
+    @takes(ANYTHING)
     async def post(self) -> None:
         await self.read_body(ANYTHING)
         self.reply({"key": await media.store(self.application, await submitted(self, "logo"), "logos")})

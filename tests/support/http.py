@@ -8,6 +8,7 @@ import aiohttp
 from yarl import URL
 
 from tests.support.deadlines import DEADLINE
+from tests.support.described import described
 
 IMPORT_KEY = "test-import-key"
 # The password of the accounts that the fixture sign_in makes.
@@ -83,11 +84,15 @@ class Api:
         headers: dict[str, str] | None = None,
         form: dict[str, Any] | None = None,
         files: dict[str, tuple[str, bytes]] | None = None,
+        is_described: bool = True,
     ) -> Answer:
         """Send a request and read the answer; redirects are not followed. ConnectionError: the server closed the connection.
 
         body: bytes are sent as they are, anything else as JSON. form (a list repeats its field), files (name and content):
         sent as multipart/form-data instead.
+
+        The answer has to be as the description of the API says (tests/support/described.py), unless the test makes it another one
+        on purpose: is_described False.
         """
         sent = {} if body is None else {"Content-Type": "application/json"}
         if form is not None or files is not None:
@@ -103,9 +108,15 @@ class Api:
             async with self._session.request(
                 method, url, data=data, headers={**sent, **(headers or {})}, allow_redirects=False
             ) as response:
-                return Answer(response.status, response.headers, await response.read())
+                answer = Answer(response.status, response.headers, await response.read())
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             raise ConnectionError(f"{method} {path[:200]}: {error!r}") from error
+        if "multipart" in sent.get("Content-Type", "") or "Content-Type" in (headers or {}):
+            data = None
+        if is_described:
+            fault = described().fault(method, url.raw_path, data, answer.status, answer.headers, answer.body)
+            assert not fault, f"{method} {path[:200]}: {fault}"
+        return answer
 
     async def get(self, path: str, **more: Any) -> Answer:
         return await self.call("GET", path, **more)
