@@ -18,10 +18,11 @@ class Page(Handler):
     dialect = ApiDialect()
     is_described = False
     template: ClassVar[str]
+    content_security_policy: ClassVar[str] = CONTENT_SECURITY_POLICY
 
     async def get(self) -> None:
         """200 text/html."""
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        self.set_header("Content-Security-Policy", self.content_security_policy)
         self.set_header("Cache-Control", "no-cache")
         self.finish((WEB / "templates" / self.template).read_bytes())

@@ -1,5 +1,8 @@
 """The address without a path, and the static files of pages. docs/api/operations.md#index."""
 
+from pathlib import Path
+from typing import ClassVar
+
 import tornado.web
 
 from core.access import public
@@ -9,8 +12,9 @@ from handlers.api.page import WEB
 
 
 class Static(tornado.web.StaticFileHandler, Handler):
-    """Files of web/static, with ETag and Range. Tornado's handler refuses paths outside the folder."""
+    """Files of web/static, with ETag and Range. Tornado's handler refuses paths outside the folder. A subclass may name another `folder`."""
 
+    folder: ClassVar[Path] = WEB / "static"
     dialect = ApiDialect()
     access = public
     authenticates = False
@@ -18,7 +22,7 @@ class Static(tornado.web.StaticFileHandler, Handler):
 
     def initialize(self) -> None:  # type: ignore[override]
         Handler.initialize(self)
-        tornado.web.StaticFileHandler.initialize(self, path=str(WEB / "static"))
+        tornado.web.StaticFileHandler.initialize(self, path=str(self.folder))
 
     def compute_etag(self) -> str | None:
         return tornado.web.StaticFileHandler.compute_etag(self)

@@ -11,6 +11,7 @@ from core.access import Access
 from core.http.handler import METHODS, Handler
 from handlers.api import areas
 from handlers.api.handler import ApiHandler
+from handlers.api.page import Page
 from handlers.api.roles import ROLES
 from tests.support.sse import EventStream
 
@@ -86,6 +87,11 @@ async def ask(api, method, path, token):
     return answer.status, answer.headers["Content-Type"], answer.text
 
 
+def is_json(route):
+    """Whether its answers are JSON. A stream's are events, and a page's are HTML."""
+    return route.path.startswith("/api/") and "/sse/" not in route.path and not issubclass(route.handler, Page)
+
+
 async def walk(api, methods_of, token, check):
     """Every route with these methods; `check(route, method, status)` returns what is wrong, or nothing."""
     wrong = []
@@ -97,7 +103,7 @@ async def walk(api, methods_of, token, check):
                 wrong.append(where)
             if kind == "application/json":
                 json.loads(text or "{}")
-            elif status >= 400 or route.path.startswith("/api/") and "/sse/" not in route.path:
+            elif status >= 400 or is_json(route):
                 wrong.append(f"{where} is {kind}")
     assert not wrong, "\n".join(wrong)
 

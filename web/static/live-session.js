@@ -1,4 +1,4 @@
-// The session: the tokens of this tab, and the requests that carry them.
+// The session: the tokens of this tab, and the requests that carry them. The board and the page of the API (docs.js) use it.
 //
 // A server with public invoices needs no tokens. On other servers an access token is valid for an hour, but the page stays open
 // for days. So a 401 renews the token once and repeats the request. Only if the renewal fails does the user have to sign in.
@@ -84,7 +84,11 @@ export async function send(path, body) {
   throw new Refused(wordsOf(refusal, `The server refuses that (status ${response.status}).`), refusal?.errors ?? {});
 }
 
-async function withRenewal(ask) {
+/**
+ * Calls ask(), which sends a request with accessToken() and returns the response. If that is a 401, renews the token and calls ask()
+ * once more; it then has to read accessToken() again. Throws what ask() throws, or Unavailable.
+ */
+export async function withRenewal(ask) {
   const used = tokens?.access;
   const response = await ask();
   if (response.status !== 401 || !tokens) return response;
