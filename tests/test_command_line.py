@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import os
 import re
 import socket
@@ -19,6 +20,7 @@ from core.data import migrations
 from handlers.api import areas
 from handlers.settings import Settings
 from tests.support.deadlines import DEADLINE
+from tests.support.described import described
 
 FILES = migrations.files()
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,6 +112,20 @@ def test_the_version_is_one_line_and_the_routes_are_all_there():
             assert [
                 line for line in own if re.search(rf"\b{method}\b", line.removesuffix(says)) and line.endswith(says)
             ], path
+
+
+def test_the_description_of_the_api_is_written_whole_or_of_one_area(tmp_path):
+    whole, one, unwritable, unknown = run_all(
+        (["openapi"], {}),
+        (["openapi", "--area", "sales", str(tmp_path / "sales.json")], {}),
+        (["openapi", str(tmp_path / "nowhere" / "all.json")], {}),
+        (["openapi", "--area", "nothing"], {}),
+    )
+    assert whole.returncode == 0 and json.loads(whole.stdout) == described().document
+    assert one.returncode == 0 and one.stdout.startswith(f"wrote {tmp_path}/sales.json: ")
+    assert all(path.startswith("/api/sales/") for path in json.loads((tmp_path / "sales.json").read_text())["paths"])
+    assert unwritable.returncode == 1 and f"Can't write {tmp_path}/nowhere/all.json: No such file" in unwritable.stderr
+    assert unknown.returncode == 2 and "invalid choice: 'nothing'" in unknown.stderr
 
 
 def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path):

@@ -39,6 +39,13 @@ HEADERS = {
     "Retry-After": "Seconds after which to try again.",
     "WWW-Authenticate": "The scheme by which to sign in.",
 }
+# The headers of a request that go with an answer.
+CONDITIONS = {
+    304: ("If-None-Match", "The ETag of the state that the client has: 304 while it is still current."),
+    412: ("If-Match", "The ETag of the state that the client has seen: 412 if there is another one by now."),
+}
+EVENT_STREAM = "text/event-stream"
+RESUMES = ("Last-Event-ID", "Resumes the stream after this event.")
 # What each status says where a docstring says nothing more.
 SAYS = {
     200: "Done.",
@@ -154,7 +161,7 @@ class Operation:
         return f"{said[0].upper()}{said[1:]}." if said else SAYS.get(status, http.client.responses[status])
 
     def parameters(self) -> list[dict[str, Any]]:
-        """Of the path and of the query."""
+        """Of the path, of the query and of the headers."""
         named = {parameter.name: parameter for parameter in self.handler.path_parameters}
         found = []
         for name, kind in PARAMETER.findall(self.route.path):
@@ -174,6 +181,10 @@ class Operation:
             for name, says, one, repeats in self.handler.parameters:
                 kind = {"type": "array", "items": one} if repeats else one
                 found.append({"name": name, "in": "query", "description": says, "schema": kind})
+        headers = [CONDITIONS[status] for status in CONDITIONS.keys() & self.answers.keys()]
+        if any(answer.media == EVENT_STREAM for answer in self.answers.values()):
+            headers.append(RESUMES)
+        found += [{"name": name, "in": "header", "description": says, "schema": TEXT} for name, says in headers]
         return found
 
     def security(self) -> list[dict[str, list[str]]]:
@@ -254,9 +265,7 @@ def document(
             paths.setdefault(path, {})[method.lower()] = _operation(operation, name, components)
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": dict(info),
-        "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in groups],
         "paths": paths,
         "components": {

@@ -39,7 +39,7 @@ class Profile(ChangesCallers, Me):
     @answers(200, "accounts/books_account")
     @body("accounts/books_profile_update")
     async def patch(self) -> None:
-        """Change the caller's account. Fields that the body omits stay. 200; 400 fields, a username that exists."""
+        """Change the caller's account. Fields that the body omits stay. 200; 400 wrong fields, a username that exists."""
         account_id = signed_in_caller(self).account_id
 
         async def update(db: sql.Runner) -> asyncpg.Record | None:

@@ -48,7 +48,7 @@ class Departments(ApiHandler):
     @answers(201, data_of("accounts/department", 201))
     @body("accounts/department_write")
     async def post(self) -> None:
-        """Make a department. 201; 400 fields, a name that exists."""
+        """Make a department. 201; 400 wrong fields, a name that exists."""
         made = await query.create_department(self.db, body=self.body_text, actor=self.actor)
         self.reply(envelope(CREATED, made["document"], 201), status=201)
 
@@ -68,14 +68,14 @@ class Department(ApiHandler):
     @answers(200, data_of("accounts/department"))
     @body("accounts/department_write")
     async def put(self, id: str) -> None:
-        """Replace a department. Fields that the body omits stay, because clients send the name alone. 200; 400 fields, a name that
+        """Replace a department. Fields that the body omits stay, because clients send the name alone. 200; 400 wrong fields, a name that
         exists; 404."""
         await self._update(id)
 
     @answers(200, data_of("accounts/department"))
     @body("accounts/department_patch")
     async def patch(self, id: str) -> None:
-        """Change some fields of a department. 200; 400 fields, a name that exists; 404."""
+        """Change some fields of a department. 200; 400 wrong fields, a name that exists; 404."""
         await self._update(id)
 
     async def delete(self, id: str) -> None:

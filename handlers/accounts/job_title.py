@@ -55,7 +55,7 @@ class JobTitles(ApiHandler):
     @answers(201, data_of("accounts/job_title", 201))
     @body("accounts/job_title_write")
     async def post(self) -> None:
-        """Make a job title. 201; 400 fields, a title that exists in the department, an unknown department."""
+        """Make a job title. 201; 400 wrong fields, a title that exists in the department, an unknown department."""
         made = await query.create_job_title(self.db, body=self.body_text, actor=self.actor)
         self.reply(envelope(CREATED, made["document"], 201), status=201)
 

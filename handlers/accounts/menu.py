@@ -74,7 +74,7 @@ class MenuAssignment(ApiHandler):
     @answers(200, data_of("accounts/menu_assigned"))
     @body("accounts/menu_assign")
     async def post(self) -> None:
-        """Assign exactly these menus to a person. 200; 400 fields, an unknown person or menu; 403 the caller may not, or the person's
+        """Assign exactly these menus to a person. 200; 400 wrong fields, an unknown person or menu; 403 the caller may not, or the person's
         role is above the caller's."""
         caller = signed_in_caller(self)
 

@@ -85,7 +85,7 @@ class StaffPassword(PasswordHandler):
     @answers(200, "accounts/done")
     @body("accounts/password_staff")
     async def post(self) -> None:
-        """Change one's own password. The caller's other sessions end. 200; 400 fields, a wrong old password; 403 the caller's
+        """Change one's own password. The caller's other sessions end. 200; 400 wrong fields, a wrong old password; 403 the caller's
         role was changed in the meantime; 429 too many wrong passwords."""
         await self.change_password()
         self.reply({"success": True, "status_code": 200, "message": "Password changed successfully"})
@@ -100,7 +100,7 @@ class BooksPassword(PasswordHandler):
     @answers(200, "accounts/password_changed")
     @body("accounts/password_books")
     async def put(self) -> None:
-        """Change one's own password. The caller's other sessions end. 200; 400 fields, a wrong old password; 403 the caller's
+        """Change one's own password. The caller's other sessions end. 200; 400 wrong fields, a wrong old password; 403 the caller's
         role was changed in the meantime; 429 too many wrong passwords."""
         if self.body["new_password"] != self.body["new_password_confirm"]:
             raise invalid({"new_password_confirm": ["New passwords don't match"]})

@@ -28,7 +28,7 @@ class OwnAccount(ChangesCallers, ApiHandler):
     @answers(200, data_of("accounts/account", books="accounts/books_account"))
     @body("accounts/user_update_own", files=("avatar",))
     async def put(self) -> None:
-        """Change the caller's account. Names, phone, company, username and picture can be changed. 200; 400 fields; 403 another value for
+        """Change the caller's account. Names, phone, company, username and picture can be changed. 200; 400 wrong fields; 403 another value for
         a field that only administrators change."""
         self.reply(await user.change_own(self, "Profile updated successfully"))
 

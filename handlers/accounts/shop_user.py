@@ -93,7 +93,7 @@ class People(PersonHandler):
     @answers(201, "accounts/person")
     @body("accounts/shop_user_create")
     async def post(self) -> None:
-        """Make a person of the firm. 201; 400 fields, an e-mail that exists, also of a deleted person; 403 the caller may not, or the role
+        """Make a person of the firm. 201; 400 wrong fields, an e-mail that exists, also of a deleted person; 403 the caller may not, or the role
         is above the caller's."""
         caller = signed_in_caller(self)
         may_give(caller, self.body.get("role", "EMPLOYEE"))
@@ -120,7 +120,7 @@ class Person(PersonHandler):
     @answers(200, "accounts/person")
     @body("accounts/shop_user_replace")
     async def put(self, id: str) -> None:
-        """Replace a person of the firm. A new password ends the sessions of the account, except the caller's own. 200; 400 fields, an
+        """Replace a person of the firm. A new password ends the sessions of the account, except the caller's own. 200; 400 wrong fields, an
         e-mail that exists; 403 the caller may not, or a role is above the caller's, of the account or in the body; 404."""
         await self.change(int(id), OF_THE_FIRM, role=self.body.get("role"))
 
@@ -161,7 +161,7 @@ class OwnPerson(PersonHandler):
     async def put(self) -> None:
         """Change the caller's account. Fields that the body omits stay. role and is_active are ignored; for roles outside the area pos
         also e-mail and password, which those people change by the paths of their own API. A new password ends all other sessions. 200;
-        400 fields, an e-mail or username that exists; 403 the caller's role was changed in the meantime."""
+        400 wrong fields, an e-mail or username that exists; 403 the caller's role was changed in the meantime."""
         caller = signed_in_caller(self)
         if "pos" not in ROLES[caller.role]:
             self.body = {name: value for name, value in self.body.items() if name not in ("email", "password")}

@@ -120,7 +120,7 @@ class SignIn(GivesTokens):
     @answers(200, "accounts/signed_in")
     @body("accounts/sign_in")
     async def post(self) -> None:
-        """Sign in, which opens a session. One answer serves the clients of both documents. 200; 400 fields; 401 a wrong password, or no
+        """Sign in, which opens a session. One answer serves the clients of both documents. 200; 400 wrong fields; 401 a wrong password, or no
         such account; 429 too many failed sign-ins."""
         session = await self.check_sign_in(self.body.get("email") or self.body["username"], self.body["password"])
         tokens = self.sign_tokens(session)
@@ -155,7 +155,7 @@ class StaffRefresh(GivesTokens):
     @answers(200, "accounts/tokens")
     @body("accounts/refresh")
     async def post(self) -> None:
-        """Renew both tokens of a session by its refresh token. 200; 400 fields; 401 the refresh token is not good."""
+        """Renew both tokens of a session by its refresh token. 200; 400 wrong fields; 401 the refresh token is not good."""
         self.reply(self.sign_tokens(await self.find_session(renews=True)))
 
     async def find_session(self, *, renews: bool) -> asyncpg.Record:
@@ -196,7 +196,7 @@ class ShopRefresh(StaffRefresh):
     @answers(200, "accounts/access_token")
     @body("accounts/refresh")
     async def post(self) -> None:
-        """Renew the access token of a session by its refresh token. 200; 400 fields; 401 the refresh token is not good."""
+        """Renew the access token of a session by its refresh token. 200; 400 wrong fields; 401 the refresh token is not good."""
         self.reply({"access": self.sign_tokens(await self.find_session(renews=False))["access"]})
 
 

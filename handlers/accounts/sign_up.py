@@ -28,7 +28,7 @@ class Register(names.WritesEmail, GivesTokens):
     @answers(201, "accounts/registered")
     @takes(SIGN_UP)
     async def post(self) -> None:
-        """Sign up: make an account with books of its own, and sign in to it. 201; 400 fields; 401 the account was deleted right after it
+        """Sign up: make an account with books of its own, and sign in to it. 201; 400 wrong fields; 401 the account was deleted right after it
         was made; 403 sign-up is closed; 429 too many sign-ups from one address."""
         member = await make_member(self)
         session = await self.open_session(member["account_id"], member["password_hash"])
@@ -50,7 +50,7 @@ class Register(names.WritesEmail, GivesTokens):
 
 async def make_member(handler: names.WritesEmail) -> asyncpg.Record:
     """Make the account that the request's body describes: a row with account_id and password_hash. The checks that cost most come
-    last. Raises Problem: 400 fields; 403 sign-up is closed; 429 with Retry-After."""
+    last. Raises Problem: 400 wrong fields; 403 sign-up is closed; 429 with Retry-After."""
     config = handler.config
     if not config.sign_up_open:
         raise Problem(403, "closed", "Sign-up is closed. Please ask an administrator for an account.")

@@ -34,7 +34,7 @@ class Obtain(GivesTokens):
     @answers(200, "accounts/token_obtained")
     @body("accounts/token_obtain")
     async def post(self) -> None:
-        """Sign in, which opens a session. 200; 400 fields; 401 a wrong password, or no such account; 429 too many failed sign-ins."""
+        """Sign in, which opens a session. 200; 400 wrong fields; 401 a wrong password, or no such account; 429 too many failed sign-ins."""
         session = await self.check_sign_in(self.body.get("username") or self.body["email"], self.body["password"])
         self.reply({**self.sign_tokens(session), "user": short_user(session)})
 
@@ -45,7 +45,7 @@ class Verify(GivesTokens):
     @answers(200, "accounts/nothing")
     @body("accounts/token_verify")
     async def post(self) -> None:
-        """Tell whether an access or refresh token would be accepted now. 200 it would; 400 fields; 401 it would not."""
+        """Tell whether an access or refresh token would be accepted now. 200 it would; 400 wrong fields; 401 it would not."""
         try:
             claims = self.application.tokens.read(("access", "refresh"), self.body["token"])
         except TokenError:
@@ -66,7 +66,7 @@ class Blacklist(ChangesCallers, GivesTokens):
     @answers(200, "accounts/nothing")
     @body("accounts/refresh")
     async def post(self) -> None:
-        """End the session of a refresh token. 200; 400 fields; 401 the refresh token is not good, or its session has ended."""
+        """End the session of a refresh token. 200; 400 wrong fields; 401 the refresh token is not good, or its session has ended."""
         claims = refresh_claims(self.application, self.body["refresh"])
         ended = await query.end_sessions(
             self.db,

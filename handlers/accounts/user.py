@@ -135,7 +135,7 @@ class Users(ChangesCallers, names.WritesEmail):
     @takes(create, sign_up.SIGN_UP, files=("avatar",))
     async def post(self) -> None:
         """Make an account. Without credentials this is the public sign-up, which makes a MEMBER; an administrator makes an account of any
-        role. 201; 400 fields; 403 the caller may not, a role above the caller's, or sign-up is closed; 429 too many sign-ups from one
+        role. 201; 400 wrong fields; 403 the caller may not, a role above the caller's, or sign-up is closed; 429 too many sign-ups from one
         address."""
         if self.caller is None:
             await self._sign_up()
@@ -195,7 +195,7 @@ class User(ChangesCallers, names.WritesEmail):
     @takes(create, update, update_own, files=("avatar",))
     async def put(self, id: str) -> None:
         """Replace an account. Administrators change every field (by uuid, email is required, as in the staff document), other people
-        their own names, phone, company and picture. Fields that the body omits stay. 200; 400 fields, an e-mail or username that
+        their own names, phone, company and picture. Fields that the body omits stay. 200; 400 wrong fields, an e-mail or username that
         exists; 403 another field, another person's account, or a role above the caller's; 404."""
         await self._change(id, create if schema.is_uuid(id) else update)
 

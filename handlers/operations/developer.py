@@ -78,7 +78,7 @@ class ClearData(DeveloperHandler):
     @answers(200, "operations/data_cleared")
     @body("operations/developer_clear")
     async def post(self) -> None:
-        """Clear one table, or all tables of sales. 200; 400 fields, an unknown table, or one whose rows others need; 403 the caller may
+        """Clear one table, or all tables of sales. 200; 400 wrong fields, an unknown table, or one whose rows others need; 403 the caller may
         not, or the setting DEVELOPER_OPTIONS is off; 409 other records refer to what is to be cleared; 503 a table is in use, or the
         database is away."""
         self.refuse_unless_allowed()

@@ -47,7 +47,7 @@ class DeliveryStart(Step):
     @answers(201, data_of("sales/delivery_session", 201))
     @body("sales/delivery_start")
     async def post(self) -> None:
-        """Start to deliver an invoice that is PACKED. 201; 400 fields, or why this invoice or person can't start; 403 the caller may not,
+        """Start to deliver an invoice that is PACKED. 201; 400 wrong fields, or why this invoice or person can't start; 403 the caller may not,
         or only as themselves (WORKFLOW_REQUIRE_SELF)."""
         started = await self.step(query.start_delivery)
         self.reply_enveloped(f"Delivery started - {self.body['delivery_type']}", started["document"], 201)
@@ -60,7 +60,7 @@ class DeliveryComplete(Step):
     @answers(200, data_of("sales/delivery_session"))
     @body("sales/delivery_complete")
     async def post(self) -> None:
-        """Complete a delivery. With delivery_status IN_TRANSIT the session stays open. 200; 400 fields, or why this invoice or person can't
+        """Complete a delivery. With delivery_status IN_TRANSIT the session stays open. 200; 400 wrong fields, or why this invoice or person can't
         complete; 403 the caller may not, or only as themselves (WORKFLOW_REQUIRE_SELF)."""
         completed = await self.step(query.complete_delivery, most_notes=MOST_NOTES)
         status = self.body.get("delivery_status", "DELIVERED").lower()
@@ -73,7 +73,7 @@ class DeliveryCancel(Cancellation):
     @answers(200, data_of("sales/delivery_session"))
     @takes(*CANCELLATIONS)
     async def post(self) -> None:
-        """Cancel a delivery that is not completed. The invoice is PACKED again. 200; 400 fields, or why this session can't be cancelled;
+        """Cancel a delivery that is not completed. The invoice is PACKED again. 200; 400 wrong fields, or why this session can't be cancelled;
         403 the caller may not, or only as themselves (WORKFLOW_REQUIRE_SELF)."""
         await self.cancel()
 

@@ -22,7 +22,7 @@ class InvoiceImport(SalesHandler):
     @answers(409, "sales/invoice_exists")
     @body("sales/invoice_import")
     async def post(self) -> None:
-        """Store one invoice with its customer, salesman and items. 201; 400 fields; 409 the invoice_no is taken, and nothing was changed."""
+        """Store one invoice with its customer, salesman and items. 201; 400 wrong fields; 409 the invoice_no is taken, and nothing was changed."""
         account_id = self.caller.account_id if self.caller else None
         # One statement is its own transaction: BEGIN and COMMIT around it would be two more round trips.
         imported = await query.import_invoice(self.db, account_id=account_id, body=self.body_text)

@@ -118,7 +118,7 @@ class Invoice(InvoiceHandler):
     @stale
     @body("sales/invoice_replace")
     async def put(self, id: str) -> None:
-        """Replace everything of an invoice but its number. 200; 400 fields; 404; 409 the invoice is no longer PENDING; 412 the invoice is
+        """Replace everything of an invoice but its number. 200; 400 wrong fields; 404; 409 the invoice is no longer PENDING; 412 the invoice is
         in another state than If-Match says."""
         self.show(await self.changed(int(id), is_whole=True))
 
@@ -126,7 +126,7 @@ class Invoice(InvoiceHandler):
     @stale
     @body("sales/invoice_change")
     async def patch(self, id: str) -> None:
-        """Change some fields of an invoice. `items` replaces all items. 200; 400 fields; 404; 409 the invoice is no longer PENDING; 412 the
+        """Change some fields of an invoice. `items` replaces all items. 200; 400 wrong fields; 404; 409 the invoice is no longer PENDING; 412 the
         invoice is in another state than If-Match says."""
         self.show(await self.changed(int(id), is_whole=False))
 
@@ -175,7 +175,7 @@ class InvoiceItems(InvoiceHandler):
     @stale
     @takes(items_schema)
     async def post(self, id: str) -> None:
-        """Add one item, or a list of them, to an invoice. 201 the whole invoice; 400 fields; 404; 409 the invoice is no longer PENDING; 412
+        """Add one item, or a list of them, to an invoice. 201 the whole invoice; 400 wrong fields; 404; 409 the invoice is no longer PENDING; 412
         the invoice is in another state than If-Match says."""
         await self.read_body(items_schema)
         sent = composed({"items": self.body_text if isinstance(self.body, list) else f"[{self.body_text}]"})

@@ -27,7 +27,7 @@ class PackingStart(Step):
     @answers(409, "sales/worker_busy")
     @body("sales/session_step")
     async def post(self) -> None:
-        """Start to pack an invoice that is PICKED. 201; 400 fields, or why this invoice or person can't start; 403 the caller may not,
+        """Start to pack an invoice that is PICKED. 201; 400 wrong fields, or why this invoice or person can't start; 403 the caller may not,
         or only as themselves (WORKFLOW_REQUIRE_SELF); 409 the worker is packing another invoice."""
         started = await self.step(query.start_session, kind=self.kind)
         self.reply_enveloped(f"Packing started by {started['name']}", started["document"], 201)
@@ -40,7 +40,7 @@ class PackingComplete(Step):
     @answers(200, data_of("sales/packing_session"))
     @body("sales/session_step")
     async def post(self) -> None:
-        """Complete a session of packing. 200; 400 fields, or why this invoice or person can't complete; 403 the caller may not, or only as
+        """Complete a session of packing. 200; 400 wrong fields, or why this invoice or person can't complete; 403 the caller may not, or only as
         themselves (WORKFLOW_REQUIRE_SELF)."""
         completed = await self.step(query.complete_session, kind=self.kind)
         self.reply_enveloped(f"Packing completed for {completed['invoice_no']}", completed["document"])
@@ -52,7 +52,7 @@ class PackingCancel(Cancellation):
     @answers(200, data_of("sales/packing_session"))
     @takes(*CANCELLATIONS)
     async def post(self) -> None:
-        """Cancel a session of packing that is not completed. The invoice is PICKED again. 200; 400 fields, or why this session can't be
+        """Cancel a session of packing that is not completed. The invoice is PICKED again. 200; 400 wrong fields, or why this session can't be
         cancelled; 403 the caller may not, or only as themselves (WORKFLOW_REQUIRE_SELF)."""
         await self.cancel()
 

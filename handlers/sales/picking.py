@@ -30,7 +30,7 @@ class PickingStart(Step):
     @answers(409, "sales/worker_busy")
     @body("sales/session_step")
     async def post(self) -> None:
-        """Start to pick an invoice that is PENDING. 201; 400 fields, or why this invoice or person can't start; 403 the caller may not,
+        """Start to pick an invoice that is PENDING. 201; 400 wrong fields, or why this invoice or person can't start; 403 the caller may not,
         or only as themselves (WORKFLOW_REQUIRE_SELF); 409 the worker is picking another invoice."""
         started = await self.step(query.start_session, kind=self.kind)
         self.reply_enveloped(f"Picking started by {self.caller.name or self.caller.email}", started["document"], 201)
@@ -43,7 +43,7 @@ class PickingComplete(Step):
     @answers(200, data_of("sales/picking_session"))
     @body("sales/session_step")
     async def post(self) -> None:
-        """Complete a session of picking. 200; 400 fields, or why this invoice or person can't complete; 403 the caller may not, or only as
+        """Complete a session of picking. 200; 400 wrong fields, or why this invoice or person can't complete; 403 the caller may not, or only as
         themselves (WORKFLOW_REQUIRE_SELF)."""
         completed = await self.step(query.complete_session, kind=self.kind)
         self.reply_enveloped(f"Picking completed for {completed['invoice_no']}", completed["document"])
@@ -55,7 +55,7 @@ class PickingCancel(Cancellation):
     @answers(200, data_of("sales/picking_session"))
     @takes(*CANCELLATIONS)
     async def post(self) -> None:
-        """Cancel a session of picking that is not completed. The invoice is PENDING again. 200; 400 fields, or why this session can't be
+        """Cancel a session of picking that is not completed. The invoice is PENDING again. 200; 400 wrong fields, or why this session can't be
         cancelled; 403 the caller may not, or only as themselves (WORKFLOW_REQUIRE_SELF)."""
         await self.cancel()
 

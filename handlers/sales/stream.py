@@ -6,6 +6,7 @@ from core.duties import Duty
 from core.email_address import searched
 from core.http.application import Application
 from core.http.declare import answers
+from core.http.openapi import EVENT_STREAM
 from core.http.parameter import EMAIL, Parameter
 from core.live.events import Wanted
 from handlers.api.caller import list_ended
@@ -38,7 +39,7 @@ class InvoiceStream(PublicReadHandler):
         """EventSource can't send headers, so here the access token may also come as ?token=."""
         return super().bearer or self.asked("token") or None
 
-    @answers(200, {"type": "string"}, media="text/event-stream")
+    @answers(200, {"type": "string"}, media=EVENT_STREAM)
     async def get(self) -> None:
         """Watch the invoices live. The `data` of an event is the whole invoice on one line, and its `id` resumes the stream after it. An
         event named `reset` means that the reader has to load its list again. The stream ends by itself only where a session is needed

@@ -8,11 +8,13 @@ import time
 import pytest
 
 from core.access import Access
+from core.http import openapi
 from core.http.handler import METHODS, Handler
 from handlers.api import areas
 from handlers.api.handler import ApiHandler
 from handlers.api.page import Page
 from handlers.api.roles import ROLES
+from tests.support.described import described
 from tests.support.sse import EventStream
 
 pytestmark = pytest.mark.gen_test
@@ -139,6 +141,20 @@ async def test_without_a_token_only_what_is_for_anyone_is_entered(api):
         None,
         lambda route, method, status: (status in DENIED) is admits(route.handler.access_to(method).says, None),
     )
+
+
+async def test_the_description_asks_for_credentials_where_the_access_does():
+    paths = described().document["paths"]
+    for route in ROUTES:
+        for method in declared(route) if route.handler.is_described else ():
+            says = route.handler.access_to(method).says
+            operation = paths[openapi.template(route.path)][method.lower()]
+            # A refresh token in the body takes the place of credentials.
+            is_open = admits(says, None) or "refresh token in the body" in says
+            assert ({} in operation["security"]) is is_open and says in operation["description"], (method, route.path)
+            assert is_open or "401" in operation["responses"], (method, route.path)
+            refuses_roles = any(not admits(says, role) for role in ROLES)
+            assert not refuses_roles or "403" in operation["responses"], (method, route.path)
 
 
 async def test_without_a_token_what_is_refused_is_401(api):

@@ -15,9 +15,11 @@ import pytest
 from core import logs
 from core.access import public
 from core.http.application import BODY_LIMIT
+from core.http.declare import takes
 from core.http.handler import JSON_LIMIT, Handler
 from core.http.parameter import Parameter
 from core.http.router import Router
+from core.http.schema import Schema
 from handlers.api import areas
 from handlers.api.handler import NotFound
 from tests.support.http import IMPORT_KEY
@@ -554,6 +556,32 @@ async def test_a_parameter_that_a_handler_does_not_declare_cannot_be_read(app, a
     for query in ("", "?unknown=1"):
         assert (await api.get(f"/reads/unknown/{query}")).status == 500
         assert any("Reads reads the query parameter 'unknown', which it does not declare" in line for line in log())
+
+
+class Takes(Handler):
+    access = public
+    dialect = NotFound.dialect
+    schemas = (Schema({"type": "object", "required": ["a"]}, "a"), Schema({"type": "object", "required": ["b"]}, "b"))
+
+    @takes(schemas[0])
+    async def post(self) -> None:
+        await self.read_body(self.schemas[0])
+        self.reply({})
+
+    @takes(schemas[0])
+    async def put(self) -> None:
+        await self.read_body(self.schemas[1])
+
+    async def patch(self) -> None:
+        await self.read_body(self.schemas[0])
+
+
+async def test_a_body_that_a_method_does_not_declare_cannot_be_read(app, api, log):
+    app.router = Router([("/takes/", Takes)], [("", NotFound)])
+    assert (await api.post("/takes/", {"a": 1})).status == 200
+    for method, name in (("PUT", "b"), ("PATCH", "a")):
+        assert (await api.call(method, "/takes/", {"a": 1, "b": 1})).status == 500
+        assert any(f"Takes reads the body '{name}', which the method does not declare" in line for line in log())
 
 
 def test_queries_are_read_only_by_declared_parameters():

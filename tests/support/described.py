@@ -55,6 +55,10 @@ class Described:
             return f"{status} was answered to a body that is not described: {wrong}"
         return self._body_fault(template, method, status, response.get("content"), headers, body)
 
+    def accepts(self, pointer: str, value: Any) -> bool:
+        """Whether a value is right by the schema at this place of the document."""
+        return bool(self._validators[pointer].is_valid(value))
+
     def _body_fault(
         self, template: str, method: str, status: int, content: Any, headers: Mapping[str, str], body: bytes
     ) -> str:

@@ -1,0 +1,139 @@
+"""Composing the description of routes from what their handlers say."""
+
+import pytest
+
+from core.access import Access, public
+from core.dialect import Dialect
+from core.http import openapi, schema
+from core.http.declare import answers, takes
+from core.http.handler import Handler
+from core.http.openapi import Described, Docstring
+from core.http.parameter import Parameter
+from core.http.router import Route
+
+
+class Plain(Dialect):
+    error, field_errors = "things/error", "things/field_errors"
+
+
+FILES = {
+    "things/error": {"type": "object"},
+    "things/field_errors": {"type": "object"},
+    "things/thing": {
+        "$schema": "x",
+        "description": "A thing. docs/api/things.md#thing",
+        "properties": {"name": {"$ref": "#/$defs/name", "maxLength": 9}, "parts": {"items": {"$ref": "thing.json"}}},
+        "$defs": {"name": {"type": "string"}},
+    },
+    "others/other": {"properties": {"thing": {"$ref": "../things/thing.json"}}},
+}
+THING = schema.Schema(FILES["things/error"], "things/body")
+
+
+@pytest.fixture(autouse=True)
+def files(monkeypatch, tmp_path):
+    monkeypatch.setattr(schema, "read", FILES.__getitem__)
+    monkeypatch.setattr(schema, "ROOT", tmp_path)
+
+
+def handler(**members):
+    return type("Things", (Handler,), {"access": public, "dialect": Plain(), **members})
+
+
+def composed(*routes):
+    return openapi.document(
+        [Described(Route(*route), ("Shop: things",)) for route in routes], info={}, groups=["Shop: things"], schemes={}
+    )
+
+
+async def show(self, id: str) -> None:
+    """Show a thing. It may have parts. 200 the thing; with parts; 404; 409 somebody else has it."""
+
+
+def test_a_docstring_has_a_summary_details_and_answers():
+    said = Docstring.read(
+        """List the things, by name. With a cursor (RFC 9110) nothing is counted, see `count`. 200; 400 a wrong
+        cursor; of another list; 404 there is no such page. Nobody sees more."""
+    )
+    assert said.summary == "List the things, by name"
+    assert said.details == "With a cursor (RFC 9110) nothing is counted, see `count`. Nobody sees more."
+    assert said.answers == {200: "", 400: "a wrong cursor; of another list", 404: "there is no such page"}
+
+
+@pytest.mark.parametrize("text", ["", "Show a thing.", "200; 404.", "As GET."])
+def test_a_docstring_without_a_summary_or_without_answers_is_refused(text):
+    with pytest.raises(ValueError, match="without a summary or without answers"):
+        Docstring.read(text)
+
+
+def test_an_operation_says_what_its_method_its_access_and_its_limits_answer():
+    asking = Access("friends", lambda handler: None, schemes=("key",))
+
+    @answers(201, "things/thing", headers=("ETag",))
+    @takes(THING)
+    async def post(self) -> None:
+        """Make a thing. With parts. 201; 409 it exists."""
+
+    found = composed(("/things/", handler(access=asking, post=post)))["paths"]["/things/"]["post"]
+    assert found["operationId"] == "things_post" and found["summary"] == "Make a thing"
+    assert found["description"] == "With parts.\n\nWho may call: friends."
+    assert found["security"] == [{"key": []}]
+    assert list(found["responses"]) == ["201", "400", "401", "403", "409", "413", "415"]
+    assert found["responses"]["201"]["headers"].keys() == {"ETag"}
+    assert found["responses"]["401"]["headers"].keys() == {"WWW-Authenticate"}
+    assert found["responses"]["409"]["description"] == "It exists."
+    body = found["requestBody"]
+    assert body == {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ThingsBody"}}},
+    }
+
+
+def test_an_answer_that_the_docstring_or_the_declaration_lacks_is_refused():
+    undeclared = type("Things", (Handler,), {"access": public, "dialect": Plain(), "get": show})
+    with pytest.raises(ValueError, match="does not declare its answer 200"):
+        composed(("/things/{id}/", undeclared))
+
+    @answers(200, "things/thing")
+    @answers(206, "things/thing")
+    async def get(self) -> None:
+        """Show a thing. 200."""
+
+    with pytest.raises(ValueError, match=r"does not mention \[206\]"):
+        composed(("/things/", handler(get=get)))
+
+
+def test_a_shape_stands_once_and_its_own_definitions_where_they_are_used():
+    @answers(200, {"type": "array", "items": {"$ref": "others/other.json"}})
+    async def get(self) -> None:
+        """List the things. 200."""
+
+    found = composed(("/things/", handler(get=get)))
+    answer = found["paths"]["/things/"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"type": "array", "items": {"$ref": "#/components/schemas/OthersOther"}}
+    assert found["components"]["schemas"]["OthersOther"]["properties"] == {
+        "thing": {"$ref": "#/components/schemas/ThingsThing"}
+    }
+    assert found["components"]["schemas"]["ThingsThing"] == {
+        "description": "A thing",
+        "properties": {
+            "name": {"type": "string", "maxLength": 9},
+            "parts": {"items": {"$ref": "#/components/schemas/ThingsThing"}},
+        },
+    }
+
+
+def test_a_parameter_of_a_path_is_a_number_a_uuid_or_what_its_handler_says():
+    one = answers(200, "things/thing")(show)
+    numbered, named = handler(get=one), handler(get=one, path_parameters=(Parameter("id", "Its name."),))
+    found = composed(("/a/{id:int}/", numbered), ("/b/{id}/", numbered), ("/c/{id}/", named))["paths"]
+    kinds = {path: methods["get"]["parameters"][0] for path, methods in found.items()}
+    assert [one["schema"]["type"] for one in kinds.values()] == ["integer", "string", "string"]
+    assert kinds["/b/{id}/"]["schema"]["format"] == "uuid" and "format" not in kinds["/c/{id}/"]["schema"]
+    assert kinds["/c/{id}/"]["description"] == "Its name."
+
+
+def test_a_handler_at_two_paths_has_two_names():
+    one = handler(get=answers(200, "things/thing")(show))
+    found = composed(("/api/more/{id}/", one), ("/api/some-more/{id}/", one))["paths"].values()
+    assert [methods["get"]["operationId"] for methods in found] == ["things_get", "things_get_some_more"]
