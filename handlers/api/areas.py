@@ -2,6 +2,7 @@
 
 An area is a package in handlers/; handlers/api is what all areas share. Each module of each package may define
     routes     [(path, handler)]                             core/http/router.py
+    groups     (group, ...) of its routes                    handlers/api/description.py
     fallbacks  [(path prefix, handler)] for unknown paths    core/http/router.py
     refusals   {constraint: refusal}                         core/http/application.py
     duties     [Duty]                                        core/duties.py

@@ -1,4 +1,4 @@
-"""GET /api/docs/: the page on which people read the API and try it. docs/api/operations.md#reference."""
+"""GET /api/docs/: the page on which people read the API and try it. docs/api/operations.md#description."""
 
 from pathlib import Path
 
