@@ -219,6 +219,7 @@ class Components:
         found: dict[str, Any] = self.inline({key: value for key, value in document.items() if key != "$schema"}, name)
         if "description" in found:
             found["description"] = _DOCS.sub("", found["description"])
+        found = _whole_alternatives(found)
         example = schema.ROOT / name.replace("/", "/examples/", 1)
         if (path := example.with_suffix(".json")).exists():
             found["examples"] = [json.loads(path.read_text(encoding="utf-8"))]
@@ -323,6 +324,17 @@ def _response(operation: Operation, answer: Answer, components: Components) -> d
     if answer.body is not None:
         found["content"] = {answer.media: {"schema": components.inline(answer.body)}}
     return found
+
+
+def _whole_alternatives(node: dict[str, Any]) -> dict[str, Any]:
+    """The same schema, where an object that requires one of several members is one of several objects: generators of clients know
+    only these."""
+    if "properties" not in node or any(one.keys() != {"required"} for one in node.get("anyOf", [{}])):
+        return node
+    shared = {name: value for name, value in node.items() if name not in ("anyOf", "description")}
+    required = node.get("required", [])
+    wholes = [{**shared, "required": [*one["required"], *required]} for one in node["anyOf"]]
+    return {"description": node["description"], "anyOf": wholes}
 
 
 def _words(name: str) -> str:

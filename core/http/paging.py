@@ -23,7 +23,7 @@ def page_of(shape: str) -> dict[str, Any]:
 def page_members(item: Mapping[str, Any]) -> dict[str, Any]:
     """The schemas of the members of a page's body. A page that was asked for by cursor has no count."""
     link = {"type": ["string", "null"]}
-    exact = {"const": False, "description": "There are at least so many."}
+    exact = {"type": "boolean", "enum": [False], "description": "There are at least `count`."}
     results = {"type": "array", "items": item}
     return {"count": {"type": "integer"}, "count_is_exact": exact, "next": link, "previous": link, "results": results}
 
