@@ -53,7 +53,11 @@ def installed(args: argparse.Namespace) -> AbstractContextManager[Installation[S
     home = Path(args.home) if args.demo else None
     # A demo keeps its files in its own folder, even if .env names a bucket.
     demo = {"SALES_IMPORT_API_KEY": DEMO_IMPORT_KEY, "USE_S3": "false", "CLOUDFLARE_R2_ENABLED": "false"}
-    unless_set = {"DEVELOPER_OPTIONS": "true", "CORS_ALLOWED_ORIGINS": DEMO_ORIGINS}
+    unless_set = {
+        "DEVELOPER_OPTIONS": "true",
+        "CORS_ALLOWED_ORIGINS": DEMO_ORIGINS,
+        "BUSINESS_TIMEZONE": "America/Mexico_City",
+    }
     return installation.installed(Settings, ROOT / ".env", home, demo, unless_set)
 
 

@@ -1,6 +1,7 @@
 """The settings of this server beside those of core."""
 
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from core.setting import boolean, number, one_of, setting
 from core.settings import CoreSettings
@@ -15,6 +16,13 @@ def header_key(value: str) -> str:
         raise ValueError("must be letters, digits and signs of ASCII, without blanks")
     if len(value) < IMPORT_KEY_CHARACTERS:
         raise ValueError(f"must be at least {IMPORT_KEY_CHARACTERS} characters long")
+    return value
+
+
+def timezone(value: str) -> str:
+    """Read the name of a time zone."""
+    if value not in available_timezones():
+        raise ValueError("must be the name of a time zone, such as America/Mexico_City")
     return value
 
 
@@ -52,6 +60,12 @@ class Settings(CoreSettings):
         one_of("off", "strict"),
         "off: a refresh token is good as long as its session; strict: for one renewal, and using an older one ends the session",
         default="off",
+    )
+    business_timezone: str = setting(
+        "BUSINESS_TIMEZONE",
+        timezone,
+        "by whose clock the shop's days and hours are counted: promotions, birthdays, analytics",
+        default="UTC",
     )
     sign_up_open: bool = setting(
         "SIGN_UP_OPEN", boolean, "anyone may make themselves a MEMBER account; false: nobody", default=True
