@@ -81,7 +81,9 @@ CREATE INDEX promotion_of_product ON pos.promotion (product_id, id);
 -- order was made, for analytics.
 CREATE TABLE pos.shop_order (
     id                bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    ticket_folio      varchar(8)  NOT NULL,
+    -- Eight hexadecimal digits that look random. Each id has its own, as multiplying by an odd number modulo 2^32 loses nothing; of
+    -- random ones two would be the same among 80,000.
+    ticket_folio      varchar(8)  NOT NULL GENERATED ALWAYS AS (lpad(upper(to_hex((id * 2654435761 + 305419896) % 4294967296)), 8, '0')) STORED,
     status            text        NOT NULL DEFAULT 'PENDING' CHECK (status IN ('PENDING', 'PAID', 'CANCELLED')),
     payment_method    text        CHECK (payment_method IN ('CASH', 'CARD', 'POINTS', 'CREDIT')),
     seller_id         bigint      CONSTRAINT shop_order_seller_fkey REFERENCES accounts.account ON DELETE SET NULL,

@@ -60,3 +60,230 @@ CREATE OR REPLACE FUNCTION pos.supplier_document(s pos.supplier) RETURNS json LA
         'id', s.id, 'name', s.name, 'phone_number', s.phone_number, 'contact_person', s.contact_person, 'rfc', s.rfc,
         'tax_address', s.tax_address)
 $$;
+
+-- Orders. Each function below does one step in the order of locks that 0005_pos.sql names, and answers with the order's document, or
+-- with the refusal of the step and what its message says; then nothing was changed. docs/api/pos.md#orders
+
+-- An order with its lines.
+CREATE OR REPLACE FUNCTION pos.order_document(o pos.shop_order) RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT json_build_object(
+        'id', o.id, 'ticket_folio', o.ticket_folio, 'created_at', core.iso(o.created_at), 'payment_method', o.payment_method,
+        'status', o.status, 'seller', o.seller_id, 'seller_name', o.seller_name, 'customer', o.customer_id,
+        'customer_name', coalesce((SELECT c.first_name || ' ' || c.last_name FROM pos.customer c WHERE c.id = o.customer_id), 'Cliente General'),
+        'subtotal', pos.money(o.subtotal), 'total_tax', pos.money(o.total_tax), 'final_amount', pos.money(o.final_amount),
+        'discount_applied', '0.00', 'money_saved_total', pos.money(o.money_saved_total), 'points_used', o.points_used,
+        'store_credit_used', pos.money(o.store_credit_used), 'paid_at', core.iso(o.paid_at),
+        'items', (SELECT json_agg(json_build_object(
+                             'id', l.id, 'product_id', l.product_id, 'product_name', l.product_name, 'quantity', l.quantity,
+                             'unit_price', pos.money(l.unit_price), 'promotion_name', l.promotion_name,
+                             'discount_amount', pos.money(l.discount_amount), 'amount', pos.money(l.amount),
+                             'tax_amount', pos.money(l.tax_amount)) ORDER BY l.id)
+                    FROM pos.order_line l WHERE l.order_id = o.id))
+$$;
+
+-- The lines of a body: {"items": [{"product_id", "quantity"}]}. place: from 1.
+CREATE OR REPLACE FUNCTION pos.sent_lines(body jsonb) RETURNS TABLE (place bigint, product_id bigint, quantity integer)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 3 AS $$
+    SELECT place, (item ->> 'product_id')::numeric::bigint, (item ->> 'quantity')::numeric::integer
+      FROM jsonb_array_elements(body -> 'items') WITH ORDINALITY AS sent (item, place)
+$$;
+
+-- Locks the products, always in the order of their ids, so that two orders never wait for each other.
+CREATE OR REPLACE FUNCTION pos.lock_products(ids bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM pos.product WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
+END $$;
+
+-- Makes an order and takes its stock. Refusals: customer {pk}; product {places: {place: pk}}; stock {name, available, wanted}.
+-- Prices are those of this moment. Everything is computed exactly and rounded once, half up.
+CREATE OR REPLACE FUNCTION pos.create_order(body jsonb, seller bigint, zone text)
+RETURNS TABLE (refusal text, said jsonb, document json) LANGUAGE plpgsql AS $$
+DECLARE
+    day      date := pos.today(zone);
+    buyer    pos.customer;
+    is_birthday boolean := false;
+    made     pos.shop_order;
+BEGIN
+    IF coalesce(body ->> 'customer', '') <> '' THEN
+        SELECT c.* INTO buyer FROM pos.customer c
+         WHERE c.id = (body ->> 'customer')::numeric::bigint AND c.is_active FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RETURN QUERY SELECT 'customer', jsonb_build_object('pk', body ->> 'customer'), NULL::json;
+            RETURN;
+        END IF;
+        is_birthday := to_char(buyer.birth_date, 'MMDD') = to_char(day, 'MMDD')
+                       AND buyer.birthday_year IS DISTINCT FROM extract(year FROM day)::integer;
+    END IF;
+
+    PERFORM pos.lock_products(ARRAY(SELECT s.product_id FROM pos.sent_lines(body) s));
+    RETURN QUERY
+        SELECT 'product', jsonb_build_object('places', jsonb_object_agg(s.place, s.product_id)), NULL::json
+          FROM pos.sent_lines(body) s LEFT JOIN pos.product p ON p.id = s.product_id AND p.is_active
+         WHERE p.id IS NULL HAVING count(*) > 0;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    -- Lines with the same product take from it one after the other.
+    RETURN QUERY
+        SELECT 'stock', jsonb_build_object('name', p.name, 'available', p.current_stock - s.before, 'wanted', s.quantity), NULL::json
+          FROM (SELECT sent.place, sent.product_id, sent.quantity,
+                       sum(sent.quantity) OVER (PARTITION BY sent.product_id ORDER BY sent.place) - sent.quantity AS before
+                  FROM pos.sent_lines(body) sent) s
+          JOIN pos.product p ON p.id = s.product_id
+         WHERE s.before + s.quantity > p.current_stock ORDER BY s.place LIMIT 1;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+
+    WITH line AS (
+        SELECT s.place, s.product_id, s.quantity, p.name, p.price, active.name AS promotion_name, unit.price AS unit_price,
+               unit.price * s.quantity AS amount, unit.price * s.quantity * pos.tax_percent(p.tax_rate) / 100 AS tax
+          FROM pos.sent_lines(body) s
+          JOIN pos.product p ON p.id = s.product_id
+          LEFT JOIN LATERAL (
+               SELECT pr.name, pr.discount_percent FROM pos.promotion pr
+                WHERE pr.product_id = p.id AND pr.is_active AND day BETWEEN pr.start_date AND pr.end_date
+                  AND (pr.target_audience = 'ALL' OR buyer.is_frequent)) active ON true
+         CROSS JOIN LATERAL (SELECT pos.discounted(p.price, active.discount_percent) AS price) unit
+    ), total AS (
+        SELECT sum(amount) AS amount, sum(tax) AS tax, sum((price - unit_price) * quantity) AS saved,
+               CASE WHEN is_birthday THEN 0.90 ELSE 1 END AS share
+          FROM line
+    ), inserted AS (
+        INSERT INTO pos.shop_order AS o (
+               seller_id, seller_name, customer_id, subtotal, total_tax, final_amount, money_saved_total, is_birthday, business_day,
+               business_hour)
+        SELECT a.id, coalesce(nullif(a.username, ''), a.email), buyer.id, round(t.amount * t.share, 2), round(t.tax * t.share, 2),
+               round((t.amount + t.tax) * t.share, 2), round(t.saved + (t.amount + t.tax) * (1 - t.share), 2), is_birthday, day,
+               extract(hour FROM now() AT TIME ZONE zone)
+          FROM total t JOIN accounts.account a ON a.id = seller
+        RETURNING o.*
+    ), lines AS (
+        INSERT INTO pos.order_line (
+               order_id, product_id, product_name, quantity, unit_price, promotion_name, discount_amount, amount, tax_amount)
+        SELECT i.id, l.product_id, l.name, l.quantity, l.unit_price, l.promotion_name, (l.price - l.unit_price) * l.quantity, l.amount,
+               round(l.tax, 2)
+          FROM inserted i CROSS JOIN line l ORDER BY l.place
+    )
+    SELECT i.* INTO made FROM inserted i;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'seller', NULL::jsonb, NULL::json;
+        RETURN;
+    END IF;
+    UPDATE pos.product p SET current_stock = p.current_stock - sold.quantity, updated_at = now()
+      FROM (SELECT s.product_id, sum(s.quantity) AS quantity FROM pos.sent_lines(body) s GROUP BY s.product_id) sold
+     WHERE p.id = sold.product_id;
+    IF is_birthday THEN
+        UPDATE pos.customer c SET birthday_year = extract(year FROM day) WHERE c.id = buyer.id;
+    END IF;
+    RETURN QUERY SELECT NULL, NULL::jsonb, d FROM pos.order_document(made) AS d;
+END $$;
+
+-- Decides whether a customer is frequent, once a calendar month: they are if they have bought in each ISO week of the month before.
+CREATE OR REPLACE FUNCTION pos.decide_frequency(customer bigint, day date) RETURNS void LANGUAGE sql AS $$
+    UPDATE pos.customer c
+       SET frequency_month = date_trunc('month', day),
+           is_frequent = NOT EXISTS (
+               SELECT to_char(d, 'IYYYIW')
+                 FROM generate_series(date_trunc('month', day) - interval '1 month', date_trunc('month', day) - interval '1 day',
+                                      interval '1 day') AS d
+               EXCEPT
+               SELECT to_char(o.business_day, 'IYYYIW') FROM pos.shop_order o
+                WHERE o.customer_id = c.id AND o.status = 'PAID'
+                  AND o.business_day >= date_trunc('month', day) - interval '1 month' AND o.business_day < date_trunc('month', day))
+     WHERE c.id = customer AND c.frequency_month IS DISTINCT FROM date_trunc('month', day)::date
+$$;
+
+-- Pays an order. Refusals: missing; paid; cancelled; no customer; not frequent; points {available, total}; credit {limit, used, total}.
+CREATE OR REPLACE FUNCTION pos.pay_order(order_id bigint, method text, zone text)
+RETURNS TABLE (refusal text, said jsonb, document json) LANGUAGE plpgsql AS $$
+DECLARE
+    held   pos.shop_order;
+    buyer  pos.customer;
+    points bigint;
+BEGIN
+    SELECT o.* INTO held FROM pos.shop_order o WHERE o.id = order_id FOR UPDATE;
+    refusal := CASE WHEN held.id IS NULL THEN 'missing' WHEN held.status = 'PAID' THEN 'paid' WHEN held.status = 'CANCELLED' THEN 'cancelled'
+                    WHEN method IN ('POINTS', 'CREDIT') AND held.customer_id IS NULL THEN 'no customer' END;
+    IF refusal IS NULL AND held.customer_id IS NOT NULL THEN
+        SELECT c.* INTO buyer FROM pos.customer c WHERE c.id = held.customer_id FOR NO KEY UPDATE;
+        points := CASE method WHEN 'POINTS' THEN -ceil(held.final_amount) WHEN 'CREDIT' THEN 0 ELSE round(held.final_amount * 0.01) END;
+        IF method = 'CREDIT' AND NOT buyer.is_frequent THEN
+            refusal := 'not frequent';
+        ELSIF method = 'CREDIT' AND buyer.credit_used + held.final_amount > buyer.credit_limit THEN
+            refusal := 'credit';
+            said := jsonb_build_object(
+                'limit', pos.money(buyer.credit_limit), 'used', pos.money(buyer.credit_used), 'total', pos.money(held.final_amount));
+        ELSIF method = 'POINTS' AND buyer.current_points + points < 0 THEN
+            refusal := 'points';
+            said := jsonb_build_object('available', pos.money(buyer.current_points), 'total', pos.money(held.final_amount));
+        END IF;
+    END IF;
+    IF refusal IS NOT NULL THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    UPDATE pos.shop_order o
+       SET status = 'PAID', paid_at = now(), payment_method = method,
+           points_used = CASE method WHEN 'POINTS' THEN -points ELSE 0 END,
+           store_credit_used = CASE method WHEN 'CREDIT' THEN o.final_amount ELSE 0 END
+     WHERE o.id = held.id RETURNING o.* INTO held;
+    IF method = 'CREDIT' AND held.final_amount > 0 THEN
+        INSERT INTO pos.credit_entry (customer_id, amount, transaction_type, description)
+        VALUES (buyer.id, held.final_amount, 'CHARGE', 'Pago Ticket #' || held.ticket_folio);
+    ELSIF points <> 0 THEN
+        INSERT INTO pos.point_entry (customer_id, amount, transaction_type, description)
+        VALUES (buyer.id, points, CASE WHEN points < 0 THEN 'REDEEM' ELSE 'EARN' END,
+                CASE WHEN points < 0 THEN 'Pago Ticket #' ELSE 'Puntos compra ' END || held.ticket_folio);
+    END IF;
+    IF held.customer_id IS NOT NULL THEN
+        PERFORM pos.decide_frequency(held.customer_id, pos.today(zone));
+    END IF;
+    RETURN QUERY SELECT NULL, NULL::jsonb, d FROM pos.order_document(held) AS d;
+END $$;
+
+-- Gives the stock of an order back, and the birthday's discount to its customer. The order is locked.
+CREATE OR REPLACE FUNCTION pos.give_back(held pos.shop_order) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF held.is_birthday THEN
+        UPDATE pos.customer SET birthday_year = NULL
+         WHERE id = held.customer_id AND birthday_year = extract(year FROM held.business_day);
+    END IF;
+    PERFORM pos.lock_products(ARRAY(SELECT l.product_id FROM pos.order_line l WHERE l.order_id = held.id));
+    UPDATE pos.product p SET current_stock = p.current_stock + sold.quantity, updated_at = now()
+      FROM (SELECT l.product_id, sum(l.quantity) AS quantity FROM pos.order_line l WHERE l.order_id = held.id GROUP BY l.product_id) sold
+     WHERE p.id = sold.product_id;
+END $$;
+
+-- Cancels a pending order. Refusals: missing; not pending.
+CREATE OR REPLACE FUNCTION pos.cancel_order(order_id bigint) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    held pos.shop_order;
+BEGIN
+    SELECT o.* INTO held FROM pos.shop_order o WHERE o.id = order_id FOR UPDATE;
+    IF held.id IS NULL OR held.status <> 'PENDING' THEN
+        RETURN CASE WHEN held.id IS NULL THEN 'missing' ELSE 'not pending' END;
+    END IF;
+    UPDATE pos.shop_order SET status = 'CANCELLED' WHERE id = held.id;
+    PERFORM pos.give_back(held);
+    RETURN NULL;
+END $$;
+
+-- Deletes an order that is not paid. A pending one gives its stock back. Returns the order as it was; refusals: missing; paid.
+CREATE OR REPLACE FUNCTION pos.delete_order(order_id bigint) RETURNS TABLE (refusal text, deleted pos.shop_order) LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT o.* INTO deleted FROM pos.shop_order o WHERE o.id = order_id FOR UPDATE;
+    refusal := CASE WHEN NOT FOUND THEN 'missing' WHEN (deleted).status = 'PAID' THEN 'paid' END;
+    IF refusal IS NULL THEN
+        IF (deleted).status = 'PENDING' THEN
+            PERFORM pos.give_back(deleted);
+        END IF;
+        DELETE FROM pos.shop_order WHERE id = (deleted).id;
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- What a promotion of so many percent (null: none) leaves of a price.
+CREATE OR REPLACE FUNCTION pos.discounted(price numeric, percent numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN percent IS NULL THEN price ELSE round(price * (100 - percent) / 100, 2) END
+$$;
