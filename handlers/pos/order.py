@@ -29,7 +29,6 @@ class OrderDialect(PosDialect):
         "minimum": "La cantidad debe ser al menos 1.",
         "type.integer": NOT_AN_INTEGER,
         "text.integer": NOT_AN_INTEGER,
-        "pattern": "Incorrect type. Expected pk value, received str.",
     }
 
 
@@ -50,6 +49,9 @@ class Orders(PosHandler):
         an unknown customer or product, or too little stock."""
         if not self.body["items"]:
             raise invalid({"items": ["La orden debe tener al menos un producto."]})
+        customer = self.body.get("customer")
+        if isinstance(customer, str) and customer and not (customer.isascii() and customer.isdecimal()):
+            raise invalid({"customer": ["Incorrect type. Expected pk value, received str."]})
         made = await query.create_order(
             self.db,
             body=self.body_text,
