@@ -287,3 +287,35 @@ END $$;
 CREATE OR REPLACE FUNCTION pos.discounted(price numeric, percent numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN percent IS NULL THEN price ELSE round(price * (100 - percent) / 100, 2) END
 $$;
+
+-- A price with its tax.
+CREATE OR REPLACE FUNCTION pos.taxed(amount numeric, tax_rate text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(amount + amount * pos.tax_percent(tax_rate) / 100, 2)
+$$;
+
+-- Analytics. docs/api/pos.md#analytics
+
+-- The days that a report looks at, both inclusive. Without dates: the last 30 days, but not before the first sale. With one date: up to
+-- today, or 30 days up to the end. Refusals: none (nothing was ever sold); order (the start is after the end); day (a given day has no
+-- sale, which refused_day names). first_sale, last_sale: of all times.
+CREATE OR REPLACE FUNCTION pos.analyzed_period(given_start date, given_end date, today date)
+RETURNS TABLE (start_date date, end_date date, refusal text, refused_day date, first_sale date, last_sale date)
+LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT coalesce(given_start, greatest(coalesce(given_end, today) - 30, least(f.day, coalesce(given_end, today)))),
+           coalesce(given_end, today),
+           CASE WHEN f.day IS NULL THEN 'none' WHEN given_start > given_end THEN 'order' WHEN day.refused IS NOT NULL THEN 'day' END,
+           day.refused, f.day, l.day
+      FROM (SELECT min(business_day) AS day FROM pos.shop_order WHERE status = 'PAID') f
+     CROSS JOIN (SELECT max(business_day) AS day FROM pos.shop_order WHERE status = 'PAID') l
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN given_start IS NULL OR given_end IS NULL THEN NULL
+                       WHEN NOT EXISTS (SELECT FROM pos.shop_order WHERE status = 'PAID' AND business_day = given_start) THEN given_start
+                       WHEN NOT EXISTS (SELECT FROM pos.shop_order WHERE status = 'PAID' AND business_day = given_end) THEN given_end
+                  END AS refused) day
+$$;
+
+-- The product that a text means: by its SKU, or else by its name, ignoring case; of several the oldest. Null: there is none.
+CREATE OR REPLACE FUNCTION pos.find_product(identifier text) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT p.id FROM pos.product p WHERE lower(p.sku) = lower(identifier) AND p.is_active),
+                    (SELECT min(p.id) FROM pos.product p WHERE lower(p.name) = lower(identifier) AND p.is_active))
+$$;

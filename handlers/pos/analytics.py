@@ -1,0 +1,262 @@
+"""Reports on what was sold, for those who manage the shop. docs/api/pos.md#analytics."""
+
+import json
+from datetime import date
+from typing import Any
+
+import asyncpg
+
+from core.data import sql
+from core.http.declare import answers, ref
+from core.http.json_text import composed
+from core.http.parameter import DATE, INTEGER, Parameter
+from core.http.schema import is_date
+from core.problem import Problem
+from handlers.api.dialects import PosDialect
+from handlers.api.handler import PosHandler
+from handlers.pos import managing
+
+# Products of a ranking, and days of a velocity, if the request says nothing.
+RANKED, DAYS = 10, 30
+LARGEST = 1_000_000_000
+LONGEST_DAYS = 36_500
+# Characters of an identifier; the longest is a product's name.
+LONGEST = 200
+PERIOD = (
+    Parameter("start_date", "The first day; without it and `end_date`: the last 30 days.", DATE),
+    Parameter("end_date", "The last day; without it: today.", DATE),
+)
+CRITERIA = {"most": "most", "least": "least", "both": "both", "ambos": "both"}
+REFUSED = {"anyOf": [ref("pos/analytics_error"), ref("api/error_shop"), ref("api/field_errors_shop")]}
+NO_STOCK_WITHIN = '{"message":"No hay productos dentro del umbral establecido."}'
+ALL_SOLD = '{"message":"Todos los productos han tenido ventas en este período."}'
+
+query = sql.load("pos/analytics")
+
+
+class AnalyticsDialect(PosDialect):
+    """Writes the refusals of reports as `{error}`, and what they add beside it."""
+
+    def body(self, problem: Problem) -> Any:
+        if problem.slug == "report":
+            return {"error": problem.message, **problem.extra}
+        return super().body(problem)
+
+
+def refused(status: int, message: str, **more: Any) -> Problem:
+    """The refusal of a report. more: further members of the body."""
+    return Problem(status, "report", message, extra=more)
+
+
+class Report(PosHandler):
+    dialect = AnalyticsDialect()
+    access = managing
+    # What was sold, as the refusal names it when nothing ever was.
+    sold = "sales"
+
+    @property
+    def zone(self) -> str:
+        zone: str = self.config.business_timezone
+        return zone
+
+    def period(self) -> dict[str, Any]:
+        """The parameters `start` and `end` of a query. Raises Problem 400: a malformed date."""
+        return {"start": self._day("start_date"), "end": self._day("end_date"), "zone": self.zone}
+
+    def check(self, found: asyncpg.Record) -> None:
+        """Raises Problem 400 for the refusals of pos.analyzed_period."""
+        if found["refusal"] == "none":
+            raise refused(400, f"No hay {self.sold} en el sistema aún.")
+        if found["refusal"] == "order":
+            raise refused(400, "start_date must not be after end_date.")
+        if found["refusal"] == "day":
+            first, last = found["first_sale"].isoformat(), found["last_sale"].isoformat()
+            message = f"No sales found for the date {found['refused_day'].isoformat()} in the system."
+            raise refused(400, message, first_system_record=first, last_system_record=last)
+
+    def _day(self, name: str) -> date | None:
+        text = self.asked(name)
+        if text and not is_date(text):
+            raise refused(400, "Formato de fecha inválido. Usa YYYY-MM-DD.")
+        return date.fromisoformat(text) if text else None
+
+    def whole(self, name: str, *, least: int, most: int) -> int | None:
+        """A parameter that is a whole number within these bounds; None if it is not."""
+        text = self.asked(name)
+        digits = text.removeprefix("-") if least < 0 else text
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= 10):
+            return None
+        return int(text) if least <= int(text) <= most else None
+
+
+class SalesSummary(Report):
+    parameters = PERIOD
+
+    @answers(200, "pos/sales_summary")
+    @answers(400, REFUSED)
+    async def get(self) -> None:
+        """Sum up the sales of a period: tickets, products, hours and payment methods. 200; 400 a malformed date, or one without sales."""
+        found = await query.sales_summary(self.db, **self.period())
+        self.check(found)
+        self.reply(found["document"])
+
+
+class ProductRanking(Report):
+    parameters = (
+        *PERIOD,
+        Parameter("limit", f"Products of each list; {RANKED} without it.", INTEGER),
+        Parameter("criterion", "most (the default), least, or both."),
+    )
+    sold = "ventas"
+
+    @answers(200, "pos/product_ranking")
+    @answers(400, REFUSED)
+    async def get(self) -> None:
+        """Rank the products by the units that were sold. 200; 400 a malformed date, or one without sales."""
+        most = self.whole("limit", least=1, most=LARGEST) or RANKED
+        criterion = CRITERIA.get(self.asked("criterion").lower(), "most")
+        found = await query.product_ranking(self.db, **self.period(), most=most)
+        self.check(found)
+        start, end = found["start_date"].isoformat(), found["end_date"].isoformat()
+        period = f'{{"start_date":"{start}","end_date":"{end}"}}'
+        if not found["sold"]:
+            self.reply(composed({"analyzed_period": period, "detail": '"No products sold in the selected period."'}))
+            return
+        lists = {name: found[name] for name in ("most_sold", "least_sold") if criterion in (name[:-5], "both")}
+        results = composed({"criterion": f'"{criterion}"', "results_limit": str(most), **lists})
+        self.reply(composed({"analyzed_period": period, "results": results}))
+
+
+class LowStock(Report):
+    parameters = (
+        Parameter(
+            "threshold", "Products of which so many or fewer are left; without it: those marked low_stock.", INTEGER
+        ),
+    )
+
+    @answers(200, {"anyOf": [{"type": "array", "items": ref("pos/low_stock_product")}, ref("pos/report_message")]})
+    async def get(self) -> None:
+        """List the products of which little is left, most stock first. A `message` says that there is none, or that the threshold is no
+        number. 200."""
+        threshold = None
+        if self.asks_for("threshold"):
+            threshold = self.whole("threshold", least=-LARGEST, most=2 * LARGEST)
+            if threshold is None:
+                self.reply(NO_STOCK_WITHIN)
+                return
+        self.reply(await query.low_stock(self.db, threshold=threshold, zone=self.zone) or NO_STOCK_WITHIN)
+
+
+class DeadInventory(Report):
+    parameters = (Parameter("reference_date", "Since this day; without it: since 30 days.", DATE),)
+
+    @answers(200, {"anyOf": [{"type": "array", "items": ref("pos/dead_product")}, ref("pos/report_message")]})
+    async def get(self) -> None:
+        """List the products that were not sold since a day. A `message` says that all were, or that the date is malformed. 200."""
+        text = self.asked("reference_date")
+        if text and not is_date(text):
+            self.reply(ALL_SOLD)
+            return
+        since = date.fromisoformat(text) if text else None
+        self.reply(await query.dead_inventory(self.db, since=since, zone=self.zone) or ALL_SOLD)
+
+
+class CustomerSales(Report):
+    parameters = (Parameter("customer_id", "The customer; required.", INTEGER), *PERIOD)
+    sold = "purchases"
+
+    @answers(200, "pos/customer_sales")
+    @answers(400, REFUSED)
+    @answers(404, "pos/analytics_error")
+    async def get(self) -> None:
+        """Sum up what a customer has bought. A `detail` says that it was nothing. 200; 400 no customer_id, a malformed date, or one without
+        sales; 404 there is no such customer."""
+        if not self.asked("customer_id"):
+            raise refused(400, "customer_id parameter is required.")
+        customer_id = self.whole("customer_id", least=1, most=9_999_999_999)
+        if customer_id is None:
+            raise refused(404, "Customer not registered in the system.")
+        found = await query.customer_sales(self.db, customer_id=customer_id, **self.period())
+        if found["customer"] is None:
+            raise refused(404, "Customer not registered in the system.")
+        self.check(found)
+        if found["document"] is not None:
+            self.reply(found["document"])
+            return
+        start, end = found["start_date"].isoformat(), found["end_date"].isoformat()
+        period = f'{{"start_date":"{start}","end_date":"{end}"}}'
+        detail = '"This customer made no purchases during the selected period."'
+        self.reply(composed({"customer_info": found["customer"], "analyzed_period": period, "detail": detail}))
+
+
+class SalesVelocity(Report):
+    parameters = (
+        Parameter("identifier", "The product's SKU or name, ignoring case; required."),
+        Parameter(
+            "period_days", f"Days to look back; {DAYS} without it.", {**INTEGER, "minimum": 1, "maximum": LONGEST_DAYS}
+        ),
+    )
+
+    @answers(200, "pos/sales_velocity")
+    @answers(400, REFUSED)
+    @answers(404, "pos/analytics_error")
+    async def get(self) -> None:
+        """Tell how fast a product sells, and when its stock will be gone. 200; 400 no identifier, or period_days is no number of days; 404
+        there is no such product."""
+        identifier = self.asked("identifier")[:LONGEST]
+        if not identifier:
+            raise refused(400, "Product identifier (Name or SKU) is required.")
+        days = self.whole("period_days", least=1, most=LONGEST_DAYS) if self.asked("period_days") else DAYS
+        if days is None:
+            raise refused(400, f"period_days must be a whole number from 1 to {LONGEST_DAYS}.")
+        document = await query.sales_velocity(self.db, identifier=identifier, days=days)
+        if document is None:
+            raise refused(404, "Product not found in the system.")
+        self.reply(document)
+
+
+class InventoryValuation(Report):
+    parameters = (Parameter("product_identifier", "A product's SKU or name, ignoring case; without it: all."),)
+
+    @answers(200, "pos/inventory_valuation")
+    @answers(404, "pos/analytics_error")
+    async def get(self) -> None:
+        """Value the stock at its price, and at what it would sell for today. 200; 404 there is no such product, or no stock."""
+        identifier = self.asked("product_identifier")[:LONGEST]
+        metrics = await query.inventory_valuation(self.db, identifier=identifier or None, zone=self.zone)
+        if metrics is None:
+            raise refused(404, "No products available in the selected scope.")
+        scope = f"Specific Product: {identifier}" if identifier else "Entire Inventory"
+        self.reply(composed({"scope": json.dumps(scope), "financial_metrics": metrics}))
+
+
+class ProductContribution(Report):
+    parameters = (Parameter("product_identifier", "The product's SKU or name, ignoring case; required."), *PERIOD)
+
+    @answers(200, "pos/product_contribution")
+    @answers(400, REFUSED)
+    @answers(404, "pos/analytics_error")
+    async def get(self) -> None:
+        """Tell a product's share of all units and of the revenue. 200; 400 no identifier, a malformed date, or one without sales; 404 there is
+        no such product."""
+        identifier = self.asked("product_identifier")[:LONGEST]
+        if not identifier:
+            raise refused(400, "Product identifier (Name or SKU) is required.")
+        found = await query.product_contribution(self.db, identifier=identifier, **self.period())
+        if found["product"] is None:
+            raise refused(404, "Product not found in the system.")
+        self.check(found)
+        self.reply(found["document"])
+
+
+groups = ("Shop: analytics",)
+routes = [
+    ("/api/analytics/sales-summary/", SalesSummary),
+    ("/api/analytics/product-ranking/", ProductRanking),
+    ("/api/analytics/reports/low-stock/", LowStock),
+    ("/api/analytics/reports/dead-inventory/", DeadInventory),
+    ("/api/analytics/customer-sales/", CustomerSales),
+    ("/api/analytics/sales-velocity/", SalesVelocity),
+    ("/api/analytics/inventory-valuation/", InventoryValuation),
+    ("/api/analytics/product-contribution/", ProductContribution),
+]

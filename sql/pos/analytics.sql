@@ -1,0 +1,187 @@
+-- Reports on what was sold: paid orders only, by the business days and hours of the shop. Amounts are JSON numbers.
+-- docs/api/pos.md#analytics
+
+-- name: sales_summary(start, end, zone) -> row
+-- Everything about hours and methods comes from one pass over the orders' index, which holds what is added up.
+WITH period AS MATERIALIZED (
+    SELECT * FROM pos.analyzed_period($1::date, $2::date, pos.today($3::text))
+), part AS MATERIALIZED (
+    SELECT o.business_hour AS hour, o.payment_method AS method, count(*) AS tickets, sum(o.final_amount) AS revenue,
+           min(o.final_amount) AS lowest, max(o.final_amount) AS highest
+      FROM period CROSS JOIN pos.shop_order o
+     WHERE period.refusal IS NULL AND o.status = 'PAID' AND o.business_day BETWEEN period.start_date AND period.end_date
+     GROUP BY o.business_hour, o.payment_method
+), hourly AS (
+    SELECT hour, sum(revenue) AS revenue, sum(tickets) AS tickets,
+           json_build_object('hour', hour, 'total_revenue', sum(revenue), 'ticket_count', sum(tickets)) AS document
+      FROM part GROUP BY hour
+), sold AS MATERIALIZED (
+    SELECT p.id, p.name, sum(l.quantity) AS units, sum(l.amount) AS revenue
+      FROM period
+      JOIN pos.shop_order o ON o.status = 'PAID' AND o.business_day BETWEEN period.start_date AND period.end_date
+      JOIN pos.order_line l ON l.order_id = o.id
+      JOIN pos.product p ON p.id = l.product_id
+     WHERE period.refusal IS NULL
+     GROUP BY p.id
+)
+SELECT period.*, json_build_object(
+           'analyzed_period', json_build_object('start_date', period.start_date, 'end_date', period.end_date),
+           'general_summary', (SELECT json_build_object(
+                   'total_revenue', sum(revenue), 'average_ticket', round(sum(revenue) / sum(tickets), 2), 'lowest_ticket', min(lowest),
+                   'highest_ticket', max(highest), 'total_tickets', coalesce(sum(tickets), 0)) FROM part),
+           'products', (SELECT json_build_object(
+                   'total_units_sold', coalesce(sum(units), 0),
+                   'top_product', (SELECT json_build_object('product_name', name, 'revenue', revenue) FROM sold ORDER BY revenue DESC, id LIMIT 1),
+                   'breakdown', coalesce(json_agg(json_build_object('product_name', name, 'units_sold', units, 'revenue', revenue)
+                                                  ORDER BY revenue DESC, id), '[]')) FROM sold),
+           'peak_hours', json_build_object(
+                   'most_profitable_hour', (SELECT document FROM hourly ORDER BY revenue DESC, hour LIMIT 1),
+                   'busiest_hour', (SELECT document FROM hourly ORDER BY tickets DESC, hour LIMIT 1),
+                   'hourly_breakdown', (SELECT coalesce(json_agg(document ORDER BY hour), '[]') FROM hourly)),
+           'payment_methods', (SELECT coalesce(json_agg(document ORDER BY method), '[]') FROM (
+                   SELECT method, json_build_object(
+                              'payment_method', method, 'total_sales', sum(tickets), 'average_ticket', round(sum(revenue) / sum(tickets), 2),
+                              'highest_ticket', max(highest), 'accumulated_amount', sum(revenue)) AS document
+                     FROM part GROUP BY method) methods))::text AS document
+  FROM period;
+
+-- name: product_ranking(start, end, zone, most) -> row
+-- sold: whether anything was. Of products with the same number of units, the oldest comes first.
+WITH period AS MATERIALIZED (
+    SELECT * FROM pos.analyzed_period($1::date, $2::date, pos.today($3::text))
+), sold AS MATERIALIZED (
+    SELECT p.id, sum(l.quantity) AS units,
+           json_build_object('product__id', p.id, 'product_name', p.name, 'units_sold', sum(l.quantity), 'revenue', sum(l.amount)) AS document
+      FROM period
+      JOIN pos.shop_order o ON o.status = 'PAID' AND o.business_day BETWEEN period.start_date AND period.end_date
+      JOIN pos.order_line l ON l.order_id = o.id
+      JOIN pos.product p ON p.id = l.product_id
+     WHERE period.refusal IS NULL
+     GROUP BY p.id
+)
+SELECT period.*, EXISTS (SELECT FROM sold) AS sold,
+       (SELECT coalesce(json_agg(document), '[]') FROM (
+               SELECT document FROM sold ORDER BY units DESC, id LIMIT $4::bigint) most)::text AS most_sold,
+       (SELECT coalesce(json_agg(document), '[]') FROM (
+               SELECT document FROM sold ORDER BY units, id LIMIT $4::bigint) least)::text AS least_sold
+  FROM period;
+
+-- name: low_stock(threshold, zone) -> value
+-- threshold null: the products of which less is left than was sold in the calendar month before.
+WITH sold AS (
+    SELECT l.product_id, sum(l.quantity) AS units
+      FROM pos.shop_order o JOIN pos.order_line l ON l.order_id = o.id
+     WHERE $1::numeric IS NULL AND o.status = 'PAID'
+       AND o.business_day >= date_trunc('month', pos.today($2::text)) - interval '1 month'
+       AND o.business_day < date_trunc('month', pos.today($2::text))
+     GROUP BY l.product_id
+)
+SELECT json_agg(json_build_object('name', p.name, 'current_stock', p.current_stock) ORDER BY p.current_stock DESC, p.id)::text
+  FROM pos.product p LEFT JOIN sold ON sold.product_id = p.id
+ WHERE p.is_active AND p.current_stock <= coalesce($1::numeric, sold.units - 1);
+
+-- name: dead_inventory(since, zone) -> value
+-- Null: every product was sold since that day (null: since 30 days).
+SELECT json_agg(json_build_object('id', p.id, 'name', p.name, 'current_stock', p.current_stock) ORDER BY p.id)::text
+  FROM pos.product p
+ WHERE p.is_active AND NOT EXISTS (
+       SELECT FROM pos.order_line l JOIN pos.shop_order o ON o.id = l.order_id
+        WHERE l.product_id = p.id AND o.status = 'PAID'
+          AND o.business_day >= coalesce($1::date, pos.today($2::text) - 30));
+
+-- name: customer_sales(customer_id, start, end, zone) -> row
+-- customer: null if there is no such customer. document: null without a purchase.
+WITH period AS MATERIALIZED (
+    SELECT * FROM pos.analyzed_period($2::date, $3::date, pos.today($4::text))
+), customer AS MATERIALIZED (
+    SELECT c.id, c.first_name || ' ' || c.last_name AS name, c.email FROM pos.customer c WHERE c.id = $1::bigint AND c.is_active
+), bought AS MATERIALIZED (
+    SELECT o.id, o.business_hour AS hour, o.payment_method AS method, o.final_amount AS amount
+      FROM period CROSS JOIN customer c
+      JOIN pos.shop_order o ON o.customer_id = c.id AND o.status = 'PAID' AND o.business_day BETWEEN period.start_date AND period.end_date
+     WHERE period.refusal IS NULL
+), top AS (
+    SELECT json_build_object('product_name', p.name, 'total_spent_on_product', sum(l.amount), 'units_bought', sum(l.quantity)) AS document
+      FROM bought b JOIN pos.order_line l ON l.order_id = b.id JOIN pos.product p ON p.id = l.product_id
+     GROUP BY p.id ORDER BY sum(l.amount) DESC, p.id LIMIT 1
+)
+SELECT period.*, (SELECT json_build_object('id', id, 'name', name) FROM customer)::text AS customer,
+       (SELECT json_build_object(
+            'customer_info', (SELECT json_build_object('id', c.id, 'name', c.name, 'email', c.email) FROM customer c),
+            'analyzed_period', json_build_object('start_date', period.start_date, 'end_date', period.end_date),
+            'sales_metrics', json_build_object(
+                'total_spent', sum(amount), 'average_ticket', round(avg(amount), 2), 'total_tickets', count(*)),
+            'top_product', (SELECT document FROM top),
+            'peak_buying_hours', (SELECT json_agg(document ORDER BY spent DESC, hour) FROM (
+                SELECT hour, sum(amount) AS spent,
+                       json_build_object('hour', hour, 'total_spent', sum(amount), 'ticket_count', count(*)) AS document
+                  FROM bought GROUP BY hour) hourly),
+            'payment_methods', (SELECT json_agg(document ORDER BY method) FROM (
+                SELECT method, json_build_object('payment_method', method, 'total_sales', count(*), 'average_ticket', round(avg(amount), 2),
+                                                 'accumulated_amount', sum(amount)) AS document
+                  FROM bought GROUP BY method) methods))
+          FROM bought HAVING count(*) > 0)::text AS document
+  FROM period;
+
+-- name: sales_velocity(identifier, days) -> value
+-- Null: there is no such product. A product that was first sold later than `days` ago is looked at since then, in whole days, at least one.
+WITH product AS (
+    SELECT p.id, p.name, p.sku, p.current_stock FROM pos.product p WHERE p.id = pos.find_product($1::text)
+), sale AS MATERIALIZED (
+    SELECT o.created_at, l.quantity
+      FROM product JOIN pos.order_line l ON l.product_id = product.id
+      JOIN pos.shop_order o ON o.id = l.order_id AND o.status = 'PAID'
+), since AS (
+    SELECT CASE WHEN min(created_at) IS NULL THEN $2::bigint
+                ELSE least($2::bigint, greatest(1, floor(extract(epoch FROM now() - min(created_at)) / 86400)))::bigint END AS days,
+           greatest(min(created_at), now() - make_interval(days => $2::integer)) AS moment
+      FROM sale
+), sold AS (
+    SELECT since.days, coalesce(sum(sale.quantity), 0) AS units
+      FROM since LEFT JOIN sale ON sale.created_at >= since.moment GROUP BY since.days
+)
+SELECT json_build_object(
+           'product_name', product.name, 'product_sku', product.sku, 'analyzed_period_days', sold.days, 'total_units_sold', sold.units,
+           'sales_velocity', round(sold.units::numeric / sold.days, 2), 'current_stock', product.current_stock,
+           'depletion_estimation_days', CASE WHEN sold.units = 0 THEN to_json('Indefinida'::text)
+                                             ELSE to_json(round(product.current_stock::numeric * sold.days / sold.units)) END)::text
+  FROM product CROSS JOIN sold;
+
+-- name: inventory_valuation(identifier, zone) -> value
+-- identifier null: all products. Null: none of them has stock.
+WITH stocked AS (
+    SELECT p.price * p.current_stock AS cost, pos.taxed(pos.discounted(p.price, active.discount_percent), p.tax_rate) * p.current_stock AS sale
+      FROM pos.product p
+      LEFT JOIN pos.promotion active ON active.product_id = p.id AND active.is_active
+                                     AND pos.today($2::text) BETWEEN active.start_date AND active.end_date
+     WHERE p.is_active AND p.current_stock > 0 AND ($1::text IS NULL OR p.id = pos.find_product($1))
+)
+SELECT json_build_object(
+           'total_inventory_cost', round(sum(cost), 2), 'total_potential_sale', round(sum(sale), 2),
+           'total_potential_profit', round(sum(sale) - sum(cost), 2),
+           'profit_margin_percentage', CASE WHEN sum(sale) = 0 THEN 0 ELSE round((sum(sale) - sum(cost)) / sum(sale) * 100, 2) END)::text
+  FROM stocked HAVING count(*) > 0;
+
+-- name: product_contribution(identifier, start, end, zone) -> row
+-- product: null if there is no such product.
+WITH period AS MATERIALIZED (
+    SELECT * FROM pos.analyzed_period($2::date, $3::date, pos.today($4::text))
+), product AS (
+    SELECT p.id, p.name, p.sku FROM pos.product p WHERE p.id = pos.find_product($1::text)
+), sold AS (
+    SELECT coalesce(sum(l.quantity), 0) AS all_units, coalesce(sum(l.amount), 0) AS all_revenue,
+           coalesce(sum(l.quantity) FILTER (WHERE l.product_id = (SELECT id FROM product)), 0) AS units,
+           coalesce(sum(l.amount) FILTER (WHERE l.product_id = (SELECT id FROM product)), 0) AS revenue
+      FROM period
+      JOIN pos.shop_order o ON o.status = 'PAID' AND o.business_day BETWEEN period.start_date AND period.end_date
+      JOIN pos.order_line l ON l.order_id = o.id
+     WHERE period.refusal IS NULL
+)
+SELECT period.*, (SELECT id FROM product) AS product, json_build_object(
+           'product_name', (SELECT name FROM product), 'product_sku', (SELECT sku FROM product),
+           'analyzed_period', json_build_object('start_date', period.start_date, 'end_date', period.end_date),
+           'units_sold', units, 'total_units_sold', all_units,
+           'units_share_percentage', CASE WHEN all_units = 0 THEN 0 ELSE round(units * 100.0 / all_units, 2) END,
+           'revenue', revenue, 'total_revenue', all_revenue,
+           'revenue_share_percentage', CASE WHEN all_revenue = 0 THEN 0 ELSE round(revenue * 100 / all_revenue, 2) END)::text AS document
+  FROM period CROSS JOIN sold;
