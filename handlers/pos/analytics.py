@@ -105,7 +105,7 @@ class ProductRanking(Report):
     parameters = (
         *PERIOD,
         Parameter("limit", f"Products of each list; {RANKED} without it.", INTEGER),
-        Parameter("criterion", "most (the default), least, or both."),
+        Parameter("criterion", "Which list: most (the default), least, or both."),
     )
     sold = "ventas"
 

@@ -89,7 +89,7 @@ class Order(PosHandler):
 
     async def delete(self, id: str) -> None:
         """Delete an order that is not paid. The stock of a pending one is given back. 204; 400 the order is paid; 404."""
-        refusal = await query.delete_order(self.db, id=int(id), actor=self.actor)
+        refusal = (await query.delete_order(self.db, id=int(id), actor=self.actor))["refusal"]
         if refusal == "missing":
             raise not_found()
         if refusal is not None:
@@ -120,7 +120,7 @@ class Cancellation(PosHandler):
     @answers(200, "pos/order_cancelled")
     async def post(self, id: str) -> None:
         """Cancel a pending order. Its stock is given back. 200; 400 the order is paid or cancelled; 404."""
-        refusal = await query.cancel_order(self.db, id=int(id), actor=self.actor)
+        refusal = (await query.cancel_order(self.db, id=int(id), actor=self.actor))["refusal"]
         if refusal == "missing":
             raise not_found()
         if refusal is not None:

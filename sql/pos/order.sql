@@ -15,14 +15,14 @@ SELECT refusal, said::text, document::text FROM pos.create_order($1::jsonb, $2::
 -- name: pay_order(id, method, zone) -> row
 SELECT refusal, said::text, document::text FROM pos.pay_order($1::bigint, $2::text, $3::text);
 
--- name: cancel_order(id, actor) -> value
--- The refusal; null: the order is cancelled.
+-- name: cancel_order(id, actor) -> row
+-- refusal: null: the order is cancelled.
 SELECT refusal, CASE WHEN refusal IS NULL THEN
        operations.note($2::jsonb, 'order.cancel', 'order', ($1::bigint)::text, '{"status": "PENDING"}', '{"status": "CANCELLED"}') END AS noted
   FROM pos.cancel_order($1::bigint) AS refusal;
 
--- name: delete_order(id, actor) -> value
--- The refusal; null: the order is gone.
+-- name: delete_order(id, actor) -> row
+-- refusal: null: the order is gone.
 SELECT refusal, CASE WHEN refusal IS NULL THEN
        operations.note($2::jsonb, 'order.delete', 'order', (deleted).id::text, to_jsonb(deleted), NULL) END AS noted
   FROM pos.delete_order($1::bigint);
