@@ -1,19 +1,14 @@
 """The live stream of invoices. docs/api/sales.md#stream."""
 
-import json
-
-from core.duties import Duty
 from core.email_address import searched
 from core.http.application import Application
 from core.http.declare import answers
 from core.http.openapi import EVENT_STREAM
 from core.http.parameter import EMAIL, Parameter
 from core.live.events import Wanted
-from handlers.api.caller import list_ended
 from handlers.sales import PublicReadHandler, public_read
 
 MOST_FILTERS = 20  # of one kind in one request; there are seven statuses
-ENDED_SECONDS = 3  # between two looks for streams whose session has ended
 
 
 class InvoiceStream(PublicReadHandler):
@@ -56,20 +51,6 @@ class InvoiceStream(PublicReadHandler):
         return (tags,) if self.asks_for(name) else ()
 
 
-async def end_with_sessions(app: Application) -> None:
-    """Close the streams whose session was revoked or has expired, or whose account was closed."""
-    sessions = app.streams.leases()
-    if sessions:
-        app.streams.end(await list_ended(app, sessions))
-
-
-def end_with_session(app: Application, payload: bytes | None) -> None:
-    """Close at once the streams of a session that was revoked."""
-    session_id = json.loads(payload).get("session_id") if payload is not None else None
-    if session_id in app.streams.leases():
-        app.streams.end({session_id})
-
-
 def reload(app: Application, payload: bytes | None) -> None:
     """Make all readers load their lists again: many invoices were cleared or changed at once (handlers/sales/clearing.py)."""
     # Without a payload the log went back, which resets every stream by itself.
@@ -77,7 +58,6 @@ def reload(app: Application, payload: bytes | None) -> None:
         app.streams.reset("sales.invoice")
 
 
-duties = [Duty(ENDED_SECONDS, end_with_sessions)]
-listeners = {"accounts.changed": end_with_session, "sales.reload": reload}
+listeners = {"sales.reload": reload}
 groups = ("Invoices: live stream",)
 routes = [("/api/sales/sse/invoices/", InvoiceStream)]

@@ -8,6 +8,8 @@ CREATE SCHEMA pos;
 CREATE FUNCTION pos.keep_entry() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION pos.add_points() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION pos.add_credit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
+CREATE FUNCTION pos.announce_order() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
+CREATE FUNCTION pos.announce_stock() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION pos.keep_balance() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 
 CREATE TABLE pos.supplier (
@@ -161,3 +163,12 @@ CREATE TRIGGER customer_balances_kept BEFORE UPDATE OF current_points, credit_us
     EXECUTE FUNCTION pos.keep_balance();
 CREATE TRIGGER customer_starts_empty BEFORE INSERT ON pos.customer
     FOR EACH ROW WHEN (NEW.current_points <> 0 OR NEW.credit_used <> 0) EXECUTE FUNCTION pos.keep_balance();
+-- At commit, when an order has its lines.
+CREATE CONSTRAINT TRIGGER order_announced AFTER INSERT OR UPDATE ON pos.shop_order
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pos.announce_order();
+CREATE TRIGGER order_end_announced AFTER DELETE ON pos.shop_order FOR EACH ROW EXECUTE FUNCTION pos.announce_order();
+CREATE TRIGGER stock_announced AFTER INSERT ON pos.product FOR EACH ROW EXECUTE FUNCTION pos.announce_stock();
+CREATE TRIGGER stock_change_announced AFTER UPDATE ON pos.product
+    FOR EACH ROW WHEN ((OLD.current_stock, OLD.reserved_quantity, OLD.is_active, OLD.name, OLD.sku)
+        IS DISTINCT FROM (NEW.current_stock, NEW.reserved_quantity, NEW.is_active, NEW.name, NEW.sku))
+    EXECUTE FUNCTION pos.announce_stock();

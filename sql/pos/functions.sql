@@ -8,6 +8,11 @@
 --   credit_entry_kept
 -- Triggers on pos.customer
 --   customer_balances_kept, customer_starts_empty      refuse every change of a balance that no ledger's trigger makes
+-- Triggers on pos.shop_order and pos.product
+--   order_announced,     at commit of an insert or     writes the event pos.order with the whole order; of a deleted one its id and the
+--   order_end_announced  change; after a delete        status DELETED
+--   stock_announced,     after an insert, a change of  writes the event pos.stock
+--   stock_change_announced  the stock or name
 --
 -- Amounts: numeric. `zone` is the setting BUSINESS_TIMEZONE, by which a day begins and ends.
 
@@ -319,3 +324,25 @@ CREATE OR REPLACE FUNCTION pos.find_product(identifier text) RETURNS bigint LANG
     SELECT coalesce((SELECT p.id FROM pos.product p WHERE lower(p.sku) = lower(identifier) AND p.is_active),
                     (SELECT min(p.id) FROM pos.product p WHERE lower(p.name) = lower(identifier) AND p.is_active))
 $$;
+
+CREATE OR REPLACE FUNCTION pos.announce_order() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        INSERT INTO core.event (topic, payload) VALUES ('pos.order', json_build_object('id', OLD.id, 'status', 'DELETED')::text);
+    ELSE
+        -- The row may have changed, or gone, later in the transaction.
+        INSERT INTO core.event (topic, payload)
+        SELECT 'pos.order', document::text
+          FROM pos.shop_order o CROSS JOIN LATERAL pos.order_document(o) AS document WHERE o.id = NEW.id;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION pos.announce_stock() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO core.event (topic, payload)
+    VALUES ('pos.stock', json_build_object(
+        'id', NEW.id, 'sku', NEW.sku, 'name', NEW.name, 'current_stock', NEW.current_stock, 'reserved_quantity', NEW.reserved_quantity,
+        'available_to_sell', NEW.current_stock - NEW.reserved_quantity, 'is_active', NEW.is_active)::text);
+    RETURN NULL;
+END $$;

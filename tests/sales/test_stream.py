@@ -8,8 +8,7 @@ import pytest
 
 from core.live import backlog, events, recent
 from core.run.process import Process
-from handlers.api import areas
-from handlers.sales import stream as invoice_stream
+from handlers.api import areas, stream_session
 from tests.support.deadlines import DEADLINE, until
 
 pytestmark = pytest.mark.gen_test
@@ -250,10 +249,10 @@ async def test_a_reader_that_leaves_is_forgotten(stream, process):
 async def test_a_closed_stream_ends_with_its_session(db, stream, sign_in, process, changed_settings, ending):
     token = (await sign_in("PICKER", email="leaver@example.com"))["access"]
     reader = await stream(f"/api/sales/sse/invoices/?token={token}")
-    await invoice_stream.end_with_sessions(process.app)
+    await stream_session.end_with_sessions(process.app)
     assert process.app.streams.count == 1
     await db.execute(ending)
-    await invoice_stream.end_with_sessions(process.app)
+    await stream_session.end_with_sessions(process.app)
     assert process.app.streams.count == 0
     while await reader.block():
         pass
