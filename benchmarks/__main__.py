@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import accounts, sales, start, streams, table, warehouse
+from benchmarks import accounts, sales, shop, start, streams, table, warehouse
 from benchmarks.installation import BenchmarkError, Installation, installed
 from benchmarks.plan import Plan
 from core.embedded.postgres import EmbeddedError
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Installation, Plan], list[table.Row]]] = {
     "history": warehouse.histories,
     "accounts": accounts.accounts,
     "streams": streams.streams,
+    "pos": shop.shop,
     "start": start.start,
 }
 

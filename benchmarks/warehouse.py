@@ -53,7 +53,7 @@ def steps(installation: Installation, plan: Plan) -> list[Row]:
 def _seed_work(installation: Installation, dsn: str) -> None:
     """Creates INVOICES invoices that wait for picking, and as many pickers. The first picker is an administrator."""
     seed_invoices(installation, dsn, INVOICES)
-    _seed_pickers(installation, dsn, INVOICES)
+    seed_people(installation, dsn, INVOICES)
     installation.run(
         "ALTER TABLE sales.invoice DISABLE TRIGGER USER",
         "UPDATE sales.invoice SET status = 'PENDING'",
@@ -67,7 +67,8 @@ def _seed_work(installation: Installation, dsn: str) -> None:
     )
 
 
-def _seed_pickers(installation: Installation, dsn: str, number: int) -> None:
+def seed_people(installation: Installation, dsn: str, number: int) -> None:
+    """Creates pickers with the password of benchmarks/accounts.py, person1@example.com and so on. The first one is an administrator."""
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     installation.run(
         f"""INSERT INTO accounts.account (email, name, role, is_staff, password_hash)
@@ -122,7 +123,7 @@ def histories(installation: Installation, plan: Plan) -> list[Row]:
 def _seed_sessions(installation: Installation, dsn: str, rows: int) -> None:
     """Creates a completed picking session for each invoice, by WORKERS pickers. The triggers write the counts, as for real steps."""
     seed_invoices(installation, dsn, rows)
-    _seed_pickers(installation, dsn, WORKERS)
+    seed_people(installation, dsn, WORKERS)
     installation.run(
         f"""INSERT INTO sales.session (kind, invoice_id, worker_id, status, start_time, end_time, created_at)
             SELECT 'picking', n, 1 + n % {WORKERS}, 'PICKED', at, at + interval '5 minutes', at
