@@ -28,7 +28,9 @@ class _Format(logging.Formatter):
         if self._as_json:
             members = {"time": moment, "level": record.levelname, "logger": record.name, "message": message}
             members |= {"request": request} if request else {}
-            return json.dumps(members | ({"trace": trace} if trace else {}), ensure_ascii=False)
+            members |= {"trace": trace} if trace else {}
+            # JSON escapes line breaks itself, but neither the line ends that only Unicode knows nor the controls beyond ASCII.
+            return json.dumps(members, ensure_ascii=not message.isprintable())
         # Messages contain what clients send: a line break must not begin a second line, and no escape sequence may reach a terminal.
         if "\\" in message or not message.isprintable():
             message = "".join(

@@ -48,3 +48,11 @@ def scanned(code: str) -> str:
     """What a scanner has read, without what it has added around it."""
     code = canonical(code).strip(BLANKS + _CONTROLS)
     return _AIM.sub("", code, count=1).strip(BLANKS + _CONTROLS) if _AIM.match(code) else code
+
+
+def decoded(header: str) -> str:
+    """The text of a header. Clients send UTF-8, though RFC 9110 (5.5) only knows bytes; Tornado reads them as Latin-1."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header

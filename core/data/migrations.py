@@ -130,9 +130,11 @@ async def apply(dsn: str, schema: Schema | None = None) -> list[str]:
     """Apply what is pending, in one transaction; returns the names. Of two servers that start at once the second finds nothing
     left to do. Raises MigrationError; then nothing was applied."""
     schema = files() if schema is None else schema
-    connection = await asyncpg.connect(dsn, statement_cache_size=0)
+    connection = await _connect(dsn)
     try:
         async with connection.transaction():
+            # A limit of the role or database must not end a wait or a migration.
+            await connection.execute("SET LOCAL statement_timeout = 0")
             await _take_lock(connection)
             waiting = await pending(connection, schema)
             if not (waiting.migrations or waiting.functions):
@@ -152,6 +154,12 @@ async def apply(dsn: str, schema: Schema | None = None) -> list[str]:
             return _names(waiting)
     finally:
         await connection.close()
+
+
+async def _connect(dsn: str) -> Any:
+    """A connection whose name tells a second starter for whom it waits."""
+    name = f"{product.SLUG}-migrations"
+    return await asyncpg.connect(dsn, statement_cache_size=0, server_settings={"application_name": name})
 
 
 async def _take_lock(connection: Any) -> None:
@@ -174,7 +182,7 @@ async def _take_lock(connection: Any) -> None:
 
 async def outstanding(dsn: str) -> list[str]:
     """Names of what `apply` would apply."""
-    connection = await asyncpg.connect(dsn, statement_cache_size=0)
+    connection = await _connect(dsn)
     try:
         return _names(await pending(connection, files()))
     finally:

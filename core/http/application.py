@@ -19,6 +19,7 @@ from core.live.live import Live
 from core.passwords import Passwords
 from core.problem import Problem
 from core.settings import CoreSettings
+from core.text import decoded
 from core.tokens import Tokens
 
 # Bytes of a request body; a longer one gets 413.
@@ -111,7 +112,7 @@ def _use_origin_form(request: tornado.httputil.HTTPServerRequest) -> None:
 
 def _note_encoding(request: tornado.httputil.HTTPServerRequest) -> None:
     """Leave an encoded body alone, which Tornado would otherwise refuse as a malformed form; Handler.read_body refuses it by 415."""
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    encoding = decoded(request.headers.get("Content-Encoding", "")).strip().lower()
     if "Content-Encoding" in request.headers:
         del request.headers["Content-Encoding"]
     if encoding not in ("", "identity"):

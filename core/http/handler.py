@@ -193,11 +193,7 @@ class Handler(tornado.web.RequestHandler):
 
     def header(self, name: str) -> str:
         """A header's text; "" without it. Clients send UTF-8, though RFC 9110 (5.5) only knows bytes; Tornado reads Latin-1."""
-        sent = self.request.headers.get(name, "")
-        try:
-            return sent.encode("latin-1").decode("utf-8")
-        except UnicodeError:
-            return sent
+        return text.decoded(self.request.headers.get(name, ""))
 
     @property
     def any_origin(self) -> bool:
@@ -253,7 +249,7 @@ class Handler(tornado.web.RequestHandler):
         if encoding:
             said = Message.of("content-encoding", encoding=encoding)
             raise Problem(415, "encoded", said, headers={"Accept-Encoding": "identity"})
-        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        kind = self.header("Content-Type").partition(";")[0].strip().lower()
         if kind in form.TYPES and expected.shape.is_flat:
             self.body, self.body_text, self.files = await asyncio.to_thread(form.read, self.request, expected)
             return

@@ -36,6 +36,10 @@ def address(text: str) -> str | None:
 
 
 def among(text: str, networks: tuple[Any, ...]) -> bool:
-    """Whether a text is an IP address in one of the networks."""
+    """Whether a text is an IP address in one of the networks. A network may be written as IPv4 or as mapped into IPv6."""
     named = address(text)
-    return named is not None and any(ip_address(named) in network for network in networks)
+    if named is None:
+        return False
+    ip = ip_address(named)
+    forms = [ip] if isinstance(ip, IPv6Address) else [ip, IPv6Address(f"::ffff:{ip}")]
+    return any(form in network for form in forms for network in networks)

@@ -292,6 +292,14 @@ async def test_a_configured_proxy_is_believed_as_far_as_proxies_wrote_the_chain(
         ), proto
 
 
+@pytest.mark.parametrize(
+    "changed_settings", [{"trusted_proxies": (ip_network("::ffff:127.0.0.1"), ip_network("::ffff:10.0.0.0/104"))}]
+)
+async def test_proxies_may_be_configured_as_mapped_into_ipv6(app, api, log):
+    await api.get("/nothing", headers={"X-Forwarded-For": "9.9.9.9, 10.0.0.1"})
+    assert access_lines(log)[-1].split(" from=")[1].startswith("9.9.9.9 ")
+
+
 @pytest.mark.parametrize("changed_settings", [{"trusted_proxies": (ip_network("10.0.0.0/8"),)}])
 async def test_a_peer_that_is_not_a_configured_proxy_is_not_believed(app, api, log):
     await api.get("/nothing", headers={"X-Forwarded-For": "10.0.0.1"})
@@ -402,6 +410,12 @@ async def test_a_body_of_another_type_is_415_and_json_by_any_of_its_names_is_rea
             IMPORT, form, key=IMPORT_KEY, headers={"Content-Type": "multipart/form-data; boundary=x"}
         )
         assert (answer.status, answer.json["status_code"]) == (status, status), form
+
+
+async def test_a_type_or_encoding_in_other_letters_is_named_as_it_was_sent(api):
+    for name, said in (("Content-Type", "media type"), ("Content-Encoding", "content encoding")):
+        answer = await api.call("POST", LOGIN, b"{}", headers={name: "Übung/ñ"})
+        assert answer.status == 415 and answer.json["detail"] == f'Unsupported {said} "übung/ñ" in request.'
 
 
 async def test_an_encoded_body_is_415_and_told_what_is_accepted(api, invoice):

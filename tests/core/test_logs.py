@@ -33,7 +33,9 @@ def test_within_a_request_each_line_names_it():
 def test_a_strangers_line_break_makes_no_second_line():
     forged = "a\r\n2026-01-01T00:00:00.000Z ERROR forged\x0b\x85\u2028end"
     assert len(written("got %s", forged).splitlines()) == 1
-    assert "\n" not in written("got %s", forged, as_json=True)
+    found = written("got %s", forged, as_json=True)
+    assert len(found.splitlines()) == 1 and json.loads(found)["message"] == f"got {forged}"
+    assert "\x9b" not in written("got %s", "\x9b2J", as_json=True) and "ñ" in written("ñ", as_json=True)
 
 
 def test_escape_sequences_do_not_reach_a_terminal():

@@ -232,6 +232,25 @@ async def test_a_second_starter_says_for_whom_it_waits_and_gives_up_after_a_whil
         await holder.close()
 
 
+async def test_a_limit_of_the_role_ends_neither_a_wait_nor_a_migration(empty):
+    role = await ask(empty, "SELECT current_user")
+    await ask(
+        empty,
+        f'ALTER ROLE "{role}" IN DATABASE "{await ask(empty, "SELECT current_database()")}" SET statement_timeout = 100',
+    )
+    assert await migrations.apply(empty, made(FIRST, "SELECT pg_sleep(0.3)")) == ["0001_step", "0002_step"]
+
+
+async def test_a_server_that_migrates_has_a_name(empty):
+    slow = asyncio.create_task(migrations.apply(empty, made("SELECT pg_sleep(600)")))
+    asked = "FROM pg_stat_activity WHERE application_name = 'tradepost-migrations' AND datname = current_database()"
+    while not await ask(empty, f"SELECT count(*) {asked}"):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    await ask(empty, f"SELECT pg_terminate_backend(pid) {asked}")
+    with pytest.raises((MigrationError, asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError)):
+        await slow
+
+
 async def test_a_server_that_is_killed_while_migrating_leaves_no_lock(empty):
     slow = asyncio.create_task(migrations.apply(empty, made(FIRST, "SELECT pg_sleep(600)")))
     while not await ask(empty, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'"):  # noqa: ASYNC110
