@@ -123,6 +123,9 @@ def _seed_sales(installation: Installation, dsn: str, orders: int, days: int) ->
         f"""INSERT INTO pos.order_line (order_id, product_id, product_name, quantity, unit_price, discount_amount, amount, tax_amount)
             SELECT o.id, 1 + (o.id * 7 + n * 13) % {PRODUCTS}, 'p', n, 10, 0, 10 * n, 1.6 * n
               FROM pos.shop_order o CROSS JOIN generate_series(1, 3) n""",
+        """INSERT INTO pos.product_day (day, product_id, units, revenue)
+           SELECT o.business_day, l.product_id, sum(l.quantity), sum(l.amount)
+             FROM pos.shop_order o JOIN pos.order_line l ON l.order_id = o.id GROUP BY o.business_day, l.product_id""",
         "VACUUM ANALYZE",
         "CHECKPOINT",
         dsn=dsn,

@@ -1,8 +1,8 @@
--- Reports on what was sold: paid orders only, by the business days and hours of the shop. Amounts are JSON numbers.
+-- Reports on what was sold: paid orders only, by the business days and hours of the shop. Amounts are JSON numbers. What concerns
+-- products comes from pos.product_day, what concerns tickets from the index shop_order_paid_day, which holds what is added up.
 -- docs/api/pos.md#analytics
 
 -- name: sales_summary(start, end, zone) -> row
--- Everything about hours and methods comes from one pass over the orders' index, which holds what is added up.
 WITH period AS MATERIALIZED (
     SELECT * FROM pos.analyzed_period($1::date, $2::date, pos.today($3::text))
 ), part AS MATERIALIZED (
@@ -16,13 +16,11 @@ WITH period AS MATERIALIZED (
            json_build_object('hour', hour, 'total_revenue', sum(revenue), 'ticket_count', sum(tickets)) AS document
       FROM part GROUP BY hour
 ), sold AS MATERIALIZED (
-    SELECT p.id, p.name, sum(l.quantity) AS units, sum(l.amount) AS revenue
-      FROM period
-      JOIN pos.shop_order o ON o.status = 'PAID' AND o.business_day BETWEEN period.start_date AND period.end_date
-      JOIN pos.order_line l ON l.order_id = o.id
-      JOIN pos.product p ON p.id = l.product_id
-     WHERE period.refusal IS NULL
-     GROUP BY p.id
+    SELECT p.id, p.name, d.units, d.revenue
+      FROM (SELECT d.product_id, sum(d.units) AS units, sum(d.revenue) AS revenue
+              FROM period JOIN pos.product_day d ON d.day BETWEEN period.start_date AND period.end_date
+             WHERE period.refusal IS NULL GROUP BY d.product_id) d
+      JOIN pos.product p ON p.id = d.product_id
 )
 SELECT period.*, json_build_object(
            'analyzed_period', json_build_object('start_date', period.start_date, 'end_date', period.end_date),
@@ -50,14 +48,12 @@ SELECT period.*, json_build_object(
 WITH period AS MATERIALIZED (
     SELECT * FROM pos.analyzed_period($1::date, $2::date, pos.today($3::text))
 ), sold AS MATERIALIZED (
-    SELECT p.id, sum(l.quantity) AS units,
-           json_build_object('product__id', p.id, 'product_name', p.name, 'units_sold', sum(l.quantity), 'revenue', sum(l.amount)) AS document
-      FROM period
-      JOIN pos.shop_order o ON o.status = 'PAID' AND o.business_day BETWEEN period.start_date AND period.end_date
-      JOIN pos.order_line l ON l.order_id = o.id
-      JOIN pos.product p ON p.id = l.product_id
-     WHERE period.refusal IS NULL
-     GROUP BY p.id
+    SELECT p.id, d.units,
+           json_build_object('product__id', p.id, 'product_name', p.name, 'units_sold', d.units, 'revenue', d.revenue) AS document
+      FROM (SELECT d.product_id, sum(d.units) AS units, sum(d.revenue) AS revenue
+              FROM period JOIN pos.product_day d ON d.day BETWEEN period.start_date AND period.end_date
+             WHERE period.refusal IS NULL GROUP BY d.product_id) d
+      JOIN pos.product p ON p.id = d.product_id
 )
 SELECT period.*, EXISTS (SELECT FROM sold) AS sold,
        (SELECT coalesce(json_agg(document), '[]') FROM (
@@ -69,12 +65,11 @@ SELECT period.*, EXISTS (SELECT FROM sold) AS sold,
 -- name: low_stock(threshold, zone) -> value
 -- threshold null: the products of which less is left than was sold in the calendar month before.
 WITH sold AS (
-    SELECT l.product_id, sum(l.quantity) AS units
-      FROM pos.shop_order o JOIN pos.order_line l ON l.order_id = o.id
-     WHERE $1::numeric IS NULL AND o.status = 'PAID'
-       AND o.business_day >= date_trunc('month', pos.today($2::text)) - interval '1 month'
-       AND o.business_day < date_trunc('month', pos.today($2::text))
-     GROUP BY l.product_id
+    SELECT d.product_id, sum(d.units) AS units
+      FROM pos.product_day d
+     WHERE $1::numeric IS NULL AND d.day >= date_trunc('month', pos.today($2::text)) - interval '1 month'
+       AND d.day < date_trunc('month', pos.today($2::text))
+     GROUP BY d.product_id
 )
 SELECT json_agg(json_build_object('name', p.name, 'current_stock', p.current_stock) ORDER BY p.current_stock DESC, p.id)::text
   FROM pos.product p LEFT JOIN sold ON sold.product_id = p.id
@@ -85,9 +80,7 @@ SELECT json_agg(json_build_object('name', p.name, 'current_stock', p.current_sto
 SELECT json_agg(json_build_object('id', p.id, 'name', p.name, 'current_stock', p.current_stock) ORDER BY p.id)::text
   FROM pos.product p
  WHERE p.is_active AND NOT EXISTS (
-       SELECT FROM pos.order_line l JOIN pos.shop_order o ON o.id = l.order_id
-        WHERE l.product_id = p.id AND o.status = 'PAID'
-          AND o.business_day >= coalesce($1::date, pos.today($2::text) - 30));
+       SELECT FROM pos.product_day d WHERE d.product_id = p.id AND d.day >= coalesce($1::date, pos.today($2::text) - 30));
 
 -- name: customer_sales(customer_id, start, end, zone) -> row
 -- customer: null if there is no such customer. document: null without a purchase.
@@ -169,12 +162,10 @@ WITH period AS MATERIALIZED (
 ), product AS (
     SELECT p.id, p.name, p.sku FROM pos.product p WHERE p.id = pos.find_product($1::text)
 ), sold AS (
-    SELECT coalesce(sum(l.quantity), 0) AS all_units, coalesce(sum(l.amount), 0) AS all_revenue,
-           coalesce(sum(l.quantity) FILTER (WHERE l.product_id = (SELECT id FROM product)), 0) AS units,
-           coalesce(sum(l.amount) FILTER (WHERE l.product_id = (SELECT id FROM product)), 0) AS revenue
-      FROM period
-      JOIN pos.shop_order o ON o.status = 'PAID' AND o.business_day BETWEEN period.start_date AND period.end_date
-      JOIN pos.order_line l ON l.order_id = o.id
+    SELECT coalesce(sum(d.units), 0) AS all_units, coalesce(sum(d.revenue), 0) AS all_revenue,
+           coalesce(sum(d.units) FILTER (WHERE d.product_id = (SELECT id FROM product)), 0) AS units,
+           coalesce(sum(d.revenue) FILTER (WHERE d.product_id = (SELECT id FROM product)), 0) AS revenue
+      FROM period JOIN pos.product_day d ON d.day BETWEEN period.start_date AND period.end_date
      WHERE period.refusal IS NULL
 )
 SELECT period.*, (SELECT id FROM product) AS product, json_build_object(

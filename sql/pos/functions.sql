@@ -11,6 +11,8 @@
 -- Triggers on pos.shop_order and pos.product
 --   order_announced,     at commit of an insert or     writes the event pos.order with the whole order; of a deleted one its id and the
 --   order_end_announced  change; after a delete        status DELETED
+--   order_summed,        at commit, of an order that   adds its lines to product_day. A paid order is final, so nothing is ever taken away
+--   order_paid_summed    is paid from now on
 --   stock_announced,     after an insert, a change of  writes the event pos.stock
 --   stock_change_announced  the stock or name
 --
@@ -344,5 +346,15 @@ BEGIN
     VALUES ('pos.stock', json_build_object(
         'id', NEW.id, 'sku', NEW.sku, 'name', NEW.name, 'current_stock', NEW.current_stock, 'reserved_quantity', NEW.reserved_quantity,
         'available_to_sell', NEW.current_stock - NEW.reserved_quantity, 'is_active', NEW.is_active)::text);
+    RETURN NULL;
+END $$;
+
+-- The rows are written in the order of the products, so that two payments never wait for each other in a circle.
+CREATE OR REPLACE FUNCTION pos.sum_order() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO pos.product_day AS d (day, product_id, units, revenue)
+    SELECT NEW.business_day, l.product_id, sum(l.quantity), sum(l.amount)
+      FROM pos.order_line l WHERE l.order_id = NEW.id GROUP BY l.product_id ORDER BY l.product_id
+    ON CONFLICT (day, product_id) DO UPDATE SET units = d.units + EXCLUDED.units, revenue = d.revenue + EXCLUDED.revenue;
     RETURN NULL;
 END $$;

@@ -38,6 +38,11 @@ def sold(db):
     """`await sold("2023-10-01", 14, "CASH", "116.00", (product, 3, "100.00"))`: a paid order, with tax as the amounts say."""
 
     async def sold(day, hour, method, total, *lines, customer=None, status="PAID", ago=None):
+        # Triggers sum up a paid order at commit, with its lines.
+        async with db.transaction():
+            await insert(day, hour, method, total, lines, customer, status, ago)
+
+    async def insert(day, hour, method, total, lines, customer, status, ago):
         moment = datetime.now(UTC) - ago if ago else datetime.fromisoformat(f"{day}T{hour:02}:30:00+00:00")
         order = await db.fetchval(
             "INSERT INTO pos.shop_order (seller_name, customer_id, subtotal, total_tax, final_amount, money_saved_total, business_day,"

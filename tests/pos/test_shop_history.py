@@ -32,6 +32,13 @@ AUDIT = """
      WHERE coalesce((SELECT sum(o.store_credit_used) FROM pos.shop_order o WHERE o.customer_id = c.id), 0)
         <> coalesce((SELECT sum(e.amount) FROM pos.credit_entry e WHERE e.customer_id = c.id AND e.transaction_type = 'CHARGE'), 0)
     UNION ALL
+    SELECT 'a day of a product is not what its paid orders say', coalesce(d.product_id, s.product_id)
+      FROM pos.product_day d
+      FULL JOIN (SELECT o.business_day, l.product_id, sum(l.quantity) AS units, sum(l.amount) AS revenue
+                   FROM pos.shop_order o JOIN pos.order_line l ON l.order_id = o.id WHERE o.status = 'PAID' GROUP BY 1, 2) s
+        ON s.business_day = d.day AND s.product_id = d.product_id
+     WHERE (d.units, d.revenue) IS DISTINCT FROM (s.units, s.revenue)
+    UNION ALL
     SELECT 'an order does not add up', o.id FROM pos.shop_order o
       JOIN LATERAL (SELECT sum(l.amount) AS amount, sum(l.discount_amount) AS saved FROM pos.order_line l WHERE l.order_id = o.id) l ON true
      WHERE NOT o.is_birthday AND (o.subtotal <> l.amount OR o.money_saved_total <> l.saved OR abs(o.final_amount - o.subtotal - o.total_tax) > 0.01)

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -51,9 +52,14 @@ LISTS = {
     "department": "/api/auth/departments/",
     "department_id": "/api/auth/departments/",
     "job_title": "/api/auth/job-titles/",
+    "supplier": "/api/suppliers/",
+    "product": "/api/products/",
+    "product_id": "/api/products/",
+    "customer_id": "/api/customers/",
     "/api/access/admin/users/": "/api/auth/users/",
     "/api/access-control/admin/users/": "/api/auth/users/",
 }
+PRODUCT = "Fuzzy product"
 TABLES = ("job_titles", "departments", "users", "invoices", "all")
 # Sequences of one run of the engine.
 AT_ONCE = 30
@@ -228,6 +234,38 @@ class Caller:
         self.call("POST", "/api/auth/job-titles/", {"title": f"Title {number}", "department": department})
         self._worker()
         self.call("POST", "/api/sales/import/invoice/", _invoice(f"FUZZ-{number}"))
+        self._plant_shop(number)
+
+    def _plant_shop(self, number: int) -> None:
+        """What a shop needs to sell, and two sales of today, of which one is paid."""
+        text = {name: "fuzz" for name in ("name", "phone_number", "contact_person", "rfc", "tax_address")}
+        supplier = _member(self.call("POST", "/api/suppliers/", text).json(), "id")
+        stock = {
+            "name": PRODUCT,
+            "sku": f"FUZZ-{number}",
+            "price": "1.50",
+            "current_stock": 1_000_000,
+            "supplier": supplier,
+        }
+        product = _member(self.call("POST", "/api/products/", stock).json(), "id")
+        person = {"first_name": "F", "last_name": "F", "phone_number": f"F{number}", "birth_date": "1990-01-01"}
+        customer = _member(
+            self.call("POST", "/api/customers/", {**person, "email": f"f{number}@example.com"}).json(), "id"
+        )
+        self.call("POST", "/api/chatbotusers/", {"mobile_number": f"+52{number}", "name": "F"})
+        promotion = {
+            "name": "F",
+            "description": "F",
+            "product": product,
+            "discount_percent": 5,
+            "target_audience": "ALL",
+        }
+        self.call("POST", "/api/promotions/", {**promotion, "start_date": "2020-01-01", "end_date": "2020-01-02"})
+        for pays in (True, False):
+            sale = {"customer": customer, "items": [{"product_id": product, "quantity": 1}]}
+            order = _member(self.call("POST", "/api/orders/", sale).json(), "id")
+            if pays:
+                self.call("POST", f"/api/orders/{order}/pay/", {"payment_method": "CASH"})
 
     def _worker(self) -> str:
         email = f"worker-{next(self._numbers)}@example.com"
@@ -286,13 +324,35 @@ class Caller:
             "token": (self.token,),
             "menu_ids": (self.ids("/api/access/admin/menus/"),),
             "table_name": TABLES,
+            "identifier": (PRODUCT,),
+            "product_identifier": (PRODUCT,),
+            "payment_method": ("CASH", "CARD"),
+            "transaction_type": ("EARN", "ADJUSTMENT"),
+            "mobile_number": (f"+1{next(self._numbers)}",),
+            "phone_number": (f"P{next(self._numbers)}",),
+            "sku": (new,),
+            "start_date": (datetime.now(UTC).date().isoformat(),),
+            "end_date": (datetime.now(UTC).date().isoformat(),),
             **{name: (value,) for name, value in self._link.items()},
         }.get(name)
         return found[turn % len(found)] if found else None
 
     def _replaced(self, values: dict[str, Any], turn: int) -> dict[str, Any]:
         known = {name: self._known(name, turn) for name in values}
-        return {name: value if known[name] is None else known[name] for name, value in values.items()}
+        return {
+            name: self._with_ids(value, turn) if known[name] is None else known[name] for name, value in values.items()
+        }
+
+    def _with_ids(self, value: Any, turn: int) -> Any:
+        """The same value, where the ids that its items name are those of rows."""
+        if isinstance(value, list):
+            return [self._with_ids(item, turn) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: (self._known(name, turn) if name in LISTS else None) or self._with_ids(inner, turn)
+            for name, inner in value.items()
+        }
 
     # The hooks of the engine, and its provider of authentication, follow.
 
@@ -397,7 +457,9 @@ def _picture() -> bytes:
 def _ids(document: Any) -> list[Any]:
     """The ids of the first list of rows in a document."""
     if isinstance(document, list):
-        return [row["id"] for row in document if isinstance(row, dict) and "id" in row]
+        return [
+            row[name] for row in document if isinstance(row, dict) for name in ("id", "mobile_number") if name in row
+        ]
     if isinstance(document, dict):
         return next((found for value in document.values() if (found := _ids(value))), [])
     return []
