@@ -1,4 +1,4 @@
-"""What the methods of a handler declare of themselves: the bodies that they take, and what they answer.
+"""What the methods of a handler declare of themselves: the bodies that they take, what they answer, and whether they take a key.
 
 core/http/openapi.py describes the API from these declarations and the methods' docstrings; the tests hold every answer to them.
 """
@@ -88,6 +88,12 @@ def body(name: str, *, files: tuple[str, ...] = ()) -> Callable[[Method], Method
     return decorate
 
 
+def idempotent(method: Method) -> Method:
+    """Declare that a method takes an Idempotency-Key: it answers by core.http.idempotency.once."""
+    method.is_idempotent = True  # type: ignore[attr-defined]
+    return method
+
+
 def answers_of(method: object) -> tuple[Answer, ...]:
     """The answers that a method declares."""
     found: tuple[Answer, ...] = getattr(method, "answers", ())
@@ -98,6 +104,11 @@ def bodies_of(method: object) -> Bodies:
     """The bodies that a method declares."""
     found: Bodies = getattr(method, "bodies", NO_BODIES)
     return found
+
+
+def is_idempotent(method: object) -> bool:
+    """Whether a method declares that it takes an Idempotency-Key."""
+    return getattr(method, "is_idempotent", False)
 
 
 NO_BODIES = Bodies()

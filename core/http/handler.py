@@ -48,6 +48,8 @@ ALLOWED_HEADERS = (
     "accept, authorization, cache-control, content-type, idempotency-key, if-match, if-none-match, last-event-id, user-agent, "
     "x-api-key, x-csrftoken, x-request-id, x-requested-with"
 )
+# What such pages may read of an answer, beside what every page may.
+EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Keep-Alive-Seconds, X-Request-ID"
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
 
@@ -369,7 +371,7 @@ class Handler(tornado.web.RequestHandler):
         elif self.any_origin:
             headers["Access-Control-Allow-Origin"] = "*"
         if "Access-Control-Allow-Origin" in headers:
-            headers["Access-Control-Expose-Headers"] = "ETag, Retry-After, X-Keep-Alive-Seconds, X-Request-ID"
+            headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
 
     def compute_etag(self) -> str | None:
         """None: hashing every body would cost more than the few unchanged bodies would save."""

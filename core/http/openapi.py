@@ -4,6 +4,7 @@ path, path parameters       the router's table
 operation, its statuses     the docstring of the method (`Docstring`), its answers (core/http/declare.py), what its handler's bases
                             and its access may refuse, and the limits of all bodies
 query parameters            Handler.parameters
+Idempotency-Key             the declaration `@idempotent`, with what it may be refused with
 bodies                      the schemas below schemas/, each once, as a component; their examples below schemas/AREA/examples/
 bodies of refusals          Dialect.error and Dialect.field_errors
 security                    Access, and Handler.schemes
@@ -17,8 +18,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
-from core.http import schema
-from core.http.declare import JSON, Answer, Bodies, answers_of, bodies_of, ref
+from core.http import idempotency, schema
+from core.http.declare import JSON, Answer, Bodies, answers_of, bodies_of, is_idempotent, ref
 from core.http.parameter import ID, TEXT, UUID, Parameter
 from core.http.router import PARAMETER, Route
 
@@ -44,6 +45,18 @@ CONDITIONS = {
     304: ("If-None-Match", "The ETag of the state that the client has: 304 while it is still current."),
     412: ("If-Match", "The ETag of the state that the client has seen: 412 if there is another one by now."),
 }
+# Of a method that takes an Idempotency-Key: the header, what its refusals mean, and the headers that its answers may have, by status.
+KEY = (
+    idempotency.HEADER,
+    "A name for this request, such as a UUID. The request is done once, however often it is sent under the same key within 24 hours, "
+    "and gets the same answer each time. After a refusal the key is free again.",
+)
+KEY_REFUSALS = {
+    409: "a request with the same Idempotency-Key is under way: try again after the seconds of Retry-After",
+    422: "the Idempotency-Key was used for another request",
+}
+_REPLAYED = {idempotency.REPLAYED: "`true` where the request was done before: this is its first answer."}
+KEY_HEADERS = {409: {"Retry-After": HEADERS["Retry-After"]}, **dict.fromkeys(range(200, 300), _REPLAYED)}
 EVENT_STREAM = "text/event-stream"
 RESUMES = ("Last-Event-ID", "Resumes the stream after this event.")
 # What each status says where a docstring says nothing more.
@@ -121,6 +134,7 @@ class Operation:
         self.said = Docstring.read(inspect.getdoc(self._function) or "")
         self.bodies: Bodies = bodies_of(self._function)
         self.access = self.handler.access_to(method)
+        self.takes_key = is_idempotent(self._function)
         self.answers = self._answers()
 
     def _answers(self) -> dict[int, Answer]:
@@ -135,6 +149,8 @@ class Operation:
             statuses.add(401)
         if self.bodies.schemas:
             statuses.update(BODY_REFUSALS)
+        if self.takes_key:
+            statuses.update(KEY_REFUSALS)
         return {status: self._answer(status, declared.get(status)) for status in sorted(statuses)}
 
     def _answer(self, status: int, declared: Answer | None) -> Answer:
@@ -158,6 +174,8 @@ class Operation:
     def says(self, status: int) -> str:
         """What is said of an answer."""
         said = self.said.answers.get(status, "")
+        if self.takes_key and status in KEY_REFUSALS:
+            said = f"{said}; {KEY_REFUSALS[status]}" if said else KEY_REFUSALS[status]
         return f"{said[0].upper()}{said[1:]}." if said else SAYS.get(status, http.client.responses[status])
 
     def parameters(self) -> list[dict[str, Any]]:
@@ -184,6 +202,8 @@ class Operation:
         headers = [CONDITIONS[status] for status in CONDITIONS.keys() & self.answers.keys()]
         if any(answer.media == EVENT_STREAM for answer in self.answers.values()):
             headers.append(RESUMES)
+        if self.takes_key:
+            headers.append(KEY)
         found += [{"name": name, "in": "header", "description": says, "schema": TEXT} for name, says in headers]
         return found
 
@@ -319,8 +339,12 @@ def _request_body(bodies: Bodies, components: Components) -> dict[str, Any]:
 
 def _response(operation: Operation, answer: Answer, components: Components) -> dict[str, Any]:
     found: dict[str, Any] = {"description": operation.says(answer.status)}
-    if answer.headers:
-        found["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in answer.headers}
+    headers: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in answer.headers}
+    if operation.takes_key:
+        for name, says in KEY_HEADERS.get(answer.status, {}).items():
+            headers.setdefault(name, {"description": says, "required": False, "schema": TEXT})
+    if headers:
+        found["headers"] = headers
     if answer.body is not None:
         found["content"] = {answer.media: {"schema": components.inline(answer.body)}}
     return found

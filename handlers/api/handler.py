@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypedDict
 from core.access import public
 from core.data import sql
 from core.dialect import Dialect
+from core.http import idempotency
 from core.http.handler import Handler
 from core.http.throttle import source
 from core.problem import Problem, forbidden, not_found
@@ -94,6 +95,13 @@ class ApiHandler(Handler):
         if (row["role"], row["is_staff"]) != (caller.role, caller.is_staff):
             raise forbidden()
 
+    async def once(self, work: idempotency.Work, *, is_one_statement: bool = False) -> None:
+        """Do the work and answer with what it returns, once for each Idempotency-Key of the caller's account
+        (core/http/idempotency.py)."""
+        assert self.caller is not None, "the handler's access must admit only those who are signed in"
+        caller = f"account:{self.caller.account_id}"
+        await idempotency.once(self, caller, work, is_one_statement=is_one_statement)
+
     async def linked(self, text: str) -> str:
         """The same JSON with a link in place of the key in each member `"avatar": "media:KEY"`.
 
@@ -159,3 +167,7 @@ class NotFound(OperationsHandler):
         raise not_found()
 
     post = put = patch = delete = get
+
+
+# Here, as no route is about keys.
+duties = idempotency.duties

@@ -60,6 +60,9 @@ REQUESTS = {
     "not-json": "JSON parse error - {reason}",
     "too-long": "The request body is longer than {limit}.",
     "too-many-fields": "The form has more than {limit} fields.",
+    "idempotency-key": "The Idempotency-Key must have 1 to {limit} printable ASCII characters.",
+    "idempotency-under-way": "A request with this Idempotency-Key is under way. Try again in a moment.",
+    "idempotency-used": "This Idempotency-Key was used for another request.",
     "no-such-range": "The file has no such range.",
     "throttled": "Too many {what}. Try again in {seconds} seconds.",
 }

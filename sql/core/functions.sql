@@ -1,4 +1,4 @@
--- Functions of the event log, the media register, and texts. Applied whenever this file changes (core/data/migrations.py).
+-- Functions of the event log, the media register, the keys of repeated requests, and texts. Applied whenever this file changes (core/data/migrations.py).
 -- Tables: sql/migrations/0001_core.sql. Triggers: none on core's own tables; other areas' tables call core.use_media_file.
 
 -- Timestamps as the APIs write them: ISO 8601, UTC, microseconds, Z.
@@ -82,4 +82,24 @@ BEGIN
         UPDATE core.media_file SET unused_from = NULL WHERE key = after;
     END IF;
     RETURN NULL;
+END $$;
+
+-- Finds the answer that is kept under a caller's key, or holds the key until the end of the transaction. is_taken: another transaction
+-- holds it. A function, because the second search must see what the holder before us committed: each statement of a volatile
+-- function takes its own snapshot, whereas one statement would search in a snapshot that is older than its lock. The first search
+-- keeps repetitions of a finished request from being in each other's way.
+CREATE OR REPLACE FUNCTION core.claim_key(
+    claimed_by text, claimed text, OUT is_taken boolean, OUT fingerprint bytea, OUT status smallint, OUT body text)
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    is_taken := false;
+    SELECT i.fingerprint, i.status, i.body INTO fingerprint, status, body
+      FROM core.idempotency i WHERE i.caller = claimed_by AND i.key = claimed;
+    IF NOT FOUND THEN
+        is_taken := NOT pg_try_advisory_xact_lock(hashtextextended(claimed, hashtextextended(claimed_by, 0)));
+        IF NOT is_taken THEN
+            SELECT i.fingerprint, i.status, i.body INTO fingerprint, status, body
+              FROM core.idempotency i WHERE i.caller = claimed_by AND i.key = claimed;
+        END IF;
+    END IF;
 END $$;

@@ -1,4 +1,4 @@
--- Core: the event log and the register of uploaded files. Functions: sql/core/functions.sql.
+-- Core: the event log, the register of uploaded files, and the keys of repeated requests. Functions: sql/core/functions.sql.
 -- Safe beside a running release: creates new objects only.
 
 -- Substring search by index. pg_trgm is a trusted extension: the owner of the database may create it.
@@ -40,3 +40,16 @@ CREATE TABLE core.media_file (
     unused_from timestamptz              -- null: a row uses it
 );
 CREATE INDEX media_file_unused ON core.media_file (unused_from) WHERE unused_from IS NOT NULL;
+
+-- The answers to requests with an Idempotency-Key, each written in the transaction that did the work. Rows are never changed, and
+-- removed after a day.
+CREATE TABLE core.idempotency (
+    caller      text        NOT NULL,   -- whose key it is, such as account:7; keys of two callers are independent
+    key         text        NOT NULL,
+    fingerprint bytea       NOT NULL,   -- SHA-256 of the method, the path and the body
+    status      smallint    NOT NULL,
+    body        text        NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (caller, key)
+);
+CREATE INDEX idempotency_created_at ON core.idempotency (created_at);

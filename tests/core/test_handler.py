@@ -128,6 +128,7 @@ async def test_a_page_of_an_allowed_origin_may_read_answers_and_refusals_with_cr
         assert answer.headers["Access-Control-Allow-Origin"] == OURS
         assert answer.headers["Access-Control-Allow-Credentials"] == "true"
         assert answer.headers["Vary"] == "Origin"
+        assert "Idempotency-Replayed" in answer.headers["Access-Control-Expose-Headers"].split(", ")
 
 
 ANY_ORIGIN = ("https://evil.example", "null", "http://app.example.com", None)

@@ -5,7 +5,7 @@ import pytest
 from core.access import Access, public
 from core.dialect import Dialect
 from core.http import openapi, schema
-from core.http.declare import answers, takes
+from core.http.declare import answers, body, idempotent, is_idempotent, takes
 from core.http.handler import Handler
 from core.http.openapi import Described, Docstring
 from core.http.parameter import Parameter
@@ -87,6 +87,39 @@ def test_an_operation_says_what_its_method_its_access_and_its_limits_answer():
         "required": True,
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ThingsBody"}}},
     }
+
+
+def test_a_method_that_takes_a_key_says_so_and_adds_its_refusals_to_its_own():
+    @answers(201, "things/thing", headers=("ETag",))
+    @idempotent
+    async def post(self) -> None:
+        """Make a thing. 201; 409 it exists."""
+
+    @idempotent
+    async def delete(self) -> None:
+        """Remove a thing. 204."""
+
+    found = composed(("/things/", handler(post=post, delete=delete)))["paths"]["/things/"]
+    [parameter] = found["post"]["parameters"]
+    assert (parameter["name"], parameter["in"]) == ("Idempotency-Key", "header") and "required" not in parameter
+    answered = found["post"]["responses"]
+    assert list(answered) == ["201", "400", "409", "422"]
+    assert answered["201"]["headers"]["ETag"] == {"$ref": "#/components/headers/ETag"}
+    assert answered["201"]["headers"]["Idempotency-Replayed"]["required"] is False
+    assert answered["409"]["description"].startswith("It exists; a request with the same Idempotency-Key is under way")
+    assert answered["409"]["headers"]["Retry-After"]["required"] is False
+    assert answered["422"]["description"] == "The Idempotency-Key was used for another request."
+    assert found["delete"]["responses"]["204"]["headers"].keys() == {"Idempotency-Replayed"}
+    assert found["delete"]["responses"]["409"]["description"].startswith("A request with")
+
+
+def test_a_method_keeps_that_it_takes_a_key_whatever_the_order_of_its_declarations(monkeypatch):
+    monkeypatch.setattr(schema, "load", lambda name: THING)
+
+    async def post(self) -> None: ...
+
+    for declared in (idempotent(body("x")(post)), body("x")(idempotent(post)), answers(201, None)(idempotent(post))):
+        assert is_idempotent(declared)
 
 
 def test_an_answer_that_the_docstring_or_the_declaration_lacks_is_refused():
