@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 
+import asyncpg
 import pytest
 
 from core.http import idempotency
@@ -273,6 +274,27 @@ async def test_of_many_at_once_one_is_done_and_the_others_are_409_or_get_its_ans
         assert len({one.body for one in made}) == 1
         assert [is_replayed(one) for one in made].count(False) == 1
         assert await count() == (done, done)
+
+
+async def test_an_answer_that_was_committed_just_before_the_lock_was_taken_is_seen(db, settings):
+    # In place of Postgres's own function, one that waits for the test before it takes the lock.
+    await db.execute(
+        "CREATE FUNCTION public.pg_try_advisory_xact_lock(key bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
+        " PERFORM pg_advisory_xact_lock(1, 1); RETURN pg_catalog.pg_try_advisory_xact_lock(key); END $$"
+    )
+    late = await asyncpg.connect(settings.database_url, server_settings={"search_path": "public, pg_catalog"})
+    try:
+        await db.execute("SELECT pg_advisory_lock(1, 1)")
+        claim = asyncio.ensure_future(late.fetchrow(idempotency.query.claim_key.text, "account:1", "late"))
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        await until(lambda: db.fetchval(waiting))
+        await db.execute(idempotency.query.keep_answer.text, "account:1", "late", b"f", 201, "{}")
+        await db.execute("SELECT pg_advisory_unlock(1, 1)")
+        found = await claim
+        assert (found["is_taken"], found["fingerprint"], found["status"]) == (False, b"f", 201)
+    finally:
+        await late.close()
+        await db.execute("DROP FUNCTION public.pg_try_advisory_xact_lock")
 
 
 async def test_repetitions_of_a_finished_request_are_not_in_each_others_way(send, count):
