@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from core.data import sql
-from core.http.declare import answers, body
+from core.http.declare import answers, body, idempotent
 from core.problem import Problem, invalid, not_found
 from handlers.api.dialects import PosDialect
 from handlers.api.handler import PosHandler, gone
@@ -43,6 +43,7 @@ class Orders(PosHandler):
         await reply_list(self, lambda before, most: query.list_orders(self.db, before=before, most=most), start=LAST_ID)
 
     @answers(201, "pos/order")
+    @idempotent
     @body("pos/order_create")
     async def post(self) -> None:
         """Make an order. Its stock is taken and its prices are those of this moment, until it is paid or cancelled. 201; 400 wrong fields,
@@ -52,15 +53,16 @@ class Orders(PosHandler):
         customer = self.body.get("customer")
         if isinstance(customer, str) and customer and not (customer.isascii() and customer.isdecimal()):
             raise invalid({"customer": ["Incorrect type. Expected pk value, received str."]})
-        made = await query.create_order(
-            self.db,
-            body=self.body_text,
-            seller_id=signed_in_caller(self).account_id,
-            zone=self.config.business_timezone,
-        )
-        if made["refusal"] is not None:
-            raise self.refused(made["refusal"], json.loads(made["said"] or "null"))
-        self.reply(made["document"], 201)
+        seller_id = signed_in_caller(self).account_id
+
+        async def make(db: sql.Runner) -> tuple[int, str]:
+            zone = self.config.business_timezone
+            made = await query.create_order(db, body=self.body_text, seller_id=seller_id, zone=zone)
+            if made["refusal"] is not None:
+                raise self.refused(made["refusal"], json.loads(made["said"] or "null"))
+            return 201, made["document"]
+
+        await self.once(make, is_one_statement=True)
 
     def refused(self, refusal: str, said: Any) -> Problem:
         """What an order is refused with, by the refusals of pos.create_order."""
@@ -101,6 +103,7 @@ class Payment(PosHandler):
     access = selling
 
     @answers(200, "pos/order")
+    @idempotent
     @body("pos/order_pay")
     async def post(self, id: str) -> None:
         """Pay an order. LOYALTY_POINTS means POINTS, and STORE_CREDIT means CREDIT. With a customer, cash and card earn points. 200; 400 an
@@ -108,10 +111,14 @@ class Payment(PosHandler):
         method = ALIASES.get(self.body["payment_method"], self.body["payment_method"])
         if method not in METHODS:
             raise invalid({"payment_method": [f'"{method}" is not a valid choice.']})
-        paid = await query.pay_order(self.db, id=int(id), method=method, zone=self.config.business_timezone)
-        if paid["refusal"] is not None:
-            raise _unpaid(paid["refusal"], method, json.loads(paid["said"] or "null"))
-        self.reply(paid["document"])
+
+        async def pay(db: sql.Runner) -> tuple[int, str]:
+            paid = await query.pay_order(db, id=int(id), method=method, zone=self.config.business_timezone)
+            if paid["refusal"] is not None:
+                raise _unpaid(paid["refusal"], method, json.loads(paid["said"] or "null"))
+            return 200, paid["document"]
+
+        await self.once(pay, is_one_statement=True)
 
 
 class Cancellation(PosHandler):

@@ -6,6 +6,7 @@ These run the real program, `server.py serve`, over a Postgres and a Redis of th
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,10 +19,14 @@ import asyncpg
 import psutil
 import pytest
 
+from core import passwords
+from core.data.database import Database
 from core.embedded.postgres import start_postgres
 from core.embedded.redis import start_redis
+from handlers.accounts import commands
 from tests.support.deadlines import DEADLINE, until, wait_until
-from tests.support.http import IMPORT_KEY, Api, open_session
+from tests.support.forms import by_form
+from tests.support.http import IMPORT_KEY, PASSWORD, Answer, Api, open_session
 from tests.support.program import Ground, Server, family, migrated_ground
 from tests.support.services import NO_REDIS
 from tests.support.sse import EventStream
@@ -86,6 +91,83 @@ async def test_an_event_whose_server_was_killed_after_the_201_arrives_once_after
     again = await reader(program, before)
     assert (await Api(client, program.url).import_invoice(invoice(invoice_no="KILLED-2"))).status == 201
     assert await numbers(again, 2) == ["KILLED-1", "KILLED-2"]
+
+
+STOCK = 1_000_000
+
+
+async def employee_and_product(dsn: str, email: str) -> int:
+    """Make an account that may sell, and a product; returns the id of the product."""
+    db = await Database(dsn, size=1, statement_cache=10).open()
+    account = {"email": email, "username": "", "name": "", "role": "EMPLOYEE", "is_staff": False, "is_superuser": False}
+    await commands.query.create_account(db, **account, password_hash=passwords.hash_now(PASSWORD, 4))
+    product: int = await db.value(
+        "WITH s AS (INSERT INTO pos.supplier (name, phone_number, contact_person, rfc, tax_address) VALUES ('S', '1', 'c', 'r', 't') RETURNING id)"
+        f" INSERT INTO pos.product (name, sku, price, tax_rate, current_stock, supplier_id) SELECT 'P', $1, 10, '16.00', {STOCK}, id FROM s RETURNING id",
+        email,
+    )
+    await db.close()
+    return product
+
+
+@pytest.mark.gen_test
+async def test_what_is_sent_with_keys_is_done_once_although_the_server_is_killed_again_and_again(
+    ground, server, client
+):
+    product = await employee_and_product(ground.postgres.dsn, "killed@example.com")
+    program = server()
+    api = Api(client, program.url)
+    token = (await api.post("/api/auth/login/", {"email": "killed@example.com", "password": PASSWORD})).json["access"]
+    sold: dict[int, tuple[Answer, Answer]] = {}
+    is_over = False
+
+    async def send(key: str, path: str, body: Any) -> Answer:
+        """The final answer, after as many attempts as it takes."""
+        while True:
+            try:
+                answer = await api.post(path, body, token=token, headers={"Idempotency-Key": key})
+            except ConnectionError:
+                await asyncio.sleep(0.05)
+                continue
+            # 409: Postgres has not yet noticed that the process is gone.
+            if answer.status != 409:
+                return answer
+
+    async def sell(number: int) -> tuple[Answer, Answer]:
+        line = {"product_id": product, "quantity": 1}
+        made = await send(f"order-{number}", "/api/orders/", {"items": [line]})
+        assert made.status == 201
+        paid = await send(f"pay-{number}", f"/api/orders/{made.json['id']}/pay/", {"payment_method": "CASH"})
+        assert paid.status == 200
+        return made, paid
+
+    async def go_on_selling(first: int) -> None:
+        number = first
+        while not is_over:
+            sold[number] = await sell(number)
+            number += 16
+
+    people = [asyncio.create_task(go_on_selling(n)) for n in range(16)]
+    for _ in range(int(by_form(short=3, long=20))):
+        await asyncio.sleep(random.uniform(0.05, 0.5))
+        program.end(signal.SIGKILL)
+        await asyncio.to_thread(program.start)
+    is_over = True
+    await asyncio.wait_for(asyncio.gather(*people), DEADLINE)
+
+    for number, first in sold.items():
+        again = await sell(number)
+        assert [one.body for one in again] == [one.body for one in first]
+        assert all("Idempotency-Replayed" in one.headers for one in again)
+    connection = await asyncpg.connect(ground.postgres.dsn)
+    made = await connection.fetch(
+        "SELECT o.id, o.status FROM pos.shop_order o JOIN accounts.account a ON a.id = o.seller_id WHERE a.email = 'killed@example.com'"
+    )
+    stock = await connection.fetchval("SELECT current_stock FROM pos.product WHERE id = $1", product)
+    await connection.close()
+    assert sorted(row["id"] for row in made) == sorted(first.json["id"] for first, _ in sold.values())
+    assert {row["status"] for row in made} == {"PAID"}
+    assert stock == STOCK - len(sold)
 
 
 @pytest.mark.gen_test

@@ -419,3 +419,21 @@ async def test_strangers_do_not_sell(api, sign_in, shop):
             assert (await api.call(method, path, body if method == "POST" else None, token=token)).status == 403, role
     assert (await api.post(PATH, body)).status == 401
     assert await shop.stock(product) == 100
+
+
+# Sent again under the same Idempotency-Key
+
+
+async def test_an_order_sent_again_under_its_key_is_made_once_and_a_refused_one_can_be_corrected(api, shop, cashier):
+    product = await shop.product(stock=3)
+
+    async def send(quantity):
+        body = {"items": [{"product_id": product, "quantity": quantity}]}
+        return await api.post(PATH, body, token=cashier, headers={"Idempotency-Key": f"order-of-{product}"})
+
+    assert (await send(4)).status == 400
+    first, second = await send(2), await send(2)
+    assert (first.status, second.status) == (201, 201) and first.body == second.body
+    assert "Idempotency-Replayed" in second.headers and "Idempotency-Replayed" not in first.headers
+    assert (await send(1)).status == 422
+    assert await shop.stock(product) == 1

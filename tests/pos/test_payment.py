@@ -222,3 +222,18 @@ async def test_a_purchase_decides_it_once_a_month(shop, db, order, pay):
     await db.execute("UPDATE pos.customer SET is_frequent = true WHERE id = $1", customer)
     await pay(await order("10.00", customer))
     assert await db.fetchval("SELECT is_frequent FROM pos.customer WHERE id = $1", customer)
+
+
+async def test_a_payment_sent_again_under_its_key_gets_its_answer_and_not_that_it_is_paid(
+    api, shop, sell, pay, cashier
+):
+    customer = await shop.customer()
+    order = (await sell((await shop.product("100.00"), 1), customer=customer)).json["id"]
+    key = {"Idempotency-Key": f"pay-{order}"}
+    first, second = [
+        await api.post(f"/api/orders/{order}/pay/", {"payment_method": "CASH"}, token=cashier, headers=key)
+        for _ in range(2)
+    ]
+    assert (first.status, second.status) == (200, 200) and first.body == second.body
+    assert (await pay(order)).status == 400
+    assert (await shop.balances(customer))[0] == 1
