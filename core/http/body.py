@@ -14,7 +14,7 @@ from core.problem import invalid
 def read(sent: bytes, expected: Schema) -> tuple[Any, str]:
     """The valid value, and its JSON text for Postgres. Raises Problem 400: `not-json`, or `invalid` with the messages by field."""
     text = json_text.decoded(sent)
-    if conform.is_plain(text) and not expected.shape.has_scans:
+    if conform.is_plain(text) and not expected.is_literal:
         value, is_suspect = json_text.value(text)
         if not is_suspect and expected.accepts(value):
             return value, text
@@ -24,6 +24,7 @@ def read(sent: bytes, expected: Schema) -> tuple[Any, str]:
     if meant is not literal:
         text = json_text.written(meant)
     value, _ = json_text.value(text)
-    if not expected.accepts(value):
-        raise invalid(expected.errors(value))
+    imprecise = expected.imprecise(meant)
+    if imprecise or not expected.accepts(value):
+        raise invalid({**expected.errors(value), **imprecise})
     return value, text

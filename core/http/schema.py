@@ -2,12 +2,16 @@
 
 Two validators: jsonschema-rs, compiled once, accepts a right body in microseconds. jsonschema, the validator of record, checks the
 schema files at start, and finds what is wrong in a refused body. tests/core/test_schema.py proves that they always agree.
+
+Two keywords are our own, because a float knows nothing of them: `digits` and `decimals`, the most that a number may be written with in all
+and after its point. Both validators ignore them; Schema.imprecise looks at the digits as they were sent.
 """
 
 import datetime
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -18,6 +22,7 @@ import jsonschema_rs
 
 from core.email_address import is_email
 from core.http.conform import Shape, conformed
+from core.http.json_text import Number
 from core.problem import Message
 from core.text import BLANKS
 
@@ -86,12 +91,24 @@ class Schema:
         self.document = self.described = document
         self.name = name
         self.shape = Shape.of(document)
+        self._precise = {name: inner for name, inner in document.get("properties", {}).items() if "decimals" in inner}
         self.of_record = _Validator(document, format_checker=_format_checker)
         self._compiled = jsonschema_rs.Draft202012Validator(document, formats=FORMATS, validate_formats=True)
 
     def conformed(self, literal: Any) -> Any:
         """What the schema means by a value (core/http/conform.py)."""
         return conformed(literal, self.shape)
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether a body has to be looked at as it was written: a number by its digits, or what a scanner has added."""
+        return bool(self._precise) or self.shape.has_scans
+
+    def imprecise(self, literal: Any) -> dict[str, list[Message]]:
+        """A Message for each member of a body that has too many digits. literal: its numbers are Number."""
+        sent = literal if isinstance(literal, dict) else {}
+        found = {name: _imprecision(sent.get(name), inner) for name, inner in self._precise.items()}
+        return {name: [said] for name, said in found.items() if said is not None}
 
     def accepts(self, value: Any) -> bool:
         """Whether the value is valid."""
@@ -140,19 +157,43 @@ def message(error: jsonschema.ValidationError) -> Message:
         return Message.of("minItems.1")
     if keyword == "enum":
         return Message.of("enum", value=instance)
-    if keyword in ("pattern", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"):
+    if keyword in (
+        "pattern",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "minimum",
+        "maximum",
+        "digits",
+        "decimals",
+    ):
         return Message.of(keyword, limit=limit)
     raise ValueError(f"no message for the schema keyword {keyword!r}")
 
 
+def _imprecision(sent: Any, node: dict[str, Any]) -> Message | None:
+    if not isinstance(sent, Number):
+        return None
+    _, digits, exponent = Decimal(sent).as_tuple()
+    decimals = max(-int(exponent), 0)
+    # 0.05 has two digits, and 5e3 has four.
+    if max(len(digits) + max(int(exponent), 0), decimals) > node["digits"]:
+        return Message.of("digits", limit=node["digits"])
+    return Message.of("decimals", limit=node["decimals"]) if decimals > node["decimals"] else None
+
+
 def _most_specific(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
-    """Of an anyOf whose alternatives all failed: the error of the first one whose type fits, else of the first one."""
+    """Of an anyOf whose alternatives all failed: the error of the first one whose type fits, else of the first one.
+    A value that had to be one constant has no sentence."""
     if error.validator != "anyOf" or error.instance is None:
         return error
     branches: dict[Any, list[jsonschema.ValidationError]] = {}
     for inner in error.context or []:
         branches.setdefault(inner.schema_path[0], []).append(inner)
-    fitting = [errors for errors in branches.values() if all(inner.validator != "type" for inner in errors)]
+    fitting = [
+        errors for errors in branches.values() if all(inner.validator not in ("type", "const") for inner in errors)
+    ]
     return (fitting or [branches[min(branches)]])[0][0]
 
 

@@ -32,6 +32,8 @@ FIELDS = {
     "minItems.1": "This list may not be empty.",
     "minimum": "Ensure this value is greater than or equal to {limit}.",
     "maximum": "Ensure this value is less than or equal to {limit}.",
+    "digits": "Ensure that there are no more than {limit} digits in total.",
+    "decimals": "Ensure that there are no more than {limit} decimal places.",
     # What no schema can say (core/http/json_text.py)
     "repeated": "This field is repeated.",
     "null-character": "Null characters are not allowed.",

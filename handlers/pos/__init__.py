@@ -1,10 +1,15 @@
 """The shop's point of sale. docs/api/pos.md."""
 
 from handlers.api.handler import NotFound, PosHandler
-from handlers.api.roles import may_enter
+from handlers.api.roles import ROLES, may_enter, signed_in_caller
 
 # What every person of the shop may do, and what ADMIN and OWNER may.
 selling, managing = may_enter("pos"), may_enter("administration")
+
+
+def manages(handler: PosHandler) -> bool:
+    """Whether the caller manages the shop, where other people have access too."""
+    return "administration" in ROLES[signed_in_caller(handler).role]
 
 
 class NotFoundInShop(NotFound):

@@ -68,6 +68,64 @@ CREATE OR REPLACE FUNCTION pos.supplier_document(s pos.supplier) RETURNS json LA
         'tax_address', s.tax_address)
 $$;
 
+-- Products and promotions. docs/api/pos.md#products
+
+-- What a promotion of so many percent (null: none) leaves of a price.
+CREATE OR REPLACE FUNCTION pos.discounted(price numeric, percent numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN percent IS NULL THEN price ELSE round(price * (100 - percent) / 100, 2) END
+$$;
+
+-- A price with its tax.
+CREATE OR REPLACE FUNCTION pos.taxed(amount numeric, tax_rate text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(amount + amount * pos.tax_percent(tax_rate) / 100, 2)
+$$;
+
+-- A promotion.
+CREATE OR REPLACE FUNCTION pos.promotion_document(pr pos.promotion) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', pr.id, 'name', pr.name, 'description', pr.description, 'discount_percent', pos.money(pr.discount_percent),
+        'start_date', pr.start_date, 'end_date', pr.end_date, 'target_audience', pr.target_audience, 'is_active', pr.is_active,
+        'product', pr.product_id)
+$$;
+
+-- How people name a tax_rate.
+CREATE OR REPLACE FUNCTION pos.tax_name(tax_rate text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN tax_rate IN ('16.00', '0.16') THEN 'Tasa General (16%)' WHEN tax_rate IN ('8.00', '0.08') THEN 'Tasa Fronteriza (8%)'
+                WHEN tax_rate = '0.00' THEN 'Tasa del 0%' ELSE 'Exento' END
+$$;
+
+-- The units of each of these products in the paid orders of the calendar month before a day; a product without any has no row.
+CREATE OR REPLACE FUNCTION pos.sold_month_before(products bigint[], day date) RETURNS TABLE (product_id bigint, units bigint)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 AS $$
+    SELECT d.product_id, sum(d.units)::bigint
+      FROM pos.product_day d
+     WHERE d.product_id = ANY (products)
+       AND d.day >= (date_trunc('month', sold_month_before.day::timestamp) - interval '1 month')::date
+       AND d.day < date_trunc('month', sold_month_before.day::timestamp)::date
+     GROUP BY d.product_id
+$$;
+
+-- A product as it is on a day. sold: its units in the calendar month before. Prices are computed here, whenever they are read, so a
+-- promotion begins and ends by itself.
+CREATE OR REPLACE FUNCTION pos.product_document(p pos.product, sold bigint, day date) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', p.id, 'name', p.name, 'sku', p.sku, 'price', pos.money(p.price), 'tax_rate', p.tax_rate,
+        'tax_rate_display', pos.tax_name(p.tax_rate),
+        'final_price', pos.money(pos.taxed(pos.discounted(p.price, (
+            SELECT pr.discount_percent FROM pos.promotion pr
+             WHERE pr.product_id = p.id AND pr.is_active AND day BETWEEN pr.start_date AND pr.end_date)), p.tax_rate)),
+        'current_stock', p.current_stock, 'reserved_quantity', p.reserved_quantity,
+        'available_to_sell', p.current_stock - p.reserved_quantity, 'low_stock', p.current_stock < coalesce(sold, 0),
+        'supplier', p.supplier_id, 'updated_at', core.iso(p.updated_at),
+        'promotions', (SELECT coalesce(json_agg(pos.promotion_document(pr) ORDER BY pr.id), '[]')
+                         FROM pos.promotion pr WHERE pr.product_id = p.id))
+$$;
+
+-- A user of the chatbot. docs/api/pos.md#chatbot-users
+CREATE OR REPLACE FUNCTION pos.chatbot_user_document(u pos.chatbot_user) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object('mobile_number', u.mobile_number, 'name', u.name, 'last_interaction', core.iso(u.last_interaction))
+$$;
+
 -- Orders. Each function below does one step in the order of locks that 0005_pos.sql names, and answers with the order's document, or
 -- with the refusal of the step and what its message says; then nothing was changed. docs/api/pos.md#orders
 
@@ -290,16 +348,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- What a promotion of so many percent (null: none) leaves of a price.
-CREATE OR REPLACE FUNCTION pos.discounted(price numeric, percent numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN percent IS NULL THEN price ELSE round(price * (100 - percent) / 100, 2) END
-$$;
-
--- A price with its tax.
-CREATE OR REPLACE FUNCTION pos.taxed(amount numeric, tax_rate text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT round(amount + amount * pos.tax_percent(tax_rate) / 100, 2)
-$$;
-
 -- Analytics. docs/api/pos.md#analytics
 
 -- The days that a report looks at, both inclusive. Without dates: the last 30 days, but not before the first sale. With one date: up to
@@ -358,3 +406,36 @@ BEGIN
     ON CONFLICT (day, product_id) DO UPDATE SET units = d.units + EXCLUDED.units, revenue = d.revenue + EXCLUDED.revenue;
     RETURN NULL;
 END $$;
+
+-- Customers, points and store credit. docs/api/pos.md#customers
+
+-- What a customer may still buy on credit. It is for frequent customers; a limit may have become less than the debt.
+CREATE OR REPLACE FUNCTION pos.available_credit(is_frequent boolean, credit_limit numeric, credit_used numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN is_frequent THEN greatest(credit_limit - credit_used, 0) ELSE 0 END
+$$;
+
+-- An entry of the points.
+CREATE OR REPLACE FUNCTION pos.point_document(e pos.point_entry) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', e.id, 'amount', e.amount, 'transaction_type', e.transaction_type, 'description', e.description,
+        'created_at', core.iso(e.created_at))
+$$;
+
+-- An entry of the store credit.
+CREATE OR REPLACE FUNCTION pos.credit_document(e pos.credit_entry) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', e.id, 'amount', pos.money(e.amount), 'transaction_type', e.transaction_type, 'description', e.description,
+        'created_at', core.iso(e.created_at))
+$$;
+
+-- A customer with all entries of the store credit, newest first.
+CREATE OR REPLACE FUNCTION pos.customer_document(c pos.customer) RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT json_build_object(
+        'id', c.id, 'first_name', c.first_name, 'last_name', c.last_name, 'phone_number', c.phone_number, 'email', c.email,
+        'is_frequent', c.is_frequent, 'birth_date', c.birth_date, 'current_points', c.current_points,
+        'credit_limit', pos.money(c.credit_limit), 'credit_used', pos.money(c.credit_used),
+        'available_credit', pos.money(pos.available_credit(c.is_frequent, c.credit_limit, c.credit_used)),
+        'credit_transactions', coalesce((SELECT json_agg(pos.credit_document(e) ORDER BY e.id DESC)
+                                           FROM pos.credit_entry e WHERE e.customer_id = c.id), '[]'))
+$$;

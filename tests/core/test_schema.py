@@ -379,6 +379,15 @@ def test_a_body_of_ten_thousand_wrong_items_is_answered_with_a_hundred_errors(in
     assert len(list(leaves(errors_of(INVOICE, invoice(items=[{}] * 10_000))))) <= 100 * len(ITEM)
 
 
+def test_a_value_that_is_none_of_the_alternatives_is_told_of_the_one_that_is_no_constant():
+    payment = schema.load("pos/credit_pay")
+    assert payment.accepts({"amount": ""}) and payment.accepts({"amount": None})
+    for value in ("abc", " ", True, []):
+        [message] = errors_of(payment, {"amount": value})["amount"]
+        assert message.startswith("A valid number is required."), value
+    assert errors_of(payment, {"amount": 1e9})["amount"] == ["Ensure this value is less than or equal to 99999999.99."]
+
+
 def test_a_whole_float_is_an_integer_and_true_is_none(invoice):
     assert INVOICE.accepts(invoice(items=[{**ITEM, "quantity": 20.0}]))
     assert not INVOICE.accepts(invoice(items=[{**ITEM, "quantity": True}]))

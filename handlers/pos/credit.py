@@ -1,0 +1,58 @@
+"""Store credit of customers: payments, history. docs/api/pos.md#store-credit."""
+
+from core.data import sql
+from core.http.declare import answers, body
+from core.problem import not_found
+from handlers.api.handler import PosHandler
+from handlers.pos import selling
+from handlers.pos.amounts import check_cents, sent_number
+from handlers.pos.customer import query as customers
+from handlers.pos.ledger import REFUSED, LedgerDialect, refused
+from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
+
+query = sql.load("pos/credit")
+
+
+class CreditPayment(PosHandler):
+    dialect = LedgerDialect()
+    access = selling
+
+    @answers(200, "pos/credit_paid")
+    @answers(400, REFUSED)
+    @body("pos/credit_pay")
+    async def post(self, id: str) -> None:
+        """Pay a part of a customer's debt, or all of it. What is paid beyond the debt isn't recorded. 200; 400 wrong fields, no amount, or
+        one that is not positive; 404."""
+        if "amount" not in self.body:
+            raise refused("El campo 'amount' es requerido.")
+        amount = sent_number(self, "amount")
+        if amount is None or amount <= 0:
+            raise refused(["El monto del abono debe ser positivo."])
+        check_cents("amount", amount)
+        paid = await query.pay_credit(self.db, id=int(id), amount=amount, body=self.body_text, actor=self.actor)
+        if paid is None:
+            raise not_found()
+        self.reply(paid["document"])
+
+
+class CreditHistory(PosHandler):
+    access = selling
+    parameters = PARAMETERS
+
+    @answers(200, array_of("pos/credit_entry"))
+    async def get(self, id: str) -> None:
+        """List the charges and payments of a customer's store credit, newest first. 200; 400 an invalid cursor; 404."""
+        if not await customers.has_customer(self.db, id=int(id)):
+            raise not_found()
+        await reply_list(
+            self,
+            lambda before, most: query.list_credit(self.db, id=int(id), before=before, most=most),
+            start=LAST_ID,
+        )
+
+
+groups = ("Shop: store credit",)
+routes = [
+    ("/api/customers/{id:int}/pay-credit/", CreditPayment),
+    ("/api/customers/{id:int}/credit-history/", CreditHistory),
+]
