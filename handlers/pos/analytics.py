@@ -11,10 +11,9 @@ from core.http.declare import answers, ref
 from core.http.json_text import composed
 from core.http.parameter import DATE, INTEGER, Parameter
 from core.http.schema import is_date
-from core.problem import Problem
-from handlers.api.dialects import PosDialect
 from handlers.api.handler import PosHandler
 from handlers.pos import managing
+from handlers.pos.refusal import ErrorDialect, refused
 
 # Products of a ranking, and days of a velocity, if the request says nothing.
 RANKED, DAYS = 10, 30
@@ -34,22 +33,8 @@ ALL_SOLD = '{"message":"Todos los productos han tenido ventas en este período."
 query = sql.load("pos/analytics")
 
 
-class AnalyticsDialect(PosDialect):
-    """Writes the refusals of reports as `{error}`, and what they add beside it."""
-
-    def body(self, problem: Problem) -> Any:
-        if problem.slug == "report":
-            return {"error": problem.message, **problem.extra}
-        return super().body(problem)
-
-
-def refused(status: int, message: str, **more: Any) -> Problem:
-    """The refusal of a report. more: further members of the body."""
-    return Problem(status, "report", message, extra=more)
-
-
 class Report(PosHandler):
-    dialect = AnalyticsDialect()
+    dialect = ErrorDialect()
     access = managing
     # What was sold, as the refusal names it when nothing ever was.
     sold = "sales"
@@ -66,18 +51,18 @@ class Report(PosHandler):
     def check(self, found: asyncpg.Record) -> None:
         """Raises Problem 400 for the refusals of pos.analyzed_period."""
         if found["refusal"] == "none":
-            raise refused(400, f"No hay {self.sold} en el sistema aún.")
+            raise refused(f"No hay {self.sold} en el sistema aún.")
         if found["refusal"] == "order":
-            raise refused(400, "start_date must not be after end_date.")
+            raise refused("start_date must not be after end_date.")
         if found["refusal"] == "day":
             first, last = found["first_sale"].isoformat(), found["last_sale"].isoformat()
             message = f"No sales found for the date {found['refused_day'].isoformat()} in the system."
-            raise refused(400, message, first_system_record=first, last_system_record=last)
+            raise refused(message, first_system_record=first, last_system_record=last)
 
     def _day(self, name: str) -> date | None:
         text = self.asked(name)
         if text and not is_date(text):
-            raise refused(400, "Formato de fecha inválido. Usa YYYY-MM-DD.")
+            raise refused("Formato de fecha inválido. Usa YYYY-MM-DD.")
         return date.fromisoformat(text) if text else None
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
@@ -172,13 +157,13 @@ class CustomerSales(Report):
         """Sum up what a customer has bought. A `detail` says that it was nothing. 200; 400 no customer_id, a malformed date, or one without
         sales; 404 there is no such customer."""
         if not self.asked("customer_id"):
-            raise refused(400, "customer_id parameter is required.")
+            raise refused("customer_id parameter is required.")
         customer_id = self.whole("customer_id", least=1, most=9_999_999_999)
         if customer_id is None:
-            raise refused(404, "Customer not registered in the system.")
+            raise refused("Customer not registered in the system.", status=404)
         found = await query.customer_sales(self.db, customer_id=customer_id, **self.period())
         if found["customer"] is None:
-            raise refused(404, "Customer not registered in the system.")
+            raise refused("Customer not registered in the system.", status=404)
         self.check(found)
         if found["document"] is not None:
             self.reply(found["document"])
@@ -205,13 +190,13 @@ class SalesVelocity(Report):
         there is no such product."""
         identifier = self.asked("identifier")[:LONGEST]
         if not identifier:
-            raise refused(400, "Product identifier (Name or SKU) is required.")
+            raise refused("Product identifier (Name or SKU) is required.")
         days = self.whole("period_days", least=1, most=LONGEST_DAYS) if self.asked("period_days") else DAYS
         if days is None:
-            raise refused(400, f"period_days must be a whole number from 1 to {LONGEST_DAYS}.")
+            raise refused(f"period_days must be a whole number from 1 to {LONGEST_DAYS}.")
         document = await query.sales_velocity(self.db, identifier=identifier, days=days)
         if document is None:
-            raise refused(404, "Product not found in the system.")
+            raise refused("Product not found in the system.", status=404)
         self.reply(document)
 
 
@@ -225,7 +210,7 @@ class InventoryValuation(Report):
         identifier = self.asked("product_identifier")[:LONGEST]
         metrics = await query.inventory_valuation(self.db, identifier=identifier or None, zone=self.zone)
         if metrics is None:
-            raise refused(404, "No products available in the selected scope.")
+            raise refused("No products available in the selected scope.", status=404)
         scope = f"Specific Product: {identifier}" if identifier else "Entire Inventory"
         self.reply(composed({"scope": json.dumps(scope), "financial_metrics": metrics}))
 
@@ -241,10 +226,10 @@ class ProductContribution(Report):
         no such product."""
         identifier = self.asked("product_identifier")[:LONGEST]
         if not identifier:
-            raise refused(400, "Product identifier (Name or SKU) is required.")
+            raise refused("Product identifier (Name or SKU) is required.")
         found = await query.product_contribution(self.db, identifier=identifier, **self.period())
         if found["product"] is None:
-            raise refused(404, "Product not found in the system.")
+            raise refused("Product not found in the system.", status=404)
         self.check(found)
         self.reply(found["document"])
 

@@ -7,18 +7,18 @@ from handlers.api.handler import PosHandler
 from handlers.pos import selling
 from handlers.pos.amounts import check_cents, sent_number
 from handlers.pos.customer import query as customers
-from handlers.pos.ledger import REFUSED, LedgerDialect, refused
 from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
+from handlers.pos.refusal import LEDGER_REFUSED, ErrorDialect, refused
 
 query = sql.load("pos/credit")
 
 
 class CreditPayment(PosHandler):
-    dialect = LedgerDialect()
+    dialect = ErrorDialect()
     access = selling
 
     @answers(200, "pos/credit_paid")
-    @answers(400, REFUSED)
+    @answers(400, LEDGER_REFUSED)
     @body("pos/credit_pay")
     async def post(self, id: str) -> None:
         """Pay a part of a customer's debt, or all of it. What is paid beyond the debt isn't recorded. 200; 400 wrong fields, no amount, or

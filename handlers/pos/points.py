@@ -11,8 +11,8 @@ from handlers.api.handler import PosHandler
 from handlers.pos import selling
 from handlers.pos.amounts import sent_number
 from handlers.pos.customer import query as customers
-from handlers.pos.ledger import REFUSED, LedgerDialect, refused
 from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
+from handlers.pos.refusal import LEDGER_REFUSED, ErrorDialect, refused
 
 TYPES = ("EARN", "REDEEM", "ADJUSTMENT")
 # Of one entry, in either direction; schemas/pos/points_create.json has it too.
@@ -31,11 +31,11 @@ class TakesPoints(PosHandler):
 
 
 class Points(TakesPoints):
-    dialect = LedgerDialect()
+    dialect = ErrorDialect()
     access = selling
 
     @answers(201, "pos/points_added")
-    @answers(400, REFUSED)
+    @answers(400, LEDGER_REFUSED)
     @body("pos/points_create")
     async def post(self, id: str) -> None:
         """Add points (EARN), redeem them (REDEEM), or correct the balance (ADJUSTMENT). The sign of a redeemed amount doesn't matter.

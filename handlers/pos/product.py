@@ -7,11 +7,11 @@ from core import text
 from core.data import sql
 from core.http.declare import answers, body, ref
 from core.problem import Problem, not_found
-from handlers.api.dialects import PosDialect
 from handlers.api.handler import PosHandler
 from handlers.api.messages import SENTENCES
 from handlers.pos import managing, selling
 from handlers.pos.listing import PARAMETERS, array_of, reply_list
+from handlers.pos.refusal import ErrorDialect, refused
 
 NO_AMOUNT = "Field 'amount' is required (integer)."
 NOT_AN_INTEGER = "Amount must be an integer"
@@ -79,7 +79,7 @@ class Product(PosHandler):
         self.reply(changed["document"])
 
 
-class ReservationDialect(PosDialect):
+class ReservationDialect(ErrorDialect):
     """Writes what is wrong with a reservation as `{error}`, in the shop document's sentences."""
 
     sentences = {
@@ -91,8 +91,6 @@ class ReservationDialect(PosDialect):
     }
 
     def body(self, problem: Problem) -> Any:
-        if problem.slug == "reservation":
-            return {"error": problem.message, **problem.extra}
         if problem.fields is not None and "amount" in problem.fields:
             return {"error": problem.fields["amount"][0]}
         return super().body(problem)
@@ -124,11 +122,6 @@ class Reservation(PosHandler):
                 "available_to_sell": found["available"],
             }
         )
-
-
-def refused(message: str, **more: Any) -> Problem:
-    """400: nothing is reserved or released. more: further members of the body."""
-    return Problem(400, "reservation", message, extra=more)
 
 
 def whole(sent: Any) -> int:
