@@ -269,9 +269,13 @@ DECLARE
 BEGIN
     SELECT o.* INTO held FROM pos.shop_order o WHERE o.id = order_id FOR UPDATE;
     refusal := CASE WHEN held.id IS NULL THEN 'missing' WHEN held.status = 'PAID' THEN 'paid' WHEN held.status = 'CANCELLED' THEN 'cancelled'
-                    WHEN method IN ('POINTS', 'CREDIT') AND held.customer_id IS NULL THEN 'no customer' END;
-    IF refusal IS NULL AND held.customer_id IS NOT NULL THEN
-        SELECT c.* INTO buyer FROM pos.customer c WHERE c.id = held.customer_id FOR NO KEY UPDATE;
+                    END;
+    IF refusal IS NULL THEN
+        -- A customer who was deleted meanwhile is nobody: no debt and no points may be left with them.
+        SELECT c.* INTO buyer FROM pos.customer c WHERE c.id = held.customer_id AND c.is_active FOR NO KEY UPDATE;
+        refusal := CASE WHEN buyer.id IS NULL AND method IN ('POINTS', 'CREDIT') THEN 'no customer' END;
+    END IF;
+    IF refusal IS NULL AND buyer.id IS NOT NULL THEN
         points := CASE method WHEN 'POINTS' THEN -ceil(held.final_amount) WHEN 'CREDIT' THEN 0 ELSE round(held.final_amount * 0.01) END;
         IF method = 'CREDIT' AND NOT buyer.is_frequent THEN
             refusal := 'not frequent';

@@ -122,6 +122,20 @@ async def test_credit_is_for_frequent_customers(shop, order, pay):
     )
 
 
+async def test_a_customer_who_was_deleted_before_the_payment_is_nobody(shop, order, pay, db):
+    customer = await shop.customer(is_frequent=True)
+    orders = [await order("100.00", customer) for _ in range(3)]
+    await db.execute("UPDATE pos.customer SET is_active = false WHERE id = $1", customer)
+    for made, method, name in zip(orders, ("CREDIT", "POINTS"), ("Crédito", "Puntos"), strict=False):
+        answer = await pay(made, method)
+        assert (answer.status, answer.json) == (
+            400,
+            {"payment_method": [f"El pago con {name} requiere un cliente asignado."]},
+        )
+    assert (await pay(orders[2], "CASH")).status == 200
+    assert await shop.balances(customer) == (0, "0.00")
+
+
 async def test_a_paid_or_cancelled_order_is_not_paid_or_cancelled(order, pay, cancel):
     paid, cancelled = await order("10.00"), await order("10.00")
     await pay(paid)
