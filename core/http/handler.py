@@ -173,7 +173,7 @@ class Handler(tornado.web.RequestHandler):
     @functools.cached_property
     def remote_address(self) -> str:
         """The client's address. X-Forwarded-For counts only as far as TRUSTED_PROXIES have written it: from its end, up to the first
-        address that is none of them."""
+        address that is not a trusted proxy's."""
         peer = network.address(self.request.remote_ip or "") or ""
         if self._is_from_proxy:
             for hop in reversed(self.request.headers.get("X-Forwarded-For", "").split(",")):

@@ -3,8 +3,8 @@
 Two validators: jsonschema-rs, compiled once, accepts a right body in microseconds. jsonschema, the validator of record, checks the
 schema files at start, and finds what is wrong in a refused body. tests/core/test_schema.py proves that they always agree.
 
-Two keywords are our own, because a float knows nothing of them: `digits` and `decimals`, the most that a number may be written with in all
-and after its point. Both validators ignore them; Schema.imprecise looks at the digits as they were sent.
+Two keywords are our own, because a float knows nothing of them: `decimals`, the most digits that a number may have after its point, and
+beside it `digits`, the most that it may have in all. Both validators ignore them; Schema.imprecise looks at the digits as they were sent.
 """
 
 import datetime
@@ -178,7 +178,7 @@ def _imprecision(sent: Any, node: dict[str, Any]) -> Message | None:
     _, digits, exponent = Decimal(sent).as_tuple()
     decimals = max(-int(exponent), 0)
     # 0.05 has two digits, and 5e3 has four.
-    if max(len(digits) + max(int(exponent), 0), decimals) > node["digits"]:
+    if "digits" in node and max(len(digits) + max(int(exponent), 0), decimals) > node["digits"]:
         return Message.of("digits", limit=node["digits"])
     return Message.of("decimals", limit=node["decimals"]) if decimals > node["decimals"] else None
 

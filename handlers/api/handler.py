@@ -124,7 +124,7 @@ class ApiHandler(Handler):
 
     @property
     def bearer(self) -> str | None:
-        """The token of the Authorization header; None when there is none, or another scheme."""
+        """The token of the Authorization header; None without the header, or with another scheme."""
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
 
@@ -167,7 +167,3 @@ class NotFound(OperationsHandler):
         raise not_found()
 
     post = put = patch = delete = get
-
-
-# Here, as no route is about keys.
-duties = idempotency.duties

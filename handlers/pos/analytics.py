@@ -121,8 +121,8 @@ class LowStock(Report):
 
     @answers(200, {"anyOf": [{"type": "array", "items": ref("pos/low_stock_product")}, ref("pos/report_message")]})
     async def get(self) -> None:
-        """List the products of which little is left, most stock first. A `message` says that there is none, or that the threshold is no
-        number. 200."""
+        """List the products of which little is left, most stock first. A `message` takes the list's place if it would be empty, or if the
+        threshold is not a number. 200."""
         threshold = None
         if self.asks_for("threshold"):
             threshold = self.whole("threshold", least=-LARGEST, most=2 * LARGEST)
@@ -194,7 +194,7 @@ class SalesVelocity(Report):
         days = self.whole("period_days", least=1, most=LONGEST_DAYS) if self.asked("period_days") else DAYS
         if days is None:
             raise refused(f"period_days must be a whole number from 1 to {LONGEST_DAYS}.")
-        document = await query.sales_velocity(self.db, identifier=identifier, days=days)
+        document = await query.sales_velocity(self.db, identifier=identifier, days=days, zone=self.zone)
         if document is None:
             raise refused("Product not found in the system.", status=404)
         self.reply(document)

@@ -5,7 +5,6 @@ from core.http.declare import answers, body
 from core.problem import not_found
 from handlers.api.handler import PosHandler
 from handlers.pos import selling
-from handlers.pos.amounts import check_cents, sent_number
 from handlers.pos.customer import query as customers
 from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.pos.refusal import LEDGER_REFUSED, ErrorDialect, refused
@@ -25,11 +24,10 @@ class CreditPayment(PosHandler):
         one that is not positive; 404."""
         if "amount" not in self.body:
             raise refused("El campo 'amount' es requerido.")
-        amount = sent_number(self, "amount")
-        if amount is None or amount <= 0:
+        # Null, an empty text and 0 are no amount.
+        if not self.body["amount"] or self.body["amount"] < 0:
             raise refused(["El monto del abono debe ser positivo."])
-        check_cents("amount", amount)
-        paid = await query.pay_credit(self.db, id=int(id), amount=amount, body=self.body_text, actor=self.actor)
+        paid = await query.pay_credit(self.db, id=int(id), body=self.body_text, actor=self.actor)
         if paid is None:
             raise not_found()
         self.reply(paid["document"])

@@ -1,14 +1,11 @@
 """Customers of the shop. docs/api/pos.md#customers."""
 
-from decimal import Decimal
-
 from core.data import sql
 from core.http import schema
 from core.http.declare import answers, takes
 from core.problem import Problem, invalid, not_found
 from handlers.api.handler import PosHandler
 from handlers.pos import manages, selling
-from handlers.pos.amounts import check_cents, sent_number
 from handlers.pos.listing import PARAMETERS, array_of, reply_list
 
 create, create_with_limit = schema.load("pos/customer_create"), schema.load("pos/customer_create_with_limit")
@@ -17,19 +14,14 @@ update, update_with_limit = schema.load("pos/customer_update"), schema.load("pos
 query = sql.load("pos/customer")
 
 
-async def read_customer(handler: PosHandler, own: schema.Schema, managing: schema.Schema) -> Decimal | None:
-    """Read the body. Returns the credit limit, which only those who manage the shop give; None: it stays. Raises Problem 400.
+async def read_customer(handler: PosHandler, own: schema.Schema, managing: schema.Schema) -> bool:
+    """Read the body. Returns whether the caller gives the credit limit, which those who manage the shop do. Raises Problem 400.
 
     own, managing: the schemas for employees and for those who manage the shop.
     """
-    if not manages(handler):
-        await handler.read_body(own)
-        return None
-    await handler.read_body(managing)
-    limit = sent_number(handler, "credit_limit")
-    if limit is not None:
-        check_cents("credit_limit", limit)
-    return limit
+    gives_limit = manages(handler)
+    await handler.read_body(managing if gives_limit else own)
+    return gives_limit
 
 
 class Customers(PosHandler):
@@ -46,8 +38,8 @@ class Customers(PosHandler):
     async def post(self) -> None:
         """Make a customer. Those who manage the shop may give a credit limit. 201; 400 wrong fields, a phone number or e-mail that
         exists."""
-        limit = await read_customer(self, create, create_with_limit)
-        made = await query.create_customer(self.db, body=self.body_text, limit=limit, actor=self.actor)
+        gives_limit = await read_customer(self, create, create_with_limit)
+        made = await query.create_customer(self.db, body=self.body_text, gives_limit=gives_limit, actor=self.actor)
         self.reply(made["document"], 201)
 
 
@@ -84,8 +76,10 @@ class Customer(PosHandler):
             raise Problem(400, "in-use", "This customer has points or a debt and can't be deleted.")
         self.reply_nothing()
 
-    async def _change(self, id: str, limit: Decimal | None) -> None:
-        changed = await query.update_customer(self.db, id=int(id), body=self.body_text, limit=limit, actor=self.actor)
+    async def _change(self, id: str, gives_limit: bool) -> None:
+        changed = await query.update_customer(
+            self.db, id=int(id), body=self.body_text, gives_limit=gives_limit, actor=self.actor
+        )
         if changed is None:
             raise not_found()
         self.reply(changed["document"])

@@ -1,5 +1,7 @@
 """Loyalty points of customers: entries, history. docs/api/pos.md#points."""
 
+import json
+from decimal import Decimal
 from typing import Any
 
 from core.data import sql
@@ -9,7 +11,6 @@ from core.problem import Message, Problem, invalid, not_found
 from core.text import BLANKS
 from handlers.api.handler import PosHandler
 from handlers.pos import selling
-from handlers.pos.amounts import sent_number
 from handlers.pos.customer import query as customers
 from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.pos.refusal import LEDGER_REFUSED, ErrorDialect, refused
@@ -61,10 +62,11 @@ class Points(TakesPoints):
         self.reply({"status": "success", "new_balance": balance["new_balance"]}, 201)
 
     def _amount(self) -> int:
-        """The amount, without its decimals; 0: there is none. Raises Problem 400."""
+        """The amount, without its decimals; 0 if the body has no amount. Raises Problem 400."""
         sent: Any = self.body.get("amount")
         if not isinstance(sent, str):
-            return int(sent_number(self, "amount") or 0)
+            # As it was sent: a float would round what is next to a whole number.
+            return int(json.loads(self.body_text, parse_float=Decimal).get("amount") or 0)
         text = sent.strip(BLANKS)
         if not text:
             return 0

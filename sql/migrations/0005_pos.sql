@@ -34,7 +34,7 @@ CREATE TABLE pos.customer (
     frequency_month  date,                                   -- the first day of the month in which is_frequent was last decided
     birthday_year    integer,                                -- the last year of which the birthday's discount was used
     current_points   bigint        NOT NULL DEFAULT 0 CONSTRAINT customer_points_enough CHECK (current_points >= 0),
-    credit_limit     numeric(10,2) NOT NULL DEFAULT 2000.00 CONSTRAINT customer_credit_limit_positive CHECK (credit_limit >= 0),
+    credit_limit     numeric(10,2) NOT NULL CONSTRAINT customer_credit_limit_positive CHECK (credit_limit >= 0),
     credit_used      numeric(12,2) NOT NULL DEFAULT 0 CONSTRAINT customer_credit_used_positive CHECK (credit_used >= 0),
     is_active        boolean       NOT NULL DEFAULT true,    -- false: deleted; the ledgers and orders stay
     created_at       timestamptz   NOT NULL DEFAULT now()

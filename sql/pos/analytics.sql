@@ -116,29 +116,23 @@ SELECT period.*, (SELECT json_build_object('id', id, 'name', name) FROM customer
           FROM bought HAVING count(*) > 0)::text AS document
   FROM period;
 
--- name: sales_velocity(identifier, days) -> value
--- Null: there is no such product. A product that was first sold later than `days` ago is looked at since then, in whole days, at least one.
-WITH product AS (
-    SELECT p.id, p.name, p.sku, p.current_stock FROM pos.product p WHERE p.id = pos.find_product($1::text)
-), sale AS MATERIALIZED (
-    SELECT o.created_at, l.quantity
-      FROM product JOIN pos.order_line l ON l.product_id = product.id
-      JOIN pos.shop_order o ON o.id = l.order_id AND o.status = 'PAID'
-), since AS (
-    SELECT CASE WHEN min(created_at) IS NULL THEN $2::bigint
-                ELSE least($2::bigint, greatest(1, floor(extract(epoch FROM now() - min(created_at)) / 86400)))::bigint END AS days,
-           greatest(min(created_at), now() - make_interval(days => $2::integer)) AS moment
-      FROM sale
-), sold AS (
-    SELECT since.days, coalesce(sum(sale.quantity), 0) AS units
-      FROM since LEFT JOIN sale ON sale.created_at >= since.moment GROUP BY since.days
-)
+-- name: sales_velocity(identifier, days, zone) -> value
+-- The days are those of the shop. A product that was first sold less than `days` ago is looked at since then, at least one day. Null: there
+-- is no such product.
 SELECT json_build_object(
-           'product_name', product.name, 'product_sku', product.sku, 'analyzed_period_days', sold.days, 'total_units_sold', sold.units,
-           'sales_velocity', round(sold.units::numeric / sold.days, 2), 'current_stock', product.current_stock,
+           'product_name', p.name, 'product_sku', p.sku, 'analyzed_period_days', period.days, 'total_units_sold', sold.units,
+           'sales_velocity', round(sold.units::numeric / period.days, 2), 'current_stock', p.current_stock,
            'depletion_estimation_days', CASE WHEN sold.units = 0 THEN to_json('Indefinida'::text)
-                                             ELSE to_json(round(product.current_stock::numeric * sold.days / sold.units)) END)::text
-  FROM product CROSS JOIN sold;
+                                             ELSE to_json(round(p.current_stock::numeric * period.days / sold.units)) END)::text
+  FROM pos.product p
+ CROSS JOIN LATERAL (SELECT min(d.day) AS first_day FROM pos.product_day d WHERE d.product_id = p.id) since
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN since.first_day IS NULL THEN $2::bigint
+                   ELSE least($2::bigint, greatest(1, pos.today($3::text) - since.first_day)) END AS days) period
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(d.units), 0) AS units
+         FROM pos.product_day d WHERE d.product_id = p.id AND d.day >= pos.today($3::text) - period.days::integer) sold
+ WHERE p.id = pos.find_product($1::text);
 
 -- name: inventory_valuation(identifier, zone) -> value
 -- identifier null: all products. Null: none of them has stock.
@@ -147,7 +141,7 @@ WITH stocked AS (
       FROM pos.product p
       LEFT JOIN pos.promotion active ON active.product_id = p.id AND active.is_active
                                      AND pos.today($2::text) BETWEEN active.start_date AND active.end_date
-     WHERE p.is_active AND p.current_stock > 0 AND ($1::text IS NULL OR p.id = pos.find_product($1))
+     WHERE p.is_active AND p.current_stock > 0 AND ($1::text IS NULL OR p.id = (SELECT pos.find_product($1)))
 )
 SELECT json_build_object(
            'total_inventory_cost', round(sum(cost), 2), 'total_potential_sale', round(sum(sale), 2),

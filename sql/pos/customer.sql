@@ -14,12 +14,12 @@ SELECT document::text
 -- name: has_customer(id) -> value
 SELECT EXISTS (SELECT FROM pos.customer c WHERE c.id = $1::bigint AND c.is_active);
 
--- name: create_customer(body, limit, actor) -> row
--- limit: null: that of a new customer.
+-- name: create_customer(body, gives_limit, actor) -> row
+-- gives_limit: whether the credit limit of the body counts; otherwise it may be anything, and is not read.
 WITH made AS (
     INSERT INTO pos.customer AS c (first_name, last_name, phone_number, email, birth_date, credit_limit)
     SELECT core.trimmed(b.first_name), core.trimmed(b.last_name), core.trimmed(b.phone_number), core.trimmed(b.email), b.birth_date,
-           coalesce($2::numeric, 2000.00)
+           coalesce(CASE WHEN $2::boolean THEN ($1::jsonb ->> 'credit_limit')::numeric END, 2000.00)
       FROM jsonb_to_record($1::jsonb) AS b (first_name text, last_name text, phone_number text, email text, birth_date date)
     RETURNING c AS customer
 )
@@ -27,8 +27,8 @@ SELECT document::text AS document,
        operations.note($3::jsonb, 'customer.create', 'customer', (customer).id::text, NULL, to_jsonb(customer))
   FROM made CROSS JOIN LATERAL pos.customer_document(customer) AS document;
 
--- name: update_customer(id, body, limit, actor) -> row
--- Members that the body omits stay, and so does the limit if it is null. No row: the customer does not exist.
+-- name: update_customer(id, body, gives_limit, actor) -> row
+-- Members that the body omits stay. gives_limit: as in create_customer. No row: the customer does not exist.
 WITH old AS MATERIALIZED (
     SELECT c.id, c AS customer FROM pos.customer c WHERE c.id = $1::bigint AND c.is_active FOR NO KEY UPDATE
 ), changed AS (
@@ -38,7 +38,7 @@ WITH old AS MATERIALIZED (
            phone_number = coalesce(core.trimmed(b.phone_number), c.phone_number),
            email        = coalesce(core.trimmed(b.email), c.email),
            birth_date   = coalesce(b.birth_date, c.birth_date),
-           credit_limit = coalesce($3::numeric, c.credit_limit)
+           credit_limit = coalesce(CASE WHEN $3::boolean THEN ($2::jsonb ->> 'credit_limit')::numeric END, c.credit_limit)
       FROM old, jsonb_to_record($2::jsonb) AS b (first_name text, last_name text, phone_number text, email text, birth_date date)
      WHERE c.id = old.id
     RETURNING c AS customer

@@ -363,7 +363,7 @@ async def test_the_velocity_of_a_product(report, shop, sold, db):
     for identifier in (sku, sku.lower(), "laptop%20gamer"):
         assert (await report("sales-velocity", f"identifier={identifier}")).json == expected
     young = await shop.product(name="Nuevo", stock=98)
-    await sold("", 0, "CASH", "1.00", (young, 2, "1.00"), ago=timedelta(days=2, hours=1))
+    await sold("", 0, "CASH", "1.00", (young, 2, "1.00"), ago=timedelta(days=2))
     found = (await report("sales-velocity", "identifier=nuevo")).json
     assert (found["analyzed_period_days"], found["total_units_sold"]) == (2, 2)
     assert (found["sales_velocity"], found["depletion_estimation_days"]) == (1.0, 98)

@@ -463,15 +463,17 @@ async def test_a_batch_of_the_list_reads_each_table_by_index(db, shop):
         "INSERT INTO pos.promotion (product_id, name, description, discount_percent, start_date, end_date, target_audience)"
         " SELECT id, 'n', 'd', 5, '2024-01-01', '2024-01-02', 'ALL' FROM pos.product"
     )
-    await db.execute("ANALYZE pos.product, pos.shop_order, pos.order_line, pos.promotion")
+    await db.execute("ANALYZE pos.product, pos.product_day, pos.promotion")
+    scans = "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE schemaname = 'pos'"
     await db.execute("SET plan_cache_mode = force_generic_plan")
     try:
-        plan = await db.fetchval(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {query.list_products.text.rstrip().rstrip(';')}", 0, 500, "UTC"
-        )
+        # A plan doesn't show what the functions of the statement read; the counts of the transaction do.
+        async with db.transaction():
+            before = await db.fetchval(scans)
+            assert len(await db.fetch(query.list_products.text, 0, 500, "UTC")) == 500
+            assert await db.fetchval(scans) == before
     finally:
         await db.execute("RESET plan_cache_mode")
-    assert "Seq Scan" not in plan
 
 
 # Reservations
