@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import ElementNotInteractableException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from tests.support.deadlines import DEADLINE
+from tests.support.deadlines import DEADLINE, until
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -120,7 +120,15 @@ class Page:
 
     async def press(self, *keys: str) -> None:
         """Into what has the focus, as a keyboard or a scanner does."""
-        await self._call(lambda: self._driver.switch_to.active_element.send_keys(*keys))
+
+        async def sent() -> bool:
+            # What had the focus may just have been hidden; then nothing is sent, and the browser is about to move the focus.
+            with contextlib.suppress(ElementNotInteractableException):
+                await self._call(lambda: self._driver.switch_to.active_element.send_keys(*keys))
+                return True
+            return False
+
+        await until(sent)
 
     async def resize(self, width: int, height: int) -> None:
         screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
