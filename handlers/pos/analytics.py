@@ -1,12 +1,13 @@
 """Reports on what was sold, for those who manage the shop. docs/api/pos.md#analytics."""
 
 import json
-from datetime import date
 from typing import Any
 
 import asyncpg
 
 from core.data import sql
+from core.duties import Duty
+from core.http.application import Application
 from core.http.declare import answers, ref
 from core.http.json_text import composed
 from core.http.parameter import DATE, INTEGER, Parameter
@@ -59,11 +60,12 @@ class Report(PosHandler):
             message = f"No sales found for the date {found['refused_day'].isoformat()} in the system."
             raise refused(message, first_system_record=first, last_system_record=last)
 
-    def _day(self, name: str) -> date | None:
+    def _day(self, name: str) -> str | None:
+        """A day as text, because asyncpg takes the first day of the year 1 for minus infinity."""
         text = self.asked(name)
         if text and not is_date(text):
             raise refused("Formato de fecha inválido. Usa YYYY-MM-DD.")
-        return date.fromisoformat(text) if text else None
+        return text or None
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
         """A parameter that is a whole number within these bounds; None if it is not."""
@@ -142,7 +144,7 @@ class DeadInventory(Report):
         if text and not is_date(text):
             self.reply(ALL_SOLD)
             return
-        since = date.fromisoformat(text) if text else None
+        since = text or None
         self.reply(await query.dead_inventory(self.db, since=since, zone=self.zone) or ALL_SOLD)
 
 
@@ -234,6 +236,15 @@ class ProductContribution(Report):
         self.reply(found["document"])
 
 
+async def fold_tickets(app: Application) -> None:
+    """Add the tickets of the last second to the sums of their hours."""
+    folded = await query.fold_tickets(app.db)
+    if folded > 1000:
+        # The rows folded are dead, and autovacuum comes once a minute at best; every report reads past them until then.
+        await query.vacuum_tickets(app.db)
+
+
+duties = [Duty(1.0, fold_tickets)]
 groups = ("Shop: analytics",)
 routes = [
     ("/api/analytics/sales-summary/", SalesSummary),

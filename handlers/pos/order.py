@@ -50,32 +50,17 @@ class Orders(PosHandler):
         an unknown customer or product, or too little stock."""
         if not self.body["items"]:
             raise invalid({"items": ["La orden debe tener al menos un producto."]})
-        customer = self.body.get("customer")
-        if isinstance(customer, str) and customer and not (customer.isascii() and customer.isdecimal()):
-            raise invalid({"customer": ["Incorrect type. Expected pk value, received str."]})
+        check_customer(self.body)
         seller_id = signed_in_caller(self).account_id
 
         async def make(db: sql.Runner) -> tuple[int, str]:
             zone = self.config.business_timezone
             made = await query.create_order(db, body=self.body_text, seller_id=seller_id, zone=zone)
             if made["refusal"] is not None:
-                raise self.refused(made["refusal"], json.loads(made["said"] or "null"))
+                raise refused_order(made["refusal"], json.loads(made["said"] or "null"))
             return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
-
-    def refused(self, refusal: str, said: Any) -> Problem:
-        """What an order is refused with, by the refusals of pos.create_order."""
-        if refusal == "customer":
-            return invalid({"customer": [_no_such(said["pk"])]})
-        if refusal == "product":
-            places = range(1, max(map(int, said["places"])) + 1)
-            unknown = {int(place): {"product_id": [_no_such(pk)]} for place, pk in said["places"].items()}
-            return invalid({"items": [unknown.get(place, {}) for place in places]})
-        if refusal == "stock":
-            available = f"Disponible: {said['available']}, Solicitado: {said['wanted']}"
-            return invalid({"non_field_errors": [f"Stock insuficiente para '{said['name']}'. {available}"]})
-        return gone()
 
 
 class Order(PosHandler):
@@ -134,6 +119,27 @@ class Cancellation(PosHandler):
             message = "No se puede cancelar esta orden. Solo se permiten cancelar órdenes PENDIENTES."
             raise invalid({"non_field_errors": [message]})
         self.reply({"status": "Order cancelled", "detail": f"La orden {int(id)} fue cancelada y el stock restaurado."})
+
+
+def check_customer(sent: dict[str, Any]) -> None:
+    """Check the customer of an order's body, which may be digits as text. Raises Problem 400."""
+    customer = sent.get("customer")
+    if isinstance(customer, str) and customer and not (customer.isascii() and customer.isdecimal()):
+        raise invalid({"customer": ["Incorrect type. Expected pk value, received str."]})
+
+
+def refused_order(refusal: str, said: Any) -> Problem:
+    """What an order is refused with, by the refusals of pos.create_order."""
+    if refusal == "customer":
+        return invalid({"customer": [_no_such(said["pk"])]})
+    if refusal == "product":
+        places = range(1, max(map(int, said["places"])) + 1)
+        unknown = {int(place): {"product_id": [_no_such(pk)]} for place, pk in said["places"].items()}
+        return invalid({"items": [unknown.get(place, {}) for place in places]})
+    if refusal == "stock":
+        available = f"Disponible: {said['available']}, Solicitado: {said['wanted']}"
+        return invalid({"non_field_errors": [f"Stock insuficiente para '{said['name']}'. {available}"]})
+    return gone()
 
 
 def _unpaid(refusal: str, method: str, said: Any) -> Problem:

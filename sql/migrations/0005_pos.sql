@@ -13,6 +13,16 @@ CREATE FUNCTION pos.announce_stock() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN 
 CREATE FUNCTION pos.sum_order() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION pos.keep_balance() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 
+-- What is searched for, and what it is searched in: without case and without the accents of Spanish and its neighbours, because a
+-- cashier types neither. Compared byte by byte, so that an index finds a beginning.
+CREATE FUNCTION pos.folded(words text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT translate(lower(words), 'áàâäãåéèêëíìîïóòôöõúùûüñç', 'aaaaaaeeeeiiiiooooouuuunc') COLLATE "C"
+$$;
+CREATE FUNCTION pos.searched_customer(first_name text, last_name text, phone_number text, email text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pos.folded(first_name || ' ' || last_name || ' ' || email || ' ' || regexp_replace(phone_number, '[^0-9]', '', 'g'))
+$$;
+
 CREATE TABLE pos.supplier (
     id             bigint       GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name           varchar(100) NOT NULL,
@@ -43,6 +53,9 @@ CREATE TABLE pos.customer (
 CREATE UNIQUE INDEX customer_phone_number_key ON pos.customer (phone_number) WHERE is_active;
 CREATE UNIQUE INDEX customer_email_key ON pos.customer (lower(email)) WHERE is_active;
 
+CREATE INDEX customer_searched ON pos.customer
+    USING gin (pos.searched_customer(first_name, last_name, phone_number, email) gin_trgm_ops) WHERE is_active;
+
 -- A rate in the spelling in which the client has sent it; pos.tax_percent knows what it means.
 CREATE TABLE pos.product (
     id                bigint        GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -61,6 +74,9 @@ CREATE TABLE pos.product (
 CREATE UNIQUE INDEX product_sku_key ON pos.product (lower(sku)) WHERE is_active;
 CREATE INDEX product_supplier ON pos.product (supplier_id);
 CREATE INDEX product_name ON pos.product (lower(name), id) WHERE is_active;
+CREATE INDEX product_name_begins ON pos.product (pos.folded(name), id) WHERE is_active;
+CREATE INDEX product_sku_begins ON pos.product (pos.folded(sku), id) WHERE is_active;
+CREATE INDEX product_searched ON pos.product USING gin (pos.folded(name || ' ' || sku) gin_trgm_ops) WHERE is_active;
 
 -- Of a product, one promotion at most is active on a day.
 CREATE TABLE pos.promotion (
@@ -106,8 +122,7 @@ CREATE TABLE pos.shop_order (
     CONSTRAINT shop_order_ticket_folio_key UNIQUE (ticket_folio),
     CONSTRAINT shop_order_paid_whole CHECK ((status = 'PAID') = (paid_at IS NOT NULL) AND (status = 'PAID') = (payment_method IS NOT NULL))
 );
-CREATE INDEX shop_order_paid_day ON pos.shop_order (business_day, business_hour)
-    INCLUDE (final_amount, payment_method, customer_id) WHERE status = 'PAID';
+CREATE INDEX shop_order_day ON pos.shop_order (business_day, id);
 CREATE INDEX shop_order_customer ON pos.shop_order (customer_id, business_day) WHERE customer_id IS NOT NULL;
 CREATE INDEX shop_order_seller ON pos.shop_order (seller_id) WHERE seller_id IS NOT NULL;
 
@@ -136,6 +151,26 @@ CREATE TABLE pos.product_day (
     PRIMARY KEY (day, product_id)
 );
 CREATE INDEX product_day_product ON pos.product_day (product_id, day);
+
+-- The tickets of each business day, hour and payment method: paid orders, which are final, so all of this only grows. A row is the
+-- same for every till that is paid in that hour; they would wait for each other at it. So a payment adds a row to ticket_delta, which
+-- has no index, as it is emptied every second. Readers use the view pos.ticket_part, which has both.
+CREATE TABLE pos.ticket_hour (
+    day            date     NOT NULL,
+    hour           smallint NOT NULL,
+    payment_method text     NOT NULL,
+    tickets        bigint   NOT NULL,
+    revenue        numeric  NOT NULL,
+    lowest         numeric  NOT NULL,
+    highest        numeric  NOT NULL,
+    PRIMARY KEY (day, hour, payment_method)
+) WITH (fillfactor = 50);
+CREATE TABLE pos.ticket_delta (
+    day            date     NOT NULL,
+    hour           smallint NOT NULL,
+    payment_method text     NOT NULL,
+    amount         numeric  NOT NULL
+);
 
 -- The ledgers. Their rows are never changed or deleted.
 CREATE TABLE pos.point_entry (

@@ -1,16 +1,16 @@
 -- Reports on what was sold: paid orders only, by the business days and hours of the shop. Amounts are JSON numbers. What concerns
--- products comes from pos.product_day, what concerns tickets from the index shop_order_paid_day, which holds what is added up.
+-- products comes from pos.product_day, what concerns tickets from pos.ticket_part.
 -- docs/api/pos.md#analytics
 
 -- name: sales_summary(start, end, zone) -> row
 WITH period AS MATERIALIZED (
-    SELECT * FROM pos.analyzed_period($1::date, $2::date, pos.today($3::text))
+    SELECT * FROM pos.analyzed_period($1::text::date, $2::text::date, pos.today($3::text))
 ), part AS MATERIALIZED (
-    SELECT o.business_hour AS hour, o.payment_method AS method, count(*) AS tickets, sum(o.final_amount) AS revenue,
-           min(o.final_amount) AS lowest, max(o.final_amount) AS highest
-      FROM period CROSS JOIN pos.shop_order o
-     WHERE period.refusal IS NULL AND o.status = 'PAID' AND o.business_day BETWEEN period.start_date AND period.end_date
-     GROUP BY o.business_hour, o.payment_method
+    SELECT t.hour, t.payment_method AS method, sum(t.tickets) AS tickets, sum(t.revenue) AS revenue, min(t.lowest) AS lowest,
+           max(t.highest) AS highest
+      FROM period JOIN pos.ticket_part t ON t.day BETWEEN period.start_date AND period.end_date
+     WHERE period.refusal IS NULL
+     GROUP BY t.hour, t.payment_method
 ), hourly AS (
     SELECT hour, sum(revenue) AS revenue, sum(tickets) AS tickets,
            json_build_object('hour', hour, 'total_revenue', sum(revenue), 'ticket_count', sum(tickets)) AS document
@@ -46,7 +46,7 @@ SELECT period.*, json_build_object(
 -- name: product_ranking(start, end, zone, most) -> row
 -- sold: whether anything was. Of products with the same number of units, the oldest comes first.
 WITH period AS MATERIALIZED (
-    SELECT * FROM pos.analyzed_period($1::date, $2::date, pos.today($3::text))
+    SELECT * FROM pos.analyzed_period($1::text::date, $2::text::date, pos.today($3::text))
 ), sold AS MATERIALIZED (
     SELECT p.id, d.units,
            json_build_object('product__id', p.id, 'product_name', p.name, 'units_sold', d.units, 'revenue', d.revenue) AS document
@@ -80,12 +80,12 @@ SELECT json_agg(json_build_object('name', p.name, 'current_stock', p.current_sto
 SELECT json_agg(json_build_object('id', p.id, 'name', p.name, 'current_stock', p.current_stock) ORDER BY p.id)::text
   FROM pos.product p
  WHERE p.is_active AND NOT EXISTS (
-       SELECT FROM pos.product_day d WHERE d.product_id = p.id AND d.day >= coalesce($1::date, pos.today($2::text) - 30));
+       SELECT FROM pos.product_day d WHERE d.product_id = p.id AND d.day >= coalesce($1::text::date, pos.today($2::text) - 30));
 
 -- name: customer_sales(customer_id, start, end, zone) -> row
 -- customer: null if there is no such customer. document: null without a purchase.
 WITH period AS MATERIALIZED (
-    SELECT * FROM pos.analyzed_period($2::date, $3::date, pos.today($4::text))
+    SELECT * FROM pos.analyzed_period($2::text::date, $3::text::date, pos.today($4::text))
 ), customer AS MATERIALIZED (
     SELECT c.id, c.first_name || ' ' || c.last_name AS name, c.email FROM pos.customer c WHERE c.id = $1::bigint AND c.is_active
 ), bought AS MATERIALIZED (
@@ -152,7 +152,7 @@ SELECT json_build_object(
 -- name: product_contribution(identifier, start, end, zone) -> row
 -- product: null if there is no such product.
 WITH period AS MATERIALIZED (
-    SELECT * FROM pos.analyzed_period($2::date, $3::date, pos.today($4::text))
+    SELECT * FROM pos.analyzed_period($2::text::date, $3::text::date, pos.today($4::text))
 ), product AS (
     SELECT p.id, p.name, p.sku FROM pos.product p WHERE p.id = pos.find_product($1::text)
 ), sold AS (
@@ -170,3 +170,10 @@ SELECT period.*, (SELECT id FROM product) AS product, json_build_object(
            'revenue', revenue, 'total_revenue', all_revenue,
            'revenue_share_percentage', CASE WHEN all_revenue = 0 THEN 0 ELSE round(revenue * 100 / all_revenue, 2) END)::text AS document
   FROM period CROSS JOIN sold;
+
+-- name: fold_tickets() -> value
+-- Returns the number of tickets that were added to the sums.
+SELECT pos.fold_tickets();
+
+-- name: vacuum_tickets() -> none
+VACUUM (SKIP_LOCKED, INDEX_CLEANUP OFF, TRUNCATE OFF) pos.ticket_delta;

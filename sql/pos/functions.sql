@@ -11,8 +11,8 @@
 -- Triggers on pos.shop_order and pos.product
 --   order_announced,     at commit of an insert or     writes the event pos.order with the whole order; of a deleted one its id and the
 --   order_end_announced  change; after a delete        status DELETED
---   order_summed,        at commit, of an order that   adds its lines to product_day. A paid order is final, so nothing is ever taken away
---   order_paid_summed    is paid from now on
+--   order_summed,        at commit, of an order that   adds its lines to product_day and the ticket to ticket_delta. A paid order is final,
+--   order_paid_summed    is paid from now on           so nothing is ever taken away
 --   stock_announced,     after an insert, a change of  writes the event pos.stock
 --   stock_change_announced  the stock or name
 --
@@ -121,6 +121,18 @@ CREATE OR REPLACE FUNCTION pos.product_document(p pos.product, sold bigint, day 
                          FROM pos.promotion pr WHERE pr.product_id = p.id))
 $$;
 
+-- A product as the counter shows it on a day. Without its promotions for frequent customers, as it is not known who buys.
+CREATE OR REPLACE FUNCTION pos.counter_product(p pos.product, is_exact boolean, day date) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', p.id, 'sku', p.sku, 'name', p.name, 'price', pos.money(p.price),
+        'final_price', pos.money(pos.taxed(pos.discounted(p.price, active.discount_percent), p.tax_rate)),
+        'tax_rate_display', pos.tax_name(p.tax_rate), 'promotion_name', active.name, 'current_stock', p.current_stock,
+        'available_to_sell', p.current_stock - p.reserved_quantity, 'is_exact', is_exact)
+      FROM (SELECT) one
+      LEFT JOIN pos.promotion active ON active.product_id = p.id AND active.is_active AND active.target_audience = 'ALL'
+                                    AND day BETWEEN active.start_date AND active.end_date
+$$;
+
 -- A user of the chatbot. docs/api/pos.md#chatbot-users
 CREATE OR REPLACE FUNCTION pos.chatbot_user_document(u pos.chatbot_user) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT json_build_object('mobile_number', u.mobile_number, 'name', u.name, 'last_interaction', core.iso(u.last_interaction))
@@ -153,6 +165,57 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 3 AS $$
       FROM jsonb_array_elements(body -> 'items') WITH ORDINALITY AS sent (item, place)
 $$;
 
+-- The lines of a body as they are sold on a day: unit_price with the promotion, amount before and tax without rounding.
+CREATE OR REPLACE FUNCTION pos.priced_lines(body jsonb, is_frequent boolean, day date)
+RETURNS TABLE (place bigint, product pos.product, quantity integer, promotion_name varchar, unit_price numeric, amount numeric, tax numeric)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 3 AS $$
+    SELECT s.place, p, s.quantity, active.name, unit.price, unit.price * s.quantity,
+           unit.price * s.quantity * pos.tax_percent(p.tax_rate) / 100
+      FROM pos.sent_lines(body) s
+      JOIN pos.product p ON p.id = s.product_id
+      LEFT JOIN LATERAL (
+           SELECT pr.name, pr.discount_percent FROM pos.promotion pr
+            WHERE pr.product_id = p.id AND pr.is_active AND day BETWEEN pr.start_date AND pr.end_date
+              AND (pr.target_audience = 'ALL' OR is_frequent)) active ON true
+     CROSS JOIN LATERAL (SELECT pos.discounted(p.price, active.discount_percent) AS price) unit
+$$;
+
+-- What an order says, of the exact sums of its lines: rounded once, half up, after the birthday's tenth.
+CREATE OR REPLACE FUNCTION pos.order_amounts(amount numeric, tax numeric, saved numeric, is_birthday boolean)
+RETURNS TABLE (subtotal numeric, total_tax numeric, final_amount numeric, money_saved_total numeric)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT round(amount * share, 2), round(tax * share, 2), round((amount + tax) * share, 2), round(saved + (amount + tax) * (1 - share), 2)
+      FROM (SELECT CASE WHEN is_birthday THEN 0.90 ELSE 1 END AS share) birthday
+$$;
+
+-- Whether an order of a day costs this customer a tenth less: it is their birthday, and the first order of the year on it.
+CREATE OR REPLACE FUNCTION pos.has_birthday(buyer pos.customer, day date) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT buyer.id IS NOT NULL AND to_char(buyer.birth_date, 'MMDD') = to_char(day, 'MMDD')
+       AND buyer.birthday_year IS DISTINCT FROM extract(year FROM day)::integer
+$$;
+
+-- The points that a payment adds; negative: what it takes. A point pays one peso, and a hundred pesos earn one.
+CREATE OR REPLACE FUNCTION pos.points_of(method text, final_amount numeric) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE method WHEN 'POINTS' THEN -ceil(final_amount) WHEN 'CREDIT' THEN 0 ELSE round(final_amount * 0.01) END::bigint
+$$;
+
+-- Why a customer can't pay an amount in this way; null: they can. A row of nulls is no customer.
+CREATE OR REPLACE FUNCTION pos.payment_refusal(buyer pos.customer, method text, final_amount numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN method NOT IN ('POINTS', 'CREDIT') THEN NULL
+                WHEN buyer.id IS NULL THEN 'no customer'
+                WHEN method = 'CREDIT' AND NOT buyer.is_frequent THEN 'not frequent'
+                WHEN method = 'CREDIT' AND buyer.credit_used + final_amount > buyer.credit_limit THEN 'credit'
+                WHEN method = 'POINTS' AND buyer.current_points + pos.points_of(method, final_amount) < 0 THEN 'points' END
+$$;
+
+-- Refuses a body with products that don't exist: {places: {place: pk}}; null: all exist.
+CREATE OR REPLACE FUNCTION pos.unknown_products(body jsonb) RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT jsonb_build_object('places', jsonb_object_agg(s.place, s.product_id))
+      FROM pos.sent_lines(body) s LEFT JOIN pos.product p ON p.id = s.product_id AND p.is_active
+     WHERE p.id IS NULL HAVING count(*) > 0
+$$;
+
 -- Locks the products, always in the order of their ids, so that two orders never wait for each other.
 CREATE OR REPLACE FUNCTION pos.lock_products(ids bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -166,7 +229,7 @@ RETURNS TABLE (refusal text, said jsonb, document json) LANGUAGE plpgsql AS $$
 DECLARE
     day      date := pos.today(zone);
     buyer    pos.customer;
-    is_birthday boolean := false;
+    is_birthday boolean;
     made     pos.shop_order;
 BEGIN
     IF coalesce(body ->> 'customer', '') <> '' THEN
@@ -176,15 +239,11 @@ BEGIN
             RETURN QUERY SELECT 'customer', jsonb_build_object('pk', body ->> 'customer'), NULL::json;
             RETURN;
         END IF;
-        is_birthday := to_char(buyer.birth_date, 'MMDD') = to_char(day, 'MMDD')
-                       AND buyer.birthday_year IS DISTINCT FROM extract(year FROM day)::integer;
     END IF;
+    is_birthday := pos.has_birthday(buyer, day);
 
     PERFORM pos.lock_products(ARRAY(SELECT s.product_id FROM pos.sent_lines(body) s));
-    RETURN QUERY
-        SELECT 'product', jsonb_build_object('places', jsonb_object_agg(s.place, s.product_id)), NULL::json
-          FROM pos.sent_lines(body) s LEFT JOIN pos.product p ON p.id = s.product_id AND p.is_active
-         WHERE p.id IS NULL HAVING count(*) > 0;
+    RETURN QUERY SELECT 'product', unknown, NULL::json FROM pos.unknown_products(body) AS unknown WHERE unknown IS NOT NULL;
     IF FOUND THEN
         RETURN;
     END IF;
@@ -200,34 +259,23 @@ BEGIN
         RETURN;
     END IF;
 
-    WITH line AS (
-        SELECT s.place, s.product_id, s.quantity, p.name, p.price, active.name AS promotion_name, unit.price AS unit_price,
-               unit.price * s.quantity AS amount, unit.price * s.quantity * pos.tax_percent(p.tax_rate) / 100 AS tax
-          FROM pos.sent_lines(body) s
-          JOIN pos.product p ON p.id = s.product_id
-          LEFT JOIN LATERAL (
-               SELECT pr.name, pr.discount_percent FROM pos.promotion pr
-                WHERE pr.product_id = p.id AND pr.is_active AND day BETWEEN pr.start_date AND pr.end_date
-                  AND (pr.target_audience = 'ALL' OR buyer.is_frequent)) active ON true
-         CROSS JOIN LATERAL (SELECT pos.discounted(p.price, active.discount_percent) AS price) unit
-    ), total AS (
-        SELECT sum(amount) AS amount, sum(tax) AS tax, sum((price - unit_price) * quantity) AS saved,
-               CASE WHEN is_birthday THEN 0.90 ELSE 1 END AS share
-          FROM line
+    WITH line AS MATERIALIZED (
+        SELECT * FROM pos.priced_lines(body, buyer.is_frequent, day)
     ), inserted AS (
         INSERT INTO pos.shop_order AS o (
                seller_id, seller_name, customer_id, subtotal, total_tax, final_amount, money_saved_total, is_birthday, business_day,
                business_hour)
-        SELECT a.id, coalesce(nullif(a.username, ''), a.email), buyer.id, round(t.amount * t.share, 2), round(t.tax * t.share, 2),
-               round((t.amount + t.tax) * t.share, 2), round(t.saved + (t.amount + t.tax) * (1 - t.share), 2), is_birthday, day,
-               extract(hour FROM now() AT TIME ZONE zone)
-          FROM total t JOIN accounts.account a ON a.id = seller
+        SELECT a.id, coalesce(nullif(a.username, ''), a.email), buyer.id, t.subtotal, t.total_tax, t.final_amount, t.money_saved_total,
+               is_birthday, day, extract(hour FROM now() AT TIME ZONE zone)
+          FROM (SELECT sum(l.amount) AS amount, sum(l.tax) AS tax, sum(((l.product).price - l.unit_price) * l.quantity) AS saved FROM line l) sums
+         CROSS JOIN LATERAL pos.order_amounts(sums.amount, sums.tax, sums.saved, is_birthday) t
+          JOIN accounts.account a ON a.id = seller
         RETURNING o.*
     ), lines AS (
         INSERT INTO pos.order_line (
                order_id, product_id, product_name, quantity, unit_price, promotion_name, discount_amount, amount, tax_amount)
-        SELECT i.id, l.product_id, l.name, l.quantity, l.unit_price, l.promotion_name, (l.price - l.unit_price) * l.quantity, l.amount,
-               round(l.tax, 2)
+        SELECT i.id, (l.product).id, (l.product).name, l.quantity, l.unit_price, l.promotion_name,
+               ((l.product).price - l.unit_price) * l.quantity, l.amount, round(l.tax, 2)
           FROM inserted i CROSS JOIN line l ORDER BY l.place
     )
     SELECT i.* INTO made FROM inserted i;
@@ -235,13 +283,76 @@ BEGIN
         RETURN QUERY SELECT 'seller', NULL::jsonb, NULL::json;
         RETURN;
     END IF;
-    UPDATE pos.product p SET current_stock = p.current_stock - sold.quantity, updated_at = now()
-      FROM (SELECT s.product_id, sum(s.quantity) AS quantity FROM pos.sent_lines(body) s GROUP BY s.product_id) sold
-     WHERE p.id = sold.product_id;
+    PERFORM pos.take_stock(body, day);
     IF is_birthday THEN
         UPDATE pos.customer c SET birthday_year = extract(year FROM day) WHERE c.id = buyer.id;
     END IF;
     RETURN QUERY SELECT NULL, NULL::jsonb, d FROM pos.order_document(made) AS d;
+END $$;
+
+-- Takes the stock of a body's lines, and announces what has become low by that.
+CREATE OR REPLACE FUNCTION pos.take_stock(body jsonb, day date) RETURNS void LANGUAGE sql AS $$
+    WITH taken AS (
+        UPDATE pos.product p SET current_stock = p.current_stock - sold.quantity, updated_at = now()
+          FROM (SELECT s.product_id, sum(s.quantity) AS quantity FROM pos.sent_lines(body) s GROUP BY s.product_id) sold
+         WHERE p.id = sold.product_id
+        RETURNING p.id, p AS product, p.current_stock + sold.quantity AS before
+    )
+    INSERT INTO core.event (topic, payload)
+    SELECT 'pos.stock', pos.low_stock_event(t.product, s.units)::text
+      FROM pos.sold_month_before(ARRAY(SELECT taken.id FROM taken), day) s JOIN taken t ON t.id = s.product_id
+     WHERE t.before >= s.units AND (t.product).current_stock < s.units;
+$$;
+
+-- What an order of this body would say, without making it. Refusals: customer and product, as for an order. Too little stock is none:
+-- the line says that it isn't available.
+CREATE OR REPLACE FUNCTION pos.price_cart(body jsonb, zone text)
+RETURNS TABLE (refusal text, said jsonb, document json) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    day      date := pos.today(zone);
+    buyer    pos.customer;
+    is_birthday boolean;
+BEGIN
+    IF coalesce(body ->> 'customer', '') <> '' THEN
+        SELECT c.* INTO buyer FROM pos.customer c WHERE c.id = (body ->> 'customer')::numeric::bigint AND c.is_active;
+        IF NOT FOUND THEN
+            RETURN QUERY SELECT 'customer', jsonb_build_object('pk', body ->> 'customer'), NULL::json;
+            RETURN;
+        END IF;
+    END IF;
+    is_birthday := pos.has_birthday(buyer, day);
+    RETURN QUERY SELECT 'product', unknown, NULL::json FROM pos.unknown_products(body) AS unknown WHERE unknown IS NOT NULL;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+        WITH line AS MATERIALIZED (
+            SELECT l.*, (l.product).current_stock >= sum(l.quantity) OVER (PARTITION BY (l.product).id ORDER BY l.place) AS is_available
+              FROM pos.priced_lines(body, buyer.is_frequent, day) l
+        ), total AS (
+            SELECT t.*
+              FROM (SELECT coalesce(sum(l.amount), 0) AS amount, coalesce(sum(l.tax), 0) AS tax,
+                           coalesce(sum(((l.product).price - l.unit_price) * l.quantity), 0) AS saved FROM line l) sums
+             CROSS JOIN LATERAL pos.order_amounts(sums.amount, sums.tax, sums.saved, is_birthday) t
+        )
+        SELECT NULL, NULL::jsonb, json_build_object(
+                   'customer', CASE WHEN buyer.id IS NOT NULL THEN pos.buyer_document(buyer) END,
+                   'items', (SELECT coalesce(json_agg(json_build_object(
+                                        'product_id', (l.product).id, 'sku', (l.product).sku, 'product_name', (l.product).name,
+                                        'quantity', l.quantity, 'price', pos.money((l.product).price), 'unit_price', pos.money(l.unit_price),
+                                        'promotion_name', l.promotion_name,
+                                        'discount_amount', pos.money(((l.product).price - l.unit_price) * l.quantity),
+                                        'amount', pos.money(l.amount), 'tax_amount', pos.money(l.tax),
+                                        'current_stock', (l.product).current_stock, 'is_available', l.is_available) ORDER BY l.place), '[]')
+                               FROM line l),
+                   'subtotal', pos.money(t.subtotal), 'total_tax', pos.money(t.total_tax), 'final_amount', pos.money(t.final_amount),
+                   'money_saved_total', pos.money(t.money_saved_total), 'is_birthday', is_birthday,
+                   'points_needed', -pos.points_of('POINTS', t.final_amount), 'points_earned', pos.points_of('CASH', t.final_amount),
+                   'payment_methods', (SELECT json_agg(json_build_object(
+                                                  'payment_method', method, 'refusal', pos.payment_refusal(buyer, method, t.final_amount))
+                                              ORDER BY place)
+                                         FROM unnest(ARRAY['CASH', 'CARD', 'POINTS', 'CREDIT']) WITH ORDINALITY AS way (method, place)))
+          FROM total t;
 END $$;
 
 -- Decides whether a customer is frequent, once a calendar month: they are if they have bought in each ISO week of the month before.
@@ -273,20 +384,12 @@ BEGIN
     IF refusal IS NULL THEN
         -- A customer who was deleted meanwhile is nobody: no debt and no points may be left with them.
         SELECT c.* INTO buyer FROM pos.customer c WHERE c.id = held.customer_id AND c.is_active FOR NO KEY UPDATE;
-        refusal := CASE WHEN buyer.id IS NULL AND method IN ('POINTS', 'CREDIT') THEN 'no customer' END;
-    END IF;
-    IF refusal IS NULL AND buyer.id IS NOT NULL THEN
-        points := CASE method WHEN 'POINTS' THEN -ceil(held.final_amount) WHEN 'CREDIT' THEN 0 ELSE round(held.final_amount * 0.01) END;
-        IF method = 'CREDIT' AND NOT buyer.is_frequent THEN
-            refusal := 'not frequent';
-        ELSIF method = 'CREDIT' AND buyer.credit_used + held.final_amount > buyer.credit_limit THEN
-            refusal := 'credit';
-            said := jsonb_build_object(
-                'limit', pos.money(buyer.credit_limit), 'used', pos.money(buyer.credit_used), 'total', pos.money(held.final_amount));
-        ELSIF method = 'POINTS' AND buyer.current_points + points < 0 THEN
-            refusal := 'points';
-            said := jsonb_build_object('available', pos.money(buyer.current_points), 'total', pos.money(held.final_amount));
-        END IF;
+        refusal := pos.payment_refusal(buyer, method, held.final_amount);
+        said := CASE refusal
+                WHEN 'credit' THEN jsonb_build_object(
+                    'limit', pos.money(buyer.credit_limit), 'used', pos.money(buyer.credit_used), 'total', pos.money(held.final_amount))
+                WHEN 'points' THEN jsonb_build_object('available', pos.money(buyer.current_points), 'total', pos.money(held.final_amount)) END;
+        points := CASE WHEN buyer.id IS NOT NULL THEN pos.points_of(method, held.final_amount) END;
     END IF;
     IF refusal IS NOT NULL THEN
         RETURN NEXT;
@@ -364,12 +467,12 @@ LANGUAGE sql STABLE ROWS 1 AS $$
            coalesce(given_end, today),
            CASE WHEN f.day IS NULL THEN 'none' WHEN given_start > given_end THEN 'order' WHEN day.refused IS NOT NULL THEN 'day' END,
            day.refused, f.day, l.day
-      FROM (SELECT min(business_day) AS day FROM pos.shop_order WHERE status = 'PAID') f
-     CROSS JOIN (SELECT max(business_day) AS day FROM pos.shop_order WHERE status = 'PAID') l
+      FROM (SELECT least((SELECT min(t.day) FROM pos.ticket_hour t), (SELECT min(d.day) FROM pos.ticket_delta d)) AS day) f
+     CROSS JOIN (SELECT greatest((SELECT max(t.day) FROM pos.ticket_hour t), (SELECT max(d.day) FROM pos.ticket_delta d)) AS day) l
      CROSS JOIN LATERAL (
            SELECT CASE WHEN given_start IS NULL OR given_end IS NULL THEN NULL
-                       WHEN NOT EXISTS (SELECT FROM pos.shop_order WHERE status = 'PAID' AND business_day = given_start) THEN given_start
-                       WHEN NOT EXISTS (SELECT FROM pos.shop_order WHERE status = 'PAID' AND business_day = given_end) THEN given_end
+                       WHEN NOT EXISTS (SELECT FROM pos.ticket_part t WHERE t.day = given_start) THEN given_start
+                       WHEN NOT EXISTS (SELECT FROM pos.ticket_part t WHERE t.day = given_end) THEN given_end
                   END AS refused) day
 $$;
 
@@ -401,6 +504,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- The event that says that a product has become low: it comes once, when the stock falls below what was sold in the calendar month before.
+CREATE OR REPLACE FUNCTION pos.low_stock_event(p pos.product, sold_last_month bigint) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'event', 'low_stock', 'id', p.id, 'sku', p.sku, 'name', p.name, 'current_stock', p.current_stock, 'sold_last_month', sold_last_month)
+$$;
+
 -- The rows are written in the order of the products, so that two payments never wait for each other in a circle.
 CREATE OR REPLACE FUNCTION pos.sum_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -408,8 +517,37 @@ BEGIN
     SELECT NEW.business_day, l.product_id, sum(l.quantity), sum(l.amount)
       FROM pos.order_line l WHERE l.order_id = NEW.id GROUP BY l.product_id ORDER BY l.product_id
     ON CONFLICT (day, product_id) DO UPDATE SET units = d.units + EXCLUDED.units, revenue = d.revenue + EXCLUDED.revenue;
+    INSERT INTO pos.ticket_delta (day, hour, payment_method, amount)
+    VALUES (NEW.business_day, NEW.business_hour, NEW.payment_method, NEW.final_amount);
     RETURN NULL;
 END $$;
+
+-- Moves the tickets from ticket_delta into ticket_hour. Returns their number, or 0 if another process is doing this now. A reader adds
+-- both up in one statement, so it sees each ticket exactly once.
+CREATE OR REPLACE FUNCTION pos.fold_tickets() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    folded bigint := 0;
+BEGIN
+    IF EXISTS (SELECT FROM pos.ticket_delta) AND pg_try_advisory_xact_lock('pos.ticket_hour'::regclass::oid::bigint) THEN
+        WITH taken AS (
+            DELETE FROM pos.ticket_delta RETURNING day, hour, payment_method, amount
+        ), summed AS (
+            INSERT INTO pos.ticket_hour AS t (day, hour, payment_method, tickets, revenue, lowest, highest)
+            SELECT day, hour, payment_method, count(*), sum(amount), min(amount), max(amount) FROM taken GROUP BY day, hour, payment_method
+            ON CONFLICT (day, hour, payment_method) DO UPDATE
+               SET tickets = t.tickets + EXCLUDED.tickets, revenue = t.revenue + EXCLUDED.revenue,
+                   lowest = least(t.lowest, EXCLUDED.lowest), highest = greatest(t.highest, EXCLUDED.highest)
+        )
+        SELECT count(*) INTO folded FROM taken;
+    END IF;
+    RETURN folded;
+END $$;
+
+-- All tickets: those of ticket_hour, and those that are not in it yet.
+CREATE OR REPLACE VIEW pos.ticket_part AS
+SELECT t.day, t.hour, t.payment_method, t.tickets, t.revenue, t.lowest, t.highest FROM pos.ticket_hour t
+ UNION ALL
+SELECT d.day, d.hour, d.payment_method, 1, d.amount, d.amount, d.amount FROM pos.ticket_delta d;
 
 -- Customers, points and store credit. docs/api/pos.md#customers
 
@@ -431,6 +569,15 @@ CREATE OR REPLACE FUNCTION pos.credit_document(e pos.credit_entry) RETURNS json 
     SELECT json_build_object(
         'id', e.id, 'amount', pos.money(e.amount), 'transaction_type', e.transaction_type, 'description', e.description,
         'created_at', core.iso(e.created_at))
+$$;
+
+-- A customer as the counter shows them.
+CREATE OR REPLACE FUNCTION pos.buyer_document(c pos.customer) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', c.id, 'name', c.first_name || ' ' || c.last_name, 'phone_number', c.phone_number, 'email', c.email,
+        'is_frequent', c.is_frequent, 'current_points', c.current_points, 'credit_limit', pos.money(c.credit_limit),
+        'credit_used', pos.money(c.credit_used),
+        'available_credit', pos.money(pos.available_credit(c.is_frequent, c.credit_limit, c.credit_used)))
 $$;
 
 -- A customer with all entries of the store credit, newest first.

@@ -46,10 +46,15 @@ WITH old AS MATERIALIZED (
            name text, sku text, price numeric, tax_rate text, current_stock numeric, supplier numeric)
      WHERE p.id = old.id
     RETURNING p AS product
+), sold AS MATERIALIZED (
+    SELECT s.units FROM old CROSS JOIN LATERAL pos.sold_month_before(ARRAY[old.id], pos.today($3::text)) s
+), announced AS (
+    INSERT INTO core.event (topic, payload)
+    SELECT 'pos.stock', pos.low_stock_event(changed.product, sold.units)::text
+      FROM changed CROSS JOIN old CROSS JOIN sold
+     WHERE (old.product).current_stock >= sold.units AND (changed.product).current_stock < sold.units
 )
-SELECT pos.product_document(
-           changed.product, (SELECT s.units FROM pos.sold_month_before(ARRAY[old.id], pos.today($3::text)) s), pos.today($3::text)
-       )::text AS document,
+SELECT pos.product_document(changed.product, (SELECT units FROM sold), pos.today($3::text))::text AS document,
        operations.note($4::jsonb, 'product.update', 'product', old.id::text, to_jsonb(old.product) - 'updated_at',
                        to_jsonb(changed.product) - 'updated_at')
   FROM changed CROSS JOIN old;

@@ -22,7 +22,8 @@ OCTOBER = "start_date=2023-10-01&end_date=2023-10-31"
 
 @pytest.fixture(autouse=True)
 def empty(io_loop, db):
-    io_loop.run_sync(lambda: db.execute("TRUNCATE pos.shop_order, pos.product, pos.supplier, pos.customer CASCADE"))
+    tables = "pos.shop_order, pos.product, pos.supplier, pos.customer, pos.ticket_hour, pos.ticket_delta"
+    io_loop.run_sync(lambda: db.execute(f"TRUNCATE {tables} CASCADE"))
 
 
 @pytest.fixture
@@ -204,7 +205,30 @@ async def test_one_date_goes_to_today_or_back_thirty_days(report, october):
     assert await period("start_date=2023-10-10") == {"start_date": "2023-10-10", "end_date": today.isoformat()}
     assert await period("end_date=2023-11-15") == {"start_date": "2023-10-16", "end_date": "2023-11-15"}
     assert await period("end_date=2023-10-20") == {"start_date": "2023-10-01", "end_date": "2023-10-20"}
+    assert await period("start_date=0001-01-01") == {"start_date": "0001-01-01", "end_date": today.isoformat()}
+    assert await period("end_date=9999-12-31") == {"start_date": "9999-12-01", "end_date": "9999-12-31"}
     assert await period("") == {"start_date": (today - timedelta(30)).isoformat(), "end_date": today.isoformat()}
+
+
+async def test_a_ticket_counts_once_before_and_after_it_is_added_to_the_sums(report, shop, sold, db):
+    product = await shop.product()
+    for amount in ("10.00", "30.00"):
+        await sold("2023-10-01", 9, "CASH", amount, (product, 1, amount))
+    before = (await report("sales-summary", "start_date=2023-10-01")).json
+    await db.execute("SELECT pos.fold_tickets()")
+    await sold("2023-10-01", 9, "CASH", "20.00", (product, 1, "20.00"))
+    between = (await report("sales-summary", "start_date=2023-10-01")).json
+    await db.execute("SELECT pos.fold_tickets()")
+    after = (await report("sales-summary", "start_date=2023-10-01")).json
+    assert before["general_summary"] == {
+        "total_revenue": 40.0,
+        "average_ticket": 20.0,
+        "lowest_ticket": 10.0,
+        "highest_ticket": 30.0,
+        "total_tickets": 2,
+    }
+    assert between == after
+    assert (after["general_summary"]["total_revenue"], after["general_summary"]["total_tickets"]) == (60.0, 3)
 
 
 async def test_a_period_without_sales_is_empty_and_no_error(report, october):

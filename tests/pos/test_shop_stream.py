@@ -68,6 +68,50 @@ async def test_each_change_of_the_stock_is_announced(shop, sell, cancel, watch, 
     assert {(one["id"], one["name"]) for one in found} == {(product, "Pan")}
 
 
+@pytest.fixture
+def sold_last_month(db):
+    async def sold_last_month(product, units):
+        await db.execute(
+            "INSERT INTO pos.product_day (day, product_id, units, revenue) "
+            "VALUES (date_trunc('month', pos.today('UTC')) - interval '1 day', $1, $2, 1)",
+            product,
+            units,
+        )
+
+    return sold_last_month
+
+
+async def test_a_product_that_becomes_low_is_announced_once_per_crossing(
+    api, shop, sell, cancel, watch, cashier, sold_last_month
+):
+    product, other = await shop.product(stock=12, name="Pan"), await shop.product(stock=12)
+    await sold_last_month(product, 10)
+    reader = await watch(STOCK)
+    await sell((product, 2))  # 10 are left: enough
+    crossing = (await sell((product, 1), (other, 3), (product, 1))).json["id"]  # 8
+    await sell((product, 1))  # 7: it was low before
+    await cancel(crossing)  # 9
+    await api.call("PATCH", f"/api/products/{product}/", {"current_stock": 11}, token=cashier)
+    await api.call("PATCH", f"/api/products/{product}/", {"current_stock": 9}, token=cashier)
+    await api.call("PATCH", f"/api/products/{product}/", {"current_stock": 8}, token=cashier)
+    found = [one for one in await events(reader, 11) if one["id"] == product]
+    sku = found[0]["sku"]
+    assert [(one.get("event"), one["current_stock"]) for one in found if one.get("event")] == [
+        ("low_stock", 8),
+        ("low_stock", 9),
+    ]
+    low = next(one for one in found if one.get("event"))
+    assert low == {
+        "event": "low_stock",
+        "id": product,
+        "sku": sku,
+        "name": "Pan",
+        "current_stock": 8,
+        "sold_last_month": 10,
+    }
+    assert [one["current_stock"] for one in found if not one.get("event")] == [10, 8, 7, 9, 11, 9, 8]
+
+
 async def test_a_stream_is_resumed_without_a_gap(shop, sell, watch):
     product = await shop.product()
     reader = await watch(ORDERS)
