@@ -135,7 +135,8 @@ $$;
 
 -- Products whose SKU or name begins with a text, and products whose name and SKU contain all of its words. It may fit very many products,
 -- so each kind gives a bounded number. Fewer than three characters have no trigram, so only beginnings are looked for.
--- Sequential scans are off, because the planner can't know how rare a word is.
+-- Sequential scans are off, because the planner can't know how rare a word is. The index looks up several words, as each of them may be
+-- in very many texts, and only all together in few. Patterns stand in sub-selects, which are computed once and not for each row.
 CREATE OR REPLACE FUNCTION pos.matching_products(search text, most bigint) RETURNS SETOF bigint
 LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off AS $$
     (SELECT p.id FROM pos.product p
@@ -148,8 +149,11 @@ LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off AS $$
     UNION
     (SELECT p.id FROM pos.product p
       WHERE length(search) >= 3 AND p.is_active
-        AND pos.folded(p.name || ' ' || p.sku) LIKE core.containing(pos.longest_word(search))
-        AND pos.folded(p.name || ' ' || p.sku) LIKE ALL (pos.patterns(regexp_split_to_array(core.trimmed(search), '\s+')))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE (SELECT pos.pattern(pos.words(search), 1))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE (SELECT pos.pattern(pos.words(search), 2))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE (SELECT pos.pattern(pos.words(search), 3))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE (SELECT pos.pattern(pos.words(search), 4))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE ALL ((SELECT pos.patterns_from(pos.words(search), 5))::text[])
       LIMIT 200)
 $$;
 
@@ -157,19 +161,28 @@ $$;
 CREATE OR REPLACE FUNCTION pos.matching_customers(words text[]) RETURNS SETOF bigint
 LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off AS $$
     SELECT c.id FROM pos.customer c
-     WHERE pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE core.containing(pos.longest_word(array_to_string(words, ' ')))
-       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE ALL (pos.patterns(words))
+     WHERE pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE (SELECT pos.pattern(words, 1))
+       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE (SELECT pos.pattern(words, 2))
+       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE (SELECT pos.pattern(words, 3))
+       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE (SELECT pos.pattern(words, 4))
+       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE ALL ((SELECT pos.patterns_from(words, 5))::text[])
        AND c.is_active
      LIMIT 200
 $$;
 
--- The word of a search that is in the fewest texts, most likely: an index looks it up, and the others are compared.
-CREATE OR REPLACE FUNCTION pos.longest_word(search text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT pos.folded(word) FROM regexp_split_to_table(core.trimmed(search), '\s+') AS word ORDER BY length(word) DESC LIMIT 1
+CREATE OR REPLACE FUNCTION pos.words(search text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT regexp_split_to_array(core.trimmed(search), '\s+')
 $$;
 
-CREATE OR REPLACE FUNCTION pos.patterns(words text[]) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT array_agg(core.containing(pos.folded(word))) FROM unnest(words) AS word
+-- The patterns of the words from a place on, counted from the longest word: the longest ones are in the fewest texts, most likely.
+CREATE OR REPLACE FUNCTION pos.patterns_from(words text[], place integer) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (array_agg(pattern ORDER BY length(pattern) DESC))[place:]
+      FROM (SELECT DISTINCT core.containing(pos.folded(word)) AS pattern FROM unnest(words) AS word) patterns
+$$;
+
+-- The pattern of one of the words; that of every text where there are fewer.
+CREATE OR REPLACE FUNCTION pos.pattern(words text[], place integer) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce((pos.patterns_from(words, place))[1], '%')
 $$;
 
 -- A user of the chatbot. docs/api/pos.md#chatbot-users
