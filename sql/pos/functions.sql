@@ -511,7 +511,7 @@ END $$;
 
 -- The days that a report looks at, both inclusive. Without dates: the last 30 days, but not before the first sale. With one date: up to
 -- today, or 30 days up to the end. Refusals: none (nothing was ever sold); order (the start is after the end); day (a given day has no
--- sale, which refused_day names). first_sale, last_sale: of all times.
+-- sale, which refused_day names: each of two days, and a start without an end that is yet to come). first_sale, last_sale: of all times.
 CREATE OR REPLACE FUNCTION pos.analyzed_period(given_start date, given_end date, today date)
 RETURNS TABLE (start_date date, end_date date, refusal text, refused_day date, first_sale date, last_sale date)
 LANGUAGE sql STABLE ROWS 1 AS $$
@@ -522,7 +522,8 @@ LANGUAGE sql STABLE ROWS 1 AS $$
       FROM (SELECT least((SELECT min(t.day) FROM pos.ticket_hour t), (SELECT min(d.day) FROM pos.ticket_delta d)) AS day) f
      CROSS JOIN (SELECT greatest((SELECT max(t.day) FROM pos.ticket_hour t), (SELECT max(d.day) FROM pos.ticket_delta d)) AS day) l
      CROSS JOIN LATERAL (
-           SELECT CASE WHEN given_start IS NULL OR given_end IS NULL THEN NULL
+           SELECT CASE WHEN given_end IS NULL AND given_start > today THEN given_start
+                       WHEN given_start IS NULL OR given_end IS NULL THEN NULL
                        WHEN NOT EXISTS (SELECT FROM pos.ticket_part t WHERE t.day = given_start) THEN given_start
                        WHEN NOT EXISTS (SELECT FROM pos.ticket_part t WHERE t.day = given_end) THEN given_end
                   END AS refused) day

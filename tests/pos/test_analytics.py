@@ -190,6 +190,10 @@ async def test_dates_are_checked(report, october, name):
                 "last_system_record": "2023-10-31",
             },
         )
+    soon = (datetime.now(UTC).date() + timedelta(2)).isoformat()
+    for start in (soon, "9999-12-31"):
+        answer = await report(name, f"{more}&start_date={start}")
+        assert (answer.status, answer.json["error"]) == (400, f"No sales found for the date {start} in the system.")
     answer = await report(name, f"{more}&start_date=2023-10-31&end_date=2023-10-01")
     assert (answer.status, answer.json) == (400, {"error": "start_date must not be after end_date."})
     assert (await report(name, f"{more}&{OCTOBER}")).status == 200
