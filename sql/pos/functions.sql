@@ -466,7 +466,8 @@ BEGIN
     RETURN QUERY SELECT NULL, NULL::jsonb, d FROM pos.order_document(held) AS d;
 END $$;
 
--- Gives the stock of an order back, and the birthday's discount to its customer. The order is locked.
+-- Gives the stock of an order back, and the birthday's discount to its customer. The order is locked. The stock may have been set to the
+-- most that there can be in the meantime; it stays that then, as the order would otherwise stay for ever.
 CREATE OR REPLACE FUNCTION pos.give_back(held pos.shop_order) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF held.is_birthday THEN
@@ -474,7 +475,7 @@ BEGIN
          WHERE id = held.customer_id AND birthday_year = extract(year FROM held.business_day);
     END IF;
     PERFORM pos.lock_products(ARRAY(SELECT l.product_id FROM pos.order_line l WHERE l.order_id = held.id));
-    UPDATE pos.product p SET current_stock = p.current_stock + sold.quantity, updated_at = now()
+    UPDATE pos.product p SET current_stock = least(p.current_stock + sold.quantity, 2147483647), updated_at = now()
       FROM (SELECT l.product_id, sum(l.quantity) AS quantity FROM pos.order_line l WHERE l.order_id = held.id GROUP BY l.product_id) sold
      WHERE p.id = sold.product_id;
 END $$;
