@@ -399,7 +399,8 @@ BEGIN
                                FROM line l),
                    'subtotal', pos.money(t.subtotal), 'total_tax', pos.money(t.total_tax), 'final_amount', pos.money(t.final_amount),
                    'money_saved_total', pos.money(t.money_saved_total), 'is_birthday', is_birthday,
-                   'points_needed', -pos.points_of('POINTS', t.final_amount), 'points_earned', pos.points_of('CASH', t.final_amount),
+                   'points_needed', -pos.points_of('POINTS', t.final_amount),
+                   'points_earned', CASE WHEN buyer.id IS NULL THEN 0 ELSE pos.points_of('CASH', t.final_amount) END,
                    'payment_methods', (SELECT json_agg(json_build_object(
                                                   'payment_method', method, 'refusal', pos.payment_refusal(buyer, method, t.final_amount))
                                               ORDER BY place)
