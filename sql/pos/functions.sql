@@ -356,8 +356,8 @@ CREATE OR REPLACE FUNCTION pos.take_stock(body jsonb, day date) RETURNS void LAN
      WHERE t.before >= s.units AND (t.product).current_stock < s.units;
 $$;
 
--- What an order of this body would say, without making it. Refusals: customer and product, as for an order. Too little stock is none:
--- the line says that it isn't available.
+-- What an order of this body would say, without making it. The refusals are customer and product, as for an order. A line whose stock is too
+-- little is not refused: its is_available is false.
 CREATE OR REPLACE FUNCTION pos.price_cart(body jsonb, zone text)
 RETURNS TABLE (refusal text, said jsonb, document json) LANGUAGE plpgsql STABLE AS $$
 DECLARE
