@@ -62,7 +62,7 @@ class Handler(tornado.web.RequestHandler):
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
     parameters: of the query, which its GET reads. any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
-    body, body_text, files: set by read_body.
+    missing: what a 404 says. body, body_text, files: set by read_body.
 
     For the description of the API: is_described: whether it is part of it. groups: the groups that it belongs to; without any, those of
     its module. path_parameters: those that are more than an id. schemes: the security schemes by which authenticate() finds a caller.
@@ -76,6 +76,7 @@ class Handler(tornado.web.RequestHandler):
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     any_host: ClassVar[bool] = False
     json_limit: ClassVar[int] = JSON_LIMIT
+    missing: ClassVar[str | Message] = Message.of("not-found")
     is_described: ClassVar[bool] = True
     groups: ClassVar[tuple[str, ...]] = ()
     path_parameters: ClassVar[tuple[Parameter, ...]] = ()

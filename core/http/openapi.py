@@ -75,7 +75,7 @@ SAYS = {
 }
 # Of a method with a body.
 BODY_REFUSALS = (400, 413, 415)
-PATH_SCHEMAS = {"": UUID, "int": ID, "path": TEXT}
+PATH_SCHEMAS = {"": UUID, "uuid": UUID, "int": ID, "path": TEXT}
 FORM = "multipart/form-data"
 
 _SENTENCE = re.compile(r"(?<=[.:])\s+(?=[A-Z0-9`{])")

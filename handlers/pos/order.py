@@ -11,7 +11,7 @@ from handlers.api.handler import PosHandler, gone
 from handlers.api.messages import SENTENCES
 from handlers.api.roles import signed_in_caller
 from handlers.pos import managing, selling
-from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
+from handlers.api.listing import LAST_ID, PARAMETERS, array_of, reply_list
 
 # The names of payment methods that clients of a later release send.
 ALIASES = {"LOYALTY_POINTS": "POINTS", "STORE_CREDIT": "CREDIT"}

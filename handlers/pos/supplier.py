@@ -5,7 +5,7 @@ from core.http.declare import answers, body
 from core.problem import Problem, not_found
 from handlers.api.handler import PosHandler
 from handlers.pos import managing
-from handlers.pos.listing import PARAMETERS, array_of, reply_list
+from handlers.api.listing import PARAMETERS, array_of, reply_list
 
 query = sql.load("pos/supplier")
 

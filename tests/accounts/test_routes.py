@@ -74,7 +74,8 @@ def admits(says, role, is_staff=False):
         says = says.partition("; signed in:")[2]
         if role is None or not says:
             return True
-    if role is None:
+    # The accounts of these tests have no vendor; tests/vendor/test_approval.py enters with one.
+    if role is None or "approved vendor" in says:
         return False
     area = re.search(r"area ([a-z-]+)", says)
     return area is None or role in AREAS[area[1]] or (is_staff and "or is_staff" in says)

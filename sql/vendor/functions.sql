@@ -1,0 +1,20 @@
+-- Functions of the vendor area. This file is applied whenever its text has changed (core/data/migrations.py).
+-- Tables and triggers: sql/migrations/*_vendor*.sql.
+--
+-- Triggers on vendor.vendor
+--   vendor_announced,   after each change              writes an event of accounts.changed, so that every process reads the vendor again
+--   vendor_logo_used,   after a change of the logo     keeps the register of files in step
+
+CREATE OR REPLACE FUNCTION vendor.announce_vendor() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO core.event (topic, payload)
+    VALUES ('accounts.changed', json_build_object('account_id', CASE TG_OP WHEN 'DELETE' THEN OLD.account_id ELSE NEW.account_id END)::text);
+    RETURN NULL;
+END $$;
+
+-- Settings of a vendor's devices. docs/api/vendor.md#settings
+CREATE OR REPLACE FUNCTION vendor.settings_document(s vendor.app_settings, vendor_name text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', s.id, 'vendor', s.vendor_id, 'vendor_name', vendor_name, 'device_id', s.device_id, 'settings_data', s.settings_data,
+        'last_updated', core.iso(s.last_updated), 'created_at', core.iso(s.created_at))
+$$;
