@@ -18,3 +18,12 @@ CREATE OR REPLACE FUNCTION vendor.settings_document(s vendor.app_settings, vendo
         'id', s.id, 'vendor', s.vendor_id, 'vendor_name', vendor_name, 'device_id', s.device_id, 'settings_data', s.settings_data,
         'last_updated', core.iso(s.last_updated), 'created_at', core.iso(s.created_at))
 $$;
+
+-- Takes the next position of a kind of a vendor's rows (vendor.head). changed_at is later than that of every position before.
+CREATE OR REPLACE FUNCTION vendor.next_position(its_vendor uuid, its_kind text, OUT "position" bigint, OUT changed_at timestamptz)
+LANGUAGE sql AS $$
+    INSERT INTO vendor.head AS h (vendor_id, kind, position, changed_at) VALUES (its_vendor, its_kind, 1, clock_timestamp())
+    ON CONFLICT (vendor_id, kind)
+        DO UPDATE SET position = h.position + 1, changed_at = greatest(clock_timestamp(), h.changed_at + interval '1 microsecond')
+    RETURNING h.position, h.changed_at
+$$;
