@@ -2,13 +2,24 @@
 -- Tables and triggers: sql/migrations/*_vendor*.sql.
 --
 -- Triggers on vendor.vendor
---   vendor_announced,   after each change              writes an event of accounts.changed, so that every process reads the vendor again
+--   vendor_announced,   after each change              writes an event of accounts.changed, so that every process reads the vendor again, and
+--                                                      one of vendor.vendor, for the pages of sales reps
+--   vendor_approved,    after an approval              activates the account
 --   vendor_logo_used,   after a change of the logo     keeps the register of files in step
 
 CREATE OR REPLACE FUNCTION vendor.announce_vendor() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO core.event (topic, payload)
-    VALUES ('accounts.changed', json_build_object('account_id', CASE TG_OP WHEN 'DELETE' THEN OLD.account_id ELSE NEW.account_id END)::text);
+    VALUES ('accounts.changed', json_build_object('account_id', CASE TG_OP WHEN 'DELETE' THEN OLD.account_id ELSE NEW.account_id END)::text),
+           ('vendor.vendor', json_build_object('id', CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END)::text);
+    RETURN NULL;
+END $$;
+
+-- However a vendor is approved, the account becomes active, unless it has got another role since.
+CREATE OR REPLACE FUNCTION vendor.activate_approved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE accounts.account a SET is_active = true, updated_at = now()
+     WHERE a.id = NEW.account_id AND a.role = 'VENDOR' AND NOT a.is_active;
     RETURN NULL;
 END $$;
 
