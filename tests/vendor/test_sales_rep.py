@@ -9,6 +9,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from handlers.api import areas
+from handlers.api.roles import ROLES
+from handlers.vendor.rep_handler import RepHandler
 from tests.support.http import PASSWORD
 from tests.support.sse import EventStream
 
@@ -209,6 +212,51 @@ async def test_signing_out_ends_the_session_also_for_a_copy_of_the_cookie(api, r
 async def test_a_token_of_the_apis_is_no_session_here(visitor, sign_in):
     visitor.cookies["sales-rep"] = (await sign_in("SUPERADMIN"))["access"]
     assert (await visitor.get(VENDORS)).status == 302
+
+
+# Who may enter
+
+
+def guarded():
+    """Method and path of every operation that needs the cookie."""
+    for route in areas.router().routes:
+        if issubclass(route.handler, RepHandler) and route.path != SIGN_IN:
+            yield from ((method, route.path.replace("{id:uuid}", UNKNOWN)) for method in route.handler.methods())
+
+
+async def statuses(visitor):
+    return {
+        (method, path): (await visitor.call(method, path, form=None if method == "GET" else {})).status
+        for method, path in guarded()
+        if "/sse/" not in path and "logout" not in path
+    }
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+async def test_a_role_enters_all_pages_or_none(visitor, account, role):
+    await account(role, f"role-{role}@example.com", username=f"role-{role}")
+    answer = await visitor.sign_in(f"role-{role}")
+    found = await statuses(visitor)
+    assert len(found) == 5
+    if "sales-rep" in ROLES[role]:
+        assert answer.status == 302 and not {302, 403} & (
+            set(found.values()) - {found["POST", f"{VENDORS}bulk-approve/"]}
+        )
+    else:
+        assert answer.status == 200 and set(found.values()) <= {302, 403}
+
+
+async def test_without_a_session_and_with_a_bad_one_nothing_is_entered(api):
+    for cookie in (None, "bad", "a.b.c"):
+        visitor = Visitor(api)
+        visitor.cookies = {"sales-rep": cookie} if cookie else {}
+        assert set((await statuses(visitor)).values()) <= {302, 403}
+
+
+async def test_a_sales_rep_who_gets_another_role_enters_nothing_any_more(db, rep):
+    someone = await rep("moved")
+    await db.execute("UPDATE accounts.account SET role = 'PICKER' WHERE username = 'moved'")
+    assert set((await statuses(someone)).values()) == {403}
 
 
 # Forms of other sites
