@@ -20,11 +20,12 @@ WITH opened AS (
 )
 SELECT opened.id FROM opened CROSS JOIN noted;
 
--- name: end_session(session_id, actor) -> none
+-- name: end_session(session_id, actor) -> row
+-- No row: it has ended already.
 WITH ended AS (
     UPDATE accounts.session s SET revoked_at = now() WHERE s.id = $1::bigint AND s.revoked_at IS NULL RETURNING s.id
 )
-SELECT operations.note($2::jsonb, 'session.revoke', 'session', ended.id::text, NULL, NULL) FROM ended;
+SELECT ended.id, operations.note($2::jsonb, 'session.revoke', 'session', ended.id::text, NULL, NULL) FROM ended;
 
 -- name: count_vendors() -> row
 -- Of the whole table. A vendor is pending who is neither approved nor active, and approved who is both.
@@ -73,8 +74,3 @@ SELECT chosen.business_name,
                        jsonb_build_object('business_name', chosen.business_name, 'is_approved', chosen.is_approved, 'is_active', chosen.is_active),
                        jsonb_build_object('business_name', chosen.business_name, 'is_approved', $2, 'is_active', $2))
   FROM chosen ORDER BY chosen.id;
-
--- name: keep_rep(account_id, name, phone) -> none
--- Makes the account's profile, or replaces its name and phone, and makes it active.
-INSERT INTO vendor.sales_rep AS r (account_id, name, phone) VALUES ($1::bigint, $2, $3)
-    ON CONFLICT (account_id) DO UPDATE SET name = EXCLUDED.name, phone = EXCLUDED.phone, is_active = true, updated_at = now();
