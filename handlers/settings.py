@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import available_timezones
 
+from core.product import NAME
 from core.setting import boolean, number, one_of, setting
 from core.settings import CoreSettings
 
@@ -24,6 +25,11 @@ def timezone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("must be the name of a time zone, such as America/Mexico_City")
     return value
+
+
+def lines(value: str) -> tuple[str, ...]:
+    """Read several lines, which end with a newline or with its escape, a backslash and an n."""
+    return tuple(line.strip() for line in value.replace("\\n", "\n").splitlines())
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,17 @@ class Settings(CoreSettings):
     business_timezone: str = setting(
         "BUSINESS_TIMEZONE",
         timezone,
-        "by whose clock the shop's days and hours are counted: promotions, birthdays, analytics",
+        "by whose clock the shop's days and hours are counted: promotions, birthdays, receipts, analytics",
         default="UTC",
+    )
+    receipt_header: tuple[str, ...] = setting(
+        "RECEIPT_HEADER",
+        lines,
+        "the lines above each receipt, such as the shop's name, address and tax id, with \\n between them",
+        default=(NAME,),
+    )
+    receipt_footer: tuple[str, ...] = setting(
+        "RECEIPT_FOOTER", lines, "the lines below each receipt, with \\n between them", default=()
     )
     sign_up_open: bool = setting(
         "SIGN_UP_OPEN", boolean, "anyone may make themselves a MEMBER account; false: nobody", default=True

@@ -7,6 +7,7 @@ import pytest
 from tests.support.described import described
 
 LIST, LOGIN, ME = "/api/sales/invoices/", "/api/auth/login/", "/api/auth/departments/"
+RECEIPT = "/api/orders/1/receipt/"
 JSON = {"Content-Type": "application/json"}
 PAGE = {"count": 0, "next": None, "previous": None, "results": []}
 ERROR = {"success": False, "status_code": 401, "message": "x", "error": "x", "detail": "x"}
@@ -25,6 +26,8 @@ def test_an_answer_as_it_is_described_has_no_fault():
     assert fault("GET", ME, 401, CHALLENGED, ERROR) == ""
     assert fault("DELETE", f"{ME}00000000-0000-0000-0000-000000000000/", 204, {}, b"") == ""
     assert fault("GET", "/nothing/", 404, JSON, {"anything": 1}) == ""
+    for media in ("text/plain; charset=utf-8", "application/pdf"):
+        assert fault("GET", RECEIPT, 200, {"Content-Type": media}, b"x") == ""
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,7 @@ def test_an_answer_as_it_is_described_has_no_fault():
         ("GET", LIST, 200, JSON, {"count": 0}, "required"),
         ("GET", LIST, 200, JSON, {**PAGE, "count": "0"}, "count"),
         ("GET", LIST, 200, {"Content-Type": "text/html"}, PAGE, "text/html"),
+        ("GET", RECEIPT, 200, {"Content-Type": "text/html"}, b"x", "text/html"),
         ("GET", LIST, 200, {**JSON, "ETag": '"x"'}, PAGE, "headers"),
         ("GET", ME, 401, JSON, ERROR, "headers"),
         ("GET", ME, 401, CHALLENGED, {"detail": "x"}, "required"),

@@ -50,7 +50,10 @@ def answers(
     media: str = JSON,
     headers: tuple[str, ...] = (),
 ) -> Callable[[Method], Method]:
-    """Declare one answer. shape: the name of its schema below schemas/, or a schema; None: it has no body."""
+    """Declare one answer; of several with the same status, each has a media type of its own.
+
+    shape: the name of its schema below schemas/, or a schema; None: it has no body.
+    """
 
     def decorate(method: Method) -> Method:
         answer = Answer(status, ref(shape) if isinstance(shape, str) else shape, media, headers)

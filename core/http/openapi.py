@@ -137,9 +137,11 @@ class Operation:
         self.takes_key = is_idempotent(self._function)
         self.answers = self._answers()
 
-    def _answers(self) -> dict[int, Answer]:
-        """The answers by status, in order, each with all its headers."""
-        declared = {answer.status: answer for answer in answers_of(self._function)}
+    def _answers(self) -> dict[int, list[Answer]]:
+        """The answers by status, in order, each with all its headers. Of a status there are several if it has several media types."""
+        declared: dict[int, list[Answer]] = {}
+        for answer in answers_of(self._function):
+            declared.setdefault(answer.status, []).append(answer)
         if unsaid := declared.keys() - self.said.answers.keys():
             raise ValueError(
                 f"{self.handler.__name__}: the docstring of {self.method} does not mention {sorted(unsaid)}"
@@ -151,14 +153,18 @@ class Operation:
             statuses.update(BODY_REFUSALS)
         if self.takes_key:
             statuses.update(KEY_REFUSALS)
-        return {status: self._answer(status, declared.get(status)) for status in sorted(statuses)}
+        return {
+            status: [
+                answer._replace(headers=(*HEADERS_OF.get(status, ()), *answer.headers))
+                for answer in declared.get(status) or [self._undeclared(status)]
+            ]
+            for status in sorted(statuses)
+        }
 
-    def _answer(self, status: int, declared: Answer | None) -> Answer:
-        if declared is None:
-            if status < 400 and status not in (204, 302, 304):
-                raise ValueError(f"{self.handler.__name__}: {self.method} does not declare its answer {status}")
-            declared = Answer(status, self._refusal(status) if status >= 400 else None, JSON, ())
-        return declared._replace(headers=(*HEADERS_OF.get(status, ()), *declared.headers))
+    def _undeclared(self, status: int) -> Answer:
+        if status < 400 and status not in (204, 302, 304):
+            raise ValueError(f"{self.handler.__name__}: {self.method} does not declare its answer {status}")
+        return Answer(status, self._refusal(status) if status >= 400 else None, JSON, ())
 
     def _refusal(self, status: int) -> Mapping[str, Any]:
         dialect = self.handler.dialect
@@ -200,7 +206,7 @@ class Operation:
                 kind = {"type": "array", "items": one} if repeats else one
                 found.append({"name": name, "in": "query", "description": says, "schema": kind})
         headers = [CONDITIONS[status] for status in CONDITIONS.keys() & self.answers.keys()]
-        if any(answer.media == EVENT_STREAM for answer in self.answers.values()):
+        if any(answer.media == EVENT_STREAM for of_status in self.answers.values() for answer in of_status):
             headers.append(RESUMES)
         if self.takes_key:
             headers.append(KEY)
@@ -319,7 +325,7 @@ def _operation(operation: Operation, name: str, components: Components) -> dict[
     if operation.bodies.schemas:
         found["requestBody"] = _request_body(operation.bodies, components)
     found["responses"] = {
-        str(status): _response(operation, answer, components) for status, answer in operation.answers.items()
+        str(status): _response(operation, status, answers, components) for status, answers in operation.answers.items()
     }
     return found
 
@@ -337,16 +343,21 @@ def _request_body(bodies: Bodies, components: Components) -> dict[str, Any]:
     return {"required": not bodies.is_optional, "content": content}
 
 
-def _response(operation: Operation, answer: Answer, components: Components) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": operation.says(answer.status)}
-    headers: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in answer.headers}
+def _response(operation: Operation, status: int, answers: list[Answer], components: Components) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": operation.says(status)}
+    headers: dict[str, Any] = {
+        name: {"$ref": f"#/components/headers/{name}"} for answer in answers for name in answer.headers
+    }
     if operation.takes_key:
-        for name, says in KEY_HEADERS.get(answer.status, {}).items():
+        for name, says in KEY_HEADERS.get(status, {}).items():
             headers.setdefault(name, {"description": says, "required": False, "schema": TEXT})
     if headers:
         found["headers"] = headers
-    if answer.body is not None:
-        found["content"] = {answer.media: {"schema": components.inline(answer.body)}}
+    content = {
+        answer.media: {"schema": components.inline(answer.body)} for answer in answers if answer.body is not None
+    }
+    if content:
+        found["content"] = content
     return found
 
 

@@ -136,6 +136,20 @@ def test_an_answer_that_the_docstring_or_the_declaration_lacks_is_refused():
         composed(("/things/", handler(get=get)))
 
 
+def test_an_answer_with_several_media_types_is_described_with_all_of_them():
+    @answers(200, {"type": "string"}, media="text/plain")
+    @answers(200, {"type": "string", "format": "binary"}, media="application/pdf", headers=("ETag",))
+    async def get(self) -> None:
+        """Print a thing. 200."""
+
+    found = composed(("/things/", handler(get=get)))["paths"]["/things/"]["get"]["responses"]["200"]
+    assert found["content"] == {
+        "text/plain": {"schema": {"type": "string"}},
+        "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+    }
+    assert found["headers"] == {"ETag": {"$ref": "#/components/headers/ETag"}}
+
+
 def test_a_shape_stands_once_and_its_own_definitions_where_they_are_used():
     @answers(200, {"type": "array", "items": {"$ref": "others/other.json"}})
     async def get(self) -> None:

@@ -64,10 +64,10 @@ class Described:
     ) -> str:
         if method == "HEAD" or not content:
             return f"{status} is described without a body, and has {body[:100]!r}" if body else ""
-        [media] = content
         sent_media = headers.get("Content-Type", "").partition(";")[0]
-        if media != sent_media and not (media.endswith("/*") and sent_media.startswith(media[:-1])):
-            return f"{status} is described as {media}, and is {sent_media}"
+        media = next((one for one in content if one == sent_media or _covers(one, sent_media)), None)
+        if media is None:
+            return f"{status} is described as {', '.join(content)}, and is {sent_media}"
         if media != "application/json":
             return ""
         pointer = f"#/paths/{_escaped(template)}/{method.lower()}/responses/{status}/content/{_escaped(media)}/schema"
@@ -103,6 +103,11 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _numbers(inner) for name, inner in value.items()}
     return [_numbers(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _covers(media: str, sent_media: str) -> bool:
+    """Whether a described range of media types, such as image/*, has this one."""
+    return media.endswith("/*") and sent_media.startswith(media[:-1])
 
 
 def _marked(headers: Mapping[str, str]) -> set[str]:
