@@ -27,6 +27,8 @@ export class Day {
   #next = "";
   #asked = 0;
   #summing = 0;
+  // True until the first list has come: then its first order gets the focus.
+  #isNew = false;
 
   constructor() {
     this.#dialog.addEventListener("close", () => {
@@ -48,8 +50,9 @@ export class Day {
     find("day-sums").replaceChildren();
     write(find("day-date"), "", "");
     this.#dialog.showModal();
+    this.#isNew = true;
     this.onOpen();
-    this.refresh(true);
+    this.refresh();
   }
 
   close() {
@@ -57,7 +60,7 @@ export class Day {
   }
 
   /** Loads all again: the page was opened, or the stream has missed something. */
-  async refresh(isFirst = false) {
+  async refresh() {
     if (!this.isOpen) return;
     const mine = ++this.#asked;
     this.#sum();
@@ -66,7 +69,8 @@ export class Day {
       if (mine !== this.#asked) return;
       write(find("day-problem"), "", "");
       this.#fill(rows, next);
-      if (isFirst) this.#list.querySelector("button")?.focus();
+      if (this.#isNew) this.#list.querySelector("button")?.focus();
+      this.#isNew = false;
     } catch (error) {
       if (mine === this.#asked && !(error instanceof SignInNeeded)) write(find("day-problem"), wordsOf(error), "");
     }

@@ -8,6 +8,12 @@ import { copy, fieldsOf, find, whole, write } from "./live-format.js";
 // What stands for an amount that the server has yet to say.
 const OUTSTANDING = "…";
 
+/** Returns why the line can't be sold, or "". */
+export function problemOf(cart, line) {
+  if (line.problem || !cart.lacks(line)) return line.problem;
+  return line.stock > 0 ? say("only-left", { count: whole.format(line.stock) }) : say("no-stock");
+}
+
 export class Lines {
   #cart;
   #list = find("lines");
@@ -109,9 +115,9 @@ export class Lines {
     write(fields.was, price && price.price !== price.unit_price ? money(price.price) : "", "");
     write(fields.promotion, price?.promotion_name, "");
     write(fields.spared, isCurrent && isSome(price?.discount_amount) ? say("saved-line", { amount: money(price.discount_amount) }) : "", "");
-    const lacks = this.#cart.lacks(line) && (line.stock > 0 ? say("only-left", { count: whole.format(line.stock) }) : say("no-stock"));
-    write(fields.problem, line.problem || lacks, "");
-    element.classList.toggle("lacking", Boolean(line.problem || lacks));
+    const problem = problemOf(this.#cart, line);
+    write(fields.problem, problem, "");
+    element.classList.toggle("lacking", Boolean(problem));
     if (document.activeElement !== fields.quantity) fields.quantity.value = line.quantity;
     for (const [field, words] of [["quantity", "quantity"], ["less", "less"], ["more", "one-more"], ["remove", "remove"]]) {
       fields[field].setAttribute("aria-label", say(words, { name: line.name }));

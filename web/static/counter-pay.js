@@ -1,6 +1,7 @@
 // The dialog that takes the payment: of the cart, or of a pending order. What happens in between is the sale's (counter-sale.js); this file
 // shows it and takes the cashier's choices.
 
+import { problemOf } from "./counter-lines.js";
 import { cents, change, fromCents, handy, money } from "./counter-money.js";
 import { say } from "./counter-words.js";
 import { find, whole, write } from "./live-format.js";
@@ -63,7 +64,8 @@ export class Pay {
       if (this.#shown !== "cart" || this.#cart.isEmpty) this.#dialog.close();
       else if (this.#cart.isPriced && !this.#cart.isReady) {
         this.#dialog.close();
-        this.#onSaid(this.#cart.lines.map((line) => line.problem || (this.#cart.lacks(line) ? `${line.name}: ${say(line.stock > 0 ? "only-left" : "no-stock", { count: line.stock })}` : "")).find(Boolean));
+        const line = this.#cart.lines.find((one) => problemOf(this.#cart, one));
+        this.#onSaid(`${line.name}: ${problemOf(this.#cart, line)}`);
       } else this.#show();
     }
   }

@@ -214,6 +214,7 @@ watchScanner((code) => {
 leadKeys(() => (document.querySelector("dialog[open]") ? null : find("search")));
 document.addEventListener("session", begin);
 find("not-now").hidden = true;
+lines.update();
 if (accountId()) begin();
 else {
   showState("signed-out");

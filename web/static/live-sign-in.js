@@ -106,6 +106,7 @@ export class SignIn {
     write(find("account-word"), who ? this.#words.signOut : this.#words.signIn);
     find("account").title = who ? this.#words.as(who) : "";
     find("account").dataset.signedIn = Boolean(who);
-    write(find("who"), who ? this.#words.as(who) : "", "");
+    // Only the board says it where the work is done, too.
+    if (find("who")) write(find("who"), who ? this.#words.as(who) : "", "");
   }
 }
