@@ -31,14 +31,15 @@ def request(method: str, path: str, port: int, headers: str = "", body: bytes = 
     return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}{length}\r\n".encode() + body
 
 
-def run(server: Server, requests: Iterator[bytes], expected: int, seconds: float) -> Result:
-    """Sends the requests over CONNECTIONS connections. Raises BenchmarkError if any response has another status."""
-    return run_coroutine(_run(server, requests, expected, seconds))
+def run(server: Server, requests: Iterator[bytes], expected: int | tuple[int, ...], seconds: float) -> Result:
+    """Sends the requests over CONNECTIONS connections. Raises BenchmarkError if any response has another status. expected: one status,
+    or several."""
+    return run_coroutine(_run(server, requests, expected if isinstance(expected, tuple) else (expected,), seconds))
 
 
-async def _run(server: Server, requests: Iterator[bytes], expected: int, seconds: float) -> Result:
+async def _run(server: Server, requests: Iterator[bytes], expected: tuple[int, ...], seconds: float) -> Result:
     loop = asyncio.get_running_loop()
-    load = _Load(requests, b"HTTP/1.1 %d " % expected)
+    load = _Load(requests, tuple(b"HTTP/1.1 %d " % status for status in expected))
     connections = [
         await loop.create_connection(lambda: _Connection(load), "127.0.0.1", server.port) for _ in range(CONNECTIONS)
     ]
@@ -54,7 +55,9 @@ async def _run(server: Server, requests: Iterator[bytes], expected: int, seconds
         transport.close()
     if load.refused:
         what, times = load.refused.most_common(1)[0]
-        raise BenchmarkError(f"{sum(load.refused.values())} responses were not {expected}; {times} were: {what}")
+        raise BenchmarkError(
+            f"{sum(load.refused.values())} responses were not {' or '.join(map(str, expected))}; {times} were: {what}"
+        )
     if not latencies:
         raise BenchmarkError("the server sent no response")
     p50, p99 = percentile(latencies, 50) * 1000, percentile(latencies, 99) * 1000
@@ -75,7 +78,7 @@ def percentile(ordered: list[float], percent: float) -> float:
 class _Load:
     """The state that the connections of one run share."""
 
-    def __init__(self, requests: Iterator[bytes], expected: bytes) -> None:
+    def __init__(self, requests: Iterator[bytes], expected: tuple[bytes, ...]) -> None:
         self.requests, self.expected = requests, expected
         self.latencies: list[float] = []
         self.refused: Counter[str] = Counter()

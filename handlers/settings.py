@@ -88,6 +88,12 @@ class Settings(CoreSettings):
     sign_ups_per_hour: int = setting(
         "SIGN_UPS_PER_HOUR", number(1, 1_000_000, "accounts"), "sign-ups from one address within an hour", default=100
     )
+    vendor_password_reset: bool = setting(
+        "VENDOR_PASSWORD_RESET",
+        boolean,
+        "vendors may set a new password by username and GST number, which is printed on their bills; false: nobody",
+        default=True,
+    )
     developer_options: bool = setting(
         "DEVELOPER_OPTIONS",
         boolean,

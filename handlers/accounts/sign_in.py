@@ -6,21 +6,17 @@ from typing import Any, ClassVar
 
 import asyncpg
 
-from core import email_address
 from core.access import public
 from core.data import sql
 from core.http.application import Application
 from core.http.declare import answers, body
-from core.http.throttle import Throttle, source, throttle, too_many
 from core.problem import Problem
 from core.tokens import TokenError
 from handlers.api.caller import Callers, is_session_id
 from handlers.api.dialects import StaffDialect
-from handlers.api.handler import ApiHandler
+from handlers.api.sign_in import ChecksPassword
 from handlers.settings import Settings
 
-# Sign-ins that may fail for one name from one address, within so many seconds.
-FAILURES, WINDOW = 10, 300
 # How long the refresh token before the newest one is accepted, under strict rotation: enough for two tabs and for a lost answer.
 REFRESH_GRACE_SECONDS = 30.0
 # Each 401 has a challenge (RFC 9110, 15.5.2).
@@ -30,53 +26,15 @@ NO_ACCOUNT = "No active account found with the given credentials"
 query = sql.load("accounts/session")
 
 
-class GivesTokens(ApiHandler):
+class GivesTokens(ChecksPassword):
     """The base of handlers that open a session or renew its tokens."""
 
     access = public
-    # A client that still sends an expired token must be able to get a new one.
-    authenticates = False
 
     async def check_sign_in(self, login: str, password: str) -> asyncpg.Record:
-        """Check the password and open a session: a row of open_session. Raises Problem: 401; 429 with Retry-After.
-
-        Nobody learns from the answer which accounts exist: an unknown account, an inactive one and a wrong password count the same,
-        take the same time and get the same answer.
-        """
-        failures, address = throttle(self.application, "sign-in", FAILURES, WINDOW), source(self.remote_address)
-        found = await query.find_sign_in(self.db, login=email_address.searched(login))
-        # Failures count by the name that was sent, so that a 429 does not disclose which accounts exist. They also count by account,
-        # so that e-mail and username do not give two counts; past that limit even the right password is refused as a wrong one.
-        by_name, by_account = f"={found['name']} {address}", f"#{found['id']} {address}"
-        await self._refuse_throttled(failures, by_name)
-        stored = found["password_hash"] if found["is_active"] and not await failures.wait(by_account) else None
-        matches = await self.application.passwords.matches(password, stored, **self.requester)
-        if stored is None or not matches:
-            count = await failures.fail(by_name)
-            if found["id"] is not None:
-                await failures.fail(by_account)
-            if count == failures.limit:
-                await query.note_refused_sign_ins(
-                    self.db,
-                    login=login,
-                    account_id=found["id"],
-                    address=self.remote_address,
-                    request_id=self.request_id,
-                )
-            if count > failures.limit:
-                await self._refuse_throttled(failures, by_name)
-            raise self.bad_sign_in()
-        # Attempts at the same time must not learn more than attempts one after the other, so a right password is refused here too.
-        await self._refuse_throttled(failures, by_name)
-        session = await self.open_session(found["id"], stored)
-        await failures.clear(by_name)
-        await failures.clear(by_account)
-        return session
-
-    async def _refuse_throttled(self, failures: Throttle, key: str) -> None:
-        seconds = await failures.wait(key)
-        if seconds:
-            raise too_many("failed sign-ins", seconds)
+        """Check the password and open a session: a row of open_session. Raises Problem: 401; 429 with Retry-After."""
+        found = await self.check_password(login, password)
+        return await self.open_session(found["id"], found["password_hash"])
 
     async def open_session(self, account_id: int, password_hash: str) -> asyncpg.Record:
         """Open a session for an account whose password was checked. Raises Problem 401: the account or its password has changed since."""

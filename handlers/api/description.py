@@ -30,7 +30,8 @@ listed under both, and its answer holds the members of both.
 - Each path works with and without its final slash.
 - Bodies are JSON. A body without nested values may also be a form (`application/x-www-form-urlencoded`, `multipart/form-data`). Unknown \
 members are ignored. A number may be sent as text, and the reverse.
-- Sign in at `/api/auth/login/`, and send the access token as `Authorization: Bearer TOKEN`.
+- Sign in at `/api/auth/login/`, and send the access token as `Authorization: Bearer TOKEN`; in the vendor API sign in at `/auth/login`, and \
+send `Authorization: Token TOKEN`.
 - `HEAD` works where `GET` does; `OPTIONS` names the methods of a path, and another method is 405 with `Allow`.
 - Each answer has an `X-Request-ID`.
 
@@ -43,6 +44,12 @@ SCHEMES = {
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": "The access token of a sign-in.",
+    },
+    "token": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`Token TOKEN`, with the token of a vendor's sign-in (`/auth/login`).",
     },
     "key": {
         "type": "apiKey",

@@ -52,6 +52,23 @@ class PosDialect(ApiDialect):
     """The shop document's: field errors at the top of the body, everything else `{detail}`."""
 
 
+class VendorDialect(ApiDialect):
+    """The vendor document's: field errors at the top of the body, `{error}` for what the document refuses, `{detail}` for what the server
+    refuses before that (a wrong method, no JSON)."""
+
+    error, field_errors = "api/error_vendor", "api/field_errors_shop"
+
+    def body(self, problem: Problem) -> dict[str, Any]:
+        if problem.fields is not None:
+            return dict(problem.fields)
+        name = "error" if problem.slug in VENDOR_SLUGS else "detail"
+        return {name: problem.message, **problem.extra}
+
+
+# The refusals that the vendor document describes, and those like them.
+VENDOR_SLUGS = ("vendor", "not-found", "not-signed-in", "throttled")
+
+
 class BooksDialect(ApiDialect):
     """`{error, details}`; `detail` beside the error, for the clients that look there."""
 

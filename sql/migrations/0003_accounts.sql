@@ -69,6 +69,8 @@ CREATE UNIQUE INDEX account_email_key ON accounts.account (lower(email));
 CREATE INDEX account_username ON accounts.account (lower(username)) WHERE username <> '';
 -- Public sign-up promises a username of one's own; the shop's accounts may share one.
 CREATE UNIQUE INDEX account_member_username_key ON accounts.account (lower(username)) WHERE role = 'MEMBER' AND username <> '';
+-- Vendors sign in with their usernames.
+CREATE UNIQUE INDEX account_vendor_username_key ON accounts.account (lower(username)) WHERE role = 'VENDOR' AND username <> '';
 CREATE INDEX account_created_by ON accounts.account (created_by) WHERE created_by IS NOT NULL;
 CREATE INDEX account_department ON accounts.account (department_id) WHERE department_id IS NOT NULL;
 CREATE INDEX account_job_title ON accounts.account (job_title_id) WHERE job_title_id IS NOT NULL;

@@ -5,11 +5,13 @@
 -- name: sales_summary(start, end, zone) -> row
 WITH period AS MATERIALIZED (
     SELECT * FROM pos.analyzed_period($1::text::date, $2::text::date, pos.today($3::text))
+), looked_at AS (
+    SELECT start_date, end_date FROM period WHERE refusal IS NULL
 ), part AS MATERIALIZED (
     SELECT t.hour, t.payment_method AS method, sum(t.tickets) AS tickets, sum(t.revenue) AS revenue, min(t.lowest) AS lowest,
            max(t.highest) AS highest
-      FROM period JOIN pos.ticket_part t ON t.day BETWEEN period.start_date AND period.end_date
-     WHERE period.refusal IS NULL
+      FROM pos.ticket_part t
+     WHERE t.day BETWEEN (SELECT start_date FROM looked_at) AND (SELECT end_date FROM looked_at)
      GROUP BY t.hour, t.payment_method
 ), hourly AS (
     SELECT hour, sum(revenue) AS revenue, sum(tickets) AS tickets,
@@ -18,8 +20,8 @@ WITH period AS MATERIALIZED (
 ), sold AS MATERIALIZED (
     SELECT p.id, p.name, d.units, d.revenue
       FROM (SELECT d.product_id, sum(d.units) AS units, sum(d.revenue) AS revenue
-              FROM period JOIN pos.product_day d ON d.day BETWEEN period.start_date AND period.end_date
-             WHERE period.refusal IS NULL GROUP BY d.product_id) d
+              FROM pos.product_day d
+             WHERE d.day BETWEEN (SELECT start_date FROM looked_at) AND (SELECT end_date FROM looked_at) GROUP BY d.product_id) d
       JOIN pos.product p ON p.id = d.product_id
 )
 SELECT period.*, json_build_object(
@@ -47,12 +49,14 @@ SELECT period.*, json_build_object(
 -- sold: whether anything was. Of products with the same number of units, the oldest comes first.
 WITH period AS MATERIALIZED (
     SELECT * FROM pos.analyzed_period($1::text::date, $2::text::date, pos.today($3::text))
+), looked_at AS (
+    SELECT start_date, end_date FROM period WHERE refusal IS NULL
 ), sold AS MATERIALIZED (
     SELECT p.id, d.units,
            json_build_object('product__id', p.id, 'product_name', p.name, 'units_sold', d.units, 'revenue', d.revenue) AS document
       FROM (SELECT d.product_id, sum(d.units) AS units, sum(d.revenue) AS revenue
-              FROM period JOIN pos.product_day d ON d.day BETWEEN period.start_date AND period.end_date
-             WHERE period.refusal IS NULL GROUP BY d.product_id) d
+              FROM pos.product_day d
+             WHERE d.day BETWEEN (SELECT start_date FROM looked_at) AND (SELECT end_date FROM looked_at) GROUP BY d.product_id) d
       JOIN pos.product p ON p.id = d.product_id
 )
 SELECT period.*, EXISTS (SELECT FROM sold) AS sold,
@@ -153,14 +157,16 @@ SELECT json_build_object(
 -- product: null if there is no such product.
 WITH period AS MATERIALIZED (
     SELECT * FROM pos.analyzed_period($2::text::date, $3::text::date, pos.today($4::text))
+), looked_at AS (
+    SELECT start_date, end_date FROM period WHERE refusal IS NULL
 ), product AS (
     SELECT p.id, p.name, p.sku FROM pos.product p WHERE p.id = pos.find_product($1::text)
 ), sold AS (
     SELECT coalesce(sum(d.units), 0) AS all_units, coalesce(sum(d.revenue), 0) AS all_revenue,
            coalesce(sum(d.units) FILTER (WHERE d.product_id = (SELECT id FROM product)), 0) AS units,
            coalesce(sum(d.revenue) FILTER (WHERE d.product_id = (SELECT id FROM product)), 0) AS revenue
-      FROM period JOIN pos.product_day d ON d.day BETWEEN period.start_date AND period.end_date
-     WHERE period.refusal IS NULL
+      FROM pos.product_day d
+     WHERE d.day BETWEEN (SELECT start_date FROM looked_at) AND (SELECT end_date FROM looked_at)
 )
 SELECT period.*, (SELECT id FROM product) AS product, json_build_object(
            'product_name', (SELECT name FROM product), 'product_sku', (SELECT sku FROM product),

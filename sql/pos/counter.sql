@@ -2,26 +2,14 @@
 -- Searching: pos.folded. docs/api/pos.md#counter
 
 -- name: find_products(search, most, zone) -> value
--- Words that a product's name and SKU both or together contain. The best come first: the SKU itself, what begins with the text, then the rest,
--- each by name. A text may fit very many products, so each kind of match gives a bounded number, and only these are compared.
-WITH asked AS (
-    SELECT pos.folded($1::text) AS text, pos.folded($1::text) || U&'\+10FFFF' AS beyond,
-           ARRAY(SELECT core.containing(pos.folded(word)) FROM regexp_split_to_table(core.trimmed($1), '\s+') AS word) AS words
-), found AS (
-    (SELECT p.id FROM asked JOIN pos.product p ON pos.folded(p.sku) >= asked.text AND pos.folded(p.sku) < asked.beyond
-      WHERE p.is_active ORDER BY pos.folded(p.sku), p.id LIMIT $2::bigint)
-    UNION
-    (SELECT p.id FROM asked JOIN pos.product p ON pos.folded(p.name) >= asked.text AND pos.folded(p.name) < asked.beyond
-      WHERE p.is_active ORDER BY pos.folded(p.name), p.id LIMIT $2)
-    UNION
-    -- Fewer than three characters have no trigram that the index knows.
-    (SELECT p.id FROM asked JOIN pos.product p ON pos.folded(p.name || ' ' || p.sku) LIKE ALL (asked.words)
-      WHERE length($1) >= 3 AND p.is_active LIMIT 200)
-), best AS (
+-- The best matches come first: the SKU itself, what begins with the text, then the rest, each by name.
+WITH best AS (
     SELECT p AS product, pos.folded(p.sku) = asked.text AS is_exact,
            row_number() OVER (ORDER BY pos.folded(p.sku) <> asked.text, NOT starts_with(pos.folded(p.sku), asked.text),
                                        NOT starts_with(pos.folded(p.name), asked.text), pos.folded(p.name), p.id) AS place
-      FROM asked CROSS JOIN found JOIN pos.product p ON p.id = found.id
+      FROM (SELECT pos.folded($1::text) AS text) asked
+     CROSS JOIN pos.matching_products($1, $2::bigint) AS found (id)
+      JOIN pos.product p ON p.id = found.id
      ORDER BY place LIMIT $2
 )
 SELECT coalesce(json_agg(pos.counter_product(best.product, best.is_exact, pos.today($3::text)) ORDER BY place), '[]')::text FROM best;
@@ -42,15 +30,11 @@ WITH sold AS (
 SELECT coalesce(json_agg(pos.counter_product(best.product, false, pos.today($2)) ORDER BY place), '[]')::text FROM best;
 
 -- name: find_customers(words, most) -> value
--- Customers whose name, e-mail and phone number contain all words, by name. Words may fit very many customers, so a bounded number is compared.
-WITH found AS (
-    SELECT c AS customer, c.id, pos.folded(c.first_name || ' ' || c.last_name) AS name
-      FROM pos.customer c
-     WHERE pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email)
-           LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($1::text[]) AS word)) AND c.is_active
-     LIMIT 200
-), best AS (
-    SELECT * FROM found ORDER BY name, id LIMIT $2::bigint
+-- By name.
+WITH best AS (
+    SELECT c AS customer, pos.folded(c.first_name || ' ' || c.last_name) AS name, c.id
+      FROM pos.matching_customers($1::text[]) AS found (id) JOIN pos.customer c ON c.id = found.id
+     ORDER BY name, id LIMIT $2::bigint
 )
 SELECT coalesce(json_agg(pos.buyer_document(best.customer) ORDER BY name, id), '[]')::text FROM best;
 

@@ -133,6 +133,45 @@ CREATE OR REPLACE FUNCTION pos.counter_product(p pos.product, is_exact boolean, 
                                     AND day BETWEEN active.start_date AND active.end_date
 $$;
 
+-- Products whose SKU or name begins with a text, and products whose name and SKU contain all of its words. It may fit very many products,
+-- so each kind gives a bounded number. Fewer than three characters have no trigram, so only beginnings are looked for.
+-- Sequential scans are off, because the planner can't know how rare a word is.
+CREATE OR REPLACE FUNCTION pos.matching_products(search text, most bigint) RETURNS SETOF bigint
+LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off AS $$
+    (SELECT p.id FROM pos.product p
+      WHERE pos.folded(p.sku) >= pos.folded(search) AND pos.folded(p.sku) < pos.folded(search) || U&'\+10FFFF' AND p.is_active
+      ORDER BY pos.folded(p.sku), p.id LIMIT most)
+    UNION
+    (SELECT p.id FROM pos.product p
+      WHERE pos.folded(p.name) >= pos.folded(search) AND pos.folded(p.name) < pos.folded(search) || U&'\+10FFFF' AND p.is_active
+      ORDER BY pos.folded(p.name), p.id LIMIT most)
+    UNION
+    (SELECT p.id FROM pos.product p
+      WHERE length(search) >= 3 AND p.is_active
+        AND pos.folded(p.name || ' ' || p.sku) LIKE core.containing(pos.longest_word(search))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE ALL (pos.patterns(regexp_split_to_array(core.trimmed(search), '\s+')))
+      LIMIT 200)
+$$;
+
+-- Customers whose name, e-mail and phone number contain all of these words; a bounded number, as for products.
+CREATE OR REPLACE FUNCTION pos.matching_customers(words text[]) RETURNS SETOF bigint
+LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off AS $$
+    SELECT c.id FROM pos.customer c
+     WHERE pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE core.containing(pos.longest_word(array_to_string(words, ' ')))
+       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE ALL (pos.patterns(words))
+       AND c.is_active
+     LIMIT 200
+$$;
+
+-- The word of a search that is in the fewest texts, most likely: an index looks it up, and the others are compared.
+CREATE OR REPLACE FUNCTION pos.longest_word(search text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pos.folded(word) FROM regexp_split_to_table(core.trimmed(search), '\s+') AS word ORDER BY length(word) DESC LIMIT 1
+$$;
+
+CREATE OR REPLACE FUNCTION pos.patterns(words text[]) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_agg(core.containing(pos.folded(word))) FROM unnest(words) AS word
+$$;
+
 -- A user of the chatbot. docs/api/pos.md#chatbot-users
 CREATE OR REPLACE FUNCTION pos.chatbot_user_document(u pos.chatbot_user) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT json_build_object('mobile_number', u.mobile_number, 'name', u.name, 'last_interaction', core.iso(u.last_interaction))
@@ -547,7 +586,7 @@ END $$;
 CREATE OR REPLACE VIEW pos.ticket_part AS
 SELECT t.day, t.hour, t.payment_method, t.tickets, t.revenue, t.lowest, t.highest FROM pos.ticket_hour t
  UNION ALL
-SELECT d.day, d.hour, d.payment_method, 1, d.amount, d.amount, d.amount FROM pos.ticket_delta d;
+SELECT d.day, d.hour, d.payment_method, 1::bigint, d.amount, d.amount, d.amount FROM pos.ticket_delta d;
 
 -- Customers, points and store credit. docs/api/pos.md#customers
 

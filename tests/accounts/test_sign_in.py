@@ -8,7 +8,8 @@ import jwt
 import pytest
 
 from handlers.accounts import commands
-from handlers.accounts.sign_in import FAILURES, REFRESH_GRACE_SECONDS, WINDOW
+from handlers.accounts.sign_in import REFRESH_GRACE_SECONDS
+from handlers.api.sign_in import FAILURES, WINDOW
 from tests.support.deadlines import until
 from tests.support.services import NO_REDIS
 

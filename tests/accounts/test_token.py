@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from handlers.accounts import commands
-from handlers.accounts.sign_in import FAILURES
+from handlers.api.sign_in import FAILURES
 from tests.accounts.test_sign_in import claims_of, forged, within
 
 pytestmark = pytest.mark.gen_test

@@ -130,3 +130,24 @@ def cancel(api, cashier):
         return await api.post(f"/api/orders/{order}/cancel/", token=cashier, **more)
 
     return cancel
+
+
+@pytest.fixture
+def receipt(api, cashier):
+    """`await receipt(order, "format=pdf", Accept="…")`: the answer."""
+
+    async def receipt(order, query="", **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await api.get(f"/api/orders/{order}/receipt/?{query}", token=cashier, headers=headers)
+
+    return receipt
+
+
+@pytest.fixture
+def sold(sell):
+    """`await sold((product, 2), customer=7)`: the id of an order."""
+
+    async def sold(*lines, customer=None):
+        return (await sell(*lines, customer=customer)).json["id"]
+
+    return sold

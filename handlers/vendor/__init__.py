@@ -1,0 +1,1 @@
+"""Vendors, who bill with the mobile app. docs/api/vendor.md."""
