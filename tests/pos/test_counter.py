@@ -16,12 +16,13 @@ from tests.support.outages import Outage, Relay, Tabs
 pytestmark = [pytest.mark.gen_test, needs_chromium]
 
 MM_PER_POINT = 25.4 / 72
+TABLES = "pos.product, pos.shop_order, pos.customer, pos.ticket_hour, pos.ticket_delta"
 
 
 @pytest.fixture
 def page(chrome: Any, base_url: str, http_server: Any, io_loop: Any, db: Any) -> Iterator[CounterPage]:
     """The counter of a shop that has sold nothing yet, in a tab that nobody signed in to."""
-    io_loop.run_sync(lambda: db.execute("TRUNCATE pos.product, pos.shop_order, pos.customer CASCADE"))
+    io_loop.run_sync(lambda: db.execute(f"TRUNCATE {TABLES} CASCADE"))
     yield from opened(chrome, base_url, io_loop)
 
 
@@ -353,7 +354,9 @@ async def test_stock_that_another_till_takes_during_a_payment_is_told_in_the_ser
     await page.key(Keys.F8)
     await page.opened("pay")
     await page.key("1")
-    await page.script("window.sending = window.fetch; window.fetch = async (path, options) => { await window.go; return window.sending(path, options); }")
+    await page.script(
+        "window.sending = window.fetch; window.fetch = async (path, options) => { await window.go; return window.sending(path, options); }"
+    )
     await page.script("window.go = new Promise(go => { window.letGo = go; })")
     await page.key(Keys.ENTER)
     await page.sees("#working", "Selling")
@@ -377,17 +380,11 @@ async def test_an_order_and_a_payment_whose_answers_are_lost_are_made_once(
         await page.before_scripts("delete Crypto.prototype.randomUUID")
     await begin(page, tokens, "RADIO-1")
     await page.costs("$116.00")
-    await page.script(
-        """window.seen = [];
-           new MutationObserver(() => window.seen.push(document.getElementById('working').textContent))
-               .observe(document.getElementById('working'), {childList: true, characterData: true, subtree: true})"""
-    )
-    relay.lose("POST /api/orders/ ", "POST /api/orders/")
+    relay.lose("POST /api/orders/ ", "POST /api/orders/[0-9]+/pay/ ")
     await page.pay_in_cash("200")
     await page.opened("receipt")
     assert await page.text("#receipt-change") == "$84.00"
     assert relay.lost == 2
-    assert any("Checking whether it was sold" in words for words in await page.script("return window.seen"))
     assert await orders() == [("PAID", "CASH", "116.00")] and await shop.stock(tv) == 99
 
 
@@ -400,27 +397,21 @@ async def test_a_sale_that_the_server_did_while_the_page_was_reloaded_goes_on_wh
     await page.reload()
     await page.has(("Clock", 1))
     await page.costs("$116.00")
-    # The order is made, and its answer never comes.
-    for request in ("POST /api/orders/ ", "POST /api/orders/"):
-        before = await page.script("return performance.timeOrigin")
-        await page.script(
-            """const real = window.fetch;
-               window.fetch = (path, options) => String(path).startsWith('/api/orders/') && options.method === 'POST'
-                   ? (window.isSent = real(path, options).then(() => new Promise(() => {}))) : real(path, options)"""
-        )
-        if request.endswith(" "):
-            await page.pay_in_cash("120")
-        await page.sees("#working", "Selling")
-        wanted = "PENDING" if request.endswith(" ") else "PAID"
-        if wanted == "PAID":
-            break
-        await page.until(orders, lambda found: found == [("PENDING", None, "116.00")])
-        [kept] = await page.kept()
-        assert kept["sale"]["creating"]["key"] and kept["sale"]["order"] is None if "order" in kept["sale"] else True
-        relay.lose("POST /api/orders/1", "POST /api/orders/2")
-        await page.load()
-        await page.until(lambda: page.script("return performance.timeOrigin"), lambda found: found != before)
-        break
+    # The order is made, and its answer never comes; nor does, after the reload, the first answer to the payment.
+    await page.script(
+        """const real = window.fetch;
+           window.fetch = (path, options) => String(path).startsWith('/api/orders/') && options.method === 'POST'
+               ? real(path, options).then(() => new Promise(() => {})) : real(path, options)"""
+    )
+    await page.pay_in_cash("120")
+    await page.sees("#working", "Selling")
+    await page.until(orders, lambda found: found == [("PENDING", None, "116.00")])
+    [kept] = await page.kept()
+    assert kept["sale"]["creating"]["key"]
+    relay.lose("POST /api/orders/[0-9]+/pay/ ")
+    before = await page.script("return performance.timeOrigin")
+    await page.load()
+    await page.until(lambda: page.script("return performance.timeOrigin"), lambda found: found != before)
     await page.opened("receipt")
     assert await page.text("#receipt-change") == "$4.00"
     assert await orders() == [("PAID", "CASH", "116.00")]
@@ -443,7 +434,8 @@ async def test_a_sale_waits_for_a_server_that_restarts_and_is_made_once(page, se
     await page.sees("#working", "Checking whether it was sold")
     await page.sees("#state-word", "Reconnecting")
     await page.key(Keys.ESCAPE, Keys.ESCAPE)
-    assert await page.is_open("pay") and await orders() == []
+    await page.opened("pay")
+    assert await orders() == []
     await server.finish()
     await page.script("dispatchEvent(new Event('online'))")
     await page.opened("receipt")
@@ -486,7 +478,9 @@ async def test_a_refused_payment_leaves_the_order_which_is_paid_otherwise_or_can
     await page.opened("pay")
     await page.key("3")
     await page.sees("#other-take", "58 points")
-    await db.execute("INSERT INTO pos.point_entry (customer_id, amount, transaction_type) VALUES ($1, -90, 'REDEEM')", someone)
+    await db.execute(
+        "INSERT INTO pos.point_entry (customer_id, amount, transaction_type) VALUES ($1, -90, 'REDEEM')", someone
+    )
     await page.key(Keys.ENTER)
     await page.sees("#pay-words", "Saldo de puntos insuficiente. Puntos disponibles: 10")
     await page.reload()
@@ -541,7 +535,9 @@ async def test_todays_sales_follow_live_and_a_pending_order_is_paid_and_another_
     await page.sees("#receipt-text", second["ticket_folio"], "116.00")
 
 
-async def test_an_order_that_another_till_has_paid_meanwhile_is_shown_as_it_is(page, stocked, tokens, sell, pay, orders):
+async def test_an_order_that_another_till_has_paid_meanwhile_is_shown_as_it_is(
+    page, stocked, tokens, sell, pay, orders
+):
     mug = await stocked("Mug", "MUG-1")
     order = (await sell((mug, 1))).json
     await begin(page, tokens)
@@ -703,7 +699,8 @@ async def test_the_page_speaks_the_browser_s_language_and_breaks_no_policy(page,
     differences = await page.script(
         """const {LANGUAGES: {en, es}} = await import('/static/counter-words.js');
            const values = text => (text.match(/\\{\\w+\\}/g) ?? []).sort().join();
-           return [...new Set([...Object.keys(en), ...Object.keys(es)])].filter(name => !(name in en) || !(name in es) || values(en[name]) !== values(es[name]))"""
+           return [...new Set([...Object.keys(en), ...Object.keys(es)])]
+               .filter(name => !(name in en) || !(name in es) || values(en[name]) !== values(es[name]))"""
     )
     assert differences == []
     unspoken = await page.script(
@@ -714,4 +711,5 @@ async def test_the_page_speaks_the_browser_s_language_and_breaks_no_policy(page,
            return named.filter(name => name && !(name in en))"""
     )
     assert unspoken == []
-    assert await page.log() == []
+    # Without a gesture of a person the browser makes no sound, and says so.
+    assert [entry for entry in await page.log() if "AudioContext" not in entry["message"]] == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 from typing import Any
 
@@ -80,15 +81,15 @@ class Tabs:
 
 class Relay:
     """Stands between browser and server, as a proxy or a Wi-Fi access point does. `swallow()`: the connections stay open and nothing
-    comes through them any more, nor through new ones until `pass_on()`. `lose("POST /api/orders/ ")`: the server gets the next such request and does
-    it, but its answer is lost with the connection."""
+    comes through them any more, nor through new ones until `pass_on()`. `lose("POST /api/orders/ ")`: the server gets the next request that
+    begins so (a regular expression) and does it, but its answer is lost with the connection."""
 
     def __init__(self, base_url: str) -> None:
         self._host, self._port = base_url.removeprefix("http://").split(":")
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
         self._is_open = True
-        self._lost: list[bytes] = []
+        self._to_lose: list[re.Pattern[bytes]] = []
         # The connections whose next answer is lost, by their writer to the browser.
         self._losing: set[asyncio.StreamWriter] = set()
         self.lost = 0
@@ -104,7 +105,7 @@ class Relay:
             task.cancel()
 
     def lose(self, *requests: str) -> None:
-        self._lost += [request.encode() for request in requests]
+        self._to_lose += [re.compile(request.encode()) for request in requests]
 
     def pass_on(self) -> None:
         self._is_open = True
@@ -135,9 +136,11 @@ class Relay:
                     self._losing.discard(browser)
                     self.lost += 1
                     break
-                for request in [request for request in self._lost if target is not browser and data.startswith(request)]:
-                    self._lost.remove(request)
-                    self._losing.add(browser)
+                for request in self._to_lose if target is not browser else ():
+                    if request.match(data):
+                        self._to_lose.remove(request)
+                        self._losing.add(browser)
+                        break
                 target.write(data)
                 await target.drain()
             target.close()

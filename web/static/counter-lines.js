@@ -118,7 +118,10 @@ export class Lines {
     const problem = problemOf(this.#cart, line);
     write(fields.problem, problem, "");
     element.classList.toggle("lacking", Boolean(problem));
-    if (document.activeElement !== fields.quantity) fields.quantity.value = line.quantity;
+    // What somebody is typing there stays.
+    const { quantity } = fields;
+    if (document.activeElement !== quantity || quantity.value === quantity.dataset.shown) quantity.value = line.quantity;
+    quantity.dataset.shown = line.quantity;
     for (const [field, words] of [["quantity", "quantity"], ["less", "less"], ["more", "one-more"], ["remove", "remove"]]) {
       fields[field].setAttribute("aria-label", say(words, { name: line.name }));
     }

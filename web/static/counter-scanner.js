@@ -29,6 +29,8 @@ export function watchScanner(onScan, except) {
     if (event.key === "Enter" || event.key === "Tab") ends(event, isQuick, onScan);
     else if (types(event)) {
       if (!isQuick) begin(event.target);
+      // Within a scan `-` and `+` are no commands to the line that has the focus. A key that is held down repeats as fast.
+      else if (text && !event.repeat) event.stopPropagation();
       text += event.key;
       hasEnded = false;
     }

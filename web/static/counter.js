@@ -175,7 +175,8 @@ sale.onEnd = (isSold) => {
 receipt.onNext = () => {
   if (sale.state?.stage === "over") sale.end();
 };
-memory.onTrouble = () => tell(say("no-storage"), true);
+// What is said of the product that was just added comes first.
+memory.onTrouble = () => setTimeout(() => tell(say("no-storage"), true), 0);
 day.onOpen = () => orders.start();
 day.onClose = () => {
   orders.stop();
