@@ -89,7 +89,7 @@ class Settings(CoreSettings):
         "SIGN_UPS_PER_HOUR", number(1, 1_000_000, "accounts"), "sign-ups from one address within an hour", default=100
     )
     vendor_password_reset: bool = setting(
-        "VENDOR_PASSWORD_RESET",
+        "VENDOR_RESET_BY_GST_NO",
         boolean,
         "vendors may set a new password by username and GST number, which is printed on their bills; false: nobody",
         default=True,

@@ -1,6 +1,8 @@
 """Reports on what was sold, for those who manage the shop. docs/api/pos.md#analytics."""
 
 import json
+import re
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -70,8 +72,7 @@ class Report(PosHandler):
     def whole(self, name: str, *, least: int, most: int) -> int | None:
         """A parameter that is a whole number within these bounds; None if it is not."""
         text = self.asked(name)
-        digits = text.removeprefix("-") if least < 0 else text
-        if not (digits.isascii() and digits.isdecimal() and len(digits) <= 10):
+        if not re.fullmatch("[0-9]{1,10}", text):
             return None
         return int(text) if least <= int(text) <= most else None
 
@@ -127,10 +128,12 @@ class LowStock(Report):
         threshold is not a number. 200."""
         threshold = None
         if self.asks_for("threshold"):
-            threshold = self.whole("threshold", least=-LARGEST, most=2 * LARGEST)
-            if threshold is None:
+            text = self.asked("threshold")
+            if not re.fullmatch("-?[0-9]+", text):
                 self.reply(NO_STOCK_WITHIN)
                 return
+            # Of any length, which an int may not have.
+            threshold = Decimal(text)
         self.reply(await query.low_stock(self.db, threshold=threshold, zone=self.zone) or NO_STOCK_WITHIN)
 
 

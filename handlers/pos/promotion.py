@@ -83,7 +83,8 @@ class Promotion(PosHandler):
         if changed is None:
             raise not_found()
         if changed["document"] is None:
-            raise no_product(self)
+            # Without a product in the body, the promotion's own was deleted at the same moment.
+            raise no_product(self) if "product" in self.body else not_found()
         self.reply(changed["document"])
 
 

@@ -113,7 +113,7 @@ class Receipt(PosHandler):
         return asked
 
     def _tendered(self) -> str | None:
-        """The amount as it was sent. Raises Problem 400: it is none."""
+        """The amount as it was sent. Raises Problem 400: what was sent is no amount."""
         asked = self.asked("tendered")
         if asked and not re.fullmatch(AMOUNT, asked):
             raise invalid({"tendered": ["Debe ser un importe con dos decimales como máximo, por ejemplo 500.00."]})

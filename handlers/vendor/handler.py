@@ -1,75 +1,14 @@
-"""The base of the vendor API's handlers: they know the vendor who calls. docs/api/vendor.md#tokens."""
-
-import json
-import time
-from typing import NamedTuple
+"""The base of the vendor API's handlers. docs/api/vendor.md#tokens."""
 
 from core.access import Access
-from core.data import sql
-from core.http.application import Application
-from core.problem import Problem, not_found
+from core.problem import Problem
 from handlers.api.caller import Caller
 from handlers.api.dialects import VendorDialect
 from handlers.api.handler import ApiHandler
 from handlers.vendor import token
 
-PENDING = "Your vendor account is pending approval. Please wait for admin approval."
-NO_PROFILE = "Vendor profile not found"
 # The documented 401 has no challenge, but RFC 9110 (15.5.2) asks for one.
 CHALLENGE = {"WWW-Authenticate": "Token"}
-# Until a vendor is read again, whatever the event log says, and how old this process's knowledge of the log may be (seconds):
-# see handlers/api/caller.py.
-REMEMBERED_SECONDS, KNOWN_SECONDS = 60, 0.09
-# Vendors that a process remembers: some 6 MB.
-MOST_REMEMBERED = 20_000
-
-query = sql.load("vendor/vendor")
-
-
-class Vendor(NamedTuple):
-    """id: a UUID, as text."""
-
-    id: str
-    business_name: str
-    is_approved: bool
-
-
-class Vendors:
-    """The vendors that this process remembers, by account."""
-
-    def __init__(self, app: Application) -> None:
-        self._app = app
-        # The vendor, None if the account is no vendor's, and until when that is remembered (monotonic).
-        self._known: dict[int, tuple[Vendor | None, float]] = {}
-        self._changes = 0
-
-    async def find(self, account_id: int) -> Vendor | None:
-        """The vendor of an account. Raises Problem 503."""
-        now = time.monotonic()
-        if self._app.events.is_known(KNOWN_SECONDS) and account_id in self._known:
-            vendor, until = self._known[account_id]
-            if now < until:
-                return vendor
-        changes = self._changes
-        row = await query.get_vendor_of_account(self._app.db, account_id=account_id)
-        vendor = Vendor(**dict(row)) if row is not None else None
-        # If a change arrived during the query, the row may be older than the change, and is not remembered.
-        if changes == self._changes:
-            if len(self._known) >= MOST_REMEMBERED:
-                self._known.clear()
-            self._known[account_id] = (vendor, now + REMEMBERED_SECONDS)
-        return vendor
-
-    def apply(self, payload: bytes | None) -> None:
-        """Forget the vendor whose account an event of accounts.changed names; all of them without event."""
-        changed = json.loads(payload) if payload is not None else {}
-        if "session_id" in changed:
-            return
-        self._changes += 1
-        if "account_id" in changed:
-            self._known.pop(changed["account_id"], None)
-        else:
-            self._known.clear()
 
 
 class TokenHandler(ApiHandler):
@@ -85,31 +24,13 @@ class TokenHandler(ApiHandler):
         return given.strip() if scheme.lower() == "token" else None
 
     async def authenticate(self) -> None:
-        """Set self.caller. Raises Problem 401: the token is none, its session has ended, or its account is inactive."""
+        """Set self.caller. Raises Problem 401: the token is unknown, its session has ended, or its account is inactive."""
         given = self.bearer
         if given is None:
             return
         self.caller = await token.caller_of(self.application, given)
         if self.caller is None:
             raise not_signed_in()
-
-
-class VendorHandler(TokenHandler):
-    """The base of handlers for approved vendors. They see what is their own; what is another's is not found."""
-
-    # That of the caller; None: the caller is no vendor.
-    vendor: Vendor | None = None
-
-    async def authenticate(self) -> None:
-        await super().authenticate()
-        if self.caller is not None:
-            self.vendor = await self.application.kept(Vendors).find(self.caller.account_id)
-
-    @property
-    def vendor_id(self) -> str:
-        """That of the caller, whom the access has let in."""
-        assert self.vendor is not None, "the handler's access must be `vendors`"
-        return self.vendor.id
 
 
 def not_signed_in() -> Problem:
@@ -124,11 +45,6 @@ def refused(message: str, status: int = 400) -> Problem:
     return Problem(status, "vendor", message)
 
 
-def missing(noun: str) -> Problem:
-    """404: `noun` doesn't exist, or is another vendor's."""
-    return not_found(f"{noun} not found")
-
-
 def caller_of(handler: ApiHandler) -> Caller:
     """The caller of a request. Raises Problem 401 when it has none."""
     if handler.caller is None:
@@ -140,20 +56,4 @@ def _signed_in(handler: ApiHandler) -> None:
     caller_of(handler)
 
 
-def _vendor(handler: VendorHandler) -> None:
-    caller_of(handler)
-    if handler.vendor is None:
-        raise refused(NO_PROFILE, 403)
-    if not handler.vendor.is_approved:
-        raise refused(PENDING, 403)
-
-
 signed_in = Access("signed in by a token", _signed_in, refuses=(401,))
-vendors = Access("signed in by a token, approved vendor", _vendor)
-
-
-def _apply(app: Application, payload: bytes | None) -> None:
-    app.kept(Vendors).apply(payload)
-
-
-listeners = {"accounts.changed": _apply}

@@ -12,9 +12,10 @@ from core.problem import Problem
 from handlers.api.caller import ChangesCallers
 from handlers.vendor import token
 from handlers.vendor.auth import AuthDialect, AuthHandler
-from handlers.vendor.handler import CHALLENGE, PENDING, TokenHandler, caller_of, signed_in
+from handlers.vendor.handler import CHALLENGE, TokenHandler, caller_of, signed_in
 
 WRONG = "Invalid username or password. Please login."
+PENDING = "Your vendor account is pending approval. Please wait for admin approval."
 PENDING_MESSAGE = (
     "Your vendor account has been created but is waiting for admin approval. You will be able to login once approved."
 )
@@ -78,7 +79,7 @@ class SignIn(ChangesCallers, AuthHandler):
         )
 
     def admits(self, found: asyncpg.Record) -> bool:
-        """A vendor who waits for approval is told so, if the password is right."""
+        """Whether the password counts. That of a vendor who waits for approval does, because the answer then says that they have to wait."""
         return bool(found["is_active"] or found["role"] == "VENDOR")
 
     def bad_sign_in(self) -> Problem:

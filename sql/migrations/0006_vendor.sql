@@ -1,11 +1,9 @@
--- Vendors, who bill with the mobile app: who they are, and the tokens by which their devices sign in. Functions: sql/vendor/functions.sql.
+-- Vendors, who bill with the mobile app: who they are, and the tokens by which their devices sign in.
 -- Safe beside a running release: creates new objects only.
 --
 -- The tables of the vendor area lead every key with the vendor, so that they can be distributed by it; no foreign key crosses vendors.
 
 CREATE SCHEMA vendor;
-
-CREATE FUNCTION vendor.announce_vendor() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 
 -- A vendor may work while is_approved is true and the account is active.
 CREATE TABLE vendor.vendor (
@@ -32,8 +30,6 @@ CREATE TABLE vendor.token (
     digest     bytea  NOT NULL CONSTRAINT token_digest_key UNIQUE CHECK (length(digest) = 32)
 );
 
--- Triggers. The head of sql/vendor/functions.sql says what each one does.
-CREATE TRIGGER vendor_announced AFTER INSERT OR UPDATE OR DELETE ON vendor.vendor
-    FOR EACH ROW EXECUTE FUNCTION vendor.announce_vendor();
+-- Keeps the register of files in step (sql/core/functions.sql).
 CREATE TRIGGER vendor_logo_used AFTER INSERT OR UPDATE OF logo OR DELETE ON vendor.vendor
     FOR EACH ROW EXECUTE FUNCTION core.use_media_file('logo');

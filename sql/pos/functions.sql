@@ -135,7 +135,8 @@ $$;
 
 -- Products whose SKU or name begins with a text, and products whose name and SKU contain all of its words. It may fit very many products,
 -- so each kind gives a bounded number. Fewer than three characters have no trigram, so only beginnings are looked for.
--- Sequential scans are off, because the planner can't know how rare a word is.
+-- Sequential scans are off, because the planner can't know how rare a word is. The index looks up several words, as each of them may be
+-- in very many texts, and only all together in few. Patterns stand in sub-selects, which are computed once and not for each row.
 CREATE OR REPLACE FUNCTION pos.matching_products(search text, most bigint) RETURNS SETOF bigint
 LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off AS $$
     (SELECT p.id FROM pos.product p
@@ -148,8 +149,11 @@ LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off AS $$
     UNION
     (SELECT p.id FROM pos.product p
       WHERE length(search) >= 3 AND p.is_active
-        AND pos.folded(p.name || ' ' || p.sku) LIKE core.containing(pos.longest_word(search))
-        AND pos.folded(p.name || ' ' || p.sku) LIKE ALL (pos.patterns(regexp_split_to_array(core.trimmed(search), '\s+')))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE (SELECT pos.pattern(pos.words(search), 1))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE (SELECT pos.pattern(pos.words(search), 2))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE (SELECT pos.pattern(pos.words(search), 3))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE (SELECT pos.pattern(pos.words(search), 4))
+        AND pos.folded(p.name || ' ' || p.sku) LIKE ALL ((SELECT pos.patterns_from(pos.words(search), 5))::text[])
       LIMIT 200)
 $$;
 
@@ -157,19 +161,28 @@ $$;
 CREATE OR REPLACE FUNCTION pos.matching_customers(words text[]) RETURNS SETOF bigint
 LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off AS $$
     SELECT c.id FROM pos.customer c
-     WHERE pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE core.containing(pos.longest_word(array_to_string(words, ' ')))
-       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE ALL (pos.patterns(words))
+     WHERE pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE (SELECT pos.pattern(words, 1))
+       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE (SELECT pos.pattern(words, 2))
+       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE (SELECT pos.pattern(words, 3))
+       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE (SELECT pos.pattern(words, 4))
+       AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE ALL ((SELECT pos.patterns_from(words, 5))::text[])
        AND c.is_active
      LIMIT 200
 $$;
 
--- The word of a search that is in the fewest texts, most likely: an index looks it up, and the others are compared.
-CREATE OR REPLACE FUNCTION pos.longest_word(search text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT pos.folded(word) FROM regexp_split_to_table(core.trimmed(search), '\s+') AS word ORDER BY length(word) DESC LIMIT 1
+CREATE OR REPLACE FUNCTION pos.words(search text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT regexp_split_to_array(core.trimmed(search), '\s+')
 $$;
 
-CREATE OR REPLACE FUNCTION pos.patterns(words text[]) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT array_agg(core.containing(pos.folded(word))) FROM unnest(words) AS word
+-- The patterns of the words from a place on, counted from the longest word: the longest ones are in the fewest texts, most likely.
+CREATE OR REPLACE FUNCTION pos.patterns_from(words text[], place integer) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (array_agg(pattern ORDER BY length(pattern) DESC))[place:]
+      FROM (SELECT DISTINCT core.containing(pos.folded(word)) AS pattern FROM unnest(words) AS word) patterns
+$$;
+
+-- The pattern of one of the words; that of every text where there are fewer.
+CREATE OR REPLACE FUNCTION pos.pattern(words text[], place integer) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce((pos.patterns_from(words, place))[1], '%')
 $$;
 
 -- A user of the chatbot. docs/api/pos.md#chatbot-users
@@ -343,8 +356,8 @@ CREATE OR REPLACE FUNCTION pos.take_stock(body jsonb, day date) RETURNS void LAN
      WHERE t.before >= s.units AND (t.product).current_stock < s.units;
 $$;
 
--- What an order of this body would say, without making it. Refusals: customer and product, as for an order. Too little stock is none:
--- the line says that it isn't available.
+-- What an order of this body would say, without making it. The refusals are customer and product, as for an order. A line whose stock is too
+-- little is not refused: its is_available is false.
 CREATE OR REPLACE FUNCTION pos.price_cart(body jsonb, zone text)
 RETURNS TABLE (refusal text, said jsonb, document json) LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -386,7 +399,8 @@ BEGIN
                                FROM line l),
                    'subtotal', pos.money(t.subtotal), 'total_tax', pos.money(t.total_tax), 'final_amount', pos.money(t.final_amount),
                    'money_saved_total', pos.money(t.money_saved_total), 'is_birthday', is_birthday,
-                   'points_needed', -pos.points_of('POINTS', t.final_amount), 'points_earned', pos.points_of('CASH', t.final_amount),
+                   'points_needed', -pos.points_of('POINTS', t.final_amount),
+                   'points_earned', CASE WHEN buyer.id IS NULL THEN 0 ELSE pos.points_of('CASH', t.final_amount) END,
                    'payment_methods', (SELECT json_agg(json_build_object(
                                                   'payment_method', method, 'refusal', pos.payment_refusal(buyer, method, t.final_amount))
                                               ORDER BY place)
@@ -453,7 +467,8 @@ BEGIN
     RETURN QUERY SELECT NULL, NULL::jsonb, d FROM pos.order_document(held) AS d;
 END $$;
 
--- Gives the stock of an order back, and the birthday's discount to its customer. The order is locked.
+-- Gives the stock of an order back, and the birthday's discount to its customer. The order is locked. The stock may have been set to the
+-- most that there can be in the meantime; it stays that then, as the order would otherwise stay for ever.
 CREATE OR REPLACE FUNCTION pos.give_back(held pos.shop_order) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF held.is_birthday THEN
@@ -461,7 +476,7 @@ BEGIN
          WHERE id = held.customer_id AND birthday_year = extract(year FROM held.business_day);
     END IF;
     PERFORM pos.lock_products(ARRAY(SELECT l.product_id FROM pos.order_line l WHERE l.order_id = held.id));
-    UPDATE pos.product p SET current_stock = p.current_stock + sold.quantity, updated_at = now()
+    UPDATE pos.product p SET current_stock = least(p.current_stock + sold.quantity, 2147483647), updated_at = now()
       FROM (SELECT l.product_id, sum(l.quantity) AS quantity FROM pos.order_line l WHERE l.order_id = held.id GROUP BY l.product_id) sold
      WHERE p.id = sold.product_id;
 END $$;
@@ -498,7 +513,7 @@ END $$;
 
 -- The days that a report looks at, both inclusive. Without dates: the last 30 days, but not before the first sale. With one date: up to
 -- today, or 30 days up to the end. Refusals: none (nothing was ever sold); order (the start is after the end); day (a given day has no
--- sale, which refused_day names). first_sale, last_sale: of all times.
+-- sale, which refused_day names: each of two days, and a start without an end that is yet to come). first_sale, last_sale: of all times.
 CREATE OR REPLACE FUNCTION pos.analyzed_period(given_start date, given_end date, today date)
 RETURNS TABLE (start_date date, end_date date, refusal text, refused_day date, first_sale date, last_sale date)
 LANGUAGE sql STABLE ROWS 1 AS $$
@@ -509,7 +524,8 @@ LANGUAGE sql STABLE ROWS 1 AS $$
       FROM (SELECT least((SELECT min(t.day) FROM pos.ticket_hour t), (SELECT min(d.day) FROM pos.ticket_delta d)) AS day) f
      CROSS JOIN (SELECT greatest((SELECT max(t.day) FROM pos.ticket_hour t), (SELECT max(d.day) FROM pos.ticket_delta d)) AS day) l
      CROSS JOIN LATERAL (
-           SELECT CASE WHEN given_start IS NULL OR given_end IS NULL THEN NULL
+           SELECT CASE WHEN given_end IS NULL AND given_start > today THEN given_start
+                       WHEN given_start IS NULL OR given_end IS NULL THEN NULL
                        WHEN NOT EXISTS (SELECT FROM pos.ticket_part t WHERE t.day = given_start) THEN given_start
                        WHEN NOT EXISTS (SELECT FROM pos.ticket_part t WHERE t.day = given_end) THEN given_end
                   END AS refused) day

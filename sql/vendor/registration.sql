@@ -34,8 +34,8 @@ SELECT made.id AS account_id, taken.username AS username_taken, taken.email AS e
   FROM taken CROSS JOIN sent LEFT JOIN made ON true;
 
 -- name: find_for_reset(username) -> row
--- The account that a new password is asked for, a vendor's if there is one. No row: there is none with this username. Locked by the
--- transaction that sets the password.
+-- The account whose password is to be set. If several accounts have the username, a vendor's comes first. No row: no account has the
+-- username. The transaction that sets the password keeps the row locked.
 SELECT a.id, a.username, a.is_active, v.id IS NOT NULL AS is_vendor, v.gst_no, v.business_name, v.is_approved
   FROM accounts.account a LEFT JOIN vendor.vendor v ON v.account_id = a.id
  WHERE lower(a.username) = lower(core.trimmed($1)) AND a.username <> ''

@@ -3,9 +3,6 @@
 -- name: get_session_of_token(digest) -> value
 SELECT t.session_id FROM vendor.token t WHERE t.digest = $1::bytea;
 
--- name: get_vendor_of_account(account_id) -> row
-SELECT v.id::text AS id, v.business_name, v.is_approved FROM vendor.vendor v WHERE v.account_id = $1::bigint;
-
 -- name: take_vendor_state(account_id, password_hash) -> row
 -- What decides whether an account may sign in here. No row: it was deleted. The account's row is locked, so that two sign-ins at once
 -- open one session.

@@ -1,9 +1,12 @@
 """The shop of the tests: rows as the API's own endpoints would write them, and people to sell."""
 
+import asyncio
 import itertools
 from datetime import date
 
 import pytest
+
+from tests.support.deadlines import PATIENCE
 
 _numbers = itertools.count(1)
 
@@ -91,6 +94,22 @@ class Shop:
 @pytest.fixture
 def shop(db):
     return Shop(db)
+
+
+@pytest.fixture
+def waits(db):
+    """`await waits()`: until a statement of the server waits for a lock."""
+
+    async def waits():
+        async with asyncio.timeout(PATIENCE):
+            while not await db.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            ):
+                # Within a transaction the view is read once, unless this is called.
+                await db.execute("SELECT pg_stat_clear_snapshot()")
+                await asyncio.sleep(0.01)
+
+    return waits
 
 
 @pytest.fixture

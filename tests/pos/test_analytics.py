@@ -190,6 +190,10 @@ async def test_dates_are_checked(report, october, name):
                 "last_system_record": "2023-10-31",
             },
         )
+    soon = (datetime.now(UTC).date() + timedelta(2)).isoformat()
+    for start in (soon, "9999-12-31"):
+        answer = await report(name, f"{more}&start_date={start}")
+        assert (answer.status, answer.json["error"]) == (400, f"No sales found for the date {start} in the system.")
     answer = await report(name, f"{more}&start_date=2023-10-31&end_date=2023-10-01")
     assert (answer.status, answer.json) == (400, {"error": "start_date must not be after end_date."})
     assert (await report(name, f"{more}&{OCTOBER}")).status == 200
@@ -289,9 +293,24 @@ async def test_little_stock_by_a_threshold_most_first(report, shop):
         {"name": "Agua", "current_stock": 0},
     ]
     message = {"message": "No hay productos dentro del umbral establecido."}
-    for query in ("threshold=-1", "threshold=abc", "threshold=3.5", "threshold=", "threshold=99999999999999", ""):
+    for query in (
+        "threshold=-1",
+        "threshold=abc",
+        "threshold=3.5",
+        "threshold=",
+        "threshold=1e9",
+        "threshold=-" + "9" * 5000,
+        "",
+    ):
         answer = await report("reports/low-stock", query)
         assert (answer.status, answer.json) == (200, message), query
+
+
+@pytest.mark.parametrize("threshold", ["2147483647", "0" * 20 + "2147483647", "99999999999999", "9" * 5000])
+async def test_a_threshold_may_be_any_whole_number(report, shop, threshold):
+    await shop.product(name="Agua", stock=2_147_483_647)
+    found = (await report("reports/low-stock", f"threshold={threshold}")).json
+    assert found == [{"name": "Agua", "current_stock": 2_147_483_647}]
 
 
 async def test_little_stock_is_less_than_was_sold_in_the_month_before(report, shop, sold):

@@ -102,6 +102,11 @@ async def test_a_cart_says_how_the_customer_may_pay(shop, price):
         assert (cart["customer"]["id"], cart["points_needed"], cart["points_earned"]) == (customer, 100, 1)
 
 
+async def test_a_cart_without_a_customer_earns_no_points(shop, price):
+    cart = (await price((await shop.product("100.00", tax_rate="0.00"), 1))).json
+    assert (cart["points_needed"], cart["points_earned"]) == (100, 0)
+
+
 async def test_what_an_order_refuses_a_cart_refuses(shop, price, api, cashier, db):
     product = await shop.product()
     gone = await shop.customer()

@@ -87,6 +87,27 @@ async def test_characters_of_patterns_mean_themselves(find, named):
         assert await find("products", search) == []
 
 
+@pytest.mark.parametrize("search", ["pan dulce zzq", "zz1 pan blanco", "pan " * 20 + "zzq"])
+async def test_words_that_are_common_by_themselves_and_rare_together_read_few_rows(shop, db, search):
+    await db.execute(
+        "INSERT INTO pos.product (name, sku, supplier_id) SELECT 'Pan dulce blanco de caja', 'SKU-' || n, $1 FROM generate_series(1, 5000) n",
+        await shop.supplier(),
+    )
+    await db.execute(
+        "INSERT INTO pos.customer (first_name, last_name, phone_number, email, birth_date, credit_limit)"
+        " SELECT 'Pan Dulce', 'Blanco de Caja', n, n || '@example.com', '2000-01-01', 0 FROM generate_series(1, 5000) n"
+    )
+    await db.execute("VACUUM ANALYZE pos.product, pos.customer")
+    async with db.transaction():
+        assert not await db.fetch("SELECT pos.matching_products($1, 20)", search.strip())
+        assert not await db.fetch("SELECT pos.matching_customers($1)", search.split())
+        read = await db.fetchval(
+            "SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_xact_user_tables"
+            " WHERE relid IN ('pos.product'::regclass, 'pos.customer'::regclass)"
+        )
+    assert read < 50
+
+
 async def test_a_product_is_shown_with_the_price_of_today(find, named, shop):
     product = await named("Pan", "P-1", price="100.00", stock=7)
     await shop.promotion(product, "10.00", name="Martes")

@@ -6,7 +6,6 @@ import itertools
 import pytest
 
 from handlers.pos import customer as module
-from tests.support.deadlines import PATIENCE
 
 pytestmark = pytest.mark.gen_test
 
@@ -318,38 +317,27 @@ async def test_of_a_deletion_and_an_entry_at_once_the_later_one_sees_the_earlier
         seen.add(tuple(statuses))
 
 
-async def test_a_deletion_waits_for_an_entry_that_is_under_way(api, cashier, shop, db):
+async def test_a_deletion_waits_for_an_entry_that_is_under_way(api, cashier, shop, db, waits):
     customer = await shop.customer()
     async with db.transaction():
         await db.execute(
             "INSERT INTO pos.point_entry (customer_id, amount, transaction_type) VALUES ($1, 5, 'EARN')", customer
         )
         deleting = asyncio.create_task(api.call("DELETE", f"{PATH}{customer}/", token=cashier))
-        await waits(db)
+        await waits()
     assert (await deleting).status == 400
 
 
-async def test_an_entry_waits_for_a_deletion_that_is_under_way(api, cashier, shop, db):
+async def test_an_entry_waits_for_a_deletion_that_is_under_way(api, cashier, shop, db, waits):
     customer = await shop.customer(used="10.00")
     await api.post(f"{PATH}{customer}/pay-credit/", {"amount": 10}, token=cashier)
     async with db.transaction():
         await db.fetch(module.query.delete_customer.text, customer, "{}")
         entry = {"amount": 5, "transaction_type": "EARN"}
         adding = asyncio.create_task(api.post(f"{PATH}{customer}/points/", entry, token=cashier))
-        await waits(db)
+        await waits()
     assert (await adding).status == 404
     assert await shop.balances(customer) == (0, "0.00")
-
-
-async def waits(db):
-    """Wait until a statement of the server waits for a lock."""
-    async with asyncio.timeout(PATIENCE):
-        while not await db.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        ):
-            # Within a transaction the view is read once, unless this is called.
-            await db.execute("SELECT pg_stat_clear_snapshot()")
-            await asyncio.sleep(0.01)
 
 
 async def test_a_balance_changes_with_its_ledger_only(shop, db):

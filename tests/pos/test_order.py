@@ -347,6 +347,17 @@ async def test_the_stock_of_a_deleted_product_is_given_back_too(shop, sell, canc
     assert await shop.stock(product) == 100
 
 
+async def test_an_order_of_a_product_with_the_most_stock_there_can_be_is_cancelled_and_deleted(
+    api, shop, sell, cancel, boss, db
+):
+    product = await shop.product()
+    orders = [(await sell((product, 7))).json["id"] for _ in range(2)]
+    await db.execute("UPDATE pos.product SET current_stock = 2147483647 WHERE id = $1", product)
+    assert (await cancel(orders[0])).status == 200
+    assert (await api.call("DELETE", f"{PATH}{orders[1]}/", token=boss)).status == 204
+    assert await shop.stock(product) == 2_147_483_647
+
+
 async def test_the_body_of_a_cancel_does_not_matter(api, shop, sell, cashier):
     product = await shop.product()
     for body in (b"", b"{}", b"{bad", b"[1]"):

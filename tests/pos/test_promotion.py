@@ -197,6 +197,22 @@ async def test_of_changes_at_once_that_make_promotions_overlap_one_succeeds(shop
     assert sorted(one.status for one in changed) == [200, 400, 400]
 
 
+async def test_a_change_that_waits_while_its_product_is_deleted_finds_nothing(shop, make, change, db, waits):
+    product = await shop.product()
+    promotion = (await make(product)).json["id"]
+    for fields, answer in (
+        ({"name": "Cyber Monday"}, (404, {"detail": "Not found."})),
+        ({"product": product}, (400, {"product": [f'Invalid pk "{product}" - object does not exist.']})),
+    ):
+        await db.execute("UPDATE pos.product SET is_active = true WHERE id = $1", product)
+        async with db.transaction():
+            await db.execute("UPDATE pos.product SET is_active = false WHERE id = $1", product)
+            changing = asyncio.create_task(change(promotion, fields))
+            await waits()
+        changed = await changing
+        assert (changed.status, changed.json) == answer
+
+
 # Bodies
 
 NO_NUMBER = "A valid number is required."
