@@ -13,13 +13,15 @@ from tests.support.http import PASSWORD
 PHONE, TABLET, TILL = (390, 844), (820, 1180), (1440, 900)
 
 # The keys of a scan come faster than a driver can send them, so the page gets them at once; what no listener prevents goes into the field.
-# The time of a key is that of its making, however long the page takes for the one before. A person pauses before a scan.
+# The time of a key is that of its making, however long the page takes for the one before. A person pauses before a scan. A scanner presses
+# Shift where a person has to.
 SCAN = """
     await new Promise(done => setTimeout(done, 100));
-    const events = [...arguments[0], 'Enter'].map(key => new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+    const keys = [...arguments[0]].flatMap(key => /[A-Z*+]/.test(key) ? ['Shift', key] : [key]);
+    const events = [...keys, 'Enter'].map(key => new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
     for (const event of events) {
         const target = document.activeElement ?? document.body;
-        if (!target.dispatchEvent(event) || event.key === 'Enter' || target.localName !== 'input') continue;
+        if (!target.dispatchEvent(event) || event.key.length > 1 || target.localName !== 'input') continue;
         target.setRangeText(event.key, target.selectionStart ?? target.value.length, target.selectionEnd ?? target.value.length, 'end');
         target.dispatchEvent(new Event('input', {bubbles: true}));
     }"""
@@ -84,7 +86,12 @@ class CounterPage(Page):
         return await self.script("return document.getElementById(arguments[0]).open", dialog)
 
     async def opened(self, dialog: str, is_open: bool = True) -> None:
+        """Wait until the dialog is open and has risen: the driver sees no text in what is still transparent."""
         await self.until(lambda: self.is_open(dialog), lambda found: found is is_open)
+        await self.script(
+            "return Promise.allSettled(document.getElementById(arguments[0]).getAnimations().map(one => one.finished))",
+            dialog,
+        )
 
     async def shown(self, selector: str) -> bool:
         return await self.script("return document.querySelector(arguments[0]).checkVisibility()", selector)

@@ -22,15 +22,20 @@ export function watchScanner(onScan, except) {
   window.addEventListener("keydown", (event) => {
     const isQuick = event.timeStamp - lastKey < KEY_MS;
     lastKey = event.timeStamp;
+    // A pause ends a burst whatever the next key is: a person presses Shift just before `+`, and a scanner before the first capital letter.
+    if (!isQuick) {
+      text = "";
+      hasEnded = false;
+    }
     if (event.target.closest?.(except)) {
       text = "";
       return;
     }
-    if (event.key === "Enter" || event.key === "Tab") ends(event, isQuick, onScan);
+    if (event.key === "Enter" || event.key === "Tab") ends(event, onScan);
     else if (types(event)) {
-      if (!isQuick) begin(event.target);
+      if (!text) begin(event.target);
       // Within a scan `-` and `+` are no commands to the line that has the focus. A key that is held down repeats as fast.
-      else if (text && !event.repeat) event.stopPropagation();
+      else if (!event.repeat) event.stopPropagation();
       text += event.key;
       hasEnded = false;
     }
@@ -38,21 +43,20 @@ export function watchScanner(onScan, except) {
 }
 
 function begin(target) {
-  text = "";
   field = target.localName === "input" && "value" in target ? target : null;
   before = field?.value ?? "";
 }
 
-function ends(event, isQuick, onScan) {
-  const isScan = isQuick && text.length >= FEWEST;
+function ends(event, onScan) {
+  const isScan = text.length >= FEWEST;
   // Some scanners end with CR and LF: the second one must not press what the first has opened.
-  if (isScan || (isQuick && hasEnded)) {
+  hasEnded ||= isScan;
+  if (hasEnded) {
     event.preventDefault();
     event.stopImmediatePropagation();
   }
   const code = text;
   text = "";
-  hasEnded = isScan || (isQuick && hasEnded);
   if (!isScan) return;
   const target = field?.isConnected ? field : null;
   const times = target && TIMES.test(before) ? before : "";
