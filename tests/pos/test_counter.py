@@ -512,7 +512,7 @@ async def test_todays_sales_follow_live_and_a_pending_order_is_paid_and_another_
     await page.sees("#orders .order:first-child", third["ticket_folio"], "$232.00", "Pending")
     await pay(third["id"], "CARD")
     await page.sees("#orders .order:first-child", "Card")
-    await page.sees("#day-sums", "$232.00", "1 tickets")
+    await page.sees("#day-sums", "$232.00", "Tickets: 1")
     await page.key(Keys.ARROW_DOWN) if await page.focused() else None
     await page.script("document.querySelector(`[data-id='${arguments[0]}'] button`).focus()", second["id"])
     await page.key(Keys.ENTER, Keys.ARROW_DOWN, Keys.ENTER)

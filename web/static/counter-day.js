@@ -118,13 +118,16 @@ export class Day {
     }
   }
 
+  /** Shows these orders. Rows that stay are not touched, so a press on one is not lost, nor is the focus. */
   #fill(orders, next) {
-    const isOpen = [...this.#rows.values()].filter(({ fields }) => !fields.more.hidden).map(({ order }) => order.id);
-    const focused = Number(document.activeElement?.closest?.(".order")?.dataset.id);
-    this.#rows.clear();
-    this.#list.replaceChildren(...orders.map((order) => this.#made(order).element));
-    for (const id of isOpen) if (this.#rows.has(id)) this.#toggle(this.#rows.get(id), true);
-    this.#rows.get(focused)?.fields.head.focus();
+    const ids = new Set(orders.map(({ id }) => id));
+    for (const id of [...this.#rows.keys()]) if (!ids.has(id)) this.#remove(id);
+    orders.forEach((order, n) => {
+      const row = this.#rows.get(order.id);
+      if (row) this.#show(order, row);
+      const { element } = row ?? this.#made(order);
+      if (this.#list.children[n] !== element) this.#list.insertBefore(element, this.#list.children[n] ?? null);
+    });
     this.#next = next;
     find("orders-more").hidden = !next;
     this.#showNone();
