@@ -121,7 +121,7 @@ export class Day {
   /** Shows these orders. Rows that stay are not touched, so a press on one is not lost, nor is the focus. */
   #fill(orders, next) {
     const ids = new Set(orders.map(({ id }) => id));
-    for (const id of [...this.#rows.keys()]) if (!ids.has(id)) this.#remove(id);
+    for (const id of this.#rows.keys()) if (!ids.has(id)) this.#remove(id);
     orders.forEach((order, n) => {
       const row = this.#rows.get(order.id);
       if (row) this.#show(order, row);
@@ -172,6 +172,7 @@ export class Day {
   #toggle({ fields }, isOpen) {
     fields.more.hidden = !isOpen;
     fields.head.setAttribute("aria-expanded", String(isOpen));
+    if (isOpen) fields.more.scrollIntoView({ block: "nearest" });
   }
 
   #click(button) {
