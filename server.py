@@ -203,7 +203,16 @@ def command_createsalesrep(args: argparse.Namespace) -> int:
         except EOFError:
             raise Refused("Nobody is here to be asked; give SALESREP_PASSWORD.") from None
         refusal = asyncio.run(
-            accounts.create(here.config, email, name, "SALESREP", password, staff=False, username=args.username)
+            accounts.create(
+                here.config,
+                email,
+                name,
+                "SALESREP",
+                password,
+                staff=False,
+                username=args.username,
+                signs_in_by_username=True,
+            )
         )
         if refusal:
             raise Refused(refusal)

@@ -91,9 +91,18 @@ async def create_store_user(config: Settings, email: str, name: str, role: str, 
 
 
 async def create(
-    config: Settings, email: str, name: str, role: str, password: str | None, *, staff: bool, username: str = ""
+    config: Settings,
+    email: str,
+    name: str,
+    role: str,
+    password: str | None,
+    *,
+    staff: bool,
+    username: str = "",
+    signs_in_by_username: bool = False,
 ) -> str | None:
-    """Create an account. staff: its flag is_staff. Returns None, or the reason why it is refused."""
+    """Create an account. staff: its flag is_staff. signs_in_by_username: nobody else may have the username. Returns None, or the reason why
+    it is refused."""
     address = email_address.normal(email)
     if address is None or len(address) > 255:
         return f"{email!r} is not an e-mail address."
@@ -106,7 +115,7 @@ async def create(
         return " ".join(message.rstrip(".") + "." for message in messages)
     hashed = passwords.hash_now(password, config.bcrypt_cost) if password is not None else None
     async with opened(config) as db:
-        if username and await query.is_username_taken(db, username=username):
+        if signs_in_by_username and await query.is_username_taken(db, username=username):
             return f"There is an account with the username {username} already."
         made = await query.create_account(
             db,

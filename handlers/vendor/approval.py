@@ -22,8 +22,8 @@ query = sql.load("vendor/sales_rep")
 class VendorList(RepHandler):
     access = sales_rep
     parameters = (
-        Parameter("status", "all, pending or approved."),
-        Parameter("search", "A part of the username, e-mail, business name or phone."),
+        Parameter("status", "Only vendors of this state: pending or approved; all for both."),
+        Parameter("search", "Only vendors with this in the username, e-mail, business name or phone."),
         Parameter("after", "The id of the last vendor of the page before.", UUID),
     )
 

@@ -49,7 +49,7 @@ class RepSignIn(ChangesCallers, ChecksPassword, RepHandler):
             if problem.status not in (400, 401, 403, 429):
                 raise
             said = self.dialect.worded(problem).message if problem.fields is None else WRONG
-            self.show("sales_rep_sign_in.html", problem=said, username=self.get_body_argument("username", "")[:255])
+            self.show("sales_rep_sign_in.html", problem=said, username=self.form_value("username")[:255])
             return
         days = self.config.refresh_token_days
         token = self.application.tokens.sign(SESSION, time.time() + days * 86400, {"sid": session_id})
