@@ -7,7 +7,7 @@ from core import product
 from core.access import public
 from core.data import sql
 from core.http import keyset
-from core.http.declare import answers, body
+from core.http.declare import answers, body, idempotent
 from core.http.parameter import Parameter
 from core.problem import Problem, invalid, not_found
 from handlers.api.dialects import VendorDialect
@@ -141,20 +141,26 @@ class InventoryStock(InventoryHandler):
     dialect = StockDialect()
 
     @answers(200, "vendor/inventory_item")
+    @idempotent
     @body("vendor/inventory_stock")
     async def patch(self, id: str) -> None:
         """Set the quantity of a raw material, add to it, or subtract from it. 200; 400 wrong fields, or the quantity would be less than 0 or too
         large; 404."""
-        changed = await query.change_stock(
-            self.db, vendor_id=self.vendor_id, id=id, body=self.body_text, most=MOST, actor=self.actor
-        )
-        if changed is None:
-            raise not_found(self.missing)
-        if changed["after"] < 0:
-            raise refused(TOO_LITTLE)
-        if changed["after"] > MOST:
-            raise invalid({"quantity": [TOO_LARGE]})
-        self.reply(changed["document"])
+
+        async def change(db: sql.Runner) -> tuple[int, str]:
+            changed = await query.change_stock(
+                db, vendor_id=self.vendor_id, id=id, body=self.body_text, most=MOST, actor=self.actor
+            )
+            if changed is None:
+                raise not_found(self.missing)
+            if changed["after"] < 0:
+                raise refused(TOO_LITTLE)
+            if changed["after"] > MOST:
+                raise invalid({"quantity": [TOO_LARGE]})
+            return 200, changed["document"]
+
+        # A phone that got no answer sends an addition again; a key keeps it from counting twice.
+        await self.once(change, is_one_statement=True)
 
 
 class InventoryMovements(InventoryHandler):

@@ -139,6 +139,25 @@ async def test_200_additions_at_the_same_time_are_all_counted(stock):
     assert (await salt.show())["quantity"] == "200.000"
 
 
+async def test_an_addition_that_is_sent_again_under_its_key_counts_once(stock, db):
+    salt = await stock(quantity=5)
+    headers = {**salt.headers, "Idempotency-Key": "addition-1"}
+    sent = {"action": "add", "quantity": 1}
+
+    async def send(body):
+        return await salt.api.call("PATCH", f"{salt.path}stock/", body, headers=headers)
+
+    # What was refused leaves the key free.
+    assert (await send({"action": "subtract", "quantity": 9})).status == 400
+    answers = [await send(sent) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200] * 3
+    assert {answer.body for answer in answers} == {answers[0].body}
+    assert [answer.headers.get("Idempotency-Replayed") for answer in answers] == [None, "true", "true"]
+    assert (await send({"action": "add", "quantity": 2})).status == 422
+    assert (await salt.show())["quantity"] == "6.000"
+    assert len(await salt.ledger()) == 2
+
+
 async def test_of_20_subtractions_at_the_same_time_as_many_succeed_as_there_is_stock(stock):
     salt = await stock(quantity="7")
     answers = await asyncio.gather(*(salt.change(action="subtract", quantity=1) for _ in range(20)))
