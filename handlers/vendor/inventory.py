@@ -61,7 +61,7 @@ class Inventory(InventoryHandler):
             "Materials that are active (`true`, or without it), or those that are not (any other value).",
             FLAG,
         ),
-        Parameter("low_stock", "`true`: only materials of which there is less than their `min_stock_level`.", FLAG),
+        Parameter("low_stock", "Only materials of which there is less than their `min_stock_level`, if it is `true`.", FLAG),
         Parameter("search", "A part of the name, description, SKU, barcode or supplier's name, ignoring case."),
         Parameter("unit_type", "Only materials that are counted in this unit."),
         *PARAMETERS,
@@ -72,10 +72,7 @@ class Inventory(InventoryHandler):
     async def get(self) -> None:
         """List the vendor's raw materials, by name. 200; 304; 400 an invalid cursor."""
         # The state is read before the list, so a change in between makes the tag too old, and never the list.
-        state = await query.get_state(self.db, vendor_id=self.vendor_id)
-        shown = f"{product.VERSION} {self.vendor_id} {state} {self.request.query}"
-        self.set_header("ETag", f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"')
-        self.set_header("Cache-Control", "no-cache")
+        self._tag(await query.get_state(self.db, vendor_id=self.vendor_id))
         if self.check_etag_header():
             self.set_status(304)
             self.finish()
@@ -94,6 +91,13 @@ class Inventory(InventoryHandler):
         """Make a raw material. 201; 400 wrong fields, or a name that exists."""
         made = await query.create_item(self.db, vendor_id=self.vendor_id, body=self.body_text, actor=self.actor)
         self.reply(made["document"], 201)
+
+    def _tag(self, state: str) -> None:
+        # The version, because another release may write the same state differently.
+        shown = f"{product.VERSION} {self.vendor_id} {state} {self.request.query}"
+        self.set_header("ETag", f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"')
+        # A client may keep the list, but asks each time whether it is still current.
+        self.set_header("Cache-Control", "no-cache")
 
     def _is_active(self) -> bool:
         return not self.asks_for("is_active") or self.asked("is_active").lower() == "true"

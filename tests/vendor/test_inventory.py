@@ -299,7 +299,7 @@ async def test_a_name_with_quotes_is_named_as_it_is(owner, make):
     assert answer.json == {"error": f'Inventory item with name "{name}" already exists for your vendor account'}
 
 
-async def test_of_64_clients_that_make_the_same_material_one_succeeds(api, owner, make, db):
+async def test_of_64_clients_that_make_the_same_material_one_succeeds(api, owner, make):
     someone = await owner()
     answers = await asyncio.gather(*(make(someone, name="Raced", quantity=n) for n in range(64)))
     assert sorted(answer.status for answer in answers) == [201] + [400] * 63

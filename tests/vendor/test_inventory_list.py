@@ -1,7 +1,6 @@
 """The list of raw materials: its order and filters, and what it costs. docs/api/vendor.md#inventory."""
 
 import asyncio
-import itertools
 from urllib.parse import quote
 
 import pytest
@@ -12,7 +11,6 @@ pytestmark = pytest.mark.gen_test
 
 LIST = "/inventory/"
 query = module.query
-_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -219,7 +217,7 @@ async def test_a_tag_is_never_of_an_older_list_while_others_write(shelf):
             await store.stock(id, action="add", quantity=1)
 
     async def read():
-        """What a device knows that asks with the tag it has: the list of its last 200."""
+        """The last list that a device has got, which asks again and again with the tag of the one before."""
         tag, body, times = "", b"", 0
         while not is_over or times < 2:
             times += is_over
@@ -239,11 +237,11 @@ async def test_a_tag_is_never_of_an_older_list_while_others_write(shelf):
 # What a list costs
 
 
-async def fill(db, vendor_id, count, *, columns="", values=""):
+async def fill(db, vendor_id, count):
     await db.execute(
         "INSERT INTO vendor.inventory_item (vendor_id, name, quantity, unit_type, min_stock_level, reorder_quantity, is_active, created_at,"
-        f" updated_at{columns}) SELECT $1::uuid, 'Material ' || to_char(n, 'FM00000'), n % 50, 'kg', CASE WHEN n % 10 = 0 THEN 25 ELSE 0 END, 1,"
-        f" true, now(), now(){values} FROM generate_series(1, $2::integer) n",
+        " updated_at) SELECT $1::uuid, 'Material ' || to_char(n, 'FM00000'), n % 50, 'kg', CASE WHEN n % 10 = 0 THEN 25 ELSE 0 END, 1, true,"
+        " now(), now() FROM generate_series(1, $2::integer) n",
         vendor_id,
         count,
     )

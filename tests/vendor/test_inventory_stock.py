@@ -139,7 +139,7 @@ async def test_200_additions_at_the_same_time_are_all_counted(stock):
     assert (await salt.show())["quantity"] == "200.000"
 
 
-async def test_an_addition_that_is_sent_again_under_its_key_counts_once(stock, db):
+async def test_an_addition_that_is_sent_again_under_its_key_counts_once(stock):
     salt = await stock(quantity=5)
     headers = {**salt.headers, "Idempotency-Key": "addition-1"}
     sent = {"action": "add", "quantity": 1}
