@@ -151,4 +151,6 @@ def _apply(app: Application, payload: bytes | None) -> None:
     app.kept(Vendors).apply(payload)
 
 
+# The vendor was deleted while its request ran.
+refusals = dict.fromkeys(("head_vendor_id_fkey", "app_settings_vendor_id_fkey"), refused(NO_PROFILE, 403))
 listeners = {"accounts.changed": _apply}
