@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import asyncpg
 import tornado.iostream
@@ -50,6 +50,8 @@ ALLOWED_HEADERS = (
 )
 # What such pages may read of an answer, beside what every page may.
 EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Keep-Alive-Seconds, X-Request-ID"
+# What a reader of bodies returns.
+Read = TypeVar("Read")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
 
@@ -62,7 +64,7 @@ class Handler(tornado.web.RequestHandler):
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
     parameters: of the query, which its GET reads. any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
-    body, body_text, files: set by read_body.
+    missing: what a 404 says. body, body_text, files: set by read_body.
 
     For the description of the API: is_described: whether it is part of it. groups: the groups that it belongs to; without any, those of
     its module. path_parameters: those that are more than an id. schemes: the security schemes by which authenticate() finds a caller.
@@ -76,6 +78,7 @@ class Handler(tornado.web.RequestHandler):
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     any_host: ClassVar[bool] = False
     json_limit: ClassVar[int] = JSON_LIMIT
+    missing: ClassVar[str | Message] = Message.of("not-found")
     is_described: ClassVar[bool] = True
     groups: ClassVar[tuple[str, ...]] = ()
     path_parameters: ClassVar[tuple[Parameter, ...]] = ()
@@ -242,27 +245,45 @@ class Handler(tornado.web.RequestHandler):
         """Read and validate the body into self.body, self.body_text and self.files. A form, with files, may take the place of JSON
         whose values are not nested. Raises Problem: 400, 413, 415; LookupError: the method doesn't declare this body
         (core/http/declare.py), so that the description of the API would lack it."""
+        self._check_declared(expected)
+        kind = self._body_kind()
+        if kind in form.TYPES and expected.shape.is_flat:
+            self.body, self.body_text, self.files = await asyncio.to_thread(form.read, self.request, expected)
+            return
+        self.body, self.body_text = await self._read_json(kind, json_body.read, expected)
+
+    async def read_items(self, expected: schema.Schema, most: int) -> list[json_body.Item]:
+        """Read a JSON array of independent items, or one item alone, and validate each by itself (core/http/body.py). self.body_text
+        has the right ones. Raises what read_body raises; Problem 400: more than `most` items."""
+        self._check_declared(expected)
+        found = await self._read_json(self._body_kind(), json_body.read_items, expected, most)
+        self.body_text = found.text
+        return found.items
+
+    def _check_declared(self, expected: schema.Schema) -> None:
         bodies = getattr(getattr(self, (self.request.method or "").lower()), "bodies", None)
         if bodies is None or expected not in bodies.schemas:
             raise LookupError(
                 f"{type(self).__name__} reads the body {expected.name!r}, which the method does not declare"
             )
+
+    def _body_kind(self) -> str:
+        """The media type of the body, in lower case. Raises Problem 415: the body is encoded."""
         encoding = getattr(self.request, "body_encoding", "")
         if encoding:
             said = Message.of("content-encoding", encoding=encoding)
             raise Problem(415, "encoded", said, headers={"Accept-Encoding": "identity"})
-        kind = self.header("Content-Type").partition(";")[0].strip().lower()
-        if kind in form.TYPES and expected.shape.is_flat:
-            self.body, self.body_text, self.files = await asyncio.to_thread(form.read, self.request, expected)
-            return
+        return self.header("Content-Type").partition(";")[0].strip().lower()
+
+    async def _read_json(self, kind: str, read: Callable[..., Read], *arguments: Any) -> Read:
+        """What `read` makes of the body. Raises Problem: 400, 413, 415."""
         if kind not in ("", "application/json") and not (kind.startswith("application/") and kind.endswith("+json")):
             raise Problem(415, "not-json-type", Message.of("media-type", kind=kind))
         if len(self.request.body) > self.json_limit:
             raise Problem(413, "too-long", Message.of("too-long", limit=f"{self.json_limit:,} bytes"))
         if len(self.request.body) < LARGE_BODY:
-            self.body, self.body_text = json_body.read(self.request.body, expected)
-        else:
-            self.body, self.body_text = await asyncio.to_thread(json_body.read, self.request.body, expected)
+            return read(self.request.body, *arguments)
+        return await asyncio.to_thread(read, self.request.body, *arguments)
 
     # The ways out
 

@@ -77,9 +77,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _decode = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
 ).decode
-_decode_literally = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=Number
-).decode
+_literally = json.JSONDecoder(object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=Number)
+_blanks = re.compile(r"[ \t\n\r]*")
 
 
 def _not_json(reason: object) -> Problem:
@@ -102,10 +101,27 @@ def value(text: str) -> tuple[Any, bool]:
 
 def literal(text: str) -> Any:
     """The value with each number as Number. Raises Problem 400 `not-json`."""
-    found = _decoded_by(_decode_literally, text)
+    found = _decoded_by(_literally.decode, text)
     # Refuses deep nesting.
     _is_suspect(found)
     return found
+
+
+def literal_items(text: str) -> list[tuple[Any, str]]:
+    """The items of an array that value() has read, each as literal() reads it, and its text as it was sent."""
+    found = []
+    at = _after_blanks(text, text.index("[") + 1)
+    while text[at] != "]":
+        item, end = _literally.raw_decode(text, at)
+        found.append((item, text[at:end]))
+        at = _after_blanks(text, end)
+        if text[at] == ",":
+            at = _after_blanks(text, at + 1)
+    return found
+
+
+def _after_blanks(text: str, at: int) -> int:
+    return _blanks.match(text, at).end()  # type: ignore[union-attr]
 
 
 def check(found: Any) -> None:

@@ -75,7 +75,7 @@ SAYS = {
 }
 # Of a method with a body.
 BODY_REFUSALS = (400, 413, 415)
-PATH_SCHEMAS = {"": UUID, "int": ID, "path": TEXT}
+PATH_SCHEMAS = {"": UUID, "uuid": UUID, "int": ID, "path": TEXT}
 FORM = "multipart/form-data"
 
 _SENTENCE = re.compile(r"(?<=[.:])\s+(?=[A-Z0-9`{])")
@@ -332,6 +332,10 @@ def _operation(operation: Operation, name: str, components: Components) -> dict[
 
 def _request_body(bodies: Bodies, components: Components) -> dict[str, Any]:
     refs = [components.body(one) for one in bodies.schemas]
+    if bodies.most:
+        # Wrong items are reported one by one in the answer, so no item makes the whole body wrong.
+        items = {"anyOf": [*refs, {}]}
+        refs.append({"type": "array", "maxItems": bodies.most, "items": items})
     shape = refs[0] if len(refs) == 1 else {"anyOf": refs}
     content: dict[str, Any] = {JSON: {"schema": shape}}
     if bodies.files:

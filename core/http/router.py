@@ -11,10 +11,17 @@ from urllib.parse import unquote
 
 from core.http.handler import Handler
 
-# {id} matches one segment; {id:int} only what fits a bigint, so a malformed id is 404; {path:path} any number of segments.
-_KINDS = {"": r"[^/]+", "int": r"[0-9]{1,18}", "path": r".+"}
+# {id} matches one segment; {id:int} only what fits a bigint and {id:uuid} only a UUID, so a malformed id is 404; {path:path} any number
+# of segments.
+_HEX = "[0-9A-Fa-f]"
+_KINDS = {
+    "": r"[^/]+",
+    "int": r"[0-9]{1,18}",
+    "uuid": f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}",
+    "path": r".+",
+}
 # The same for what is no parameter of that kind, but stands in the place of one.
-_LOOSE_KINDS = {**_KINDS, "int": _KINDS[""]}
+_LOOSE_KINDS = {**_KINDS, "int": _KINDS[""], "uuid": _KINDS[""]}
 PARAMETER = re.compile(r"\{([a-z_]+)(?::([a-z]+))?\}")
 
 
@@ -31,7 +38,7 @@ class _Pattern(NamedTuple):
 
 class Router:
     """routes: (path, handler) pairs. fallbacks: (path prefix, handler) pairs for all other paths; the longest prefix wins, and answers in
-    the dialect of the route if only a parameter of the path is malformed.
+    the dialect of the route, and with its `missing`, if only a parameter of the path is malformed.
 
     Raises ValueError when two routes have the same path.
     """
@@ -94,11 +101,13 @@ class Router:
             yield from self._grouped.get(key[: cut + 1], ())
 
     def _in_dialect_of(self, handler: type[Handler], fallback: type[Handler]) -> type[Handler]:
-        if type(handler.dialect) is type(fallback.dialect):
+        if type(handler.dialect) is type(fallback.dialect) and handler.missing == fallback.missing:
             return fallback
         pair = handler, fallback
         if pair not in self._misses:
-            self._misses[pair] = type(fallback.__name__, (fallback,), {"dialect": handler.dialect})
+            self._misses[pair] = type(
+                fallback.__name__, (fallback,), {"dialect": handler.dialect, "missing": handler.missing}
+            )
         return self._misses[pair]
 
 

@@ -164,6 +164,6 @@ class NotFound(OperationsHandler):
     is_described = False
 
     async def get(self) -> None:
-        raise not_found()
+        raise not_found(self.missing)
 
     post = put = patch = delete = get

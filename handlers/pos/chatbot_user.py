@@ -7,8 +7,8 @@ from core.http.declare import answers, body
 from core.http.parameter import Parameter
 from core.problem import invalid, not_found
 from handlers.api.handler import PosHandler
+from handlers.api.listing import PARAMETERS, array_of, reply_list
 from handlers.pos import managing
-from handlers.pos.listing import PARAMETERS, array_of, reply_list
 
 NUMBER_EXISTS = {"mobile_number": ["chat bot users with this mobile number already exists."]}
 NUMBER_STAYS = {"mobile_number": ["The mobile number of a chatbot user can't be changed."]}

@@ -7,8 +7,8 @@ from core.data import sql
 from core.http.declare import answers, body
 from core.http.parameter import Parameter
 from handlers.api.handler import PosHandler
+from handlers.api.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.pos import selling
-from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.pos.order import OrderDialect, check_customer, refused_order
 
 # Matches that a search gives, and the most that it may give.

@@ -4,9 +4,9 @@ from core.data import sql
 from core.http.declare import answers, body
 from core.problem import not_found
 from handlers.api.handler import PosHandler
+from handlers.api.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.pos import selling
 from handlers.pos.customer import query as customers
-from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.pos.refusal import LEDGER_REFUSED, ErrorDialect, refused
 
 query = sql.load("pos/credit")

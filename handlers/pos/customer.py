@@ -5,8 +5,8 @@ from core.http import schema
 from core.http.declare import answers, takes
 from core.problem import Problem, invalid, not_found
 from handlers.api.handler import PosHandler
+from handlers.api.listing import PARAMETERS, array_of, reply_list
 from handlers.pos import manages, selling
-from handlers.pos.listing import PARAMETERS, array_of, reply_list
 
 create, create_with_limit = schema.load("pos/customer_create"), schema.load("pos/customer_create_with_limit")
 update, update_with_limit = schema.load("pos/customer_update"), schema.load("pos/customer_update_with_limit")

@@ -8,10 +8,10 @@ from core.http.declare import answers, body, idempotent
 from core.problem import Problem, invalid, not_found
 from handlers.api.dialects import PosDialect
 from handlers.api.handler import PosHandler, gone
+from handlers.api.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.api.messages import SENTENCES
 from handlers.api.roles import signed_in_caller
 from handlers.pos import managing, selling
-from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
 
 # The names of payment methods that clients of a later release send.
 ALIASES = {"LOYALTY_POINTS": "POINTS", "STORE_CREDIT": "CREDIT"}

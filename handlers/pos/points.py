@@ -10,9 +10,9 @@ from core.http.declare import answers, body
 from core.problem import Message, Problem, invalid, not_found
 from core.text import BLANKS
 from handlers.api.handler import PosHandler
+from handlers.api.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.pos import selling
 from handlers.pos.customer import query as customers
-from handlers.pos.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.pos.refusal import LEDGER_REFUSED, ErrorDialect, refused
 
 TYPES = ("EARN", "REDEEM", "ADJUSTMENT")

@@ -8,9 +8,9 @@ from core.data import sql
 from core.http.declare import answers, body, ref
 from core.problem import Problem, not_found
 from handlers.api.handler import PosHandler
+from handlers.api.listing import PARAMETERS, array_of, reply_list
 from handlers.api.messages import SENTENCES
 from handlers.pos import managing, selling
-from handlers.pos.listing import PARAMETERS, array_of, reply_list
 from handlers.pos.refusal import ErrorDialect, refused
 
 NO_AMOUNT = "Field 'amount' is required (integer)."

@@ -5,8 +5,8 @@ from core.http.declare import answers, body
 from core.http.parameter import INTEGER, Parameter
 from core.problem import Problem, invalid, not_found
 from handlers.api.handler import PosHandler
+from handlers.api.listing import PARAMETERS, array_of, reply_list
 from handlers.pos import managing, selling
-from handlers.pos.listing import PARAMETERS, array_of, reply_list
 
 WRONG_DATES = {"end_date": ["La fecha de finalización debe ser posterior a la fecha de inicio."]}
 NO_CHOICE = {"product": ["Select a valid choice. That choice is not one of the available choices."]}

@@ -4,8 +4,8 @@ from core.data import sql
 from core.http.declare import answers, body
 from core.problem import Problem, not_found
 from handlers.api.handler import PosHandler
+from handlers.api.listing import PARAMETERS, array_of, reply_list
 from handlers.pos import managing
-from handlers.pos.listing import PARAMETERS, array_of, reply_list
 
 query = sql.load("pos/supplier")
 

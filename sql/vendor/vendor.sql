@@ -46,3 +46,7 @@ WITH ended AS (
     UPDATE accounts.session s SET revoked_at = now() WHERE s.id = $1::bigint AND s.revoked_at IS NULL RETURNING s.id
 )
 SELECT ended.id, operations.note($2::jsonb, 'session.revoke', 'session', ended.id::text, NULL, NULL) FROM ended;
+
+-- name: get_vendor_of_account(account_id) -> row
+-- No row: the account has no vendor.
+SELECT v.id::text AS id, v.business_name, v.is_approved FROM vendor.vendor v WHERE v.account_id = $1::bigint;

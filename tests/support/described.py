@@ -86,8 +86,8 @@ def described() -> Described:
 def _refused(function: object, sent: bytes) -> str:
     """What is wrong with an accepted body by all the schemas that the method declares."""
     bodies = bodies_of(function)
-    if not bodies.schemas or (not sent and bodies.is_optional):
-        # Where no body is described, whatever is sent is ignored.
+    if not bodies.schemas or (not sent and bodies.is_optional) or bodies.most:
+        # Where no body is described, whatever is sent is ignored; of an array of independent items the wrong ones are reported.
         return ""
     literal = json.loads(sent, parse_int=Number, parse_float=Number)
     plain = json.loads(sent)

@@ -1,8 +1,7 @@
-"""Lists of the shop. docs/api/pos.md#lists.
+"""Lists that are bare arrays, because the clients of their documents read nothing else. docs/api/pos.md#lists.
 
-A list is a bare array, because the shop's clients read nothing else. It may be of any length: it is read in batches, each of which is
-sent before the next one is read, so that a list takes a few hundred rows of memory. With `limit` or `cursor` it is one page, and the
-header `Link` leads to the next one (RFC 8288).
+A list may be of any length: it is read in batches, each of which is sent before the next one is read, so that a list takes a few
+hundred rows of memory. With `limit` or `cursor` it is one page, and the header `Link` leads to the next one (RFC 8288).
 """
 
 import json
