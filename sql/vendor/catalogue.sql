@@ -1,0 +1,50 @@
+-- What categories and items have in common: their state, their tombstones and their events. docs/api/vendor.md#catalogue
+
+-- name: next_position(vendor_id) -> row
+-- The first statement of every transaction that writes the catalogue: the ones that follow see all that was committed before.
+SELECT h.position, h.changed_at FROM vendor.next_position($1::uuid, 'catalogue') h;
+
+-- name: get_state(vendor_id) -> value
+-- What every list of the catalogue depends on.
+SELECT concat_ws('.', h.position, core.microseconds(h.changed_at), g.position, core.microseconds(g.changed_at), md5(v.business_name))
+  FROM vendor.vendor v CROSS JOIN vendor.global_head g LEFT JOIN vendor.head h ON h.vendor_id = v.id AND h.kind = 'catalogue'
+ WHERE v.id = $1::uuid;
+
+-- name: bury(vendor_id, kind, ids, client_times, position, deleted_at) -> none
+-- Tombstones for deleted rows. Of one that is deleted again the later time counts.
+INSERT INTO vendor.tombstone AS t (vendor_id, kind, id, client_time, deleted_at, position)
+SELECT $1::uuid, $2, gone.id, gone.client_time, $6::timestamptz, $5::bigint FROM unnest($3::uuid[], $4::timestamptz[]) AS gone (id, client_time)
+    ON CONFLICT (vendor_id, kind, id)
+       DO UPDATE SET client_time = greatest(t.client_time, EXCLUDED.client_time), deleted_at = EXCLUDED.deleted_at, position = EXCLUDED.position;
+
+-- name: unbury(vendor_id, kind, ids) -> none
+-- For rows that exist again.
+DELETE FROM vendor.tombstone t WHERE t.vendor_id = $1::uuid AND t.kind = $2 AND t.id = ANY ($3::uuid[]);
+
+-- name: announce(vendor_id, kind, changed, deleted, position) -> none
+-- An event for each changed and each deleted row. Only the vendor's own streams get them, by the tag.
+INSERT INTO core.event (topic, payload, tags)
+SELECT 'vendor.catalogue', vendor.catalogue_event($2, one.id, $5::bigint, one.is_deleted, false), ARRAY[$1::uuid::text]
+  FROM (SELECT unnest($3::uuid[]) AS id, false AS is_deleted UNION ALL SELECT unnest($4::uuid[]), true) one;
+
+-- name: forget_tombstones(days, most) -> value
+-- Removes old tombstones, at most so many, and remembers how far each vendor's are gone; returns their number.
+WITH gone AS (
+    DELETE FROM vendor.tombstone t
+     WHERE (t.vendor_id, t.kind, t.id) IN (
+           SELECT o.vendor_id, o.kind, o.id FROM vendor.tombstone o WHERE o.deleted_at < now() - make_interval(days => $1::integer)
+            ORDER BY o.deleted_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)
+    RETURNING t.vendor_id, t.position
+), noted AS (
+    INSERT INTO vendor.forgotten AS f (vendor_id, position)
+    SELECT gone.vendor_id, max(gone.position) FROM gone GROUP BY gone.vendor_id ORDER BY gone.vendor_id
+        ON CONFLICT (vendor_id) DO UPDATE SET position = greatest(f.position, EXCLUDED.position)
+)
+SELECT count(*) FROM gone;
+
+-- name: forget_global_tombstones(days) -> none
+WITH gone AS (
+    DELETE FROM vendor.global_tombstone t WHERE t.deleted_at < now() - make_interval(days => $1::integer) RETURNING t.position
+)
+UPDATE vendor.global_head h SET forgotten = greatest(h.forgotten, last.position)
+  FROM (SELECT max(gone.position) AS position FROM gone) last WHERE last.position IS NOT NULL;
