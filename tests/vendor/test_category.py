@@ -163,7 +163,10 @@ async def test_another_vendors_category_does_not_exist(api, vendor, token, make)
         ({"name": "a\0"}, {"name": ["Null characters are not allowed."]}),
         ({"name": "a", "is_active": "maybe"}, {"is_active": ["Must be a valid boolean."]}),
         ({"name": "a", "is_active": None}, {"is_active": ["This field may not be null."]}),
-        ({"name": "a", "sort_order": 2**31}, {"sort_order": ["Ensure this value is less than or equal to 2147483647."]}),
+        (
+            {"name": "a", "sort_order": 2**31},
+            {"sort_order": ["Ensure this value is less than or equal to 2147483647."]},
+        ),
         ({"name": "a", "sort_order": 1.5}, {"sort_order": ["A valid integer is required."]}),
         ({"name": "a", "description": []}, {"description": ["Not a valid string."]}),
         ([], {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]}),
@@ -175,7 +178,8 @@ async def test_what_is_wrong_with_a_category_is_said_by_field(api, vendor, token
 
 
 @pytest.mark.parametrize(
-    ("sent", "meant"), [(1, True), (0, False), ("true", True), ("FALSE", False), ("on", True), ("n", False), (1.0, True)]
+    ("sent", "meant"),
+    [(1, True), (0, False), ("true", True), ("FALSE", False), ("on", True), ("n", False), (1.0, True)],
 )
 async def test_booleans_come_in_many_forms(vendor, token, make, sent, meant):
     assert (await make(await token(await vendor()), "Flag", is_active=sent))["is_active"] is meant
@@ -219,7 +223,9 @@ async def test_a_list_that_has_not_changed_is_not_sent_again(api, vendor, token,
     assert (await api.get(f"{LIST}?limit=1", headers={**headers, "If-None-Match": etag})).status == 200
 
 
-async def test_a_long_list_is_read_page_by_page_without_gap_or_repetition(api, vendor, token, make, db, global_category):
+async def test_a_long_list_is_read_page_by_page_without_gap_or_repetition(
+    api, vendor, token, make, db, global_category
+):
     headers = await token(await vendor())
     await db.execute("DELETE FROM vendor.global_category")
     names = [f"Name “{n % 7}” {n}" for n in range(9)]
