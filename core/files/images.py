@@ -32,7 +32,8 @@ _KINDS = {
     "WEBP": ("webp", "image/webp"),
 }
 
-# Two decodes at the same time take at most 0.4 GB: a caller may allow 40 million pixels, each of which takes 4 bytes. The threads start at the first use, which is after the workers are forked.
+# Two decodes at the same time take at most 0.4 GB: a caller may allow 40 million pixels, each of which takes 4 bytes. The threads start
+# at the first use, which is after the workers are forked.
 _threads = ThreadPoolExecutor(2, "images")
 
 

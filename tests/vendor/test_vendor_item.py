@@ -343,7 +343,8 @@ async def test_a_long_list_is_whole_and_its_pages_have_no_gap(api, vendor, token
         "SELECT $1::uuid, 'Item ' || n, 1, n % 10, 1 FROM generate_series(1, 1203) n",
         someone.id,
     )
-    await db.execute("INSERT INTO vendor.item_category SELECT vendor_id, id, $1::uuid FROM vendor.item WHERE vendor_id = $2::uuid", own, someone.id)  # fmt: skip
+    link = "INSERT INTO vendor.item_category SELECT vendor_id, id, $1::uuid FROM vendor.item WHERE vendor_id = $2::uuid"
+    await db.execute(link, own, someone.id)
     for query in ("?", f"?category={own}&", f"?category={own}&search=item&", "?search=item&"):
         whole = [one["id"] for one in (await api.get(LIST + query, headers=headers)).json]
         assert len(set(whole)) == len(whole) == 1203
