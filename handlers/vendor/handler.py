@@ -152,3 +152,5 @@ def _apply(app: Application, payload: bytes | None) -> None:
 
 
 listeners = {"accounts.changed": _apply}
+# The vendor was deleted after the request came.
+refusals = {"head_vendor_id_fkey": refused(NO_PROFILE, 403)}

@@ -57,3 +57,47 @@ WITH gone AS (
 )
 UPDATE vendor.global_head h SET forgotten = greatest(h.forgotten, last.position)
   FROM (SELECT max(gone.position) AS position FROM gone) last WHERE last.position IS NOT NULL;
+
+-- name: list_changes(vendor_id, position, rank, id, global_position, base, global_base, most) -> rows
+-- What has changed after a token, in the order of the commits: first of the global categories, then of the vendor's own rows. Of the rows of one
+-- batch, which have one position, categories come first (rank 0), then items (1), then tombstones (2), each by id. base, global_base: from where
+-- on tombstones count, because a device that begins has nothing that was deleted before. At least one row: it has the heads of both
+-- orders, and how far tombstones are gone; without changes its other columns are null.
+WITH heads AS MATERIALIZED (
+    SELECT coalesce(h.position, 0) AS head, coalesce(f.position, 0) AS forgotten, g.position AS global_head, g.forgotten AS global_forgotten,
+           v.business_name
+      FROM vendor.global_head g LEFT JOIN vendor.vendor v ON v.id = $1::uuid
+           LEFT JOIN vendor.head h ON h.vendor_id = $1 AND h.kind = 'catalogue'
+           LEFT JOIN vendor.forgotten f ON f.vendor_id = $1
+), page AS MATERIALIZED (
+    SELECT p.is_own, p.position, p.rank, p.id, p.kind, p.deleted_at
+      FROM ((SELECT false AS is_own, g.position, 0 AS rank, g.id, 'category' AS kind, NULL::timestamptz AS deleted_at
+               FROM vendor.global_category g WHERE g.position > $5::bigint ORDER BY g.position LIMIT $8::bigint)
+            UNION ALL
+            (SELECT false, t.position, 2, t.id, 'category', t.deleted_at
+               FROM vendor.global_tombstone t WHERE t.position > greatest($5, $7::bigint) ORDER BY t.position LIMIT $8)
+            UNION ALL
+            (SELECT true, c.position, 0, c.id, 'category', NULL
+               FROM vendor.category c
+              WHERE c.vendor_id = $1 AND c.position >= $2::bigint AND (c.position, 0, c.id) > ($2, $3::integer, $4::uuid)
+              ORDER BY c.position, c.id LIMIT $8)
+            UNION ALL
+            (SELECT true, i.position, 1, i.id, 'item', NULL
+               FROM vendor.item i
+              WHERE i.vendor_id = $1 AND i.position >= $2 AND (i.position, 1, i.id) > ($2, $3, $4)
+              ORDER BY i.position, i.id LIMIT $8)
+            UNION ALL
+            (SELECT true, t.position, 2, t.id, t.kind, t.deleted_at
+               FROM vendor.tombstone t
+              WHERE t.vendor_id = $1 AND t.position >= $2 AND (t.position, 2, t.id) > ($2, $3, $4) AND t.position > $6::bigint
+              ORDER BY t.position, t.id LIMIT $8)) p
+     ORDER BY p.is_own, p.position, p.rank, p.id LIMIT $8
+)
+SELECT heads.head, heads.forgotten, heads.global_head, heads.global_forgotten, p.is_own, p.position, p.rank, p.id::text AS id, p.kind,
+       CASE WHEN p.rank = 2 THEN json_build_object('kind', p.kind, 'id', p.id, 'deleted_at', core.iso(p.deleted_at))::text
+            WHEN p.rank = 1 THEN (SELECT vendor.item_document(i, heads.business_name)::text FROM vendor.item i WHERE i.vendor_id = $1 AND i.id = p.id)
+            WHEN p.is_own THEN (SELECT vendor.category_document(c)::text FROM vendor.category c WHERE c.vendor_id = $1 AND c.id = p.id)
+            ELSE (SELECT vendor.global_category_document(g, $1)::text FROM vendor.global_category g WHERE g.id = p.id)
+        END AS document
+  FROM heads LEFT JOIN page p ON true
+ ORDER BY p.is_own, p.position, p.rank, p.id;
