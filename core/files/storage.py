@@ -40,6 +40,10 @@ class Storage(Protocol):
     async def link(self, origin: str, key: str) -> str:
         """An absolute URL from which everyone can read the file, for about an hour. origin: this server's, as the client sees it."""
 
+    def period(self) -> int:
+        """A number that changes at the latest when links end that were given out while it was the same: whoever keeps an answer with
+        links may use it until then."""
+
     async def close(self) -> None:
         """Close all connections."""
 
@@ -110,6 +114,9 @@ class LocalStorage:
     async def link(self, origin: str, key: str) -> str:
         expires = (int(self._clock()) // LINK_SECONDS + 2) * LINK_SECONDS
         return f"{origin}/media/{key}?expires={expires}&signature={self._signature(key, expires)}"
+
+    def period(self) -> int:
+        return int(self._clock()) // LINK_SECONDS
 
     def seconds_left(self, key: str, expires: str, signature: str) -> int:
         """How long a link is still valid; 0: it has expired, or its signature is wrong."""

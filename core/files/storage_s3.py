@@ -120,6 +120,12 @@ class S3Storage:
         self._links[key] = (link, time.monotonic() + self._seconds / 2)
         return link
 
+    def period(self) -> int:
+        if self._public_url or not self._signs:
+            return 0
+        # A link is given out for the first half of its life, so after another quarter it is still valid.
+        return int(time.time() / max(self._seconds / 4, 1))
+
     async def close(self) -> None:
         self._client = None
         await self._exits.aclose()

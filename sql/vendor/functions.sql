@@ -6,6 +6,13 @@
 --                                                      one of vendor.vendor, for the pages of sales reps
 --   vendor_approved,    after an approval              activates the account
 --   vendor_logo_used,   after a change of the logo     keeps the register of files in step
+-- Triggers on vendor.global_category
+--   global_category_numbered,  before each write       gives the row the next position of global categories
+--   global_category_announced, after each change       writes an event of vendor.catalogue for all vendors; of a deleted row a tombstone
+-- Triggers on vendor.item_category and vendor.item_global_category
+--   …_tallied, …_untallied, after each statement       keep vendor.category_tally
+-- Triggers on vendor.item
+--   item_image_…, item_thumbnail_…                     keep the register of files in step
 
 CREATE OR REPLACE FUNCTION vendor.announce_vendor() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -69,4 +76,107 @@ CREATE OR REPLACE FUNCTION vendor.movement_document(m vendor.inventory_movement)
     SELECT json_build_object(
         'id', m.position, 'action', m.action, 'quantity', m.quantity::text, 'quantity_before', m.quantity_before::text,
         'quantity_after', m.quantity_after::text, 'notes', m.notes, 'user_id', m.account_id, 'created_at', core.iso(m.created_at))
+$$;
+
+-- The catalogue. docs/api/vendor.md#catalogue
+
+-- The event of a change: is_global: its position is one of vendor.global_head.
+CREATE OR REPLACE FUNCTION vendor.catalogue_event(kind text, id uuid, "position" bigint, is_deleted boolean, is_global boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT json_build_object('kind', kind, 'id', id, 'position', "position", 'is_deleted', is_deleted, 'is_global', is_global)::text
+$$;
+
+CREATE OR REPLACE FUNCTION vendor.next_global_position() RETURNS bigint LANGUAGE sql AS $$
+    UPDATE vendor.global_head SET position = position + 1, changed_at = greatest(clock_timestamp(), changed_at + interval '1 microsecond')
+    RETURNING position
+$$;
+
+CREATE OR REPLACE FUNCTION vendor.number_global_category() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.position := vendor.next_global_position();
+    NEW.updated_at := now();
+    RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION vendor.announce_global_category() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        changed := vendor.next_global_position();
+        INSERT INTO vendor.global_tombstone (id, position, deleted_at) VALUES (OLD.id, changed, now())
+            ON CONFLICT (id) DO UPDATE SET position = EXCLUDED.position, deleted_at = EXCLUDED.deleted_at;
+        INSERT INTO core.event (topic, payload)
+        VALUES ('vendor.catalogue', vendor.catalogue_event('category', OLD.id, changed, true, true));
+    ELSE
+        DELETE FROM vendor.global_tombstone t WHERE t.id = NEW.id;
+        INSERT INTO core.event (topic, payload)
+        VALUES ('vendor.catalogue', vendor.catalogue_event('category', NEW.id, NEW.position, false, true));
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- `links`: what the statement has inserted or deleted, which is nothing where a deleted row cascades and had no links.
+CREATE OR REPLACE FUNCTION vendor.tally_links() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM links) THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO vendor.category_tally AS t (vendor_id, category_id, items)
+        SELECT l.vendor_id, l.category_id, count(*) FROM links l GROUP BY l.vendor_id, l.category_id ORDER BY l.vendor_id, l.category_id
+        ON CONFLICT (vendor_id, category_id) DO UPDATE SET items = t.items + EXCLUDED.items;
+    ELSE
+        UPDATE vendor.category_tally t SET items = t.items - gone.items
+          FROM (SELECT l.vendor_id, l.category_id, count(*) AS items FROM links l GROUP BY l.vendor_id, l.category_id) gone
+         WHERE t.vendor_id = gone.vendor_id AND t.category_id = gone.category_id;
+        DELETE FROM vendor.category_tally t USING (SELECT DISTINCT l.vendor_id, l.category_id FROM links l) gone
+         WHERE t.vendor_id = gone.vendor_id AND t.category_id = gone.category_id AND t.items = 0;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- The number of the vendor's items in a category, own or global.
+CREATE OR REPLACE FUNCTION vendor.item_count(its_vendor uuid, category uuid) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce((SELECT t.items FROM vendor.category_tally t WHERE t.vendor_id = its_vendor AND t.category_id = category), 0)
+$$;
+
+-- A vendor's own category.
+CREATE OR REPLACE FUNCTION vendor.category_document(c vendor.category) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', c.id, 'name', c.name, 'description', c.description, 'is_active', c.is_active, 'sort_order', c.sort_order,
+        'item_count', vendor.item_count(c.vendor_id, c.id), 'created_at', core.iso(c.created_at), 'updated_at', core.iso(c.updated_at))
+$$;
+
+-- A global category as a vendor sees it.
+CREATE OR REPLACE FUNCTION vendor.global_category_document(g vendor.global_category, its_vendor uuid) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', g.id, 'name', g.name, 'description', g.description, 'is_active', g.is_active, 'sort_order', g.sort_order,
+        'item_count', vendor.item_count(its_vendor, g.id), 'created_at', core.iso(g.created_at), 'updated_at', core.iso(g.updated_at))
+$$;
+
+-- An item. Its pictures are keys: handlers/vendor/picture.py puts links in their place.
+CREATE OR REPLACE FUNCTION vendor.item_document(i vendor.item, vendor_name text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', i.id, 'vendor', i.vendor_id, 'categories', its.ids, 'category_ids', its.ids, 'categories_list', its.names,
+        'name', i.name, 'description', i.description, 'price', i.price::text, 'mrp_price', i.mrp_price::text, 'price_type', i.price_type,
+        'additional_discount', i.additional_discount::text, 'gst_percentage', i.gst_percentage::text, 'veg_nonveg', i.veg_nonveg,
+        'stock_quantity', i.stock_quantity, 'sku', i.sku, 'barcode', i.barcode, 'is_active', i.is_active, 'sort_order', i.sort_order,
+        'vendor_name', vendor_name, 'image', i.image, 'image_url', 'media:' || i.image, 'thumbnail_url', 'media:' || i.thumbnail,
+        'last_updated', core.iso(i.last_updated), 'created_at', core.iso(i.created_at))
+      FROM (SELECT coalesce(json_agg(c.id ORDER BY c.sort_order, c.name, c.id), '[]') AS ids,
+                   coalesce(json_agg(json_build_object('id', c.id, 'name', c.name) ORDER BY c.sort_order, c.name, c.id), '[]') AS names
+              FROM (SELECT c.id, c.name, c.sort_order
+                      FROM vendor.item_category l JOIN vendor.category c ON c.vendor_id = l.vendor_id AND c.id = l.category_id
+                     WHERE l.vendor_id = i.vendor_id AND l.item_id = i.id
+                    UNION ALL
+                    SELECT g.id, g.name, g.sort_order
+                      FROM vendor.item_global_category l JOIN vendor.global_category g ON g.id = l.category_id
+                     WHERE l.vendor_id = i.vendor_id AND l.item_id = i.id) c) its
+$$;
+
+-- What the audit keeps of a row: without what each write changes by itself.
+CREATE OR REPLACE FUNCTION vendor.audited(catalogue_row jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT catalogue_row - '{vendor_id,position,client_time,updated_at,last_updated,created_at}'::text[]
 $$;

@@ -73,3 +73,18 @@ def account(db):
         )
 
     return account
+
+
+@pytest.fixture
+def global_category(db):
+    """`await global_category("Drinks")`: the id of a category of all vendors, as an administrator makes it."""
+
+    async def global_category(name, *, sort_order=0, is_active=True):
+        return await db.fetchval(
+            "INSERT INTO vendor.global_category (name, sort_order, is_active) VALUES ($1, $2, $3) RETURNING id::text",
+            name,
+            sort_order,
+            is_active,
+        )
+
+    return global_category
