@@ -53,9 +53,7 @@ class BillHandler(VendorHandler):
     async def bill(self, id: Any) -> str:
         """The document of one bill. Raises Problem 404."""
         name, logo = await self.shown()
-        rows = await query.list_documents(
-            self.db, vendor_id=self.vendor_id, ids=[id], vendor_name=name, logo_url=logo
-        )
+        rows = await query.list_documents(self.db, vendor_id=self.vendor_id, ids=[id], vendor_name=name, logo_url=logo)
         if not rows:
             raise not_found(self.missing)
         return str(rows[0]["document"])

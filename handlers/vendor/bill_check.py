@@ -15,9 +15,9 @@ def warnings(bill: dict[str, Any], bill_date: str | None, sold_at: str | None) -
     """Sentences by field. bill: as it was sent, and valid. bill_date, sold_at: what could be read of its date and its timestamp."""
     found = {
         "gstin": _of_gstin(bill),
-        "bill_date": _unread(bill.get("bill_date"), bill_date, "no date; the day of the upload took its place"),
+        "bill_date": _unread([bill.get("bill_date")], bill_date, "no date; the day of the upload took its place"),
         "timestamp": _unread(
-            bill.get("timestamp") or bill.get("created_at"), sold_at, "no time; that of the upload took its place"
+            [bill.get("timestamp"), bill.get("created_at")], sold_at, "no time; that of the upload took its place"
         ),
         **_of_tax(bill),
         **_of_totals(bill),
@@ -30,8 +30,9 @@ def _of_gstin(bill: dict[str, Any]) -> str:
     return "" if not sent or gstin.is_valid(sent) else "This is no valid GST number."
 
 
-def _unread(sent: Any, read: str | None, what: str) -> str:
-    return "" if sent in (None, "") or read is not None else f"This is {what}."
+def _unread(sent: list[Any], read: str | None, what: str) -> str:
+    was_sent = any(one is not None and (not isinstance(one, str) or one.strip()) for one in sent)
+    return f"This is {what}." if was_sent and read is None else ""
 
 
 def _of_tax(bill: dict[str, Any]) -> dict[str, str]:

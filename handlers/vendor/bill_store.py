@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from core.data import sql
 from core.dialect import Dialect
 from core.http import json_text
-from core.problem import Problem
 from handlers.vendor.bill_upload import UNKNOWN, Sent, batches
 
 # Messages that the sentence about a refused bill repeats; all of them are in its fields.
@@ -99,11 +98,3 @@ def _messages(fields: Any, path: str) -> Iterator[str]:
             yield f"{path}: {inner}" if path else inner
         else:
             yield from _messages(inner, f"{path}[{place}]")
-
-
-def problem_of(kept: Kept) -> Problem:
-    """The refusal of a bill that is sent again from quarantine."""
-    if kept.kind == "conflict":
-        return Problem(409, "vendor", kept.error)
-    assert kept.bill.wrong is not None
-    return kept.bill.wrong

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from core.http import conform, json_text, schema
 from core.problem import Message, Problem, invalid
+from core.text import BLANKS
 from handlers.vendor.bill_check import warnings
 
 BILL, WRAPPED = schema.load("vendor/bill_upload"), schema.load("vendor/bill_upload_wrapped")
@@ -50,6 +51,21 @@ def read(body: bytes, expected: schema.Schema) -> list[Sent]:
             raise invalid({"non_field_errors": [Message.of("maxItems", limit=MOST)]})
         found.append(_sent(value, text, expected))
     return found
+
+
+def corrected(kept: str, correction: str, expected: schema.Schema) -> Sent:
+    """A bill out of quarantine. correction: JSON text that takes its place; {invoice_number} alone gives it another number, and {} or
+    nothing leaves it as it is. Raises Problem 400: the correction is no JSON."""
+    value, _ = json_text.value(correction.strip() or "{}")
+    if isinstance(value, dict) and value.keys() <= {"invoice_number"}:
+        found = json_text.literal(kept)
+        inner = found.get("bill_data", found) if isinstance(found, dict) else None
+        if value and isinstance(inner, dict):
+            inner["invoice_number"] = json_text.literal(correction)["invoice_number"]
+            kept = json_text.written(found)
+        correction = kept
+        value, _ = json_text.value(kept)
+    return _sent(value, correction, expected)
 
 
 def batches(bills: list[Sent]) -> Iterator[str]:
@@ -131,7 +147,8 @@ def _known(value: Any, shape: conform.Shape) -> Any:
         return {name: _known(value[name], inner) for name, inner in shape.members.items() if name in value}
     if isinstance(value, list) and shape.items is not None:
         return [_known(item, shape.items) for item in value]
-    return value
+    # Blanks are no number, but an empty text counts as missing.
+    return "" if isinstance(value, str) and not value.strip(BLANKS) else value
 
 
 def _named(value: Any) -> tuple[str | None, str]:

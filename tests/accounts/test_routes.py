@@ -58,7 +58,12 @@ AREAS = {
 }
 # Those that end the caller's own session come last.
 ROUTES = sorted(areas.router().routes, key=lambda route: "logout" in route.path)
-SAMPLES = {"": "nothing", "int": "999999999", "path": "nothing.css"}
+SAMPLES = {
+    "": "nothing",
+    "int": "999999999",
+    "uuid": "99999999-9999-4999-8999-999999999999",
+    "path": "nothing.css",
+}
 DENIED = (401, 403)
 # The vendor document has 401 for a sign-in without a name and a password.
 UNASKED = ("/auth/login/",)

@@ -73,3 +73,14 @@ def account(db):
         )
 
     return account
+
+
+@pytest.fixture
+def seller(vendor, token):
+    """`await seller()`: a new vendor, and the headers with its token."""
+
+    async def seller(**more):
+        someone = await vendor(**more)
+        return someone, await token(someone)
+
+    return seller
