@@ -5,6 +5,7 @@ functions know neither request nor database; they run in a thread.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from math import ulp
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 from core.http import conform, json_text, schema
 from core.problem import Message, Problem, invalid
-from core.text import BLANKS
+from core.text import BLANKS, canonical
 from handlers.vendor.bill_check import warnings
 
 BILL, WRAPPED = schema.load("vendor/bill_upload"), schema.load("vendor/bill_upload_wrapped")
@@ -25,6 +26,8 @@ BATCH = 2_000_000
 UNKNOWN = "Unknown"
 # Devices calculate in binary fractions: their sum of 0.1 and 0.2 is 0.30000000000000004. Digits from the tenth decimal on are no money.
 RESIDUE = 1e-9
+
+_UNSEEN = re.compile(f"[{''.join(blank for blank in BLANKS if not blank.isascii())}]")
 
 
 class Sent(NamedTuple):
@@ -116,7 +119,7 @@ def _sent(value: Any, text: str, expected: schema.Schema) -> Sent:
 def _meant(value: Any, text: str, expected: schema.Schema) -> tuple[dict[str, Any], str]:
     """The bill that the text means, and JSON text of it. Raises Problem 400."""
     bill = _unwrapped(value)
-    if conform.is_plain(text) and not json_text.is_suspect(value, text) and expected.accepts(bill):
+    if _is_settled(text) and not json_text.is_suspect(value, text) and expected.accepts(bill):
         stored = text
     else:
         meant = expected.conformed(_known(_unwrapped(json_text.literal(text)), expected.shape))
@@ -129,6 +132,11 @@ def _meant(value: Any, text: str, expected: schema.Schema) -> tuple[dict[str, An
     if wrong:
         raise invalid(wrong)
     return bill, stored
+
+
+def _is_settled(sent: str) -> bool:
+    """Whether all texts in a text of JSON have their canonical form, except that ASCII blanks may be around them; Postgres removes those."""
+    return "\\u" not in sent and (sent.isascii() or (canonical(sent) == sent and not _UNSEEN.search(sent)))
 
 
 def _unwrapped(value: Any) -> Any:

@@ -11,24 +11,29 @@ SELECT changed_at FROM vendor.next_position($1::uuid, 'bills');
 -- that one is the same. The digest is made of what the device has sent, so neither of today's date nor of what the vendor's profile
 -- supplies; nulls don't count, so that columns can be added. The link to a logo is no part of the sale.
 WITH sent AS MATERIALIZED (
-    SELECT r.place, r.bill_date, r.sold_at, r.warnings, coalesce(r.sent ->> 'device_id', r.sent -> 'bill_data' ->> 'device_id', '') AS device_id,
+    SELECT r.place, r.bill_date, r.sold_at, r.warnings,
+           coalesce(core.trimmed(r.sent ->> 'device_id'), core.trimmed(r.sent -> 'bill_data' ->> 'device_id'), '') AS device_id,
            CASE WHEN r.sent ? 'bill_data' THEN r.sent -> 'bill_data' ELSE r.sent END AS bill
       FROM jsonb_to_recordset($2::jsonb) AS r (place integer, sent jsonb, bill_date date, sold_at timestamptz, warnings json)
 ), mapped AS MATERIALIZED (
     SELECT sent.place, sent.bill_date, sent.sold_at, sent.warnings, sent.bill, sent.device_id,
-           coalesce(nullif(b.invoice_number, ''), nullif(b.bill_id, ''), gen_random_uuid()::text) AS invoice_number,
-           nullif(b.bill_number, '') AS bill_number, nullif(b.restaurant_name, '') AS restaurant_name, nullif(b.address, '') AS address,
-           nullif(b.gstin, '') AS gstin, nullif(b.fssai_license, '') AS fssai_license, nullif(b.logo_url, '') AS logo_url,
-           nullif(b.footer_note, '') AS footer_note, b.customer_name, b.customer_phone, b.customer_email, b.customer_address,
-           nullif(b.billing_mode, '') AS billing_mode, coalesce(nullif(b.subtotal, ''), '0')::numeric(12,2) AS subtotal,
+           coalesce(nullif(core.trimmed(b.invoice_number), ''), nullif(core.trimmed(b.bill_id), ''), gen_random_uuid()::text) AS invoice_number,
+           nullif(core.trimmed(b.bill_number), '') AS bill_number, nullif(core.trimmed(b.restaurant_name), '') AS restaurant_name,
+           nullif(core.trimmed(b.address), '') AS address, nullif(core.trimmed(b.gstin), '') AS gstin,
+           nullif(core.trimmed(b.fssai_license), '') AS fssai_license, nullif(core.trimmed(b.logo_url), '') AS logo_url,
+           nullif(core.trimmed(b.footer_note), '') AS footer_note, core.trimmed(b.customer_name) AS customer_name,
+           core.trimmed(b.customer_phone) AS customer_phone, core.trimmed(b.customer_email) AS customer_email,
+           core.trimmed(b.customer_address) AS customer_address, nullif(core.trimmed(b.billing_mode), '') AS billing_mode,
+           coalesce(nullif(b.subtotal, ''), '0')::numeric(12,2) AS subtotal,
            coalesce(nullif(b.total, ''), nullif(b.total_amount, ''), '0')::numeric(12,2) AS total_amount,
-           coalesce(nullif(b.total_tax, ''), '0')::numeric(12,2) AS total_tax, coalesce(nullif(b.cgst, ''), '0')::numeric(12,2) AS cgst_amount,
-           coalesce(nullif(b.sgst, ''), '0')::numeric(12,2) AS sgst_amount, coalesce(nullif(b.igst, ''), '0')::numeric(12,2) AS igst_amount,
-           nullif(b.payment_mode, '') AS payment_mode, b.payment_reference,
-           nullif(nullif(b.amount_paid, '')::numeric(12,2), 0) AS amount_paid,
+           coalesce(nullif(b.total_tax, ''), '0')::numeric(12,2) AS total_tax,
+           coalesce(nullif(b.cgst, ''), '0')::numeric(12,2) AS cgst_amount, coalesce(nullif(b.sgst, ''), '0')::numeric(12,2) AS sgst_amount,
+           coalesce(nullif(b.igst, ''), '0')::numeric(12,2) AS igst_amount, nullif(core.trimmed(b.payment_mode), '') AS payment_mode,
+           core.trimmed(b.payment_reference) AS payment_reference, nullif(nullif(b.amount_paid, '')::numeric(12,2), 0) AS amount_paid,
            coalesce(nullif(b.change_amount, ''), '0')::numeric(12,2) AS change_amount,
            coalesce(nullif(b.discount_amount, ''), '0')::numeric(12,2) AS discount_amount,
-           coalesce(nullif(b.discount_percentage, ''), '0')::numeric(5,2) AS discount_percentage, b.notes, b.table_number, b.waiter_name
+           coalesce(nullif(b.discount_percentage, ''), '0')::numeric(5,2) AS discount_percentage, core.trimmed(b.notes) AS notes,
+           core.trimmed(b.table_number) AS table_number, core.trimmed(b.waiter_name) AS waiter_name
       FROM sent, jsonb_to_record(sent.bill) AS b (
            invoice_number text, bill_id text, bill_number text, restaurant_name text, address text, gstin text, fssai_license text,
            logo_url text, footer_note text, customer_name text, customer_phone text, customer_email text, customer_address text,
@@ -36,16 +41,16 @@ WITH sent AS MATERIALIZED (
            payment_mode text, payment_reference text, amount_paid text, change_amount text, discount_amount text,
            discount_percentage text, notes text, table_number text, waiter_name text)
 ), priced AS MATERIALIZED (
-    SELECT mapped.place AS bill, line.place, coalesce(nullif(l.item_id, ''), nullif(l.id, '')) AS original_item_id,
-           coalesce(nullif(l.name, ''), 'Unknown Item') AS item_name, l.description AS item_description,
+    SELECT mapped.place AS bill, line.place, coalesce(nullif(core.trimmed(l.item_id), ''), nullif(core.trimmed(l.id), '')) AS original_item_id,
+           coalesce(nullif(core.trimmed(l.name), ''), 'Unknown Item') AS item_name, core.trimmed(l.description) AS item_description,
            coalesce(nullif(l.price, ''), '0')::numeric(10,2) AS price,
            coalesce(nullif(l.mrp_price, ''), nullif(l.price, ''), '0')::numeric(10,2) AS mrp_price,
-           coalesce(nullif(l.price_type, ''), 'exclusive') AS price_type, coalesce(nullif(l.quantity, ''), '1')::numeric(10,3) AS quantity,
+           coalesce(nullif(core.trimmed(l.price_type), ''), 'exclusive') AS price_type, coalesce(nullif(l.quantity, ''), '1')::numeric(10,3) AS quantity,
            nullif(l.subtotal, '')::numeric(12,2) AS sent_subtotal, coalesce(nullif(l.gst_percentage, ''), '0')::numeric(5,2) AS gst_percentage,
-           coalesce(nullif(l.item_gst, ''), '0')::numeric(10,2) AS item_gst_amount, l.veg_nonveg,
+           coalesce(nullif(l.item_gst, ''), '0')::numeric(10,2) AS item_gst_amount, core.trimmed(l.veg_nonveg) AS veg_nonveg,
            coalesce(nullif(l.additional_discount, ''), '0')::numeric(5,2) AS additional_discount,
-           coalesce(nullif(l.discount_amount, ''), '0')::numeric(10,2) AS discount_amount, l.unit, l.batch_number,
-           nullif(l.expiry_date, '')::date AS expiry_date
+           coalesce(nullif(l.discount_amount, ''), '0')::numeric(10,2) AS discount_amount, core.trimmed(l.unit) AS unit,
+           core.trimmed(l.batch_number) AS batch_number, nullif(l.expiry_date, '')::date AS expiry_date
       FROM mapped, jsonb_array_elements(coalesce(mapped.bill -> 'items', '[]')) WITH ORDINALITY AS line (item, place),
            jsonb_to_record(line.item) AS l (
            id text, item_id text, name text, description text, price text, mrp_price text, price_type text, quantity text, subtotal text,
@@ -66,17 +71,17 @@ WITH sent AS MATERIALIZED (
       FROM (SELECT DISTINCT d.invoice_number FROM digested d) asked
       JOIN vendor.bill b ON b.vendor_id = $1::uuid AND b.invoice_number = asked.invoice_number
 ), fresh AS MATERIALIZED (
-    SELECT DISTINCT ON (d.invoice_number) d.place, d.digest
+    SELECT DISTINCT ON (d.invoice_number) d.place, d.digest, gen_random_uuid() AS id
       FROM digested d
      WHERE NOT EXISTS (SELECT FROM known WHERE known.invoice_number = d.invoice_number)
      ORDER BY d.invoice_number, d.place
 ), made AS (
     INSERT INTO vendor.bill AS b (
-           vendor_id, synced_at, created_at, bill_date, invoice_number, bill_number, device_id, billing_mode, restaurant_name, address, gstin,
+           vendor_id, id, synced_at, created_at, bill_date, invoice_number, bill_number, device_id, billing_mode, restaurant_name, address, gstin,
            fssai_license, logo_url, footer_note, customer_name, customer_phone, customer_email, customer_address, subtotal, total_amount,
            total_tax, cgst_amount, sgst_amount, igst_amount, payment_mode, payment_reference, amount_paid, change_amount, discount_amount,
            discount_percentage, notes, table_number, waiter_name, digest, warnings)
-    SELECT v.id, $3::timestamptz, coalesce(m.sold_at, $3), coalesce(m.bill_date, ($3 AT TIME ZONE 'UTC')::date), m.invoice_number,
+    SELECT v.id, fresh.id, $3::timestamptz, coalesce(m.sold_at, $3), coalesce(m.bill_date, ($3 AT TIME ZONE 'UTC')::date), m.invoice_number,
            coalesce(m.bill_number, ''), m.device_id, coalesce(m.billing_mode, 'gst'), coalesce(m.restaurant_name, v.business_name),
            coalesce(m.address, v.address), coalesce(m.gstin, v.gst_no), coalesce(m.fssai_license, v.fssai_license), m.logo_url,
            coalesce(m.footer_note, v.footer_note), m.customer_name, m.customer_phone, m.customer_email, m.customer_address, m.subtotal,
@@ -90,9 +95,9 @@ WITH sent AS MATERIALIZED (
     INSERT INTO vendor.bill_line (
            vendor_id, bill_id, place, original_item_id, item_name, item_description, price, mrp_price, price_type, quantity, subtotal,
            gst_percentage, item_gst_amount, veg_nonveg, additional_discount, discount_amount, unit, batch_number, expiry_date)
-    SELECT $1, made.id, l.place, l.original_item_id, l.item_name, l.item_description, l.price, l.mrp_price, l.price_type, l.quantity, l.subtotal,
+    SELECT $1, fresh.id, l.place, l.original_item_id, l.item_name, l.item_description, l.price, l.mrp_price, l.price_type, l.quantity, l.subtotal,
            l.gst_percentage, l.item_gst_amount, l.veg_nonveg, l.additional_discount, l.discount_amount, l.unit, l.batch_number, l.expiry_date
-      FROM fresh JOIN mapped m ON m.place = fresh.place JOIN made ON made.invoice_number = m.invoice_number JOIN line l ON l.bill = m.place
+      FROM fresh JOIN line l ON l.bill = fresh.place
      ORDER BY fresh.place, l.place
 )
 SELECT d.place, d.invoice_number, d.digest, holder.id, holder.digest = d.digest AS is_same
