@@ -67,8 +67,10 @@ async def test_every_bill_is_stored_or_in_quarantine_and_every_time_the_same(htt
 
     collect()
     try:
+        so_far = []
         for bills in examples:
             body = json.dumps(bills).encode()
+            so_far += json.loads(body)
             answer = await api.call("POST", SYNC, body, headers=headers)
             assert answer.status == 201, (body, answer.text)
             found = answer.json
@@ -83,7 +85,8 @@ async def test_every_bill_is_stored_or_in_quarantine_and_every_time_the_same(htt
                 sent = await db.fetchval(
                     "SELECT sent FROM vendor.bill_quarantine WHERE id = $1::uuid", row["quarantine_id"]
                 )
-                assert json.loads(sent) in json.loads(body)
+                # A conflict may be an earlier one, whose bill means the same.
+                assert json.loads(sent) in so_far
             if all(map(is_numbered, bills)):
                 again = (await api.call("POST", SYNC, body, headers=headers)).json
                 assert again == found
