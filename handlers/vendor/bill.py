@@ -85,14 +85,7 @@ class Bills(BillHandler):
     @answers(200, "vendor/bill_list")
     async def get(self) -> None:
         """Download bills, those stored last first. Values of `since` and dates that can't be read don't count. 200; 400 `limit` is no number."""
-        asked = {
-            "since": bill_upload.moment(_ZONE.sub("+", self.asked("since"))),
-            "billing_mode": self.asked("billing_mode") or None,
-            "start_date": _day(self.asked("start_date")),
-            "end_date": _day(self.asked("end_date")),
-        }
-        filters = {name: value for name, value in asked.items() if value is not None}
-        rows = await query.list_ids.where(**filters)(self.db, vendor_id=self.vendor_id, most=self._limit())
+        rows = await self._found()
         name, logo = await self.shown()
         self.write(f'{{"vendor_id":"{self.vendor_id}","vendor_name":{written(name)},"count":{len(rows)},"bills":[')
         await self.write_bills([row["id"] for row in rows], name, logo)
@@ -110,6 +103,19 @@ class Bills(BillHandler):
         self.write(f'{{"synced":{len(ids)},"bills":[')
         await self.write_bills(ids, name, logo)
         self.finish(f'],"errors":{written(errors)}}}' if errors else "]}")
+
+    async def _found(self) -> Sequence[Any]:
+        asked = {
+            "since": bill_upload.moment(_ZONE.sub("+", self.asked("since"))),
+            "billing_mode": self.asked("billing_mode") or None,
+        }
+        filters = {name: value for name, value in asked.items() if value is not None}
+        page = {"vendor_id": self.vendor_id, "most": self._limit()}
+        start, end = _day(self.asked("start_date")), _day(self.asked("end_date"))
+        if start is None and end is None:
+            return await query.list_ids.where(**filters)(self.db, **page)
+        days = {"start_date": start or date.min, "end_date": end or date.max}
+        return await query.list_ids_of_days.where(**filters)(self.db, **page, **days)
 
     def _limit(self) -> int:
         given = self.asked("limit")

@@ -47,8 +47,8 @@ CREATE TABLE vendor.bill (
     CONSTRAINT bill_invoice_number_key UNIQUE (vendor_id, invoice_number)
 );
 
--- The order in which devices download bills, read from its end; and the reports of a period.
-CREATE INDEX bill_synced_at_idx ON vendor.bill (vendor_id, synced_at, created_at, id);
+-- The order in which devices download bills, read from its end; also where none of them has the mode that is asked for. And a period.
+CREATE INDEX bill_synced_at_idx ON vendor.bill (vendor_id, synced_at, created_at, id) INCLUDE (billing_mode);
 CREATE INDEX bill_bill_date_idx ON vendor.bill (vendor_id, bill_date);
 
 -- original_item_id: what the device calls the item, which need not be an item of this vendor.

@@ -137,14 +137,16 @@ b.synced_at >= $1::timestamptz
 -- filter: billing_mode(mode)
 b.billing_mode = $1::text
 
--- filter: start_date(day)
-b.bill_date >= $1::date
-
--- filter: end_date(day)
-b.bill_date <= $1::date
-
 -- name: list_ids(vendor_id, most) -> rows
--- The newest bills first.
+-- Those stored last first.
 SELECT b.id FROM vendor.bill b
  WHERE b.vendor_id = $1::uuid /* filters */
  ORDER BY b.synced_at DESC, b.created_at DESC, b.id DESC LIMIT $2::bigint;
+
+-- name: list_ids_of_days(vendor_id, start_date, end_date, most) -> rows
+-- The same, of a period. OFFSET 0 makes Postgres read the period; otherwise it might read all bills in the order of the list, in search of it.
+SELECT found.id
+  FROM (SELECT b.synced_at, b.created_at, b.id FROM vendor.bill b
+         WHERE b.vendor_id = $1::uuid AND b.bill_date BETWEEN $2::date AND $3::date /* filters */
+        OFFSET 0) found
+ ORDER BY found.synced_at DESC, found.created_at DESC, found.id DESC LIMIT $4::bigint;
