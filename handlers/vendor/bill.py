@@ -1,9 +1,12 @@
 """Bills: devices upload and download them. docs/api/vendor.md#bills."""
 
+import asyncio
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from typing import Any
+from weakref import WeakValueDictionary
 
 import tornado.httputil
 
@@ -15,7 +18,7 @@ from core.http.json_text import written
 from core.http.parameter import DATE, Parameter
 from core.problem import Message, invalid, not_found
 from handlers.vendor import bill_upload
-from handlers.vendor.bill_store import store
+from handlers.vendor.bill_store import Stored, store
 from handlers.vendor.bill_upload import BILL, LONGEST, MOST, WRAPPED
 from handlers.vendor.handler import NO_PROFILE, VendorHandler, admits, approved_vendor, refused
 
@@ -23,6 +26,8 @@ from handlers.vendor.handler import NO_PROFILE, VendorHandler, admits, approved_
 USUAL, MOST_LISTED = 1000, 10_000
 # Bills whose documents are composed at once: those of 100 lines take 6 MB.
 BATCH = 100
+# Bytes of an upload from which on it is a large one: 1,000 bills of five lines have some 2 MB.
+LARGE = 4 * 1024 * 1024
 # A + in a query is a blank.
 _ZONE = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 PARAMETERS = (
@@ -34,6 +39,22 @@ PARAMETERS = (
 )
 
 query = sql.load("vendor/bill")
+
+
+class Turns:
+    """Who may read and store an upload now. One upload of a vendor at a time: in the database they would wait for each other too
+    (vendor.head), each on a connection of the pool. And one large upload at a time, because one of 30 MB takes some 250 MB of memory."""
+
+    def __init__(self, app: Application) -> None:
+        self._of_vendors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._large = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, vendor_id: str, size: int) -> AsyncIterator[None]:
+        """The turn of a vendor's upload of so many bytes."""
+        own = self._of_vendors.setdefault(vendor_id, asyncio.Lock())
+        async with own, self._large if size > LARGE else contextlib.nullcontext():
+            yield
 
 
 class BillHandler(VendorHandler):
@@ -96,13 +117,17 @@ class Bills(BillHandler):
     async def post(self) -> None:
         """Upload bills. A bill that was stored before is answered as it is stored. A bill that can't be stored, or whose number another bill
         has, is kept in quarantine and named in `errors`; the others are stored. 201."""
-        bills = await self.read_as(bill_upload.read, BILL)
-        ids, errors = await self.db.transaction(lambda db: store(db, self.vendor_id, bills, self.dialect))
+        ids, errors = await self._stored()
         name, logo = await self.shown()
         self.set_status(201)
         self.write(f'{{"synced":{len(ids)},"bills":[')
         await self.write_bills(ids, name, logo)
         self.finish(f'],"errors":{written(errors)}}}' if errors else "]}")
+
+    async def _stored(self) -> Stored:
+        async with self.application.kept(Turns).turn(self.vendor_id, len(self.request.body)):
+            bills = await self.read_as(bill_upload.read, BILL)
+            return await self.db.transaction(lambda db: store(db, self.vendor_id, bills, self.dialect))
 
     async def _found(self) -> Sequence[Any]:
         asked = {
