@@ -54,10 +54,9 @@ def _of_totals(bill: dict[str, Any]) -> dict[str, str]:
         summed = sum((_amount_of_line(line) for line in lines), Decimal())
         if not _is_one_of(subtotal, summed, tax, discount, CENT * len(lines)):
             found["subtotal"] = "This is not the sum of the lines."
-    if bill.get("total", bill.get("total_amount")) not in (None, ""):
-        total = _amount(bill, "total") or _amount(bill, "total_amount")
-        if not _is_one_of(total, subtotal + tax, tax, discount, RUPEE):
-            found["total"] = "This is not the sum of subtotal and tax."
+    name = next((name for name in ("total", "total_amount") if bill.get(name) not in (None, "")), None)
+    if name is not None and not _is_one_of(_amount(bill, name), subtotal + tax, tax, discount, RUPEE):
+        found["total"] = "This is not the sum of subtotal and tax."
     return found
 
 
