@@ -5,6 +5,7 @@ from typing import Any
 
 from core.data import sql
 from core.http import json_text
+from core.http.application import BODY_LIMIT
 from core.http.declare import answers, takes
 from core.http.parameter import Parameter
 from core.problem import not_found
@@ -63,6 +64,7 @@ class QuarantinedBill(BillHandler):
 
 class Retry(BillHandler):
     missing = MISSING
+    json_limit = BODY_LIMIT
 
     @answers(201, "vendor/bill")
     @takes(BILL, WRAPPED, is_optional=True)

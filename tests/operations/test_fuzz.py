@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import pytest
 import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -49,6 +50,13 @@ def caller(server: Server, settings: Settings) -> Caller:
     def make(email: str) -> None:
         async def make() -> None:
             assert await commands.create(settings, email, "Fuzz", "SUPERADMIN", OWN_PASSWORD, staff=True) is None
+            connection = await asyncpg.connect(settings.database_url)
+            await connection.execute(
+                "INSERT INTO vendor.vendor (account_id, business_name, phone, address, is_approved) "
+                "SELECT a.id, 'Fuzz', '1', 'A', true FROM accounts.account a WHERE a.email = $1",
+                email,
+            )
+            await connection.close()
 
         run_apart(make())
 
