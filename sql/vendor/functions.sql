@@ -53,7 +53,7 @@ CREATE OR REPLACE FUNCTION vendor.own_item(its_vendor uuid, its_id uuid) RETURNS
 $$;
 
 -- The item is looked for when the document is composed: of an item that was deleted it is null, and the id that was sent stays.
-CREATE OR REPLACE FUNCTION vendor.bill_line_document(l vendor.bill_line, made_at timestamptz) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+CREATE OR REPLACE FUNCTION vendor.bill_line_document(l vendor.bill_line, made_at text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT json_build_object(
         'id', l.id, 'bill', l.bill_id,
         'item', CASE WHEN l.original_item_id ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$'
@@ -63,7 +63,7 @@ CREATE OR REPLACE FUNCTION vendor.bill_line_document(l vendor.bill_line, made_at
         'price_type', l.price_type, 'quantity', l.quantity::text, 'subtotal', l.subtotal::text, 'gst_percentage', l.gst_percentage::text,
         'item_gst_amount', l.item_gst_amount::text, 'veg_nonveg', l.veg_nonveg, 'additional_discount', l.additional_discount::text,
         'discount_amount', l.discount_amount::text, 'unit', l.unit, 'batch_number', l.batch_number, 'expiry_date', l.expiry_date,
-        'created_at', core.iso(made_at))
+        'created_at', made_at)
 $$;
 
 -- logo_url: the link to the vendor's logo; null: the bill's own, as it was sent. The last six members are names by which the app reads
@@ -81,13 +81,15 @@ CREATE OR REPLACE FUNCTION vendor.bill_document(b vendor.bill, vendor_name text,
         'change_amount', b.change_amount::text, 'discount_amount', b.discount_amount::text,
         'discount_percentage', b.discount_percentage::text, 'notes', b.notes, 'table_number', b.table_number, 'waiter_name', b.waiter_name,
         'items', coalesce(lines.documents, '[]'), 'item_count', lines.number, 'total_quantity', coalesce(lines.quantity, 0),
-        'created_at', core.iso(b.created_at), 'synced_at', core.iso(b.synced_at), 'updated_at', core.iso(b.synced_at),
+        'created_at', at.made, 'synced_at', at.synced, 'updated_at', at.synced,
         'warnings', coalesce(b.warnings, '{}'),
-        'vendor_id', b.vendor_id, 'timestamp', core.iso(b.created_at), 'total', b.total_amount::text,
+        'vendor_id', b.vendor_id, 'timestamp', at.made, 'total', b.total_amount::text,
         'cgst', b.cgst_amount::text, 'sgst', b.sgst_amount::text, 'igst', b.igst_amount::text)
-      FROM (SELECT json_agg(vendor.bill_line_document(l, b.created_at) ORDER BY l.place) AS documents, count(*) AS number,
-                   sum(l.quantity) AS quantity
-              FROM vendor.bill_line l WHERE l.vendor_id = b.vendor_id AND l.bill_id = b.id) lines
+      -- OFFSET 0: each is written out once.
+      FROM (SELECT core.iso(b.created_at) AS made, core.iso(b.synced_at) AS synced OFFSET 0) at
+     CROSS JOIN LATERAL (
+           SELECT json_agg(vendor.bill_line_document(l, at.made) ORDER BY l.place) AS documents, count(*) AS number, sum(l.quantity) AS quantity
+             FROM vendor.bill_line l WHERE l.vendor_id = b.vendor_id AND l.bill_id = b.id) lines
 $$;
 
 -- A bill in quarantine; whole: with the text that was sent.
