@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import asyncpg
+import tornado.httputil
 import tornado.iostream
 import tornado.web
 
@@ -64,6 +65,7 @@ class Handler(tornado.web.RequestHandler):
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
     parameters: of the query, which its GET reads. any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
+    large_body: bytes of a body that a request may have which admits_large_body() admits; 0: none has more than others (BODY_LIMIT).
     missing: what a 404 says. body, body_text, files: set by read_body.
 
     For the description of the API: is_described: whether it is part of it. groups: the groups that it belongs to; without any, those of
@@ -78,6 +80,7 @@ class Handler(tornado.web.RequestHandler):
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     any_host: ClassVar[bool] = False
     json_limit: ClassVar[int] = JSON_LIMIT
+    large_body: ClassVar[int] = 0
     missing: ClassVar[str | Message] = Message.of("not-found")
     is_described: ClassVar[bool] = True
     groups: ClassVar[tuple[str, ...]] = ()
@@ -228,8 +231,6 @@ class Handler(tornado.web.RequestHandler):
         if self.request.method == "OPTIONS":
             # A browser sends a CORS preflight without credentials.
             return
-        if getattr(self.request, "body_too_long", False):
-            raise Problem(413, "too-long", Message.of("too-long", limit="10 MB"))
         if not self.any_host and not network.host_allowed(self.request.host_name, self.config.allowed_hosts):
             raise Problem(400, "unknown-host", "This server does not answer to that host name (ALLOWED_HOSTS).")
         if self.authenticates:
@@ -237,6 +238,15 @@ class Handler(tornado.web.RequestHandler):
         access = self.access_to(self.request.method or "")
         if access.check is not None:
             access.check(self)
+        # The limit that the body was longer than. A caller who may not enter learns that first, and signs in again.
+        limit = getattr(self.request, "body_too_long", 0)
+        if limit:
+            raise Problem(413, "too-long", Message.of("too-long", limit=f"{limit // 1024**2} MB"))
+
+    @classmethod
+    async def admits_large_body(cls, app: "Application", request: tornado.httputil.HTTPServerRequest) -> bool:
+        """Whether a request may have a body of up to large_body. Asked once the request's head is read, and nothing of its body."""
+        return False
 
     async def authenticate(self) -> None:
         """Find out who calls. An application's base handler overrides this: core knows no accounts. Raises Problem."""
@@ -255,10 +265,15 @@ class Handler(tornado.web.RequestHandler):
     async def read_items(self, expected: schema.Schema, most: int) -> list[json_body.Item]:
         """Read a JSON array of independent items, or one item alone, and validate each by itself (core/http/body.py). self.body_text
         has the right ones. Raises what read_body raises; Problem 400: more than `most` items."""
-        self._check_declared(expected)
-        found = await self._read_json(self._body_kind(), json_body.read_items, expected, most)
+        found = await self.read_as(json_body.read_items, expected, most)
         self.body_text = found.text
         return found.items
+
+    async def read_as(self, read: Callable[..., Read], expected: schema.Schema, *arguments: Any) -> Read:
+        """What a function makes of the body as bytes, the schema, and further arguments; it runs in a thread if the body is large.
+        Raises what read_body raises, and what the function raises."""
+        self._check_declared(expected)
+        return await self._read_json(self._body_kind(), read, expected, *arguments)
 
     def _check_declared(self, expected: schema.Schema) -> None:
         bodies = getattr(getattr(self, (self.request.method or "").lower()), "bodies", None)

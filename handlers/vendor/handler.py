@@ -5,6 +5,8 @@ import json
 import time
 from typing import NamedTuple
 
+import tornado.httputil
+
 from core import product
 from core.access import Access
 from core.data import sql
@@ -83,8 +85,7 @@ class TokenHandler(ApiHandler):
     @property
     def bearer(self) -> str | None:
         """The token of the Authorization header; None without the header, or with another scheme."""
-        scheme, _, given = self.request.headers.get("Authorization", "").partition(" ")
-        return given.strip() if scheme.lower() == "token" else None
+        return _token_of(self.request)
 
     async def authenticate(self) -> None:
         """Set self.caller. Raises Problem 401: the token is unknown, its session has ended, or its account is inactive."""
@@ -126,6 +127,19 @@ class VendorHandler(TokenHandler):
         self.set_status(304)
         self.finish()
         return True
+
+
+async def admits(app: Application, request: tornado.httputil.HTTPServerRequest) -> bool:
+    """Whether a request, of which only the head is read, has the token of an approved vendor. Raises Problem 503."""
+    given = _token_of(request)
+    caller = await token.caller_of(app, given) if given is not None else None
+    vendor = await app.kept(Vendors).find(caller.account_id) if caller is not None else None
+    return vendor is not None and vendor.is_approved
+
+
+def _token_of(request: tornado.httputil.HTTPServerRequest) -> str | None:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "token" else None
 
 
 def not_signed_in() -> Problem:

@@ -83,7 +83,7 @@ class Entry(NamedTuple):
 
 def read(items: Iterable[Item], sent: str, rules: Rules) -> list[Operation]:
     """The operations of a body, without those of unknown names. sent: the JSON text of the right ones (Items.text)."""
-    literals = (literal for literal, _ in json_text.literal_items(sent))
+    literals = (literal for literal, _ in json_text.each(sent, literally=True))
     found = (
         _operation(item.value if item.wrong is not None else literal, item.wrong, rules)
         for item, literal in zip(items, literals, strict=True)

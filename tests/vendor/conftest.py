@@ -88,3 +88,14 @@ def global_category(db):
         )
 
     return global_category
+
+
+@pytest.fixture
+def seller(vendor, token):
+    """`await seller()`: a new vendor, and the headers with its token."""
+
+    async def seller(**more):
+        someone = await vendor(**more)
+        return someone, await token(someone)
+
+    return seller
