@@ -31,6 +31,7 @@ from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
 from handlers.api import areas, description
 from handlers.settings import Settings
+from handlers.vendor import commands as vendor
 
 ROOT = Path(__file__).resolve().parent
 # The folder of a demo, beside this file.
@@ -39,6 +40,9 @@ DEMO_IMPORT_KEY = "demo-import-key"
 # The addresses of the documented web clients during their development.
 DEMO_ORIGINS = "http://localhost:3000,http://127.0.0.1:3000,http://localhost:3001,http://127.0.0.1:3001"
 
+
+# The e-mail of a sales rep who is given none ends with it; nothing is ever sent there.
+SALES_REP_HOST = "salesrep.local"
 
 # Runs one command; returns the exit status.
 Command = Callable[[argparse.Namespace], int]
@@ -68,7 +72,7 @@ def command_serve(args: argparse.Namespace) -> int:
         logs.configure(debug=config.debug, as_json=config.log_format == "json")
         migrate(config)
         if args.demo:
-            asyncio.run(accounts.create_demo(config))
+            create_demo(config)
 
         async def trim_logs(app: object) -> None:
             here.trim_logs()
@@ -97,6 +101,14 @@ def command_serve(args: argparse.Namespace) -> int:
             held.close()
 
 
+def create_demo(config: Settings) -> int:
+    """Create the demo's accounts and rows that do not exist; returns the number of new accounts."""
+    created = asyncio.run(accounts.create_demo(config))
+    for create in areas.gathered("demos"):
+        asyncio.run(create(config))
+    return created
+
+
 def check_port(host: str, port: int) -> None:
     """Raises Refused when the port is taken. Binds it without SO_REUSEPORT, which would let two servers share the port unnoticed."""
     try:
@@ -122,7 +134,7 @@ def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
     lines += [f"            {a.email}, {a.username}, {a.password}  ({a.role})" for a in accounts.DEMO[1:]]
     lines += [
         f"  import    X-API-KEY: {DEMO_IMPORT_KEY}",
-        f"  pages     {address}/live/  {address}/api/docs/  {address}/developer/",
+        f"  pages     {address}/live/  {address}/pos/  {address}/sales-rep/  {address}/api/docs/  {address}/developer/",
         "Import an invoice:",
         f"""  curl -s {address}/api/sales/import/invoice/ -H "X-API-KEY: {DEMO_IMPORT_KEY}" -H 'Content-Type: application/json' """
         """-d '{"invoice_no":"INV-'$(date +%s)'","invoice_date":"2025-01-18","salesman":"Ajay","customer":{"code":"CUST-889","name":"LifeCare Pharmacy"},"""
@@ -180,6 +192,35 @@ def command_createstoreuser(args: argparse.Namespace) -> int:
         return 0
 
 
+def command_createsalesrep(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        name, email = args.name or args.username, args.email or f"{args.username}@{SALES_REP_HOST}"
+        fault = vendor.rep_fault(name, args.phone)
+        if fault:
+            raise Refused(fault)
+        try:
+            password = args.password or os.environ.get("SALESREP_PASSWORD") or getpass.getpass("Password: ")
+        except EOFError:
+            raise Refused("Nobody is here to be asked; give SALESREP_PASSWORD.") from None
+        refusal = asyncio.run(
+            accounts.create(
+                here.config,
+                email,
+                name,
+                "SALESREP",
+                password,
+                staff=False,
+                username=args.username,
+                signs_in_by_username=True,
+            )
+        )
+        if refusal:
+            raise Refused(refusal)
+        asyncio.run(vendor.keep_rep(here.config, email, name, args.phone))
+        print(f"created {args.username} ({email}), who signs in at /sales-rep/")
+        return 0
+
+
 def command_seed_menus(args: argparse.Namespace) -> int:
     with installed(args) as here:
         created, updated = asyncio.run(menu_seed.seed_menus(here.config, clear=args.clear))
@@ -191,7 +232,7 @@ def command_demo(args: argparse.Namespace) -> int:
     args.demo = True
     with installed(args) as here:
         migrate(here.config)
-        created = asyncio.run(accounts.create_demo(here.config))
+        created = create_demo(here.config)
         print(f"demo accounts: {created} created, {len(accounts.DEMO) - created} there already")
         return 0
 
@@ -341,6 +382,16 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--role", required=True, metavar="ROLE", help="such as OWNER, ADMIN, EMPLOYEE, PICKER, PACKER")
     command.add_argument("--name", default="")
     command.add_argument("--noinput", action="store_true", help="ask for nothing: no password yet")
+    command = add(
+        "createsalesrep",
+        command_createsalesrep,
+        "create an account that approves vendors (password: asked for, or SALESREP_PASSWORD)",
+    )
+    command.add_argument("username")
+    command.add_argument("--email", help=f"default: USERNAME@{SALES_REP_HOST}")
+    command.add_argument("--password", help="others on this machine can see it; better leave it out")
+    command.add_argument("--name", default="", help="default: the username")
+    command.add_argument("--phone", default="")
     command = add("seed_menus", command_seed_menus, "create the menus of the staff client that are not there")
     command.add_argument("--clear", action="store_true", help="first remove all menus, and who is shown which")
     add("demo", command_demo, "create the demo accounts; what is there stays")

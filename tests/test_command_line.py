@@ -245,6 +245,21 @@ def test_createsuperuser_makes_one_who_can_sign_in_and_refuses_what_is_weak(env,
     assert ask(env["DATABASE_URL"], "SELECT count(*) FROM accounts.account") == [(1,)]
 
 
+def test_createsalesrep_makes_an_account_with_a_profile_that_signs_in_by_its_username(env, refusal):
+    given = {**env, "SALESREP_PASSWORD": "salesrep123"}
+    made = run("createsalesrep", "asha", "--name", "Asha Rao", "--phone", "+91 1", **given)
+    assert (made.returncode, made.stdout) == (0, "created asha (asha@salesrep.local), who signs in at /sales-rep/\n")
+    rows = ask(
+        env["DATABASE_URL"],
+        "SELECT a.role, a.username, a.is_staff, r.name, r.phone, r.is_active "
+        "FROM accounts.account a JOIN vendor.sales_rep r ON r.account_id = a.id WHERE a.email = 'asha@salesrep.local'",
+    )
+    assert rows == [("SALESREP", "asha", False, "Asha Rao", "+91 1", True)]
+    assert "username asha already" in refusal("createsalesrep", "asha", "--email", "b@example.com", **given)
+    assert "at most 20" in refusal("createsalesrep", "long", "--phone", "1" * 21, **given)
+    assert ask(env["DATABASE_URL"], "SELECT count(*) FROM accounts.account WHERE username = 'long'") == [(0,)]
+
+
 def test_createstoreuser_makes_any_other_role_with_a_password_or_without(env, refusal):
     given = {**env, "STOREUSER_PASSWORD": "a-good-password"}
     arguments = ("createstoreuser", "--email", "pia@example.com", "--role", "PICKER", "--name", "Pia Picker")

@@ -6,7 +6,7 @@ brought to their canonical form (core/text.py), e-mail addresses to theirs, and 
 can't be meant is left as it is, and the schema refuses it. docs/api/operations.md#text-and-numbers
 
 The schema's own keywords say what a field is for: `type`, and these formats: "email"; "scan" and "scanned-email", which a scanner may
-have read; "password", a text that stays exactly as it was sent.
+have read; "password", a text that stays exactly as it was sent; "flag", a boolean that clients also send as a word or a digit.
 """
 
 import re
@@ -22,6 +22,11 @@ _DECIMAL = re.compile(r"([+-]?)(?=\.?[0-9])0*([0-9]*)(?:\.([0-9]*))?([eE][+-]?[0
 LONGEST_NUMBER = 400
 NUMBERS = {"integer", "number"}
 SCANS = ("scan", "scanned-email")
+# What a flag may be sent as, in any case.
+FLAGS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+}
 # Digits of a fraction that may be a group of thousands: half of the world writes 1.000 for a thousand.
 GROUP = 3
 
@@ -92,6 +97,8 @@ def is_plain(sent: str) -> bool:
 
 def conformed(value: Any, shape: Shape) -> Any:
     """What the schema means by a value whose numbers are Number. The value itself is returned where nothing has to be changed."""
+    if shape.format == "flag" and isinstance(value, str):
+        return FLAGS.get(text.cleaned(value).lower(), value)
     if isinstance(value, Number):
         # NaN and Infinity, which end in a letter, stay what they are, and are refused.
         return str(value) if shape.is_text and value[-1].isdigit() else value

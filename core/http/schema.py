@@ -64,6 +64,7 @@ FORMATS = {
     "scan": _is_any,
     "scanned-email": _is_any,
     "password": _is_any,
+    "flag": _is_any,
 }
 _format_checker = jsonschema.FormatChecker(formats=())
 for _name, _test in FORMATS.items():

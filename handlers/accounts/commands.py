@@ -1,15 +1,11 @@
 """Accounts that commands create: the first superuser, accounts of other roles, and those of the demo. docs/api/accounts.md#roles."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-import asyncpg
-
-from core import email_address, passwords, product, text
+from core import email_address, passwords, text
 from core.data import sql
-from core.data.database import Database
 from handlers.accounts import menu_seed, password_rules
+from handlers.api.command_database import opened
 from handlers.api.roles import ROLES
 from handlers.settings import Settings
 
@@ -49,7 +45,9 @@ DEMO = [
     DemoAccount("billing@example.com", "billing", "Bela Billing", "BILLING", "password123", _OFFICE),
     DemoAccount("store@example.com", "store", "Stan Store", "STORE", "password123", _OFFICE),
     DemoAccount("salesrep1@example.com", "salesrep1", "Sales Rep 1", "SALESREP", "salesrep123"),
-    DemoAccount("vendor@example.com", "vendor", "Vera Vendor", "VENDOR", "password123"),
+    DemoAccount("vendor1@example.com", "vendor1", "Vera Vendor", "VENDOR", "vendor123"),
+    DemoAccount("vendor2@example.com", "vendor2", "Vikram Vendor", "VENDOR", "vendor123"),
+    DemoAccount("pendingvendor@example.com", "pendingvendor", "Pia Pending", "VENDOR", "pending123"),
     DemoAccount("member@example.com", "member", "Mia Member", "MEMBER", "password123"),
 ]
 
@@ -57,7 +55,7 @@ DEMO = [
 async def create_demo(config: Settings) -> int:
     """Create the demo accounts that do not exist, with their menus. Returns their number."""
     await menu_seed.seed_menus(config, clear=False)
-    async with _open(config) as db:
+    async with opened(config) as db:
         known = {row["email"] for row in await query.list_known(db, emails=[account.email for account in DEMO])}
         missing = [account for account in DEMO if account.email not in known]
         # Accounts with the same password share its hash: fourteen hashes would take three seconds of the first start, four take one.
@@ -93,9 +91,18 @@ async def create_store_user(config: Settings, email: str, name: str, role: str, 
 
 
 async def create(
-    config: Settings, email: str, name: str, role: str, password: str | None, *, staff: bool, username: str = ""
+    config: Settings,
+    email: str,
+    name: str,
+    role: str,
+    password: str | None,
+    *,
+    staff: bool,
+    username: str = "",
+    signs_in_by_username: bool = False,
 ) -> str | None:
-    """Create an account. staff: its flag is_staff. Returns None, or the reason why it is refused."""
+    """Create an account. staff: its flag is_staff. signs_in_by_username: nobody else may have the username. Returns None, or the reason why
+    it is refused."""
     address = email_address.normal(email)
     if address is None or len(address) > 255:
         return f"{email!r} is not an e-mail address."
@@ -107,7 +114,9 @@ async def create(
     if messages:
         return " ".join(message.rstrip(".") + "." for message in messages)
     hashed = passwords.hash_now(password, config.bcrypt_cost) if password is not None else None
-    async with _open(config) as db:
+    async with opened(config) as db:
+        if signs_in_by_username and await query.is_username_taken(db, username=username):
+            return f"There is an account with the username {username} already."
         made = await query.create_account(
             db,
             email=address,
@@ -119,14 +128,3 @@ async def create(
             is_superuser=role == "SUPERADMIN",
         )
     return None if made is not None else f"There is an account with {address} already."
-
-
-@asynccontextmanager
-async def _open(config: Settings) -> AsyncIterator[Database]:
-    db = await Database(config.database_url, size=1, statement_cache=0).open()
-    try:
-        yield db
-    except asyncpg.UndefinedTableError:
-        raise SystemExit(f"{product.NAME}: the database is not migrated yet; run: server.py migrate") from None
-    finally:
-        await db.close()

@@ -2,14 +2,12 @@
 docs/api/vendor.md#catalogue."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
-from core import product
 from core.data import sql
 from core.duties import Duty
 from core.http import keyset
@@ -79,23 +77,11 @@ async def note_deletion(db: sql.Runner, vendor_id: str, kind: str, id: str, plac
     await query.announce(db, vendor_id=vendor_id, kind=kind, changed=[], deleted=[id], position=place.position)
 
 
-async def is_unchanged(handler: VendorHandler) -> bool:
-    """Set the ETag of a list, and tell whether the client has this state of it. It is read before the list, so a change in between
-    makes the list newer than its ETag, never older."""
+async def reply_unchanged(handler: VendorHandler) -> bool:
+    """Set the ETag of a list; if the client has this state of it already, answer 304 and return True."""
     state = await query.get_state(handler.db, vendor_id=handler.vendor_id)
-    # The answer has links to pictures, which begin with the server's address and end; and another release may have other members.
-    parts = (state, handler.application.storage.period(), handler.origin, handler.request.uri, product.VERSION)
-    digest = hashlib.sha256(repr((handler.vendor_id, *parts)).encode()).hexdigest()
-    handler.set_header("ETag", f'W/"{digest[:32]}"')
-    # Without this a browser may show its copy for a while without asking.
-    handler.set_header("Cache-Control", "private, no-cache")
-    return handler.check_etag_header()
-
-
-def reply_unchanged(handler: VendorHandler) -> None:
-    """Answer 304."""
-    handler.set_status(304)
-    handler.finish()
+    # The answer has links to pictures, which begin with the server's address, and end.
+    return handler.reply_unchanged(state, handler.application.storage.period(), handler.origin)
 
 
 def is_place(value: Any) -> bool:

@@ -25,8 +25,7 @@ class Categories(VendorHandler):
     @answers(304, None, headers=("ETag",))
     async def get(self) -> None:
         """List the active categories, the vendor's own and the global ones, by sort_order and name. 200; 304; 400 an invalid cursor."""
-        if await catalogue.is_unchanged(self):
-            catalogue.reply_unchanged(self)
+        if await catalogue.reply_unchanged(self):
             return
         await reply_list(
             self,

@@ -1,9 +1,11 @@
 """The bases of the vendor API's handlers: they know the vendor who calls. docs/api/vendor.md#tokens, docs/api/vendor.md#approval."""
 
+import hashlib
 import json
 import time
 from typing import NamedTuple
 
+from core import product
 from core.access import Access
 from core.data import sql
 from core.http.application import Application
@@ -111,6 +113,20 @@ class VendorHandler(TokenHandler):
         assert self.vendor is not None, "the handler's access must be `approved_vendor`"
         return self.vendor.id
 
+    def reply_unchanged(self, *state: object) -> bool:
+        """Set the ETag of a list; if the client has this state of it already, answer 304 and return True. state: what the answer shows
+        beside the vendor and the query; it is read before the list, so a change in between makes the list newer than its tag."""
+        # Another release may have other members.
+        shown = (product.VERSION, self.vendor_id, self.request.uri, *state)
+        self.set_header("ETag", f'W/"{hashlib.sha256(repr(shown).encode()).hexdigest()[:32]}"')
+        # Without this a browser may show its copy for a while without asking.
+        self.set_header("Cache-Control", "private, no-cache")
+        if not self.check_etag_header():
+            return False
+        self.set_status(304)
+        self.finish()
+        return True
+
 
 def not_signed_in() -> Problem:
     """401, for every token that doesn't admit."""
@@ -151,6 +167,6 @@ def _apply(app: Application, payload: bytes | None) -> None:
     app.kept(Vendors).apply(payload)
 
 
+# The vendor was deleted while its request ran.
+refusals = dict.fromkeys(("head_vendor_id_fkey", "app_settings_vendor_id_fkey"), refused(NO_PROFILE, 403))
 listeners = {"accounts.changed": _apply}
-# The vendor was deleted after the request came.
-refusals = {"head_vendor_id_fkey": refused(NO_PROFILE, 403)}

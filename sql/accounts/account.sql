@@ -11,6 +11,9 @@ WITH made AS (
 SELECT (a).id, operations.note('{"address":"command line"}', 'account.create', 'account', (a).public_id::text, NULL, accounts.audited(a))
   FROM made;
 
+-- name: is_username_taken(username) -> value
+SELECT EXISTS (SELECT FROM accounts.account a WHERE lower(a.username) = lower($1) AND a.username <> '');
+
 -- name: list_known(emails) -> rows
 -- Those of the e-mails (in lower case) that have an account.
 SELECT lower(email) AS email FROM accounts.account WHERE lower(email) = ANY($1::text[]);

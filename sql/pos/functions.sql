@@ -559,10 +559,13 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The event that says that a product has become low: it comes once, when the stock falls below what was sold in the calendar month before.
+-- The event that says that a product has become low: that of the stock with two more members. It comes once, when the stock falls below
+-- what was sold in the calendar month before.
 CREATE OR REPLACE FUNCTION pos.low_stock_event(p pos.product, sold_last_month bigint) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT json_build_object(
-        'event', 'low_stock', 'id', p.id, 'sku', p.sku, 'name', p.name, 'current_stock', p.current_stock, 'sold_last_month', sold_last_month)
+        'event', 'low_stock', 'id', p.id, 'sku', p.sku, 'name', p.name, 'current_stock', p.current_stock,
+        'reserved_quantity', p.reserved_quantity, 'available_to_sell', p.current_stock - p.reserved_quantity, 'is_active', p.is_active,
+        'sold_last_month', sold_last_month)
 $$;
 
 -- The rows are written in the order of the products, so that two payments never wait for each other in a circle.

@@ -28,9 +28,9 @@ SELECT EXISTS (SELECT FROM vendor.global_category g WHERE g.id = $1::uuid);
 -- No row: the id is that of a global category.
 WITH sent AS MATERIALIZED (
     SELECT coalesce(nullif(core.trimmed(b.id), '')::uuid, gen_random_uuid()) AS id, core.trimmed(b.name) AS name,
-           core.trimmed(b.description) AS description, coalesce(vendor.truth(b.is_active), true) AS is_active,
+           core.trimmed(b.description) AS description, coalesce(b.is_active, true) AS is_active,
            coalesce(b.sort_order, 0)::integer AS sort_order
-      FROM jsonb_to_record($2::jsonb) AS b (id text, name text, description text, is_active jsonb, sort_order numeric)
+      FROM jsonb_to_record($2::jsonb) AS b (id text, name text, description text, is_active boolean, sort_order numeric)
 ), made AS (
     INSERT INTO vendor.category AS c (vendor_id, id, name, description, is_active, sort_order, created_at, updated_at, client_time, position)
     SELECT $1::uuid, sent.id, sent.name, sent.description, sent.is_active, sent.sort_order, $4::timestamptz, $4, $4, $3::bigint
@@ -49,10 +49,10 @@ WITH old AS MATERIALIZED (
     UPDATE vendor.category AS c
        SET name        = coalesce(core.trimmed(b.name), c.name),
            description = CASE WHEN $3::jsonb ? 'description' THEN core.trimmed(b.description) ELSE c.description END,
-           is_active   = coalesce(vendor.truth(b.is_active), c.is_active),
+           is_active   = coalesce(b.is_active, c.is_active),
            sort_order  = coalesce(b.sort_order::integer, c.sort_order),
            updated_at  = $5::timestamptz, client_time = $5, position = $4::bigint
-      FROM old, jsonb_to_record($3) AS b (name text, description text, is_active jsonb, sort_order numeric)
+      FROM old, jsonb_to_record($3) AS b (name text, description text, is_active boolean, sort_order numeric)
      WHERE c.vendor_id = $1 AND c.id = old.id
     RETURNING c AS category
 )
@@ -91,21 +91,21 @@ DELETE FROM vendor.category c WHERE c.vendor_id = $1::uuid AND c.id = ANY ($2::u
 UPDATE vendor.category AS c
    SET name        = coalesce(core.trimmed(b.name), c.name),
        description = CASE WHEN sent.row ? 'description' THEN core.trimmed(b.description) ELSE c.description END,
-       is_active   = coalesce(vendor.truth(b.is_active), c.is_active),
+       is_active   = coalesce(b.is_active, c.is_active),
        sort_order  = coalesce(b.sort_order::integer, c.sort_order),
        updated_at  = $4::timestamptz, client_time = b.client_time, position = $3::bigint
   FROM jsonb_array_elements($2::jsonb) AS sent (row)
        CROSS JOIN LATERAL jsonb_to_record(sent.row) AS b (
-           id uuid, client_time timestamptz, name text, description text, is_active jsonb, sort_order numeric)
+           id uuid, client_time timestamptz, name text, description text, is_active boolean, sort_order numeric)
  WHERE c.vendor_id = $1::uuid AND c.id = b.id;
 
 -- name: sync_insert(vendor_id, rows, position, changed_at) -> none
 -- rows: as for sync_update.
 INSERT INTO vendor.category (vendor_id, id, name, description, is_active, sort_order, created_at, updated_at, client_time, position)
-SELECT $1::uuid, b.id, core.trimmed(b.name), core.trimmed(b.description), coalesce(vendor.truth(b.is_active), true),
+SELECT $1::uuid, b.id, core.trimmed(b.name), core.trimmed(b.description), coalesce(b.is_active, true),
        coalesce(b.sort_order, 0)::integer, $4::timestamptz, $4, b.client_time, $3::bigint
   FROM jsonb_to_recordset($2::jsonb) AS b (
-       id uuid, client_time timestamptz, name text, description text, is_active jsonb, sort_order numeric);
+       id uuid, client_time timestamptz, name text, description text, is_active boolean, sort_order numeric);
 
 -- name: list_by_id(vendor_id, ids) -> rows
 SELECT c.id::text AS id, vendor.category_document(c)::text AS document

@@ -57,11 +57,11 @@ WITH made AS (
     SELECT $1::uuid, $2::uuid, core.trimmed(b.name), core.trimmed(b.description),
            coalesce(b.price, b.mrp_price::numeric), nullif(b.mrp_price, '')::numeric, coalesce(core.trimmed(b.price_type), 'exclusive'),
            coalesce(b.additional_discount, 0), coalesce(b.gst_percentage, 0), nullif(core.trimmed(b.veg_nonveg), ''),
-           coalesce(b.stock_quantity, 0)::integer, core.trimmed(b.sku), core.trimmed(b.barcode), coalesce(vendor.truth(b.is_active), true),
+           coalesce(b.stock_quantity, 0)::integer, core.trimmed(b.sku), core.trimmed(b.barcode), coalesce(b.is_active, true),
            coalesce(b.sort_order, 0)::integer, $4, $5, $7::timestamptz, $7, $7, $6::bigint
       FROM jsonb_to_record($3::jsonb) AS b (
            name text, description text, price numeric, mrp_price text, price_type text, additional_discount numeric,
-           gst_percentage numeric, veg_nonveg text, stock_quantity numeric, sku text, barcode text, is_active jsonb, sort_order numeric)
+           gst_percentage numeric, veg_nonveg text, stock_quantity numeric, sku text, barcode text, is_active boolean, sort_order numeric)
     RETURNING i.id, i AS item
 )
 SELECT made.id, operations.note($8::jsonb, 'item.create', 'item', made.id::text, NULL, vendor.audited(to_jsonb(made.item)))
@@ -84,14 +84,14 @@ WITH old AS MATERIALIZED (
            stock_quantity      = coalesce(b.stock_quantity::integer, i.stock_quantity),
            sku                 = CASE WHEN $3 ? 'sku' THEN core.trimmed(b.sku) ELSE i.sku END,
            barcode             = CASE WHEN $3 ? 'barcode' THEN core.trimmed(b.barcode) ELSE i.barcode END,
-           is_active           = coalesce(vendor.truth(b.is_active), i.is_active),
+           is_active           = coalesce(b.is_active, i.is_active),
            sort_order          = coalesce(b.sort_order::integer, i.sort_order),
            image               = CASE WHEN $4::boolean THEN $5 ELSE i.image END,
            thumbnail           = CASE WHEN $4 THEN $6 ELSE i.thumbnail END,
            last_updated        = $8::timestamptz, client_time = $8, position = $7::bigint
       FROM old, jsonb_to_record($3) AS b (
            name text, description text, price numeric, mrp_price text, price_type text, additional_discount numeric, gst_percentage numeric,
-           veg_nonveg text, stock_quantity numeric, sku text, barcode text, is_active jsonb, sort_order numeric)
+           veg_nonveg text, stock_quantity numeric, sku text, barcode text, is_active boolean, sort_order numeric)
      WHERE i.vendor_id = $1 AND i.id = old.id
     RETURNING i AS item
 )
@@ -154,14 +154,14 @@ UPDATE vendor.item AS i
        stock_quantity      = coalesce(b.stock_quantity::integer, i.stock_quantity),
        sku                 = CASE WHEN sent.row ? 'sku' THEN core.trimmed(b.sku) ELSE i.sku END,
        barcode             = CASE WHEN sent.row ? 'barcode' THEN core.trimmed(b.barcode) ELSE i.barcode END,
-       is_active           = coalesce(vendor.truth(b.is_active), i.is_active),
+       is_active           = coalesce(b.is_active, i.is_active),
        sort_order          = coalesce(b.sort_order::integer, i.sort_order),
        last_updated        = $4::timestamptz, client_time = b.client_time, position = $3::bigint
   FROM jsonb_array_elements($2::jsonb) AS sent (row)
        CROSS JOIN LATERAL jsonb_to_record(sent.row) AS b (
            id uuid, client_time timestamptz, name text, description text, price numeric, mrp_price text, price_type text,
            additional_discount numeric, gst_percentage numeric, veg_nonveg text, stock_quantity numeric, sku text, barcode text,
-           is_active jsonb, sort_order numeric)
+           is_active boolean, sort_order numeric)
  WHERE i.vendor_id = $1::uuid AND i.id = b.id;
 
 -- name: sync_insert(vendor_id, rows, position, changed_at) -> none
@@ -172,7 +172,7 @@ INSERT INTO vendor.item (
 SELECT $1::uuid, b.id, core.trimmed(b.name), core.trimmed(b.description), coalesce(b.price, b.mrp_price::numeric), nullif(b.mrp_price, '')::numeric,
        coalesce(core.trimmed(b.price_type), 'exclusive'), coalesce(b.additional_discount, 0), coalesce(b.gst_percentage, 0),
        nullif(core.trimmed(b.veg_nonveg), ''), coalesce(b.stock_quantity, 0)::integer, core.trimmed(b.sku), core.trimmed(b.barcode),
-       coalesce(vendor.truth(b.is_active), true), coalesce(b.sort_order, 0)::integer, $4::timestamptz, $4, b.client_time, $3::bigint
+       coalesce(b.is_active, true), coalesce(b.sort_order, 0)::integer, $4::timestamptz, $4, b.client_time, $3::bigint
   FROM jsonb_to_recordset($2::jsonb) AS b (
        id uuid, client_time timestamptz, name text, description text, price numeric, mrp_price text, price_type text, additional_discount numeric,
-       gst_percentage numeric, veg_nonveg text, stock_quantity numeric, sku text, barcode text, is_active jsonb, sort_order numeric);
+       gst_percentage numeric, veg_nonveg text, stock_quantity numeric, sku text, barcode text, is_active boolean, sort_order numeric);

@@ -94,6 +94,20 @@ def test_what_needs_no_reading_stays_byte_for_byte(expected, sent):
     assert read(sent, expected) == (json.loads(sent), sent)
 
 
+def test_a_flag_may_be_sent_as_a_word_or_a_digit():
+    expected = Schema({"type": "object", "properties": {"flag": {"type": "boolean", "format": "flag"}}})
+    for words, meant in (
+        (("true", "True", "t", "yes", "Y", "on", "1", " ON ", 1, True), True),
+        (("false", "FALSE", "f", "no", "n", "Off", "0", 0, False), False),
+    ):
+        for sent in words:
+            value, text = body.read(json.dumps({"flag": sent}).encode(), expected)
+            assert value["flag"] is meant and json.loads(text)["flag"] is meant, sent
+    for sent in ("", "maybe", "2", "1.0", 2, 1.0, None, [], {}, "x" * 1000):
+        with pytest.raises(Problem):
+            body.read(json.dumps({"flag": sent}).encode(), expected)
+
+
 def test_a_scan_loses_what_the_scanner_adds_to_it():
     for sent in ("]C1WR-10", "\u0002WR-10\r\n", "\u001d]d2WR-10\t"):
         assert read(json.dumps({"scan": sent}), SCHEMAS[0])[0] == {"scan": "WR-10"}

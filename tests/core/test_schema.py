@@ -84,7 +84,7 @@ FORMAT_SAMPLES = {
     ],
 }  # fmt: skip
 # These say how a text is read (core/http/conform.py), and refuse none.
-READ_AS = {"scan", "scanned-email", "password"}
+READ_AS = {"scan", "scanned-email", "password", "flag"}
 
 
 def resolved(node, root):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import pytest
 import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -18,7 +19,12 @@ from tests.support.fuzz import OWN_PASSWORD, Caller, Report, fuzz, is_stream, op
 from tests.support.program import Server
 from tests.support.services import run_apart
 
-STREAMS = {"GET /api/pos/sse/orders/", "GET /api/pos/sse/stock/", "GET /api/sales/sse/invoices/"}
+STREAMS = {
+    "GET /api/pos/sse/orders/",
+    "GET /api/pos/sse/stock/",
+    "GET /api/sales/sse/invoices/",
+    "GET /items/sse/",
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,15 @@ def caller(server: Server, settings: Settings) -> Caller:
     def make(email: str) -> None:
         async def make() -> None:
             assert await commands.create(settings, email, "Fuzz", "SUPERADMIN", OWN_PASSWORD, staff=True) is None
+            db = await asyncpg.connect(settings.database_url)
+            try:
+                await db.execute(
+                    "INSERT INTO vendor.vendor (account_id, business_name, phone, address, is_approved)"
+                    " SELECT id, 'Fuzz', '1', 'a', true FROM accounts.account WHERE email = $1",
+                    email,
+                )
+            finally:
+                await db.close()
 
         run_apart(make())
 

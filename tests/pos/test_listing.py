@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from handlers.pos import listing
+from handlers.api import listing
 
 pytestmark = pytest.mark.gen_test
 

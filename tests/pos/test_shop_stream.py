@@ -107,6 +107,9 @@ async def test_a_product_that_becomes_low_is_announced_once_per_crossing(
         "sku": sku,
         "name": "Pan",
         "current_stock": 8,
+        "reserved_quantity": 0,
+        "available_to_sell": 8,
+        "is_active": True,
         "sold_last_month": 10,
     }
     assert [one["current_stock"] for one in found if not one.get("event")] == [10, 8, 7, 9, 11, 9, 8]

@@ -28,7 +28,7 @@ def page(request: pytest.FixtureRequest, base_url: str, http_server: Any, io_loo
 @pytest.fixture
 def server(http_server: Any, process: Any, base_url: str) -> Iterator[Any]:
     """The server's place on its port, which a test takes away and gives back."""
-    from tests.sales.board_page import Outage
+    from tests.support.outages import Outage
 
     outage = Outage(http_server, process, int(base_url.rpartition(":")[2]))
     yield outage

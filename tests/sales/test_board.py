@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.sales.board_page import PHONE, WALL, BoardPage, Relay, Tabs, imported
+from tests.sales.board_page import PHONE, WALL, BoardPage, imported
 from tests.support.browser import needs_chromium
 from tests.support.deadlines import until
 from tests.support.http import PASSWORD
+from tests.support.outages import Relay, Tabs
 
 pytestmark = [pytest.mark.gen_test, needs_chromium]
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from handlers.api import areas
-from handlers.vendor.handler import VendorHandler
+from handlers.vendor.handler import VendorHandler, Vendors
 from tests.accounts.test_routes import sample
 from tests.support.http import PASSWORD
 
@@ -91,3 +91,17 @@ async def test_a_vendor_that_is_deleted_is_refused(api, vendor, token, db):
     await asyncio.sleep(0.1)
     answer = await api.get(SETTINGS, headers=headers)
     assert (answer.status, answer.json) == (403, NO_PROFILE)
+
+
+async def test_a_vendor_that_is_deleted_while_its_request_runs_is_refused(api, app, vendor, token, db):
+    someone = await vendor()
+    headers = await token(someone)
+    assert (await api.get(SETTINGS, headers=headers)).status == 200
+    known = app.kept(Vendors)._known[someone.account_id]
+    await db.execute("DELETE FROM vendor.vendor WHERE id = $1::uuid", someone.id)
+    for path, body in (("/settings/push", {"device_id": "d"}), ("/inventory/", {"name": "Salt"})):
+        # The process still takes the vendor for one, as it does until it has read the event of the deletion.
+        await asyncio.sleep(0.1)
+        app.kept(Vendors)._known[someone.account_id] = known
+        answer = await api.post(path, body, headers=headers)
+        assert (answer.status, answer.json) == (403, NO_PROFILE)

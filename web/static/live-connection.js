@@ -9,6 +9,7 @@ import { loadColumns, loadCounts } from "./live-list.js";
 import { accessToken, accountId, SignInNeeded } from "./live-session.js";
 import { StreamRefused } from "./live-stream.js";
 
+const STREAM = "/api/sales/sse/invoices/";
 // Tabs share their stream under this name, and under that of the account where the server lets only those who are signed in read.
 const SHARED_AS = "tradepost.stream";
 // Changes are gathered for GATHER_MS and shown together, but no more than this number of them.
@@ -135,6 +136,7 @@ export class Connection {
     this.#close();
     return new Promise((resolve, reject) => {
       const feed = new Feed({
+        path: STREAM,
         name: this.#sharedAs,
         token: this.#isPublic ? "" : accessToken(),
         lastId: this.#lastId,

@@ -1,5 +1,5 @@
-// The stream of invoices as this tab gets it. All tabs of a browser share one connection: with HTTP/1.1 a browser opens only six to one
-// server, so with six boards open no further page would load.
+// A stream of the server as this tab gets it. All tabs of a browser share one connection: with HTTP/1.1 a browser opens only six to one
+// server, so with six pages open no further page would load.
 //
 // The tab that holds a lock leads: it has the connection, and hands on what comes through a BroadcastChannel. The others wait for the lock
 // and listen. When the leader is closed, crashes or loses its stream, the next tab gets the lock and goes on after the last event that it
@@ -21,11 +21,12 @@ const OPEN_SECONDS = 12;
 const canShare = canLock && "BroadcastChannel" in window;
 
 /**
- * Starts at once. name: tabs with the same name share. onOpen(): what comes from now on is handed on. onBlock({id, event, data}): an event,
+ * Starts at once. path: the address of the stream. name: tabs with the same name share. onOpen(): what comes from now on is handed on. onBlock({id, event, data}): an event,
  * or only its id; the event `reset` means that events were missed. onEnd(error): the feed is lost; not called after close().
  */
 export class Feed {
   isOpen = false;
+  #path;
   #name;
   #token;
   #lastId;
@@ -43,7 +44,8 @@ export class Feed {
   #interval = 1;
   #watching = 0;
 
-  constructor({ name, token, lastId, onOpen, onBlock, onEnd }) {
+  constructor({ path, name, token, lastId, onOpen, onBlock, onEnd }) {
+    this.#path = path;
     this.#name = name;
     this.#token = token;
     this.#lastId = lastId;
@@ -82,6 +84,7 @@ export class Feed {
     this.#opening = this.#since;
     this.#post({ type: "opening" });
     this.#stream = new Stream({
+      path: this.#path,
       lastId: this.#lastId,
       token: this.#token,
       onOpen: (interval) => { this.#interval = interval; },

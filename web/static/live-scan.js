@@ -78,7 +78,7 @@ export function leadKeys(target) {
 }
 
 /** Whether the key types a character. A space presses the button that has the focus. AltGr counts as Control and Alt on Windows. */
-function types(event) {
+export function types(event) {
   const { key, ctrlKey, metaKey, altKey, isComposing } = event;
   const isCommand = metaKey || ((ctrlKey || altKey) && !event.getModifierState("AltGraph"));
   return [...key].length === 1 && key !== " " && !isCommand && !isComposing;

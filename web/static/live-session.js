@@ -1,4 +1,4 @@
-// The session: the tokens of this tab, and the requests that carry them. The board and the page of the API (docs.js) use it.
+// The session: the tokens of this tab, and the requests that carry them. The board, the counter and the page of the API (docs.js) use it.
 //
 // A server with public invoices needs no tokens. On other servers an access token is valid for an hour, but the page stays open
 // for days. So a 401 renews the token once and repeats the request. Only if the renewal fails does the user have to sign in.
@@ -57,7 +57,7 @@ function claims() {
  * a 404 is not a failure, and body is null.
  */
 export async function load(path, { orNull = false } = {}) {
-  const response = await withRenewal(() => get(path));
+  const response = await request(path);
   if (response.status === 401) throw new SignInNeeded("");
   if (response.status === 403) {
     keep(null);
@@ -66,6 +66,15 @@ export async function load(path, { orNull = false } = {}) {
   if (orNull && response.status === 404) return { body: null };
   if (!response.ok) throw new Unavailable(`status ${response.status}`, retryAfter(response));
   return { body: await json(response), serverTime: Date.parse(response.headers.get("Date") ?? "") };
+}
+
+/**
+ * Sends a request with the token of this tab, which is renewed if need be, and returns the response, whatever its status. body: the text of
+ * the body. Throws Unavailable if there is no response.
+ */
+export function request(path, { method = "GET", headers = {}, body, signal } = {}) {
+  const type = body === undefined ? {} : { "Content-Type": "application/json" };
+  return withRenewal(() => ask(path, { method, body, headers: { ...authorization(), ...type, ...headers } }, signal));
 }
 
 /** Sends a POST request as the signed-in user and returns the JSON of the response. Throws SignInNeeded, Refused or Unavailable. */
@@ -107,6 +116,11 @@ export async function signIn(email, password) {
   keep(await json(response));
 }
 
+/** Removes the tokens: the server takes them no longer, or this account has no use here. */
+export function forget() {
+  keep(null);
+}
+
 /** Ends the session. The tokens are removed even if the server does not respond. */
 export async function signOut() {
   const { access, refresh } = tokens ?? {};
@@ -128,8 +142,8 @@ async function renewOnce() {
   } else keep(null);
 }
 
-function get(path) {
-  return ask(path, { headers: tokens ? { Authorization: `Bearer ${tokens.access}` } : {} });
+function authorization() {
+  return tokens ? { Authorization: `Bearer ${tokens.access}` } : {};
 }
 
 function post(path, body, access) {
@@ -137,8 +151,9 @@ function post(path, body, access) {
   return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-async function ask(path, options) {
-  const signal = AbortSignal.timeout(ANSWER_SECONDS * 1000);
+async function ask(path, options, aborted) {
+  const timeout = AbortSignal.timeout(ANSWER_SECONDS * 1000);
+  const signal = aborted ? AbortSignal.any([aborted, timeout]) : timeout;
   try {
     return await fetch(path, { ...options, signal, cache: "no-store", credentials: "omit" });
   } catch {
@@ -146,7 +161,8 @@ async function ask(path, options) {
   }
 }
 
-async function json(response) {
+/** Returns the JSON of the response. Throws Unavailable if it is none. */
+export async function json(response) {
   try {
     return await response.json();
   } catch {
@@ -164,7 +180,8 @@ function wordsOf(body, otherwise) {
   return typeof words === "string" && words ? words : otherwise;
 }
 
-function retryAfter(response) {
+/** Returns the seconds of the header Retry-After, else 0. */
+export function retryAfter(response) {
   return Math.max(0, Number.parseInt(response.headers.get("Retry-After") ?? "0", 10) || 0);
 }
 

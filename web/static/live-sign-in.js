@@ -1,4 +1,4 @@
-// The sign-in dialog. It opens if the server shows invoices only to signed-in users, and before a user takes a step of the workflow.
+// The sign-in dialog. It opens if a page shows nothing without a session, and before a user does what needs one.
 
 import { find, write } from "./live-format.js";
 import { signedInAs, signIn, signOut } from "./live-session.js";
@@ -12,8 +12,11 @@ export class SignIn {
   // True if the page shows nothing without a sign-in.
   #isNeeded = false;
   #answer = null;
+  #words;
 
-  constructor() {
+  /** words: {needed, asked, signIn, signOut, as(who)}: why to sign in where it is required, and where it is not; the labels of the button. */
+  constructor(words) {
+    this.#words = words;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -48,8 +51,7 @@ export class SignIn {
 
   #show(why, isNeeded) {
     this.#isNeeded = isNeeded;
-    const purpose = isNeeded ? "This server shows invoices only to signed-in users." : "To pick, pack and deliver.";
-    write(find("sign-in-why"), purpose);
+    write(find("sign-in-why"), isNeeded ? this.#words.needed : this.#words.asked);
     this.#showProblem(why);
     find("not-now").hidden = isNeeded;
     if (this.#dialog.open) this.#dialog.close("again");
@@ -101,9 +103,10 @@ export class SignIn {
 
   #showUser() {
     const who = signedInAs();
-    write(find("account-word"), who ? "Sign out" : "Sign in");
-    find("account").title = who ? `Signed in as ${who}` : "";
+    write(find("account-word"), who ? this.#words.signOut : this.#words.signIn);
+    find("account").title = who ? this.#words.as(who) : "";
     find("account").dataset.signedIn = Boolean(who);
-    write(find("who"), who ? `Signed in as ${who}` : "", "");
+    // Only the board says it where the work is done, too.
+    if (find("who")) write(find("who"), who ? this.#words.as(who) : "", "");
   }
 }

@@ -1,4 +1,4 @@
-// A chime for new invoices. The user switches it on, and the device remembers that. A browser plays sound only after the user has
+// A chime, such as for new invoices. The user switches it on or off, and the device remembers that. A browser plays sound only after the user has
 // clicked or pressed a key on the page, so after a reload the chime starts working with the first such event.
 
 import { find, recall, remember } from "./live-format.js";
@@ -6,20 +6,24 @@ import { find, recall, remember } from "./live-format.js";
 // There is at most one chime in this time, however many invoices arrive.
 const PAUSE_MS = 1500;
 // The frequency in Hz and the start in seconds of each note.
-const NOTES = [[880, 0], [1174.7, 0.12]];
+const CHIME = [[880, 0], [1174.7, 0.12]];
 const LOUDNESS = 0.18;
 const RINGS_SECONDS = 0.35;
 
 export class Sound {
-  #button = find("sound");
+  #button;
+  #notes;
   #context = null;
   #last = 0;
 
-  constructor() {
-    this.#set(recall("sound") === "on");
+  /** name: of the button and of the setting. isOn: whether it is on until the user switches it. */
+  constructor({ name = "sound", notes = CHIME, isOn = false } = {}) {
+    this.#button = find(name);
+    this.#notes = notes;
+    this.#set((recall(name) || (isOn ? "on" : "off")) === "on");
     this.#button.addEventListener("click", () => {
       this.#set(!this.#isOn);
-      remember("sound", this.#isOn ? "on" : "");
+      remember(name, this.#isOn ? "on" : "off");
       this.#wake();
       this.ring();
     });
@@ -29,7 +33,7 @@ export class Sound {
   ring() {
     if (!this.#isOn || this.#context?.state !== "running" || Date.now() - this.#last < PAUSE_MS) return;
     this.#last = Date.now();
-    for (const [pitch, delay] of NOTES) this.#play(pitch, this.#context.currentTime + delay);
+    for (const [pitch, delay] of this.#notes) this.#play(pitch, this.#context.currentTime + delay);
   }
 
   get #isOn() {

@@ -1,8 +1,7 @@
-// One connection to the stream of invoices. It is read with fetch, because EventSource hides three things: the comments that keep the
+// One connection to a stream of the server. It is read with fetch, because EventSource hides three things: the comments that keep the
 // connection alive, without which a relay that swallows everything looks like a quiet day; the HTTP status; and when it gives up. Also,
 // the token goes into a header and not into the address, where logs would show it.
 
-const STREAM = "/api/sales/sse/invoices/";
 // A connection that is not open after this time is given up.
 const OPEN_SECONDS = 10;
 // A stream that has missed two signs of life is lost. The slack is for their own delay.
@@ -25,7 +24,7 @@ export class StreamRefused extends Error {
 }
 
 /**
- * Opens at once. onOpen(interval): the server sends a sign of life after each `interval` seconds of silence. onBlock({id, event, data}):
+ * Opens at once. path: the address of the stream. onOpen(interval): the server sends a sign of life after each `interval` seconds of silence. onBlock({id, event, data}):
  * what has come, also a mere sign of life, all of whose members are "". onEnd(error): it is lost, or was refused; not called after close().
  */
 export class Stream {
@@ -37,11 +36,11 @@ export class Stream {
   #heard = Date.now();
   #watching = setInterval(() => this.#watch(), 250);
 
-  constructor({ lastId, token, onOpen, onBlock, onEnd }) {
+  constructor({ path, lastId, token, onOpen, onBlock, onEnd }) {
     this.#onOpen = onOpen;
     this.#onBlock = onBlock;
     this.#onEnd = onEnd;
-    this.#read(lastId, token).then(() => this.#end(new Error("lost")), (error) => this.#end(error));
+    this.#read(path, lastId, token).then(() => this.#end(new Error("lost")), (error) => this.#end(error));
   }
 
   close() {
@@ -50,11 +49,11 @@ export class Stream {
     this.#abort.abort();
   }
 
-  async #read(lastId, token) {
+  async #read(path, lastId, token) {
     const headers = { Accept: "text/event-stream" };
     if (lastId) headers["Last-Event-ID"] = lastId;
     if (token) headers.Authorization = `Bearer ${token}`;
-    const response = await fetch(STREAM, { headers, cache: "no-store", signal: this.#abort.signal });
+    const response = await fetch(path, { headers, cache: "no-store", signal: this.#abort.signal });
     if (!response.ok) throw new StreamRefused(response.status);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";

@@ -13,7 +13,13 @@ const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-di
 const WORDS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", paused: "Paused", "signed-out": "Signed out" };
 
 const store = new Store();
-const signIn = new SignIn();
+const signIn = new SignIn({
+  needed: "This server shows invoices only to signed-in users.",
+  asked: "To pick, pack and deliver.",
+  signIn: "Sign in",
+  signOut: "Sign out",
+  as: (who) => `Signed in as ${who}`,
+});
 const sound = new Sound();
 const drawer = new Drawer(signIn);
 const filter = new Filter(store, (invoice, opener) => drawer.show(invoice, opener));
