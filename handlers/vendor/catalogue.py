@@ -1,13 +1,16 @@
 """What categories and items have in common: how they are written and listed, and when a list has not changed.
 docs/api/vendor.md#catalogue."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 from core.data import sql
 from core.duties import Duty
+from core.http import keyset
 from core.http.application import Application
 from core.http.schema import is_uuid
 from handlers.vendor.handler import VendorHandler
@@ -30,6 +33,19 @@ class Place(NamedTuple):
     changed_at: datetime
 
 
+class Turns:
+    """Of the requests of one vendor that write the catalogue, one at a time has its turn in this process. They would wait for each other in
+    the database anyway, and each would keep a connection meanwhile, of which there are few."""
+
+    def __init__(self, app: Application) -> None:
+        # A lock lives as long as somebody holds it or waits for it.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, vendor_id: str) -> asyncio.Lock:
+        """The lock of a vendor."""
+        return self._locks.setdefault(vendor_id, asyncio.Lock())
+
+
 async def change(handler: VendorHandler, work: Callable[[sql.Runner, Place], Awaitable[Result]]) -> Result:
     """Do `work` in a transaction that holds the vendor's catalogue, so that it sees every change before it. Nothing is taken if it raises."""
 
@@ -37,7 +53,8 @@ async def change(handler: VendorHandler, work: Callable[[sql.Runner, Place], Awa
         taken = await query.next_position(db, vendor_id=handler.vendor_id)
         return await work(db, Place(taken["position"], taken["changed_at"]))
 
-    return await handler.db.transaction(held)
+    async with handler.application.kept(Turns).of(handler.vendor_id):
+        return await handler.db.transaction(held)
 
 
 async def note_change(db: sql.Runner, vendor_id: str, kind: str, id: str, position: int) -> None:
@@ -70,7 +87,7 @@ async def reply_unchanged(handler: VendorHandler) -> bool:
 def is_place(value: Any) -> bool:
     """A test for cursors: whether a value is the place of a row, sort_order, name and id as a JSON array."""
     try:
-        found = json.loads(value) if isinstance(value, str) and "\0" not in value and "\\u0000" not in value else None
+        found = json.loads(value) if isinstance(value, str) else None
     except (ValueError, RecursionError):
         return False
     return (
@@ -78,7 +95,7 @@ def is_place(value: Any) -> bool:
         and [type(part) for part in found] == [int, str, str]
         and abs(found[0]) < 2**32
         and is_uuid(found[2])
-        and found[1].isprintable()
+        and keyset.is_text(found[1])
     )
 
 

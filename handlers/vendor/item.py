@@ -9,7 +9,7 @@ from core.data import sql
 from core.http.declare import answers, body
 from core.http.parameter import UUID, Parameter
 from core.http.schema import is_uuid
-from core.problem import Problem, not_found
+from core.problem import Message, Problem, invalid, not_found
 from handlers.api.listing import PARAMETERS, array_of, reply_list
 from handlers.vendor import catalogue, picture
 from handlers.vendor.catalogue import Place
@@ -73,6 +73,8 @@ class Items(VendorHandler):
     async def post(self) -> None:
         """Make an item. A client may give it an `id`. 201; 400 wrong fields, an id that exists, or an unknown category; 503 the storage is
         away."""
+        if "price" not in self.body and self.body["mrp_price"] in (None, ""):
+            raise invalid({"price": [Message.of("required")]})
         categories = categories_of(self.body) or []
         id = (self.body.get("id") or "").strip().lower() or str(uuid.uuid4())
         stored = await picture.submitted(self, id)

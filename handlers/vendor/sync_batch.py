@@ -90,15 +90,17 @@ class Sync(VendorHandler):
                 deleted_at=place.changed_at,
             )
         if changed or buried:
-            await catalogue.query.announce_sync(
+            await catalogue.query.announce(
                 db,
                 vendor_id=self.vendor_id,
                 kind=self.kind,
                 changed=list(changed),
                 deleted=list(buried),
                 position=place.position,
-                counts=json.dumps({"created": batch.created, "updated": batch.updated, "deleted": batch.deleted}),
-                actor=self.actor,
+            )
+            counts = {"created": batch.created, "updated": batch.updated, "deleted": batch.deleted}
+            await catalogue.query.note_sync(
+                db, kind=self.kind, position=place.position, counts=json.dumps(counts), actor=self.actor
             )
 
     async def link(self, db: sql.Runner, changed: Mapping[str, Row]) -> None:

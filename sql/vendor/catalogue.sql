@@ -27,14 +27,9 @@ INSERT INTO core.event (topic, payload, tags)
 SELECT 'vendor.catalogue', vendor.catalogue_event($2, one.id, $5::bigint, one.is_deleted, false), ARRAY[$1::uuid::text]
   FROM (SELECT unnest($3::uuid[]) AS id, false AS is_deleted UNION ALL SELECT unnest($4::uuid[]), true) one;
 
--- name: announce_sync(vendor_id, kind, changed, deleted, position, counts, actor) -> row
--- As announce, and one entry of the audit for the whole batch.
-WITH announced AS (
-    INSERT INTO core.event (topic, payload, tags)
-    SELECT 'vendor.catalogue', vendor.catalogue_event($2, one.id, $5::bigint, one.is_deleted, false), ARRAY[$1::uuid::text]
-      FROM (SELECT unnest($3::uuid[]) AS id, false AS is_deleted UNION ALL SELECT unnest($4::uuid[]), true) one
-)
-SELECT operations.note($7::jsonb, $2 || '.sync', $2, $5::text, NULL, $6::jsonb);
+-- name: note_sync(kind, position, counts, actor) -> row
+-- One entry of the audit for a whole batch.
+SELECT operations.note($4::jsonb, $1 || '.sync', $1, $2::bigint::text, NULL, $3::jsonb);
 
 -- name: forget_tombstones(days, most) -> value
 -- Removes old tombstones, at most so many, and remembers how far each vendor's are gone; returns their number.

@@ -38,7 +38,7 @@ WITH sent AS MATERIALIZED (
     RETURNING c AS category, c.id
 )
 SELECT made.id::text AS id, vendor.category_document(made.category)::text AS document,
-       operations.note($5::jsonb, 'vendor-category.create', 'vendor-category', made.id::text, NULL, vendor.audited(to_jsonb(made.category)))
+       operations.note($5::jsonb, 'category.create', 'category', made.id::text, NULL, vendor.audited(to_jsonb(made.category)))
   FROM made;
 
 -- name: update_category(vendor_id, id, body, position, changed_at, actor) -> row
@@ -57,7 +57,7 @@ WITH old AS MATERIALIZED (
     RETURNING c AS category
 )
 SELECT vendor.category_document(changed.category)::text AS document,
-       operations.note($6::jsonb, 'vendor-category.update', 'vendor-category', old.id::text, vendor.audited(to_jsonb(old.category)),
+       operations.note($6::jsonb, 'category.update', 'category', old.id::text, vendor.audited(to_jsonb(old.category)),
                        vendor.audited(to_jsonb(changed.category)))
   FROM changed CROSS JOIN old;
 
@@ -66,7 +66,7 @@ SELECT vendor.category_document(changed.category)::text AS document,
 WITH gone AS (
     DELETE FROM vendor.category c WHERE c.vendor_id = $1::uuid AND c.id = $2::uuid RETURNING c.id, c AS category
 )
-SELECT gone.id, operations.note($3::jsonb, 'vendor-category.delete', 'vendor-category', gone.id::text,
+SELECT gone.id, operations.note($3::jsonb, 'category.delete', 'category', gone.id::text,
                                 vendor.audited(to_jsonb(gone.category)), NULL)
   FROM gone;
 

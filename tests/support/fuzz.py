@@ -249,6 +249,8 @@ class Caller:
         self.call("POST", "/inventory/", {"name": f"Material {number}", "quantity": 1000})
         # A bill, and one that can't be stored.
         self.call("POST", "/backup/sync/", [{"invoice_number": f"FUZZ-{number}", "items": [{}]}, {"items": number}])
+        self.call("POST", "/items/categories/", {"name": f"Category {number}"})
+        self.call("POST", "/items/", {"name": f"Item {number}", "price": 1})
 
     def _plant_shop(self, number: int) -> None:
         """What a shop needs to sell, and two sales of today, of which one is paid."""

@@ -228,7 +228,7 @@ async def test_a_long_list_is_read_page_by_page_without_gap_or_repetition(
 ):
     headers = await token(await vendor())
     await db.execute("DELETE FROM vendor.global_category")
-    names = [f"Name “{n % 7}” {n}" for n in range(9)]
+    names = [f"Name “{n % 7}” \u200d\u0d4d {n} \\" for n in range(9)]
     for n, name in enumerate(names):
         await make(headers, name, sort_order=n % 3)
     await global_category("Between", sort_order=1)
@@ -241,3 +241,17 @@ async def test_a_long_list_is_read_page_by_page_without_gap_or_repetition(
     assert found == whole and len(set(found)) == 10
     answer = await api.get(f"{LIST}?cursor=zzz", headers=headers)
     assert (answer.status, answer.json) == (400, {"detail": "Invalid cursor."})
+
+
+@pytest.mark.parametrize("changed_settings", [{"db_pool_size": 2}])
+async def test_the_writers_of_one_vendor_keep_no_connections_from_the_others(api, vendor, token, make, db):
+    headers, other = await token(await vendor()), await token(await vendor())
+    made = await make(headers, "Held")
+    async with db.transaction():
+        await db.execute("SELECT FROM vendor.category WHERE id = $1::uuid FOR UPDATE", made["id"])
+        path = f"{LIST}{made['id']}/"
+        writers = [asyncio.ensure_future(api.call("PATCH", path, {"sort_order": n}, headers=headers)) for n in range(5)]
+        await asyncio.sleep(0.1)
+        assert (await make(other, "Free"))["name"] == "Free"
+        assert not any(writer.done() for writer in writers)
+    assert [answer.status for answer in await asyncio.gather(*writers)] == [200] * 5
