@@ -82,6 +82,11 @@ class File(ConcurrentRotatingFileHandler):
             log.warning("%s is written again; what is missing is on standard error", self.baseFilename)
         return True
 
+    def sync(self) -> None:
+        """Wait until the lines of the last write are on the disk, as far as it can be told."""
+        with contextlib.suppress(OSError), open(self.baseFilename, "rb") as file:
+            os.fsync(file.fileno())
+
     def _attempt(self, text: str) -> BaseException | None:
         self._error = None
         self.handle(logging.makeLogRecord({"msg": text}))
