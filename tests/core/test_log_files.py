@@ -1,6 +1,7 @@
 """Log files: rotation, several processes, kills, full disks."""
 
 import errno
+import io
 import logging
 import os
 import re
@@ -31,9 +32,9 @@ with log_files.background(files):
 
 
 @pytest.fixture
-def files(tmp_path, restored, capsys):
+def files(tmp_path, restored):
     found = LogFiles(tmp_path / "logs")
-    logs.configure(debug=False, as_json=False, beside=[found])
+    found.said = configure(found)
     return found
 
 
@@ -46,6 +47,14 @@ def restored():
     root.handlers = []
     yield
     root.handlers, root.level = handlers, level
+
+
+def configure(files, as_json=False):
+    """The root logger writes to these files and, in place of standard error, which pytest replaces, to what is returned."""
+    logs.configure(debug=False, as_json=as_json, beside=[files])
+    said = io.StringIO()
+    logging.getLogger().handlers[0].setStream(said)
+    return said
 
 
 def written(folder, name):
@@ -83,10 +92,10 @@ def test_a_strangers_line_break_makes_no_second_line(files, tmp_path):
     assert len((tmp_path / "logs" / "api.log").read_text().splitlines()) == 1
 
 
-def test_standard_error_and_the_file_have_the_same_line(files, tmp_path, capsys):
-    logs.configure(debug=False, as_json=True, beside=[files])
+def test_standard_error_and_the_file_have_the_same_line(files, tmp_path):
+    said = configure(files, as_json=True)
     logging.getLogger("tradepost.access").info("GET /a 200")
-    assert capsys.readouterr().err == (tmp_path / "logs" / "api.log").read_text()
+    assert said.getvalue() == (tmp_path / "logs" / "api.log").read_text()
 
 
 def test_a_file_rotates_at_its_size_and_keeps_a_number_of_older_ones(tmp_path):
@@ -165,7 +174,7 @@ def test_a_rotation_that_was_killed_keeps_no_more_files_than_usual(tmp_path):
     assert [path.read_text() for path in sorted(tmp_path.glob("some.log.*"))] == ["newest", "1", "2"]
 
 
-def test_a_full_disk_is_told_once_and_takes_no_half_lines(files, tmp_path, monkeypatch, capsys):
+def test_a_full_disk_is_told_once_and_takes_no_half_lines(files, tmp_path, monkeypatch):
     """The library's write fails after half of the text, as on a full disk."""
     api = tmp_path / "logs" / "api.log"
     access = logging.getLogger("tradepost.access")
@@ -180,12 +189,12 @@ def test_a_full_disk_is_told_once_and_takes_no_half_lines(files, tmp_path, monke
     monkeypatch.setattr(log_files.ConcurrentRotatingFileHandler, "do_write", full)
     for n in range(50):
         access.info("during %d", n)
-    said = capsys.readouterr().err
+    said = files.said.getvalue()
     assert said.count("during") == 50 and said.count("No space left on device") == 2
     assert len(api.read_text().splitlines()) == 1
     monkeypatch.setattr(log_files.ConcurrentRotatingFileHandler, "do_write", real)
     access.info("after")
-    assert "api.log is written again" in capsys.readouterr().err
+    assert "api.log is written again" in files.said.getvalue()
     assert [line.split()[-1] for line in api.read_text().splitlines()] == ["before", "after"]
 
 
