@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
+import subprocess
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from types import SimpleNamespace
 
 import asyncpg
+import psutil
 import pytest
 
 from handlers.operations import audit_log, audit_position
@@ -281,9 +286,7 @@ async def test_looking_for_new_entries_reads_only_these(db, app, follower, tmp_p
     await db.fetchval("SELECT nextval(pg_get_serial_sequence('operations.audit', 'id'))")
     top = await note(db)
     await db.execute("ANALYZE operations.audit")
-    statement = (
-        audit_log.query.list_new.sql if hasattr(audit_log.query.list_new, "sql") else audit_log.query.list_new.text
-    )
+    statement = audit_log.query.list_new.text
     await db.execute("SET plan_cache_mode = force_generic_plan")
     async with db.transaction():
         await db.fetch(statement, top - 2, [top - 1], [top - 1], 500)
@@ -334,8 +337,6 @@ def insert(ground, action, number=1):
 
 def leader(server):
     """The pid of the worker that writes audit.log."""
-    import psutil
-
     for child in psutil.Process(server.process.pid).children():
         if any(file.path.endswith("audit.log") for file in child.open_files()):
             return child.pid
@@ -343,10 +344,6 @@ def leader(server):
 
 
 def test_workers_write_the_files_and_a_killed_one_is_followed_by_another(ground, tmp_path):
-    import os
-    import urllib.error
-    import urllib.request
-
     folder = tmp_path / "logs"
     server = Server(ground, tmp_path / "stderr", "--workers", "2", LOG_DIR=str(folder)).start()
     try:
@@ -386,8 +383,6 @@ def test_without_the_setting_no_file_is_written(ground, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_refused_at_the_start(ground, tmp_path):
-    import subprocess
-
     (tmp_path / "file").write_text("")
     server = Server(ground, tmp_path / "stderr", LOG_DIR=str(tmp_path / "file" / "logs"))
     answer = subprocess.run(server._command, env=server._env, capture_output=True, text=True)
