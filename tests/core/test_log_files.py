@@ -63,6 +63,14 @@ def written(folder, name):
     return [line for path in [*paths, folder / name] if path.exists() for line in path.read_text().splitlines()]
 
 
+def has_written(folder, name):
+    """Whether lines of this name are in the newest file; while another is made, there is none."""
+    try:
+        return f" {name} line " in (folder / "api.log").read_text()
+    except FileNotFoundError:
+        return False
+
+
 def start(*arguments):
     return subprocess.Popen([sys.executable, "-c", WRITER, *map(str, arguments)], cwd=ROOT, stderr=subprocess.DEVNULL)
 
@@ -117,7 +125,8 @@ def test_the_sizes_are_those_that_are_documented():
 def test_several_processes_lose_no_line_and_tear_none(tmp_path):
     # So many older files that none is removed, and so few lines at once that the processes take turns.
     script = WRITER.replace(
-        "files = ", "log_files.BACKUPS['api.log'], log_files.BATCH_CHARACTERS = 500, 2000\nfiles = "
+        "files = ",
+        "log_files.BACKUPS['api.log'], log_files.BATCH_CHARACTERS, log_files.END_SECONDS = 500, 2000, 60\nfiles = ",
     )
     running = [
         subprocess.Popen(
@@ -135,10 +144,9 @@ def test_several_processes_lose_no_line_and_tear_none(tmp_path):
 
 
 def test_a_killed_writer_stops_no_other_and_leaves_no_half_line_before_anothers(tmp_path):
-    for _ in range(3):
-        victim = start(tmp_path, "victim", 10_000_000)
-        size = sum(path.stat().st_size for path in tmp_path.glob("api.log*"))
-        wait_until(lambda size=size: sum(path.stat().st_size for path in tmp_path.glob("api.log*")) > size)
+    for name in ("one", "two", "three"):
+        victim = start(tmp_path, f"{name}-victim", 10_000_000)
+        wait_until(lambda name=name: has_written(tmp_path, f"{name}-victim"))
         other = start(tmp_path, "other", 200)
         victim.send_signal(signal.SIGKILL)
         victim.wait(DEADLINE)
@@ -253,10 +261,12 @@ def test_a_forked_process_writes_beside_its_parent(files, tmp_path):
     access.info("parent")
     pid = os.fork()
     if pid == 0:
-        with log_files.background(files):
-            for n in range(100):
-                access.info("child %d", n)
-        os._exit(0)
+        try:
+            with log_files.background(files):
+                for n in range(100):
+                    access.info("child %d", n)
+        finally:
+            os._exit(0)
     for n in range(100):
         access.info("parent %d", n)
     assert os.waitpid(pid, 0)[1] == 0
