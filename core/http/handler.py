@@ -53,6 +53,8 @@ ALLOWED_HEADERS = (
 EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Keep-Alive-Seconds, X-Request-ID"
 # What a reader of bodies returns.
 Read = TypeVar("Read")
+# Marks the line of a refused request, which core/log_files.py writes to errors.log too.
+_REFUSAL = {"is_refusal": True}
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
 
@@ -190,6 +192,11 @@ class Handler(tornado.web.RequestHandler):
                 if not network.among(address, self.config.trusted_proxies):
                     break
         return peer
+
+    @property
+    def user(self) -> str:
+        """Who calls, as the log names them; "" if unknown. An application's base handler overrides this."""
+        return ""
 
     @property
     def origin(self) -> str:
@@ -440,15 +447,18 @@ class Handler(tornado.web.RequestHandler):
 
     def log_line(self) -> None:
         """Write the request's line into the access log."""
+        status, user = self.get_status(), self.user
         # The path without its query, in which a token may be.
         access_log.info(
-            "%s %s %d %.1fms from=%s%s",
+            "%s %s %d %.1fms from=%s%s%s",
             self.request.method,
             self.request.path,
-            self.get_status(),
+            status,
             self.request.request_time() * 1000,
             self.remote_address,
+            f" user={user}" if user else "",
             self._refused,
+            extra=_REFUSAL if status >= 400 else None,
         )
 
     # Methods that a subclass doesn't define
