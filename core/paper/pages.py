@@ -55,7 +55,13 @@ def paginated(blocks: Iterable[Block], room: float, head: Sequence[Row]) -> list
 
 
 def pdf(
-    blocks: Sequence[Block], sheet: Sheet, *, title: str, language: str, head: Sequence[Row] = (), foot: Foot | None = None
+    blocks: Sequence[Block],
+    sheet: Sheet,
+    *,
+    title: str,
+    language: str,
+    head: Sequence[Row] = (),
+    foot: Foot | None = None,
 ) -> bytes:
     """The blocks as a PDF. The same blocks are the same bytes. foot: the rows at the foot of a page, by its number and how many there are.
 

@@ -15,6 +15,10 @@ RULE_WIDTH = 0.5
 # Between a label and its value, and between columns; in sizes of the font.
 GAP = 0.8
 LEFT, CENTRE, RIGHT = 0.0, 0.5, 1.0
+# In sizes of the font: some 60 letters.
+WIDE = 30
+# The columns of a grid, in its width: label, value, label, value.
+GRID = (0.16, 0.36, 0.14, 0.34)
 
 
 class Text(NamedTuple):
@@ -70,11 +74,18 @@ class Rows:
     def picture(self, picture: Picture) -> Row:
         return Row(picture.height + self.size / 2, picture=(picture, self.width))
 
-    def text(self, text: str, *, align: float = LEFT, is_bold: bool = False, scale: float = 1) -> list[Row]:
-        """A paragraph."""
-        size = self.size * scale
-        rows = wrapped(text, self.width, size, is_bold=is_bold, most=self.most)
-        return [Row(size * LEADING, (Text(align * self.width, row, size, align, is_bold),)) for row in rows]
+    @property
+    def is_wide(self) -> bool:
+        """Whether a label and its value at the other side would be too far from one another."""
+        return self.width > WIDE * self.size
+
+    def text(
+        self, text: str, *, align: float = LEFT, is_bold: bool = False, scale: float = 1, start: float = 0
+    ) -> list[Row]:
+        """A paragraph. start: where it begins."""
+        size, room = self.size * scale, self.width - start
+        rows = wrapped(text, room, size, is_bold=is_bold, most=self.most)
+        return [Row(size * LEADING, (Text(start + align * room, row, size, align, is_bold),)) for row in rows]
 
     def pair(self, label: str, value: str, *, is_bold: bool = False, scale: float = 1, start: float = 0) -> list[Row]:
         """A label and, at the right, its value, which has rows of its own where both don't fit in one. start: where the label begins."""
@@ -88,6 +99,13 @@ class Rows:
         if needed <= room:
             rows[-1] += found.pop(0)
         return [Row(size * LEADING, texts) for texts in rows + found]
+
+    def grid(self, pairs: Sequence[tuple[str, str]]) -> list[Row]:
+        """Labels and their values, two of each beside one another."""
+        widths = [part * self.width - GAP * self.size for part in GRID]
+        columns = [Column(sum(GRID[:at]) * self.width, one, LEFT) for at, one in enumerate(widths)]
+        places = [*(text for pair in pairs for text in pair), *("", "") * (len(pairs) % 2)]
+        return [row for at in range(0, len(places), 4) for row in self.cells(columns, places[at : at + 4])]
 
     def cells(self, columns: Sequence[Column], texts: Sequence[str], *, is_bold: bool = False) -> list[Row]:
         """A row of a table; as many rows as its highest cell."""
@@ -107,12 +125,15 @@ class Rows:
             for at in range(max(map(len, cells)))
         ]
 
-    def columns(self, table: Sequence[Sequence[str]], aligns: Sequence[float], *, wide: int, least: float) -> list[Column]:
+    def columns(
+        self, table: Sequence[Sequence[str]], aligns: Sequence[float], *, wide: int, least: float
+    ) -> list[Column]:
         """The columns of a table: each as wide as its widest cell, the one at `wide` as wide as what is left. least: the part of the
         width that it has at any rate; the others then share what is left, and their cells are wrapped."""
         gap = GAP * self.size
         needed = [
-            max(width(plain(row[at])[: self.most], self.size, is_bold=True) for row in table) for at in range(len(aligns))
+            max(width(plain(row[at])[: self.most], self.size, is_bold=True) for row in table)
+            for at in range(len(aligns))
         ]
         room = self.width - gap * (len(aligns) - 1)
         others = sum(needed) - needed[wide]

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from core.text import canonical
 from core.paper.fonts import LATIN, LATIN_BOLD, SCRIPTS, characters, font, placed
+from core.text import canonical
 
 REPLACEMENT = "\ufffd"
 # They choose between forms of the letters around them, in the scripts of India. Elsewhere they are nothing.
@@ -22,7 +22,7 @@ VIRAMA = 9
 # Words whose width is remembered: some 2 MB.
 MEASURED_WORDS = 8192
 # Of the stroke that makes letters bold, in sizes of the font, for fonts without a bold one.
-STROKE = 0.03
+STROKE = 0.025
 ELLIPSIS = "…"
 
 _STARTS = [start for start, _, _, _ in SCRIPTS]

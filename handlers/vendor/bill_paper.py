@@ -3,7 +3,7 @@
 The bill is the document of GET /backup/bills/{id}/. Its amounts are printed as they are.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from core.paper.fonts import writing
 from core.paper.pages import POINTS_OF_MILLIMETRE, Block, Sheet, pdf
 from core.paper.picture import picture
-from core.paper.rows import CENTRE, LEFT, RIGHT, Row, Rows, Text
+from core.paper.rows import CENTRE, LEFT, RIGHT, Column, Row, Rows, Text
 from core.paper.text import plain, shortened, width
 from handlers.vendor.bill_amounts import RateTax, digits, discount, is_gst, number, price, rupees, tax_by_rate
 
@@ -42,7 +42,14 @@ NAME, TITLE, TOTAL, DETAIL = 1.4, 1.1, 1.3, 0.9
 # Of the logo, in millimetres.
 LOGO_WIDTH, LOGO_HEIGHT = 40, 16
 LANGUAGE = "en-IN"
-PAYMENT = {"cash": "Cash", "card": "Card", "upi": "UPI", "credit": "Credit", "bank_transfer": "Bank transfer", "other": "Other"}
+PAYMENT = {
+    "cash": "Cash",
+    "card": "Card",
+    "upi": "UPI",
+    "credit": "Credit",
+    "bank_transfer": "Bank transfer",
+    "other": "Other",
+}
 
 
 def paper(bill: Mapping[str, Any], width: Paper, logo: bytes | None = None) -> bytes:
@@ -63,7 +70,9 @@ def paper(bill: Mapping[str, Any], width: Paper, logo: bytes | None = None) -> b
         title = f"{_title(bill).capitalize()} {bill['invoice_number']}"
         if sheet.height is None:
             return pdf(blocks, sheet, title=title, language=LANGUAGE)
-        return pdf(blocks, sheet, title=title, language=LANGUAGE, head=_head_of_others(bill, rows), foot=_numbered(rows))
+        return pdf(
+            blocks, sheet, title=title, language=LANGUAGE, head=_head_of_others(bill, rows), foot=_numbered(rows)
+        )
 
 
 def _title(bill: Mapping[str, Any]) -> str:
@@ -99,26 +108,36 @@ def _about(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
     names = {"invoice_number": "Invoice no.", "bill_number": "Bill no."}
     shown = [*_labelled(bill, names), ("Date", _day(bill["bill_date"]))]
     shown += _labelled(bill, {"table_number": "Table", "waiter_name": "Waiter"})
-    names = {"customer_name": "Customer", "customer_phone": "Phone", "customer_email": "E-mail", "customer_address": "Address"}
+    names = {
+        "customer_name": "Customer",
+        "customer_phone": "Phone",
+        "customer_email": "E-mail",
+        "customer_address": "Address",
+    }
     shown += _labelled(bill, names)
-    for label, value in shown:
-        yield Block(rows.pair(label, value))
+    if rows.is_wide:
+        yield Block(rows.grid(shown))
+    else:
+        yield from (Block(rows.pair(label, value)) for label, value in shown)
     yield Block([rows.rule()])
 
 
-def _details(bill: Mapping[str, Any], line: Mapping[str, Any], *, has_rate: bool) -> str:
-    """What is printed below a line: what it needs beside its amounts."""
+def _rate_of(bill: Mapping[str, Any], line: Mapping[str, Any]) -> list[str]:
+    return [f"GST {digits(line['gst_percentage'])}%"] if is_gst(bill) else []
+
+
+def _below(line: Mapping[str, Any], rows: Rows, start: float) -> list[Row]:
+    """What stands below a line: whatever it has beside its amounts."""
     found = []
-    if has_rate and is_gst(bill):
-        included = " included" if line["price_type"] == "inclusive" else ""
-        found.append(f"GST {digits(line['gst_percentage'])}%{included}")
+    if line["price_type"] == "inclusive" and number(line["item_gst_amount"]):
+        found.append("GST included")
     if discount(line):
         found.append(f"Discount {rupees(discount(line))}")
     if line.get("batch_number"):
         found.append(f"Batch {line['batch_number']}")
     if line.get("expiry_date"):
         found.append(f"Expiry {_day(line['expiry_date'])}")
-    return " · ".join(found)
+    return rows.text(" · ".join(found), start=start, scale=DETAIL) if found else []
 
 
 def _quantity(line: Mapping[str, Any]) -> str:
@@ -128,12 +147,12 @@ def _quantity(line: Mapping[str, Any]) -> str:
 def _lines_on_roll(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
     """Each line: its name, below it how it is counted, and its amount at the right."""
     indent = rows.size
-    small = Rows(rows.width, rows.size * DETAIL, MOST)
-    yield Block(rows.pair("Item", "Amount", is_bold=True))
+    yield Block([*rows.pair("Item", "Amount", is_bold=True), rows.space(0.3)])
     for line in bill["items"]:
-        counted = rows.pair(f"{_quantity(line)} × {rupees(price(line))}", rupees(line["subtotal"]), start=indent)
-        details = _details(bill, line, has_rate=True)
-        yield Block([*rows.text(line["item_name"], is_bold=True), *counted, *(small.text(details) if details else ())])
+        counted = " · ".join([f"{_quantity(line)} × {rupees(price(line))}", *_rate_of(bill, line)])
+        below = _below(line, rows, indent)
+        amount = rows.pair(counted, rupees(line["subtotal"]), start=indent)
+        yield Block([*rows.text(line["item_name"], is_bold=True), *amount, *below])
     yield Block([rows.rule()])
 
 
@@ -142,20 +161,17 @@ def _lines_on_sheet(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
     has_gst = is_gst(bill)
     names = ["#", "Item", "Quantity", "Price", *(["GST"] if has_gst else []), "Amount"]
     aligns = [RIGHT, LEFT, *[RIGHT] * (len(names) - 2)]
-    small = Rows(rows.width, rows.size * DETAIL, MOST)
     table = []
     for at, line in enumerate(bill["items"], 1):
         rate = [f"{digits(line['gst_percentage'])}%"] if has_gst else []
-        amounts = [rupees(price(line)), *rate, rupees(line["subtotal"])]
-        table.append([str(at), line["item_name"], _quantity(line), *amounts])
+        table.append(
+            [str(at), line["item_name"], _quantity(line), rupees(price(line)), *rate, rupees(line["subtotal"])]
+        )
     columns = rows.columns([names, *table], aligns, wide=1, least=0.3)
     head = [*rows.cells(columns, names, is_bold=True), rows.rule()]
     yield Block(head)
     for line, texts in zip(bill["items"], table, strict=True):
-        details = _details(bill, line, has_rate=False)
-        below = small.text(details) if details else []
-        moved = [row._replace(texts=tuple(text._replace(x=columns[1].x) for text in row.texts)) for row in below]
-        yield Block([*rows.cells(columns, texts), *moved], head)
+        yield Block([*rows.cells(columns, texts), *_below(line, rows, columns[1].x)], head)
     yield Block([rows.rule()])
 
 
@@ -173,7 +189,7 @@ def _sums(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
         if igst:
             found.append(("IGST", igst))
         found.append(("Total tax", bill["total_tax"]))
-    start = rows.width / 2 if rows.width > 300 else 0.0
+    start = rows.width / 2 if rows.is_wide else 0.0
     pairs = [row for label, value in found for row in rows.pair(label, rupees(value), start=start)]
     total = rows.pair("TOTAL", rupees(bill["total_amount"]), is_bold=True, scale=TOTAL, start=start)
     counted = f"Items: {bill['item_count']} · Quantity: {digits(bill['total_quantity'])}"
@@ -185,8 +201,24 @@ def _taxes(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
     found = tax_by_rate(bill) if is_gst(bill) else []
     if not found:
         return
-    shown = [row for one in found for label, value in _rate(one) for row in rows.pair(label, rupees(value))]
+    if rows.is_wide:
+        shown = _rates_in_table(found, rows)
+    else:
+        shown = [row for one in found for label, value in _rate(one) for row in rows.pair(label, rupees(value))]
     yield Block([*rows.text("GST by rate", is_bold=True), *shown, rows.rule()])
+
+
+def _rates_in_table(found: Sequence[RateTax], rows: Rows) -> list[Row]:
+    names = ["Rate", *(["Taxable"] if found[0].taxable is not None else []), "CGST", "SGST", "IGST", "Tax"]
+    table = [names]
+    for one in found:
+        taxable = [rupees(one.taxable)] if one.taxable is not None else []
+        amounts = (one.cgst, one.sgst, one.igst, one.cgst + one.sgst + one.igst)
+        table.append([f"{digits(one.rate)}%", *taxable, *map(rupees, amounts)])
+    # All columns share the width, so that it stands below the table of the lines.
+    width = rows.width / len(names)
+    columns = [Column(at * width, width, RIGHT if at else LEFT) for at in range(len(names))]
+    return [row for texts in table for row in rows.cells(columns, texts)]
 
 
 def _rate(one: RateTax) -> list[tuple[str, Decimal]]:
@@ -205,7 +237,10 @@ def _payment(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
         shown.append(("Paid", rupees(bill["amount_paid"])))
     if number(bill["change_amount"]):
         shown.append(("Change", rupees(bill["change_amount"])))
-    yield Block([row for label, value in shown if value for row in rows.pair(label, value)])
+    shown = [(label, value) for label, value in shown if value]
+    yield Block(
+        rows.grid(shown) if rows.is_wide else [row for label, value in shown for row in rows.pair(label, value)]
+    )
 
 
 def _end(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
@@ -219,7 +254,9 @@ def _end(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
 def _head_of_others(bill: Mapping[str, Any], rows: Rows) -> list[Row]:
     """The head of each page but the first."""
     right = shortened(f"{bill['invoice_number']} · {_day(bill['bill_date'])}", rows.width / 2, rows.size)
-    left = shortened(bill["restaurant_name"] or "", rows.width - width(right, rows.size) - rows.size, rows.size, is_bold=True)
+    left = shortened(
+        bill["restaurant_name"] or "", rows.width - width(right, rows.size) - rows.size, rows.size, is_bold=True
+    )
     texts = (Text(0, left, rows.size, LEFT, True), Text(rows.width, right, rows.size, RIGHT))
     return [Row(rows.size * 1.4, texts), rows.rule()]
 
