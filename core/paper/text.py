@@ -95,9 +95,7 @@ def _width(text: str, is_bold: bool) -> float:
 def wrapped(text: str, room: float, size: float, *, is_bold: bool = False, most: int = 0) -> list[str]:
     """The text in rows of at most so many points, broken between words; a word that is wider is broken where the row ends. At least one
     row. most: characters of the text that are shown; 0: all."""
-    text = plain(text)
-    if most and len(text) > most:
-        text = text[:most] + ELLIPSIS
+    text = plain(text[:most] + ELLIPSIS if most and len(text) > most else text)
     rows, used, blank = [""], 0.0, _width(" ", is_bold)
     for word in text.split():
         for piece, needed in _pieces(word, room / size, is_bold):

@@ -21,8 +21,8 @@ class RateTax(NamedTuple):
 
 
 def number(value: Any) -> Decimal:
-    """An amount of the document; 0: it is missing."""
-    return Decimal(value or 0)
+    """A number of the document; 0: it is missing."""
+    return Decimal(str(value or 0))
 
 
 def rupees(value: Any) -> str:

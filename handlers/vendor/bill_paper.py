@@ -84,6 +84,11 @@ def _day(text: str | None) -> str:
     return date.fromisoformat(text).strftime("%d-%m-%Y") if text else ""
 
 
+def _lines(text: str | None) -> list[str]:
+    """A text that may have several lines."""
+    return [line for line in (text or "")[:MOST].splitlines() if line.strip()]
+
+
 def _labelled(bill: Mapping[str, Any], labels: Mapping[str, str]) -> list[tuple[str, str]]:
     """The labels and values of those members that the bill has."""
     return [(label, bill[name]) for name, label in labels.items() if bill.get(name)]
@@ -96,7 +101,7 @@ def _head(bill: Mapping[str, Any], rows: Rows, logo: bytes | None) -> Iterator[B
     if shown:
         yield Block([rows.picture(shown)])
     yield Block(rows.text(bill["restaurant_name"] or "", align=CENTRE, is_bold=True, scale=NAME))
-    for line in (bill["address"] or "").splitlines():
+    for line in _lines(bill["address"]):
         yield Block(rows.text(line, align=CENTRE))
     for label, value in _labelled(bill, {"gstin": "GSTIN", "fssai_license": "FSSAI Lic. No."}):
         yield Block(rows.text(f"{label}: {value}", align=CENTRE))
@@ -209,16 +214,17 @@ def _taxes(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
 
 
 def _rates_in_table(found: Sequence[RateTax], rows: Rows) -> list[Row]:
-    names = ["Rate", *(["Taxable"] if found[0].taxable is not None else []), "CGST", "SGST", "IGST", "Tax"]
-    table = [names]
+    is_known, is_igst = found[0].taxable is not None, found[0].igst != 0
+    names = ["Rate", *(["Taxable"] if is_known else []), *(["IGST"] if is_igst else ["CGST", "SGST"]), "Tax"]
+    table = []
     for one in found:
-        taxable = [rupees(one.taxable)] if one.taxable is not None else []
-        amounts = (one.cgst, one.sgst, one.igst, one.cgst + one.sgst + one.igst)
-        table.append([f"{digits(one.rate)}%", *taxable, *map(rupees, amounts)])
-    # All columns share the width, so that it stands below the table of the lines.
+        taxes = [one.igst] if is_igst else [one.cgst, one.sgst]
+        amounts = [*([one.taxable] if is_known else []), *taxes, sum(taxes, Decimal())]
+        table.append([f"{digits(one.rate)}%", *map(rupees, amounts)])
     width = rows.width / len(names)
     columns = [Column(at * width, width, RIGHT if at else LEFT) for at in range(len(names))]
-    return [row for texts in table for row in rows.cells(columns, texts)]
+    head = rows.cells(columns, names, is_bold=True)
+    return [*head, *(row for texts in table for row in rows.cells(columns, texts))]
 
 
 def _rate(one: RateTax) -> list[tuple[str, Decimal]]:
@@ -247,7 +253,7 @@ def _end(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
     for text in (bill["notes"], bill["footer_note"]):
         if text:
             yield Block([rows.space(0.5)])
-            for line in text.splitlines():
+            for line in _lines(text):
                 yield Block(rows.text(line, align=CENTRE))
 
 
