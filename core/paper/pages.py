@@ -42,13 +42,13 @@ def paginated(blocks: Iterable[Block], room: float, head: Sequence[Row]) -> list
     pages: list[list[Row]] = [[]]
     left = room
     for block in blocks:
-        if pages[-1] and height(block.rows) > left:
-            pages.append([*head, *block.head])
-            left = room - height(pages[-1])
+        top = [*head, *block.head]
+        needed, whole = height(block.rows), room - height(top)
+        must_break = left < needed <= whole
         for row in block.rows:
-            if row.height > left:
-                pages.append([*head, *block.head])
-                left = room - height(pages[-1])
+            if must_break or row.height > left:
+                pages.append([*top])
+                left, must_break = whole, False
             pages[-1].append(row)
             left -= row.height
     return pages
