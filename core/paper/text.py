@@ -56,12 +56,12 @@ def runs(text: str, *, is_bold: bool = False) -> list[Run]:
     latin = LATIN_BOLD if is_bold else LATIN
     if text.isascii():
         return [Run(latin, text, is_joined=False)] if text else []
-    found: list[Run] = []
+    found: list[tuple[str, list[str]]] = []
     for one in text:
-        before = found[-1] if found else Run(latin, "", is_joined=False)
+        before = found[-1][0] if found else latin
         name = _script_font(one)
         if one in JOINERS or one in SHARED:
-            name = before.font if before.is_joined else name
+            name = before if before != latin else name
         if name is None or one not in characters(name):
             name = latin
             if one not in characters(latin):
@@ -69,11 +69,10 @@ def runs(text: str, *, is_bold: bool = False) -> list[Run]:
                 if unicodedata.category(one).startswith("M"):
                     continue
                 one = REPLACEMENT
-        if found and before.font == name:
-            found[-1] = before._replace(text=before.text + one)
-        else:
-            found.append(Run(name, one, is_joined=name != latin))
-    return found
+        if not found or before != name:
+            found.append((name, []))
+        found[-1][1].append(one)
+    return [Run(name, "".join(its_characters), is_joined=name != latin) for name, its_characters in found]
 
 
 def width(text: str, size: float, *, is_bold: bool = False) -> float:
