@@ -37,6 +37,8 @@ class Paper(NamedTuple):
 PAPERS = {"80": Paper(80, None, 4, 8.5), "58": Paper(58, None, 5, 7.5), "a5": Paper(148, 210, 10, 8)}
 # Characters of each text that are printed; a device may send a note of any length.
 MOST = 1000
+# Lines of a bill that can be printed: with long names in scripts of India they take seconds, in which no other PDF is written.
+MOST_LINES = 300
 # Sizes of letters, in sizes of the paper's.
 NAME, TITLE, TOTAL, DETAIL = 1.4, 1.1, 1.3, 0.9
 # Of the logo, in millimetres.
