@@ -1,6 +1,6 @@
 """Rows of a page: texts at their places, rules and pictures. Measures in points."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from core.paper.picture import Picture
@@ -126,15 +126,22 @@ class Rows:
         ]
 
     def columns(
-        self, table: Sequence[Sequence[str]], aligns: Sequence[float], *, wide: int, least: float
+        self,
+        table: Sequence[Sequence[str]],
+        aligns: Sequence[float],
+        *,
+        wide: int,
+        least: float,
+        most: Mapping[int, float],
     ) -> list[Column]:
-        """The columns of a table: each as wide as its widest cell, the one at `wide` as wide as what is left. least: the part of the
-        width that it has at any rate; the others then share what is left, and their cells are wrapped."""
+        """The columns of a table: each as wide as its widest cell, the one at `wide` as wide as what is left. Parts of the width: `least`,
+        what that one has at any rate, for which all others give way; `most`, what columns of long texts may have."""
         gap = GAP * self.size
         needed = [
-            max(width(plain(row[at])[: self.most], self.size, is_bold=True) for row in table)
+            max(width(plain(row[at][: self.most]), self.size, is_bold=True) for row in table)
             for at in range(len(aligns))
         ]
+        needed = [min(one, most.get(at, 1) * self.width) for at, one in enumerate(needed)]
         room = self.width - gap * (len(aligns) - 1)
         others = sum(needed) - needed[wide]
         shrink = min(1.0, room * (1 - least) / others) if others else 1.0

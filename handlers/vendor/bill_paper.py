@@ -174,7 +174,7 @@ def _lines_on_sheet(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
         table.append(
             [str(at), line["item_name"], _quantity(line), rupees(price(line)), *rate, rupees(line["subtotal"])]
         )
-    columns = rows.columns([names, *table], aligns, wide=1, least=0.3)
+    columns = rows.columns([names, *table], aligns, wide=1, least=0.15, most={2: 0.2})
     head = [*rows.cells(columns, names, is_bold=True), rows.rule()]
     yield Block(head)
     for line, texts in zip(bill["items"], table, strict=True):

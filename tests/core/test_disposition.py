@@ -28,7 +28,17 @@ def test_a_name_is_sent_as_ascii_and_if_it_has_more_as_utf_8_too(name, header):
 
 @pytest.mark.parametrize(
     "text",
-    ['"; filename="x.exe', "a\r\nSet-Cookie: x=1", "../../etc/passwd", "a\\b", "%2e%2e%2f", "\u202efdp.exe", "\x00", "🍎" * 300, ""],
+    [
+        '"; filename="x.exe',
+        "a\r\nSet-Cookie: x=1",
+        "../../etc/passwd",
+        "a\\b",
+        "%2e%2e%2f",
+        "\u202efdp.exe",
+        "\x00",
+        "🍎" * 300,
+        "",
+    ],
 )
 def test_no_name_leaves_the_header_or_its_folder(text):
     header = inline(f"bill-{text}.pdf")

@@ -146,14 +146,16 @@ def test_a_label_and_its_value_share_a_row_where_both_fit(rows):
 
 
 def test_columns_are_as_wide_as_their_cells_and_one_takes_what_is_left(rows):
-    columns = rows.columns([["Item", "Amount"], ["Tea", "₹5.00"]], [LEFT, RIGHT], wide=0, least=0.3)
+    columns = rows.columns([["Item", "Amount"], ["Tea", "₹5.00"]], [LEFT, RIGHT], wide=0, least=0.3, most={})
     assert columns[1].x + columns[1].width == pytest.approx(160, abs=0.1)
     [row] = rows.cells(columns, ["Tea", "₹5.00"])
     assert [one.x for one in row.texts] == [0, pytest.approx(160, abs=0.1)]
     # Cells without measure leave the others their part.
-    columns = rows.columns([["Item", "W" * 100]], [LEFT, RIGHT], wide=0, least=0.3)
+    columns = rows.columns([["Item", "W" * 100]], [LEFT, RIGHT], wide=0, least=0.3, most={})
     assert columns[0].width == pytest.approx(0.3 * (160 - 8), abs=0.1)
     assert len(rows.cells(columns, ["Tea", "W" * 100])) > 5
+    columns = rows.columns([["Item", "W" * 100]], [LEFT, RIGHT], wide=0, least=0.3, most={1: 0.2})
+    assert columns[1].width == pytest.approx(0.2 * 160, abs=0.1)
 
 
 # Pages

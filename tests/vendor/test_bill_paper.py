@@ -374,6 +374,8 @@ def test_the_largest_amounts_fit(name):
         "change_amount",
     )
     text = "".join(rows(bill(largest, **dict.fromkeys(money, "-9999999999.99")), name)).replace(" ", "")
+    # No amount is broken between rows, not even beside a long unit.
+    assert "₹9,99,99,999.99" in text and "999.99%" in text
     assert "TOTAL-₹9,99,99,99,999.99" in text and "₹9,99,99,99,999.99" in text and "u" * 10 in text
 
 
