@@ -34,6 +34,9 @@ class Storage(Protocol):
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store a file. Raises Problem 503; then nothing can be read under that key."""
 
+    async def get(self, key: str) -> bytes | None:
+        """The file; None: it doesn't exist. Raises Problem 503."""
+
     async def remove(self, key: str) -> None:
         """Remove a file, if it exists. Raises Problem 503."""
 
@@ -92,6 +95,17 @@ class LocalStorage:
             raise
         # The file's name must be on disk too before a row refers to it.
         _sync(path.parent)
+
+    async def get(self, key: str) -> bytes | None:
+        found = await self.find(key)
+        if found is None:
+            return None
+        try:
+            return await asyncio.to_thread(_read, found.path, 0, found.size)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise away(error) from error
 
     async def remove(self, key: str) -> None:
         try:

@@ -92,6 +92,19 @@ class S3Storage:
         except _AWAY as error:
             raise away(error) from error
 
+    async def get(self, key: str) -> bytes | None:
+        try:
+            client = await self._open()
+            async with asyncio.timeout(TOTAL_SECONDS):
+                found = await client.get_object(Bucket=self._bucket, Key=key)
+                return bytes(await found["Body"].read())
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return None
+            raise away(error) from error
+        except _AWAY as error:
+            raise away(error) from error
+
     async def remove(self, key: str) -> None:
         self._links.pop(key, None)
         try:
