@@ -16,7 +16,7 @@ from pathlib import Path
 
 import asyncpg
 
-from core import logs, product, settings
+from core import log_files, logs, product, settings
 from core.data import migrations
 from core.duties import Duty
 from core.embedded import installation
@@ -69,7 +69,8 @@ def command_serve(args: argparse.Namespace) -> int:
     check_port(args.host, args.port)
     with installed(args) as here:
         config = here.config
-        logs.configure(debug=config.debug, as_json=config.log_format == "json")
+        files = open_log_files(config)
+        logs.configure(debug=config.debug, as_json=config.log_format == "json", beside=[files] if files else [])
         migrate(config)
         if args.demo:
             create_demo(config)
@@ -88,10 +89,12 @@ def command_serve(args: argparse.Namespace) -> int:
             return Process(config, areas.router(), areas.refusals(), duties, areas.listeners())
 
         if args.workers == 1:
-            return serve(process, bind(args), None, lambda: greet(args, here))
+            with log_files.background(files):
+                return serve(process, bind(args), None, lambda: greet(args, here))
 
         def work(number: int, parent: int) -> int:
-            return serve(process, bind(args), parent, lambda: greet(args, here) if number == 1 else None)
+            with log_files.background(files):
+                return serve(process, bind(args), parent, lambda: greet(args, here) if number == 1 else None)
 
         # This process holds the port too, so that it stays ours even while every worker is being replaced.
         held = bind(args)
@@ -107,6 +110,20 @@ def create_demo(config: Settings) -> int:
     for create in areas.gathered("demos"):
         asyncio.run(create(config))
     return created
+
+
+def open_log_files(config: Settings) -> log_files.LogFiles | None:
+    """The log files of LOG_DIR; None without it. Raises SettingsError when they can't be written."""
+    if not config.log_dir:
+        return None
+    try:
+        return log_files.LogFiles(Path(config.log_dir))
+    except OSError as error:
+        raise settings.SettingsError([f"LOG_DIR: {_unwritable(error)}"]) from None
+
+
+def _unwritable(error: OSError) -> str:
+    return f"can't write {error.filename}: {error.strerror}; the account that runs the server must be able to"
 
 
 def check_port(host: str, port: int) -> None:
@@ -238,7 +255,7 @@ def command_demo(args: argparse.Namespace) -> int:
 
 
 def command_doctor(args: argparse.Namespace) -> int:
-    """Print for each setting, Postgres, the migrations, Redis and the media storage that it is ok, or what is wrong with it."""
+    """Print for each setting, Postgres, the migrations, Redis, the media storage and the log files that it is ok, or what is wrong with it."""
     failed = 0
     try:
         with installed(args) as here:
@@ -249,6 +266,7 @@ def command_doctor(args: argparse.Namespace) -> int:
                 ("migrations", _check_migrations),
                 ("Redis", _check_redis),
                 ("media storage", _check_storage),
+                ("log files", _check_log_files),
             ):
                 try:
                     print(f"ok     {name}: {asyncio.run(test(here.config))}")
@@ -299,6 +317,16 @@ async def _check_storage(config: Settings) -> str:
         return "takes files and removes them"
     finally:
         await storage.close()
+
+
+async def _check_log_files(config: Settings) -> str:
+    if not config.log_dir:
+        return "none configured; the log goes to standard error only"
+    try:
+        log_files.check(Path(config.log_dir))
+    except OSError as error:
+        raise RuntimeError(_unwritable(error)) from None
+    return f"{config.log_dir} can be written"
 
 
 def command_routes(args: argparse.Namespace) -> int:

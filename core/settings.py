@@ -109,6 +109,12 @@ class CoreSettings:
     log_format: str = setting(
         "LOG_FORMAT", one_of("text", "json"), "one line a record, as text or JSON", default="text"
     )
+    log_dir: str = setting(
+        "LOG_DIR",
+        folder,
+        "folder of api.log, errors.log and audit.log, beside standard error; none: no files",
+        default="",
+    )
     media_root: str = setting(
         "MEDIA_ROOT", folder, "folder of uploaded files, unless they are in S3 or R2", default=str(ROOT / "media")
     )

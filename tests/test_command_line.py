@@ -145,9 +145,18 @@ def test_without_settings_each_missing_one_is_named_and_nothing_starts(tmp_path)
 
 
 def test_check_names_each_setting_without_its_secret_and_each_service(env, empty, tmp_path):
+    (tmp_path / "file").write_text("")
     # Each command writes a file to its own media folder: in a shared one, one could remove the other's.
     good, bad = run_all(
-        (["doctor"], {**env, "SALES_IMPORT_API_KEY": "hush-key-of-erp", "MEDIA_ROOT": str(tmp_path / "good")}),
+        (
+            ["doctor"],
+            {
+                **env,
+                "SALES_IMPORT_API_KEY": "hush-key-of-erp",
+                "MEDIA_ROOT": str(tmp_path / "good"),
+                "LOG_DIR": str(tmp_path / "logs"),
+            },
+        ),
         (
             ["doctor"],
             {
@@ -155,6 +164,7 @@ def test_check_names_each_setting_without_its_secret_and_each_service(env, empty
                 "DATABASE_URL": empty,
                 "REDIS_URL": "redis://:hush@127.0.0.1:1",
                 "MEDIA_ROOT": str(tmp_path / "bad"),
+                "LOG_DIR": str(tmp_path / "file" / "logs"),
             },
         ),
     )
@@ -165,7 +175,10 @@ def test_check_names_each_setting_without_its_secret_and_each_service(env, empty
     for secret in (SECRET, "hush", password):
         assert secret not in good.stdout + good.stderr + bad.stdout + bad.stderr
     assert "ok     Postgres" in good.stdout and "ok     migrations: all applied" in good.stdout
-    assert bad.returncode == 1
+    assert f"ok     log files: {tmp_path}/logs can be written" in good.stdout and not list(
+        (tmp_path / "logs").iterdir()
+    )
+    assert bad.returncode == 1 and f"wrong  log files: can't write {tmp_path}/file" in bad.stdout
     assert (
         f"wrong  migrations: {len(FILES.migrations) + len(FILES.functions)} to apply" in bad.stdout
         and "wrong  Redis: " in bad.stdout

@@ -12,6 +12,7 @@ ROOMS = {
     "data": {""},
     "live": {"", "data"},
     "files": {"", "data"},
+    "paper": {"", "files"},
     "http": {"", "data", "live", "files"},
     "run": {"", "data", "live", "files", "http"},
     "embedded": {""},

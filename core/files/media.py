@@ -54,6 +54,16 @@ async def hold(db: sql.Runner, key: str) -> None:
     await query.hold_file(db, key=key)
 
 
+async def read(app: Files, key: str | None) -> bytes | None:
+    """A file that something is made from which can do without it. None: no key, no file, or a storage that is away, which is logged."""
+    if key is None:
+        return None
+    try:
+        return await app.storage.get(key)
+    except Problem:
+        return None
+
+
 async def remove_now(app: Files, key: str | None) -> None:
     """Remove a file that no row uses any more; if that isn't possible now, `remove_unused` will do it. None: do nothing."""
     if key is None:

@@ -34,11 +34,18 @@ class Storage(Protocol):
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store a file. Raises Problem 503; then nothing can be read under that key."""
 
+    async def get(self, key: str) -> bytes | None:
+        """The file; None: it doesn't exist. Raises Problem 503."""
+
     async def remove(self, key: str) -> None:
         """Remove a file, if it exists. Raises Problem 503."""
 
     async def link(self, origin: str, key: str) -> str:
         """An absolute URL from which everyone can read the file, for about an hour. origin: this server's, as the client sees it."""
+
+    def period(self) -> int:
+        """A number that changes at the latest when links end that were given out while it was the same: whoever keeps an answer with
+        links may use it until then."""
 
     async def close(self) -> None:
         """Close all connections."""
@@ -89,6 +96,17 @@ class LocalStorage:
         # The file's name must be on disk too before a row refers to it.
         _sync(path.parent)
 
+    async def get(self, key: str) -> bytes | None:
+        found = await self.find(key)
+        if found is None:
+            return None
+        try:
+            return await asyncio.to_thread(_read, found.path, 0, found.size)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise away(error) from error
+
     async def remove(self, key: str) -> None:
         try:
             await asyncio.to_thread(self._remove, self._path(key))
@@ -110,6 +128,9 @@ class LocalStorage:
     async def link(self, origin: str, key: str) -> str:
         expires = (int(self._clock()) // LINK_SECONDS + 2) * LINK_SECONDS
         return f"{origin}/media/{key}?expires={expires}&signature={self._signature(key, expires)}"
+
+    def period(self) -> int:
+        return int(self._clock()) // LINK_SECONDS
 
     def seconds_left(self, key: str, expires: str, signature: str) -> int:
         """How long a link is still valid; 0: it has expired, or its signature is wrong."""

@@ -92,6 +92,19 @@ class S3Storage:
         except _AWAY as error:
             raise away(error) from error
 
+    async def get(self, key: str) -> bytes | None:
+        try:
+            client = await self._open()
+            async with asyncio.timeout(TOTAL_SECONDS):
+                found = await client.get_object(Bucket=self._bucket, Key=key)
+                return bytes(await found["Body"].read())
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return None
+            raise away(error) from error
+        except _AWAY as error:
+            raise away(error) from error
+
     async def remove(self, key: str) -> None:
         self._links.pop(key, None)
         try:
@@ -119,6 +132,12 @@ class S3Storage:
             self._links.clear()
         self._links[key] = (link, time.monotonic() + self._seconds / 2)
         return link
+
+    def period(self) -> int:
+        if self._public_url or not self._signs:
+            return 0
+        # A link is given out for the first half of its life, so after another quarter it is still valid.
+        return int(time.time() / max(self._seconds / 4, 1))
 
     async def close(self) -> None:
         self._client = None

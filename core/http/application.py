@@ -1,6 +1,7 @@
 """The application: what the handlers of one process share, and how a request gets to its handler within the limits."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import re
@@ -22,7 +23,7 @@ from core.settings import CoreSettings
 from core.text import decoded
 from core.tokens import Tokens
 
-# Bytes of a request body; a longer one gets 413.
+# Bytes of a request body; a longer one gets 413, unless the handler admits large bodies (Handler.large_body).
 BODY_LIMIT = 10 * 1024 * 1024
 
 # What answers a broken constraint of the database: a refusal, or a coroutine that finds it, with the request's handler.
@@ -87,7 +88,7 @@ class Application(tornado.web.Application):
         )
         if "Content-Length" not in request.headers and "Transfer-Encoding" not in request.headers:
             return delegate
-        return _LimitedBody(delegate, request)
+        return _LimitedBody(delegate, request, handler, self)
 
     def next_request_id(self) -> str:
         """A new name for a request: unique, but not secret."""
@@ -121,22 +122,46 @@ def _note_encoding(request: tornado.httputil.HTTPServerRequest) -> None:
 
 
 class _LimitedBody(tornado.httputil.HTTPMessageDelegate):
-    """Passes on a body of up to BODY_LIMIT and drops the rest. The handler then answers 413 (Handler.prepare)."""
+    """Passes on a body of up to BODY_LIMIT, or of the handler's large_body if that admits the request, and drops the rest. The handler
+    then answers 413 (Handler.prepare)."""
 
     def __init__(
-        self, inner: tornado.httputil.HTTPMessageDelegate, request: tornado.httputil.HTTPServerRequest
+        self,
+        inner: tornado.httputil.HTTPMessageDelegate,
+        request: tornado.httputil.HTTPServerRequest,
+        handler: type[Handler],
+        app: Application,
     ) -> None:
-        self._inner, self._request = inner, request
-        length = request.headers.get("Content-Length", "0")
-        self._left = BODY_LIMIT if len(length) < 12 and length.isdecimal() and int(length) <= BODY_LIMIT else 0
+        self._inner, self._request, self._handler, self._app = inner, request, handler, app
+        # None: the client doesn't say.
+        self._length: int | None = None
+        length = request.headers.get("Content-Length")
+        if length is not None:
+            self._length = int(length) if len(length) < 12 and length.isdecimal() else 10**12
+        self._allow(BODY_LIMIT)
+
+    def _allow(self, limit: int) -> None:
+        self._limit = limit
+        self._left = limit if (self._length or 0) <= limit else 0
 
     def headers_received(self, start_line: Any, headers: tornado.httputil.HTTPHeaders) -> Awaitable[None] | None:
+        if self._handler.large_body and (self._length is None or self._length > BODY_LIMIT):
+            # Tornado reads nothing of the body before this has ended.
+            return self._ask(start_line, headers)
         return self._inner.headers_received(start_line, headers)
+
+    async def _ask(self, start_line: Any, headers: tornado.httputil.HTTPHeaders) -> None:
+        with contextlib.suppress(Problem):
+            if await self._handler.admits_large_body(self._app, self._request):
+                self._allow(self._handler.large_body)
+        inner = self._inner.headers_received(start_line, headers)
+        if inner is not None:
+            await inner
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         self._left -= len(chunk)
         if self._left < 0:
-            self._request.body_too_long = True  # type: ignore[attr-defined]
+            self._request.body_too_long = self._limit  # type: ignore[attr-defined]
             return None
         return self._inner.data_received(chunk)
 

@@ -50,7 +50,7 @@ def read_items(sent: bytes, expected: Schema, most: int) -> Items:
     if is_plain and all(map(expected.accepts, value)):
         return Items([Item(one) for one in value], text)
     items, texts = [], []
-    for one, its_text in json_text.literal_items(text):
+    for one, its_text in json_text.each(text, literally=True):
         try:
             right, meant = _meant(one, expected)
         except Problem as problem:

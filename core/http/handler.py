@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import asyncpg
+import tornado.httputil
 import tornado.iostream
 import tornado.web
 
@@ -52,6 +53,8 @@ ALLOWED_HEADERS = (
 EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Keep-Alive-Seconds, X-Request-ID"
 # What a reader of bodies returns.
 Read = TypeVar("Read")
+# Marks the line of a refused request, which core/log_files.py writes to errors.log too.
+_REFUSAL = {"is_refusal": True}
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{1,64}")
 _SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"}
 
@@ -64,6 +67,7 @@ class Handler(tornado.web.RequestHandler):
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
     parameters: of the query, which its GET reads. any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
+    large_body: bytes of a body that a request may have which admits_large_body() admits; 0: none has more than others (BODY_LIMIT).
     missing: what a 404 says. body, body_text, files: set by read_body.
 
     For the description of the API: is_described: whether it is part of it. groups: the groups that it belongs to; without any, those of
@@ -78,6 +82,7 @@ class Handler(tornado.web.RequestHandler):
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     any_host: ClassVar[bool] = False
     json_limit: ClassVar[int] = JSON_LIMIT
+    large_body: ClassVar[int] = 0
     missing: ClassVar[str | Message] = Message.of("not-found")
     is_described: ClassVar[bool] = True
     groups: ClassVar[tuple[str, ...]] = ()
@@ -189,6 +194,11 @@ class Handler(tornado.web.RequestHandler):
         return peer
 
     @property
+    def user(self) -> str:
+        """Who calls, as the log names them; "" if unknown. An application's base handler overrides this."""
+        return ""
+
+    @property
     def origin(self) -> str:
         """scheme://host of this server as the client sees it, for absolute URLs."""
         # With several proxies, the first value is that of the client's connection.
@@ -228,8 +238,6 @@ class Handler(tornado.web.RequestHandler):
         if self.request.method == "OPTIONS":
             # A browser sends a CORS preflight without credentials.
             return
-        if getattr(self.request, "body_too_long", False):
-            raise Problem(413, "too-long", Message.of("too-long", limit="10 MB"))
         if not self.any_host and not network.host_allowed(self.request.host_name, self.config.allowed_hosts):
             raise Problem(400, "unknown-host", "This server does not answer to that host name (ALLOWED_HOSTS).")
         if self.authenticates:
@@ -237,6 +245,15 @@ class Handler(tornado.web.RequestHandler):
         access = self.access_to(self.request.method or "")
         if access.check is not None:
             access.check(self)
+        # The limit that the body was longer than. A caller who may not enter learns that first, and signs in again.
+        limit = getattr(self.request, "body_too_long", 0)
+        if limit:
+            raise Problem(413, "too-long", Message.of("too-long", limit=f"{limit // 1024**2} MB"))
+
+    @classmethod
+    async def admits_large_body(cls, app: "Application", request: tornado.httputil.HTTPServerRequest) -> bool:
+        """Whether a request may have a body of up to large_body. Asked once the request's head is read, and nothing of its body."""
+        return False
 
     async def authenticate(self) -> None:
         """Find out who calls. An application's base handler overrides this: core knows no accounts. Raises Problem."""
@@ -255,10 +272,15 @@ class Handler(tornado.web.RequestHandler):
     async def read_items(self, expected: schema.Schema, most: int) -> list[json_body.Item]:
         """Read a JSON array of independent items, or one item alone, and validate each by itself (core/http/body.py). self.body_text
         has the right ones. Raises what read_body raises; Problem 400: more than `most` items."""
-        self._check_declared(expected)
-        found = await self._read_json(self._body_kind(), json_body.read_items, expected, most)
+        found = await self.read_as(json_body.read_items, expected, most)
         self.body_text = found.text
         return found.items
+
+    async def read_as(self, read: Callable[..., Read], expected: schema.Schema, *arguments: Any) -> Read:
+        """What a function makes of the body as bytes, the schema, and further arguments; it runs in a thread if the body is large.
+        Raises what read_body raises, and what the function raises."""
+        self._check_declared(expected)
+        return await self._read_json(self._body_kind(), read, expected, *arguments)
 
     def _check_declared(self, expected: schema.Schema) -> None:
         bodies = getattr(getattr(self, (self.request.method or "").lower()), "bodies", None)
@@ -425,15 +447,18 @@ class Handler(tornado.web.RequestHandler):
 
     def log_line(self) -> None:
         """Write the request's line into the access log."""
+        status, user = self.get_status(), self.user
         # The path without its query, in which a token may be.
         access_log.info(
-            "%s %s %d %.1fms from=%s%s",
+            "%s %s %d %.1fms from=%s%s%s",
             self.request.method,
             self.request.path,
-            self.get_status(),
+            status,
             self.request.request_time() * 1000,
             self.remote_address,
+            f" user={user}" if user else "",
             self._refused,
+            extra=_REFUSAL if status >= 400 else None,
         )
 
     # Methods that a subclass doesn't define

@@ -9,7 +9,7 @@ core/http/body.py reads the bodies of requests with these functions.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from core.problem import Message, Problem, invalid
@@ -74,9 +74,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_decode = json.JSONDecoder(
+_decoder = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
-).decode
+)
+_decode = _decoder.decode
 _literally = json.JSONDecoder(object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=Number)
 _blanks = re.compile(r"[ \t\n\r]*")
 
@@ -96,7 +97,7 @@ def decoded(body: bytes) -> str:
 def value(text: str) -> tuple[Any, bool]:
     """The value, and whether it may hold what is not allowed: check() then tells. Raises Problem 400 `not-json`."""
     found = _decoded_by(_decode, text)
-    return found, _is_suspect(found) or "\\u" in text
+    return found, is_suspect(found, text)
 
 
 def literal(text: str) -> Any:
@@ -107,17 +108,38 @@ def literal(text: str) -> Any:
     return found
 
 
-def literal_items(text: str) -> list[tuple[Any, str]]:
-    """The items of an array that value() has read, each as literal() reads it, and its text as it was sent."""
-    found = []
-    at = _after_blanks(text, text.index("[") + 1)
-    while text[at] != "]":
-        item, end = _literally.raw_decode(text, at)
-        found.append((item, text[at:end]))
-        at = _after_blanks(text, end)
-        if text[at] == ",":
-            at = _after_blanks(text, at + 1)
-    return found
+def each(text: str, *, literally: bool = False) -> Iterator[tuple[Any, str]]:
+    """The items of an array one after another, each with its text, so that never more than one is held as a value; a value that is no array
+    is the only one. Each is as value() reads it, and may be suspect; literally: as literal() does. Raises Problem 400 `not-json`, perhaps
+    only after some items."""
+    decoder = _literally if literally else _decoder
+    at = _after_blanks(text, 0)
+    try:
+        if text[at : at + 1] != "[":
+            yield decoder.decode(text), text
+            return
+        at = _after_blanks(text, at + 1)
+        while text[at : at + 1] != "]":
+            item, end = decoder.raw_decode(text, at)
+            yield item, text[at:end]
+            at = _after_blanks(text, end)
+            if text[at : at + 1] == ",":
+                at = _after_blanks(text, at + 1)
+                if text[at : at + 1] == "]":
+                    raise json.JSONDecodeError("Illegal trailing comma before end of array", text, at)
+            elif text[at : at + 1] != "]":
+                raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+        if (end := _after_blanks(text, at + 1)) != len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
+    except RecursionError:
+        raise _not_json("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise _not_json(error) from None
+
+
+def is_suspect(found: Any, text: str) -> bool:
+    """Whether a value that was read from a text may hold what is not allowed. Raises Problem 400 `not-json`: it is nested too deeply."""
+    return _is_suspect(found) or "\\u" in text
 
 
 def _after_blanks(text: str, at: int) -> int:

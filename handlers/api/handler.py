@@ -68,6 +68,10 @@ class ApiHandler(Handler):
     caller: Caller | None = None
 
     @property
+    def user(self) -> str:
+        return (self.caller.email or f"account-{self.caller.account_id}") if self.caller else ""
+
+    @property
     def actor(self) -> str:
         """Who does this, for the audit (operations.note): JSON."""
         known = {"account_id": self.caller.account_id, "email": self.caller.email} if self.caller else {}

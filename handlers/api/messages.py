@@ -42,6 +42,7 @@ FIELDS = {
     # Uploaded images (core/files/images.py)
     "file.empty": "The submitted file is empty.",
     "file.not-a-file": "The submitted data was not a file. Check the encoding type on the form.",
+    "file.extension": "File extension “{extension}” is not allowed. Allowed extensions are: {allowed}.",
     "file.too-long": "Ensure this file has no more than {megabytes} MB.",
     "image.broken": "Upload a valid image. The file you uploaded was either not an image or a corrupted image.",
     "image.too-large": "Ensure this image has no more than {pixels:,} pixels.",

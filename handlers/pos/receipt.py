@@ -1,6 +1,5 @@
 """Receipts of orders, on paper and on the screen. docs/api/pos.md#receipts."""
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from core.data import sql
 from core.http import negotiate
 from core.http.declare import answers
 from core.http.parameter import Parameter
+from core.paper.fonts import in_thread
 from core.problem import Problem, invalid, not_found
 from handlers.api.handler import PosHandler
 from handlers.pos import selling
@@ -82,7 +82,7 @@ class Receipt(PosHandler):
             return as_escpos(rows), {"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}.bin"'}
 
         # A PDF, or a long receipt of any form, takes milliseconds.
-        body, headers = await asyncio.to_thread(write)
+        body, headers = await in_thread(write)
         self.reply(body, headers={**headers, "Content-Language": language})
 
     def set_default_headers(self) -> None:

@@ -4,25 +4,19 @@ Each is made from the same rows (handlers/pos/receipt_paper.py).
 """
 
 import io
-import threading
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
 
 from core import product
-from core.setting import ROOT
+from core.paper.fonts import characters, font, writing
+from core.paper.pages import LONGEST_PAGE, POINTS_OF_MILLIMETRE
 from handlers.pos.receipt_paper import Paper, Row, shown
 
-# web/fonts/LICENSE.txt. CONTRIBUTING.md says how they were made.
-FONTS = ROOT / "web" / "fonts"
 REGULAR, BOLD = "DejaVuSansMono", "DejaVuSansMono-Bold"
-POINTS_OF_MILLIMETRE = 72 / 25.4
 # Millimetres of a PDF's page that stay white on each side: printers can't print on the edge.
 MARGIN = 4.0
 # From one row to the next, in sizes of the font.
 LEADING = 1.25
-# Points. Readers show no longer page (ISO 32000-1, annex C.2); the longest receipts have several.
-LONGEST_PAGE = 14_400
 
 # ESC/POS. A few commands by hand: python-escpos 3.1 adds nine packages, and its default printer writes ñ as GB18030.
 INITIALIZE = b"\x1b@"
@@ -37,9 +31,6 @@ CUT = b"\x1dVB\x00"
 # What printers call their code pages (Epson's numbers, which other makers follow), in the order in which they are tried: Western with
 # the euro, Western of Windows, Latin 2, Cyrillic, Greek.
 CODE_PAGES = {19: "cp858", 16: "cp1252", 18: "cp852", 17: "cp866", 14: "cp737"}
-
-# The fonts of ReportLab read their files while they write, which no two threads may do at the same time.
-_writing = threading.Lock()
 
 
 def as_text(rows: Sequence[Row]) -> bytes:
@@ -86,12 +77,13 @@ def as_pdf(rows: Sequence[Row], paper: Paper, title: str, language: str) -> byte
     # Importing it takes about 0.1 s, and most servers never write a receipt.
     from reportlab.pdfgen.canvas import Canvas
 
-    with _writing:
-        fonts = _fonts()
+    with writing:
+        regular, _ = font(REGULAR), font(BOLD)
         margin = MARGIN * POINTS_OF_MILLIMETRE
         page_width = paper.millimetres * POINTS_OF_MILLIMETRE
-        size = (page_width - 2 * margin) / (paper.columns * fonts[REGULAR].stringWidth("0", 1))
+        size = (page_width - 2 * margin) / (paper.columns * regular.stringWidth("0", 1))
         leading = size * LEADING
+        # The longest receipts have several pages.
         most = int((LONGEST_PAGE - 2 * margin) / leading)
         file = io.BytesIO()
         # invariant: no time and no random id.
@@ -103,26 +95,14 @@ def as_pdf(rows: Sequence[Row], paper: Paper, title: str, language: str) -> byte
             height = len(on_page) * leading + 2 * margin
             canvas.setPageSize((page_width, height))
             for place, row in enumerate(on_page):
-                font = BOLD if row.is_bold else REGULAR
-                canvas.setFont(font, size)
+                name = BOLD if row.is_bold else REGULAR
+                canvas.setFont(name, size)
                 # The base line: what is below it is a quarter of the size.
                 canvas.drawString(
                     margin,
                     height - margin - place * leading - size,
-                    shown(row.text, lambda one, has=fonts[font].face.charToGlyph: ord(one) in has),  # type: ignore[misc]
+                    shown(row.text, characters(name).__contains__),
                 )
             canvas.showPage()
         canvas.save()
     return file.getvalue()
-
-
-@cache
-def _fonts() -> dict[str, Any]:
-    """Both fonts, which ReportLab knows from then on by their names."""
-    from reportlab.pdfbase.pdfmetrics import registerFont
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    found = {name: TTFont(name, FONTS / f"{name}.ttf") for name in (REGULAR, BOLD)}
-    for font in found.values():
-        registerFont(font)
-    return found

@@ -1,9 +1,13 @@
 """The bases of the vendor API's handlers: they know the vendor who calls. docs/api/vendor.md#tokens, docs/api/vendor.md#approval."""
 
+import hashlib
 import json
 import time
 from typing import NamedTuple
 
+import tornado.httputil
+
+from core import product
 from core.access import Access
 from core.data import sql
 from core.http.application import Application
@@ -81,8 +85,7 @@ class TokenHandler(ApiHandler):
     @property
     def bearer(self) -> str | None:
         """The token of the Authorization header; None without the header, or with another scheme."""
-        scheme, _, given = self.request.headers.get("Authorization", "").partition(" ")
-        return given.strip() if scheme.lower() == "token" else None
+        return _token_of(self.request)
 
     async def authenticate(self) -> None:
         """Set self.caller. Raises Problem 401: the token is unknown, its session has ended, or its account is inactive."""
@@ -110,6 +113,33 @@ class VendorHandler(TokenHandler):
         """The id of the caller's vendor."""
         assert self.vendor is not None, "the handler's access must be `approved_vendor`"
         return self.vendor.id
+
+    def reply_unchanged(self, *state: object) -> bool:
+        """Set the ETag of a list; if the client has this state of it already, answer 304 and return True. state: what the answer shows
+        beside the vendor and the query; it is read before the list, so a change in between makes the list newer than its tag."""
+        # Another release may have other members.
+        shown = (product.VERSION, self.vendor_id, self.request.uri, *state)
+        self.set_header("ETag", f'W/"{hashlib.sha256(repr(shown).encode()).hexdigest()[:32]}"')
+        # Without this a browser may show its copy for a while without asking.
+        self.set_header("Cache-Control", "private, no-cache")
+        if not self.check_etag_header():
+            return False
+        self.set_status(304)
+        self.finish()
+        return True
+
+
+async def admits(app: Application, request: tornado.httputil.HTTPServerRequest) -> bool:
+    """Whether a request, of which only the head is read, has the token of an approved vendor. Raises Problem 503."""
+    given = _token_of(request)
+    caller = await token.caller_of(app, given) if given is not None else None
+    vendor = await app.kept(Vendors).find(caller.account_id) if caller is not None else None
+    return vendor is not None and vendor.is_approved
+
+
+def _token_of(request: tornado.httputil.HTTPServerRequest) -> str | None:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "token" else None
 
 
 def not_signed_in() -> Problem:

@@ -1,9 +1,7 @@
 """Raw materials of vendors: what there is of each, and how that has changed. docs/api/vendor.md#inventory."""
 
-import hashlib
 from decimal import Decimal
 
-from core import product
 from core.access import public
 from core.data import sql
 from core.http import keyset
@@ -73,11 +71,7 @@ class Inventory(InventoryHandler):
     @answers(304, None, headers=("ETag",))
     async def get(self) -> None:
         """List the vendor's raw materials, by name. 200; 304; 400 an invalid cursor."""
-        # The state is read before the list, so a change in between makes the tag too old, and never the list.
-        self._tag(await query.get_state(self.db, vendor_id=self.vendor_id))
-        if self.check_etag_header():
-            self.set_status(304)
-            self.finish()
+        if self.reply_unchanged(await query.get_state(self.db, vendor_id=self.vendor_id)):
             return
         found, is_active = query.list_items.where(**self._filters()), self._is_active()
         await reply_list(
@@ -93,13 +87,6 @@ class Inventory(InventoryHandler):
         """Make a raw material. 201; 400 wrong fields, or a name that exists."""
         made = await query.create_item(self.db, vendor_id=self.vendor_id, body=self.body_text, actor=self.actor)
         self.reply(made["document"], 201)
-
-    def _tag(self, state: str) -> None:
-        # The version, because another release may write the same state differently.
-        shown = f"{product.VERSION} {self.vendor_id} {state} {self.request.query}"
-        self.set_header("ETag", f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"')
-        # A client may keep the list, but asks each time whether it is still current.
-        self.set_header("Cache-Control", "no-cache")
 
     def _is_active(self) -> bool:
         return not self.asks_for("is_active") or self.asked("is_active").lower() == "true"

@@ -89,7 +89,7 @@ async def ask(api, method, path, token, scheme="Bearer"):
     """Status, content type and body. A stream never ends, so of it only the head."""
     if method == "GET" and "/sse/" in path:
         found = await EventStream.open(
-            api.base_url, path, headers={"Authorization": f"Bearer {token}"} if token else {}
+            api.base_url, path, headers={"Authorization": f"{scheme} {token}"} if token else {}
         )
         found.close()
         return found.status, found.headers["content-type"], ""

@@ -455,6 +455,13 @@ async def with_trigger(db, table, body, work):
         await db.execute("DROP FUNCTION public.trouble CASCADE")
 
 
+async def test_the_log_names_the_user_but_not_the_query(api, log, sign_in):
+    token = (await sign_in("PICKER"))["access"]
+    await api.get("/api/users/?search=hush", token=token)
+    (line,) = [line for line in access_lines(log) if "/api/users/" in line]
+    assert " from=127.0.0.1 user=picker@example.com" in line and "hush" not in line
+
+
 async def test_an_unexpected_error_is_a_500_that_tells_nothing_and_one_traceback_in_the_log(api, db, log, invoice):
     answer = await with_trigger(
         db,

@@ -61,7 +61,7 @@ def sentence(error):
 @pytest.mark.parametrize("kind", KINDS)
 async def test_each_format_is_known_by_its_content_and_kept_as_it_is(kind):
     data = picture(kind)
-    assert await check_image(data) == (data, *KINDS[kind])
+    assert await check_image(data) == (data, *KINDS[kind], None)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])

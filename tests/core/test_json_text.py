@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.http import body
+from core.http import body, json_text
 from core.http.schema import Schema
 from core.problem import Problem
 from handlers.api.dialects import ApiDialect
@@ -157,3 +157,20 @@ def test_a_million_wrong_texts_get_no_more_than_a_hundred_messages():
 def test_a_place_far_down_a_list_is_named_by_its_number():
     told = refusal(json.dumps({"items": [1] * 5000 + ["\0"]})).fields
     assert told == {"items": {"non_field_errors": ["Item 5001 holds what is not allowed in text."]}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", " [ ] ", "[1]", '[1, {"a": [2]} ,"x"]', "7", '"a"', " {} ", "null", "[[]]", "[[],[1]]", "",
+     "[", "]", "[1", "[1,", "[1,]", "[,]", "[1 2]", "[1] 2", "[1]]", "[}", "{", "[1,,2]", "[" * 100_000],
+)  # fmt: skip
+def test_the_items_of_an_array_are_those_of_the_array(text):
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        with pytest.raises(Problem):
+            list(json_text.each(text))
+    else:
+        items = list(json_text.each(text))
+        assert [value for value, _ in items] == (whole if isinstance(whole, list) else [whole])
+        assert [json.loads(its_text) for _, its_text in items] == [value for value, _ in items]

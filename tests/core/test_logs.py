@@ -61,7 +61,7 @@ def test_a_text_trace_follows_its_line():
     try:
         raise ValueError("boom")
     except ValueError as error:
-        assert written("failed", error=error).splitlines()[1].startswith("Traceback")
+        assert written("failed", error=error).splitlines()[1].startswith("  Traceback")
 
 
 def test_any_text_can_be_written():

@@ -84,6 +84,13 @@ async def test_a_removed_file_is_gone_and_removing_what_is_not_there_is_fine(loc
         assert not (local.folder / KEY).exists() and await local.find(KEY) is None
 
 
+async def test_a_file_is_read_whole_and_what_is_not_there_is_none(local):
+    assert await local.get(KEY) is None
+    await local.put(KEY, b"data", "image/png")
+    assert await local.get(KEY) == b"data"
+    assert await local.get("../secret.png") is None
+
+
 async def test_files_stored_at_once_are_all_there(local):
     keys = [f"logos/{n % 3}/{n:032x}.png" for n in range(40)]
     await asyncio.gather(*(local.put(key, key.encode(), "image/png") for key in keys))
@@ -255,6 +262,13 @@ async def test_a_file_in_s3_is_read_by_its_link_until_it_is_removed(s3, endpoint
         assert (await fetch(await storage.link(ORIGIN, KEY)))[0] == 404
 
 
+async def test_a_file_in_s3_is_read_whole_and_what_is_not_there_is_none(s3, endpoint):
+    storage = s3(AWS_S3_ENDPOINT_URL=endpoint)
+    assert await storage.get("logos/none.png") is None
+    await storage.put("logos/read.png", b"x" * 300_000, "image/png")
+    assert await storage.get("logos/read.png") == b"x" * 300_000
+
+
 async def test_a_link_is_signed_with_version_4_and_carries_the_setting_of_its_life_and_no_secret(s3, endpoint):
     for env, seconds in (({}, "3600"), ({"S3_PRESIGNED_URL_EXPIRATION": "120"}, "120")):
         link = await s3(AWS_S3_ENDPOINT_URL=endpoint, **env).link(ORIGIN, KEY)
@@ -344,7 +358,7 @@ async def refused(work):
 
 async def test_with_s3_away_it_is_503(s3):
     storage = s3(AWS_S3_ENDPOINT_URL="http://127.0.0.1:1")
-    for work in (storage.put(KEY, b"x", "image/png"), storage.remove(KEY)):
+    for work in (storage.put(KEY, b"x", "image/png"), storage.get(KEY), storage.remove(KEY)):
         assert await refused(work) == (503, {"Retry-After": "2"})
 
 
@@ -358,7 +372,8 @@ async def test_with_an_s3_that_does_not_answer_it_is_503(s3, monkeypatch):
 
 async def test_without_the_bucket_it_is_503(s3, endpoint):
     storage = s3(AWS_S3_ENDPOINT_URL=endpoint, AWS_STORAGE_BUCKET_NAME="no-such-bucket")
-    assert (await refused(storage.put(KEY, b"x", "image/png")))[0] == 503
+    for work in (storage.put(KEY, b"x", "image/png"), storage.get(KEY)):
+        assert (await refused(work))[0] == 503
 
 
 # The choice

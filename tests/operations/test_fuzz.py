@@ -19,7 +19,12 @@ from tests.support.fuzz import OWN_PASSWORD, Caller, Report, fuzz, is_stream, op
 from tests.support.program import Server
 from tests.support.services import run_apart
 
-STREAMS = {"GET /api/pos/sse/orders/", "GET /api/pos/sse/stock/", "GET /api/sales/sse/invoices/"}
+STREAMS = {
+    "GET /api/pos/sse/orders/",
+    "GET /api/pos/sse/stock/",
+    "GET /api/sales/sse/invoices/",
+    "GET /items/sse/",
+}
 
 
 @pytest.fixture(scope="module")

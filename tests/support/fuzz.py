@@ -58,7 +58,10 @@ LISTS = {
     "customer_id": "/api/customers/",
     "/api/access/admin/users/": "/api/auth/users/",
     "/api/access-control/admin/users/": "/api/auth/users/",
+    "/backup/bills/": "/backup/sync/",
 }
+# These answer 2xx and report wrong items of the body.
+REPORTING = ("POST /backup/sync/", "POST /items/sync/", "POST /items/categories/sync/")
 PRODUCT = "Fuzzy product"
 TABLES = ("job_titles", "departments", "users", "invoices", "all")
 # Sequences of one run of the engine.
@@ -244,6 +247,10 @@ class Caller:
         self.call("POST", "/api/sales/import/invoice/", _invoice(f"FUZZ-{number}"))
         self._plant_shop(number)
         self.call("POST", "/inventory/", {"name": f"Material {number}", "quantity": 1000})
+        # A bill, and one that can't be stored.
+        self.call("POST", "/backup/sync/", [{"invoice_number": f"FUZZ-{number}", "items": [{}]}, {"items": number}])
+        self.call("POST", "/items/categories/", {"name": f"Category {number}"})
+        self.call("POST", "/items/", {"name": f"Item {number}", "price": 1})
 
     def _plant_shop(self, number: int) -> None:
         """What a shop needs to sell, and two sales of today, of which one is paid."""
@@ -436,6 +443,8 @@ def _is_wrong(context: Any, failure: Any, case: Any, response: Any) -> bool:
         return False
     if not isinstance(failure, AcceptedNegativeData):
         return True
+    if case.operation.label in REPORTING:
+        return False
     broken = case.meta.phase.data
     return (
         case.media_type == "application/json"

@@ -73,3 +73,29 @@ def account(db):
         )
 
     return account
+
+
+@pytest.fixture
+def global_category(db):
+    """`await global_category("Drinks")`: the id of a category of all vendors, as an administrator makes it."""
+
+    async def global_category(name, *, sort_order=0, is_active=True):
+        return await db.fetchval(
+            "INSERT INTO vendor.global_category (name, sort_order, is_active) VALUES ($1, $2, $3) RETURNING id::text",
+            name,
+            sort_order,
+            is_active,
+        )
+
+    return global_category
+
+
+@pytest.fixture
+def seller(vendor, token):
+    """`await seller()`: a new vendor, and the headers with its token."""
+
+    async def seller(**more):
+        someone = await vendor(**more)
+        return someone, await token(someone)
+
+    return seller

@@ -159,7 +159,7 @@ async def test_a_list_that_has_not_changed_is_not_sent_again(shelf):
             assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag), sent
         for sent in ("", '"x"', tag[:-1], tag.strip('"')):
             assert (await store.get(query, **{"If-None-Match": sent})).body == first.body, sent
-    assert first.headers["Cache-Control"] == "no-cache"
+    assert first.headers["Cache-Control"] == "private, no-cache"
 
 
 async def test_each_change_of_what_a_list_shows_gives_it_another_tag(shelf, db):

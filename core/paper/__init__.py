@@ -1,0 +1,1 @@
+"""PDFs: fonts of many scripts, text that is measured and wrapped, rows and pages."""

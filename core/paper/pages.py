@@ -1,0 +1,96 @@
+"""Rows on pages, and pages in a PDF. Measures in points."""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from core import product
+from core.paper.fonts import LATIN, font, writing
+from core.paper.rows import Row, height
+from core.paper.text import plain
+
+POINTS_OF_MILLIMETRE = 72 / 25.4
+# Readers show no longer page (ISO 32000-1, annex C.2).
+LONGEST_PAGE = 14_400
+
+
+class Sheet(NamedTuple):
+    """The paper. height: None for paper from a roll, which is cut where the text ends. margin: what stays white on each side."""
+
+    width: float
+    height: float | None
+    margin: float
+
+    @property
+    def room(self) -> float:
+        """The width that can be written on."""
+        return self.width - 2 * self.margin
+
+
+class Block(NamedTuple):
+    """Rows that stay together on one page, if a page is long enough. head: rows that stand over them where a page begins with them."""
+
+    rows: Sequence[Row]
+    head: Sequence[Row] = ()
+
+
+Foot = Callable[[int, int], Sequence[Row]]
+
+
+def paginated(blocks: Iterable[Block], room: float, head: Sequence[Row]) -> list[list[Row]]:
+    """The rows of each page. room: the height for rows. head: rows at the top of each page but the first."""
+    pages: list[list[Row]] = [[]]
+    left = room
+    for block in blocks:
+        top = [*head, *block.head]
+        needed, whole = height(block.rows), room - height(top)
+        must_break = left < needed <= whole
+        for row in block.rows:
+            if must_break or row.height > left:
+                pages.append([*top])
+                left, must_break = whole, False
+            pages[-1].append(row)
+            left -= row.height
+    return pages
+
+
+def pdf(
+    blocks: Sequence[Block],
+    sheet: Sheet,
+    *,
+    title: str,
+    language: str,
+    head: Sequence[Row] = (),
+    foot: Foot | None = None,
+) -> bytes:
+    """The blocks as a PDF. The same blocks are the same bytes. foot: the rows at the foot of a page, by its number and how many there are.
+
+    Call it in the thread of core.paper.fonts.in_thread, and hold core.paper.fonts.writing.
+    """
+    from reportlab.pdfgen.canvas import Canvas
+
+    assert writing.locked(), "the fonts are read while a PDF is written"
+    font(LATIN)
+    foot_height = height(foot(1, 1)) if foot else 0.0
+    most = (sheet.height or LONGEST_PAGE) - 2 * sheet.margin - foot_height
+    found = paginated(blocks, most, head)
+    file = io.BytesIO()
+    # invariant: no time and no random id.
+    canvas = Canvas(file, invariant=1, lang=language, initialFontName=LATIN)
+    canvas.setTitle(plain(title))
+    canvas.setCreator(product.NAME)
+    for number, rows in enumerate(found, 1):
+        page_height = sheet.height or height(rows) + 2 * sheet.margin + foot_height
+        canvas.setPageSize((sheet.width, page_height))
+        _draw(canvas, rows, sheet.margin, page_height - sheet.margin)
+        if foot:
+            _draw(canvas, foot(number, len(found)), sheet.margin, sheet.margin + foot_height)
+        canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+def _draw(canvas: Any, rows: Iterable[Row], left: float, top: float) -> None:
+    for row in rows:
+        row.draw(canvas, left, top)
+        top -= row.height

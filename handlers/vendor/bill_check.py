@@ -1,0 +1,76 @@
+"""What looks wrong in a bill. It is stored all the same: the server is a passive receiver. docs/api/vendor.md#warnings."""
+
+from decimal import Decimal
+from typing import Any
+
+from stdnum.in_ import gstin
+
+# Devices round the tax of each line.
+CENT = Decimal("0.01")
+# Totals are rounded to whole rupees.
+RUPEE = Decimal(1)
+
+
+def warnings(bill: dict[str, Any], bill_date: str | None, sold_at: str | None) -> dict[str, list[str]]:
+    """Sentences by field. bill: as it was sent, and valid. bill_date, sold_at: what could be read of its date and its timestamp."""
+    found = {
+        "gstin": _of_gstin(bill),
+        "bill_date": _unread([bill.get("bill_date")], bill_date, "no date; the day of the upload took its place"),
+        "timestamp": _unread(
+            [bill.get("timestamp"), bill.get("created_at")], sold_at, "no time; that of the upload took its place"
+        ),
+        **_of_tax(bill),
+        **_of_totals(bill),
+    }
+    return {field: [sentence] for field, sentence in found.items() if sentence}
+
+
+def _of_gstin(bill: dict[str, Any]) -> str:
+    sent = bill.get("gstin")
+    return "" if not sent or gstin.is_valid(sent) else "This is no valid GST number."
+
+
+def _unread(sent: list[Any], read: str | None, what: str) -> str:
+    was_sent = any(one is not None and (not isinstance(one, str) or one.strip()) for one in sent)
+    return f"This is {what}." if was_sent and read is None else ""
+
+
+def _of_tax(bill: dict[str, Any]) -> dict[str, str]:
+    cgst, sgst, igst, total = (_amount(bill, name) for name in ("cgst", "sgst", "igst", "total_tax"))
+    if bill.get("billing_mode") == "non_gst":
+        return {"total_tax": "A bill without GST has tax."} if any((cgst, sgst, igst, total)) else {}
+    return {
+        "sgst": "CGST and SGST differ." if cgst != sgst else "",
+        "total_tax": "" if abs(total - cgst - sgst - igst) <= CENT else "This is not the sum of CGST, SGST and IGST.",
+    }
+
+
+def _of_totals(bill: dict[str, Any]) -> dict[str, str]:
+    """Prices may include the tax, and discounts be part of the subtotal: any of these sums is right."""
+    found = {}
+    tax, discount, subtotal = _amount(bill, "total_tax"), _amount(bill, "discount_amount"), _amount(bill, "subtotal")
+    lines = bill.get("items") or []
+    if lines and bill.get("subtotal") not in (None, ""):
+        summed = sum((_amount_of_line(line) for line in lines), Decimal())
+        if not _is_one_of(subtotal, summed, tax, discount, CENT * len(lines)):
+            found["subtotal"] = "This is not the sum of the lines."
+    name = next((name for name in ("total", "total_amount") if bill.get(name) not in (None, "")), None)
+    if name is not None and not _is_one_of(_amount(bill, name), subtotal + tax, tax, discount, RUPEE):
+        found["total"] = "This is not the sum of subtotal and tax."
+    return found
+
+
+def _is_one_of(amount: Decimal, summed: Decimal, tax: Decimal, discount: Decimal, tolerance: Decimal) -> bool:
+    sums = (summed - less for less in (Decimal(), tax, discount, tax + discount))
+    return any(abs(amount - one) <= tolerance for one in sums)
+
+
+def _amount_of_line(line: dict[str, Any]) -> Decimal:
+    if line.get("subtotal") not in (None, ""):
+        return _amount(line, "subtotal")
+    quantity = line.get("quantity")
+    return _amount(line, "price") * (1 if quantity in (None, "") else Decimal(str(quantity)))
+
+
+def _amount(values: dict[str, Any], name: str) -> Decimal:
+    return Decimal(str(values.get(name) or 0))
