@@ -29,6 +29,7 @@ UPLOADED, OPERATIONS = 50, 100
 # The aims, as ratios of pgbench or COPY for the same rows; and with many rows, as a ratio of the rate with a tenth of them.
 LIST_RATIO, UP_RATIO, DOWN_RATIO, SYNC_RATIO, FLAT = 0.50, 0.35, 0.50, 0.40, 0.80
 
+_copied_bills = itertools.count()
 _VENDOR = "md5('vendor' || {n})::uuid"
 item = sql.load("vendor/item")
 
@@ -74,9 +75,10 @@ def _lists(installation: Installation, plan: Plan, dsn: str, server: Server, hea
 def _downloads(installation: Installation, plan: Plan, dsn: str, server: Server, headers: list[str]) -> Measured:
     requests = itertools.cycle([load.request("GET", "/backup/sync", server.port, one) for one in headers])
     script = f"""\\set n random(1, {len(headers)})
-        SELECT vendor.bill_document(b, 'Store', NULL)::text
-          FROM vendor.bill b WHERE b.vendor_id = {_VENDOR.format(n=":n")}
-         ORDER BY b.synced_at DESC, b.created_at DESC, b.id DESC LIMIT {BILLS};"""
+        SELECT document::text
+          FROM (SELECT b AS bill FROM vendor.bill b WHERE b.vendor_id = {_VENDOR.format(n=":n")}
+                 ORDER BY b.synced_at DESC, b.created_at DESC, b.id DESC LIMIT {BILLS}) listed
+         CROSS JOIN LATERAL vendor.bill_json(bill, 'Store', NULL) AS document;"""
     return _rounds(installation, plan, dsn, server, requests, script)
 
 
@@ -152,7 +154,7 @@ def _bill(number: str) -> dict[str, object]:
 
 async def _copied(dsn: str, vendors: int, seconds: float) -> float:
     """Uploads per second when COPY stores the same rows, each upload in a transaction of its own."""
-    counts, numbers = [0] * vendors, itertools.count()
+    counts = [0] * vendors
 
     async def copy(n: int, until: float) -> None:
         connection = await asyncpg.connect(dsn)
@@ -160,7 +162,7 @@ async def _copied(dsn: str, vendors: int, seconds: float) -> float:
         while perf_counter() < until:
             bills, lines = [], []
             for _ in range(UPLOADED):
-                number = next(numbers)
+                number = next(_copied_bills)
                 id = f"00000000-0000-4000-8000-{number:012x}"
                 bills.append(
                     f"{vendor_id}\t{id}\t2026-01-15\t2026-01-15\t2026-01-15\tCOPY-{number}\t\tdevice-1\tgst\tABC Store\tStreet 1\t29AAGCB7383J1Z4\t"
