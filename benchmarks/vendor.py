@@ -26,12 +26,12 @@ ITEMS, BILLS, LINES = 100, 1_000, 5
 FEW, MANY = 100, 1_000
 # Of one upload, and of one batch.
 UPLOADED, OPERATIONS = 50, 100
-# The aims, as ratios of pgbench or COPY for the same rows; and with many rows, as a ratio of the rate with a tenth of them.
+# The aims, as ratios of pgbench running the same statements, or of COPY for the same rows; and with many rows, as a ratio of the rate with a tenth of them.
 LIST_RATIO, UP_RATIO, DOWN_RATIO, SYNC_RATIO, FLAT = 0.50, 0.35, 0.50, 0.40, 0.80
 
 _copied_bills = itertools.count()
 _VENDOR = "md5('vendor' || {n})::uuid"
-item = sql.load("vendor/item")
+item, catalogue = sql.load("vendor/item"), sql.load("vendor/catalogue")
 
 
 def vendor(installation: Installation, plan: Plan) -> list[Row]:
@@ -104,15 +104,19 @@ def _batches(installation: Installation, plan: Plan, dsn: str, server: Server, h
         f'{{"id":"{id}","client_time":"2030-01-01T00:00:00Z","price":2.50,"stock_quantity":7}}'
         for id in by_vendor[1][:OPERATIONS]
     )
-    # pgbench's clients change the rows of vendors of their own too.
+    # pgbench runs the statements of such a transaction, each client for a vendor of its own.
+    its = _VENDOR.format(n=":n")
+    ids = f"(SELECT array_agg(i.id ORDER BY i.id) FROM vendor.item i WHERE i.vendor_id = {its})"
     of_vendor = f"""(SELECT jsonb_agg(jsonb_set(r.row, '{{id}}', to_jsonb(i.id))) FROM jsonb_array_elements('[{rows}]') WITH ORDINALITY r (row, n)
-                      JOIN (SELECT i.id, row_number() OVER () AS n FROM vendor.item i WHERE i.vendor_id = {_VENDOR.format(n=":n")}) i ON i.n = r.n)"""
-    update = pgbench.script(item.sync_update, [_VENDOR.format(n=":n"), of_vendor, "1", "now()"], {})
-    script = f"""\\set n 1 + :client_id % {len(headers)}
-        BEGIN;
-        SELECT position FROM vendor.next_position({_VENDOR.format(n=":n")}, 'catalogue');
-        {update}
-        END;"""
+                      JOIN (SELECT i.id, row_number() OVER () AS n FROM vendor.item i WHERE i.vendor_id = {its}) i ON i.n = r.n)"""
+    statements = [
+        pgbench.script(catalogue.next_position, [its], {}),
+        pgbench.script(item.read_for_sync, [its, ids], {}),
+        pgbench.script(item.sync_update, [its, of_vendor, "1", "now()"], {}),
+        pgbench.script(catalogue.announce, [its, "'item'", ids, "'{}'", "1"], {}),
+        pgbench.script(item.list_by_id, [its, ids], {}),
+    ]
+    script = "\n".join([f"\\set n 1 + :client_id % {len(headers)}", "BEGIN;", *statements, "END;"])
     return _rounds(installation, plan, dsn, server, bodies(), script)
 
 
