@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import accounts, sales, shop, start, streams, table, warehouse
+from benchmarks import accounts, sales, shop, start, streams, table, vendor, warehouse
 from benchmarks.installation import BenchmarkError, Installation, installed
 from benchmarks.plan import Plan
 from core.embedded.postgres import EmbeddedError
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[Installation, Plan], list[table.Row]]] = {
     "accounts": accounts.accounts,
     "streams": streams.streams,
     "pos": shop.shop,
+    "vendor": vendor.vendor,
     "start": start.start,
 }
 

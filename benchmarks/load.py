@@ -14,6 +14,7 @@ CONNECTIONS = 16
 # Seconds before the measurement begins.
 WARM_UP = 0.3
 _LENGTH = b"Content-Length: "
+_CHUNKED, _LAST_CHUNK = b"Transfer-Encoding: chunked", b"\r\n0\r\n\r\n"
 
 
 class Result(NamedTuple):
@@ -90,15 +91,18 @@ class _Load:
 
 
 class _Connection(asyncio.Protocol):
-    """Parses only the status and the length of a response."""
+    """Parses only the status and the length of a response; of one in chunks only its end."""
 
-    __slots__ = ("_expected", "_good", "_head", "_load", "_missing", "_sent", "_transport")
+    __slots__ = ("_expected", "_good", "_head", "_is_chunked", "_load", "_missing", "_sent", "_tail", "_transport")
 
     def __init__(self, load: _Load) -> None:
         self._load, self._expected = load, load.expected
         self._head = b""
         # The bytes of the body that have not arrived yet.
         self._missing = 0
+        self._is_chunked = False
+        # The last bytes of a response in chunks.
+        self._tail = b""
         self._good = False
         self._sent = 0.0
 
@@ -119,7 +123,9 @@ class _Connection(asyncio.Protocol):
         self._transport.write(next(self._load.requests))  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
-        if self._missing:
+        if self._is_chunked:
+            self._tail = (self._tail + data)[-len(_LAST_CHUNK) :]
+        elif self._missing:
             self._missing -= len(data)
         else:
             if self._head:
@@ -134,9 +140,12 @@ class _Connection(asyncio.Protocol):
             self._good = data.startswith(self._expected)
             if not self._good:
                 self._load.refused[data[9 : data.find(b"\r")].decode() + ": " + data[end + 4 : end + 150].decode()] += 1
-            self._missing = end + 4 + length - len(data)
-        if self._missing > 0:
+            self._is_chunked = at < 0 and data.find(_CHUNKED, 0, end) >= 0
+            self._tail = data[-len(_LAST_CHUNK) :]
+            self._missing = end + 4 + length - len(data) if not self._is_chunked else 0
+        if self._missing > 0 or (self._is_chunked and self._tail != _LAST_CHUNK):
             return
+        self._is_chunked = False
         if self._good:
             self._load.latencies.append(perf_counter() - self._sent)
         if self._load.running:

@@ -200,10 +200,11 @@ def _imprecise(bill: dict[str, Any]) -> dict[str, Any]:
 
 def _too_exact(values: dict[str, Any], precisions: dict[str, dict[str, Any]]) -> dict[str, list[Message]]:
     found = {}
-    for name, limits in precisions.items():
-        value = values.get(name)
-        if isinstance(value, float) and abs(value - round(value, limits["decimals"])) > max(RESIDUE, 2 * ulp(value)):
-            found[name] = [Message.of("decimals", limit=limits["decimals"])]
+    for name, value in values.items():
+        if type(value) is float and name in precisions:
+            decimals = precisions[name]["decimals"]
+            if abs(value - round(value, decimals)) > max(RESIDUE, 2 * ulp(value)):
+                found[name] = [Message.of("decimals", limit=decimals)]
     return found
 
 

@@ -144,8 +144,9 @@ class CatalogueStream(VendorHandler):
 
     @answers(200, {"type": "string"}, media=EVENT_STREAM)
     async def get(self) -> None:
-        """Watch the changes of the catalogue live. The `data` of an event names the kind and the id of the row that was made, changed or
-        deleted; the row itself is in the changes. An event named `reset` means that the reader has to ask for the changes. 200."""
+        """Watch the changes of the catalogue live. The `data` of an event has the kind of the rows that changed together (`item` or
+        `category`), the ids of those that were made or changed (`changed`), and of those that were deleted (`deleted`); the rows
+        themselves are in the changes. An event named `reset` means that the reader has to ask for the changes. 200."""
         wanted = (frozenset({self.vendor_id}),)
         lease = caller_of(self).session_id
         await self.application.streams.serve(self, TOPIC, self.last_event_id, lease, wanted=wanted)

@@ -1,5 +1,7 @@
 """What commands create: sales reps, and the vendors of the demo. docs/api/vendor.md#sales-rep-pages."""
 
+import functools
+import json
 from typing import NamedTuple
 
 from core import text
@@ -22,14 +24,44 @@ class DemoVendor(NamedTuple):
     address: str
     gst_no: str
     is_approved: bool
+    categories: tuple[str, ...] = ()
+    items: tuple["DemoItem", ...] = ()
+
+
+class DemoItem(NamedTuple):
+    """categories: names of the vendor's own or of global ones."""
+
+    name: str
+    price: str
+    categories: tuple[str, ...]
+    stock_quantity: int = 0
+    sku: str | None = None
 
 
 # The vendors of the document's samples.
 DEMO = [
-    DemoVendor("vendor1@example.com", "ABC Store", "+1234567890", "123 Main Street, City", "29ABCDE1234F1Z5", True),
-    DemoVendor("vendor2@example.com", "XYZ Restaurant", "+1234567891", "456 Market Road, City", "27XYZAB5678G2H6", True),
+    DemoVendor(
+        "vendor1@example.com", "ABC Store", "+1234567890", "123 Main Street, City", "29ABCDE1234F1Z5", True,
+        ("Breakfast", "Lunch", "Dinner"),
+        (
+            DemoItem("Coca Cola", "25.00", ("Drinks", "Breakfast"), 100, "COKE-001"),
+            DemoItem("Pepsi", "25.00", ("Drinks",), 80, "PEPSI-001"),
+            DemoItem("Sandwich", "50.00", ("Breakfast", "Lunch"), 30, "SAND-001"),
+            DemoItem("Burger", "80.00", ("Lunch",), 25, "BURG-001"),
+        ),
+    ),
+    DemoVendor(
+        "vendor2@example.com", "XYZ Restaurant", "+1234567891", "456 Market Road, City", "27XYZAB5678G2H6", True,
+        ("Appetizers", "Main Course", "Desserts"),
+        (
+            DemoItem("Pasta", "120.00", ("Main Course",)),
+            DemoItem("Pizza", "150.00", ("Main Course",)),
+            DemoItem("Ice Cream", "60.00", ("Desserts",)),
+        ),
+    ),
     DemoVendor("pendingvendor@example.com", "Pending Business", "+1234567892", "789 New Street, City", "19PENDING9999X9Y9", False),
 ]  # fmt: skip
+GLOBAL_CATEGORIES = ("Drinks", "Snacks")
 
 
 def rep_fault(name: str, phone: str) -> str | None:
@@ -46,10 +78,21 @@ async def keep_rep(config: Settings, email: str, name: str, phone: str) -> None:
 
 
 async def create_demo(config: Settings) -> None:
-    """Create the demo's vendors that do not exist."""
+    """Create the demo's vendors that do not exist, with their catalogues, and the global categories."""
     async with opened(config) as db:
+        for place, name in enumerate(GLOBAL_CATEGORIES, 1):
+            await query.make_global_category(db, name=name, sort_order=place)
         for vendor in DEMO:
-            await query.make_vendor(db, **vendor._asdict())
+            await db.transaction(functools.partial(_make, vendor))
+
+
+async def _make(vendor: DemoVendor, db: sql.Runner) -> None:
+    profile = vendor._asdict()
+    categories, items = profile.pop("categories"), profile.pop("items")
+    vendor_id = await query.make_vendor(db, **profile)
+    if vendor_id is not None:
+        documents = json.dumps([item._asdict() for item in items])
+        await query.fill_catalogue(db, vendor_id=vendor_id, categories=list(categories), items=documents)
 
 
 demos = [create_demo]

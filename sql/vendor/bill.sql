@@ -9,7 +9,8 @@ SELECT changed_at FROM vendor.next_position($1::uuid, 'bills');
 -- rows: an array of {place, sent, bill_date, sold_at, warnings}; sent is the bill, or an object with the bill in bill_data. Of several bills
 -- with one number only the first is stored, unless there is one already. For each bill, by place: the stored bill with its number, and whether
 -- that one is the same. The digest is made of what the device has sent, so neither of today's date nor of what the vendor's profile
--- supplies; nulls don't count, so that columns can be added. The link to a logo is no part of the sale.
+-- supplies. The link to a logo is no part of the sale. A column that is added later may enter the digest only where it is not null, or
+-- every bill that is sent again would be another one.
 WITH sent AS MATERIALIZED (
     SELECT r.place, r.bill_date, r.sold_at, r.warnings,
            coalesce(core.trimmed(r.sent ->> 'device_id'), core.trimmed(r.sent -> 'bill_data' ->> 'device_id'), '') AS device_id,
@@ -60,11 +61,19 @@ WITH sent AS MATERIALIZED (
     SELECT p.*, coalesce(p.sent_subtotal, round(p.price * p.quantity, 2)) AS subtotal FROM priced p
 ), digested AS MATERIALIZED (
     SELECT m.place, m.invoice_number,
-           sha256(convert_to(jsonb_strip_nulls(
-               to_jsonb(m) - '{place,sold_at,warnings,bill,logo_url}'::text[]
-               || jsonb_build_object('sold_at', core.iso(m.sold_at), 'items', its.lines))::text, 'UTF8')) AS digest
+           sha256(convert_to(concat(
+               ROW(m.bill_date, m.device_id, m.invoice_number, m.bill_number, m.restaurant_name, m.address, m.gstin, m.fssai_license,
+                   m.footer_note, m.customer_name, m.customer_phone, m.customer_email, m.customer_address, m.billing_mode, m.subtotal,
+                   m.total_amount, m.total_tax, m.cgst_amount, m.sgst_amount, m.igst_amount, m.payment_mode, m.payment_reference,
+                   m.amount_paid, m.change_amount, m.discount_amount, m.discount_percentage, m.notes, m.table_number, m.waiter_name,
+                   core.iso(m.sold_at))::text,
+               its.lines), 'UTF8')) AS digest
       FROM mapped m
-      LEFT JOIN (SELECT l.bill, jsonb_agg(to_jsonb(l) - '{bill,place,sent_subtotal}'::text[] ORDER BY l.place) AS lines FROM line l GROUP BY l.bill) its
+      LEFT JOIN (SELECT l.bill, string_agg(
+                        ROW(l.original_item_id, l.item_name, l.item_description, l.price, l.mrp_price, l.price_type, l.quantity, l.subtotal,
+                            l.gst_percentage, l.item_gst_amount, l.veg_nonveg, l.additional_discount, l.discount_amount, l.unit, l.batch_number,
+                            l.expiry_date)::text, '' ORDER BY l.place) AS lines
+                   FROM line l GROUP BY l.bill) its
         ON its.bill = m.place
 ), known AS MATERIALIZED (
     SELECT b.id, b.invoice_number, b.digest
@@ -126,9 +135,10 @@ SELECT v.business_name, v.logo FROM vendor.vendor v WHERE v.id = $1::uuid;
 
 -- name: list_documents(vendor_id, ids, vendor_name, logo_url) -> rows
 -- The documents of these bills, in the order given.
-SELECT vendor.bill_document(b, $3::text, $4::text)::text AS document
+SELECT document::text AS document
   FROM unnest($2::uuid[]) WITH ORDINALITY AS asked (id, place)
   JOIN vendor.bill b ON b.vendor_id = $1::uuid AND b.id = asked.id
+ CROSS JOIN LATERAL vendor.bill_json(b, $3::text, $4::text) AS document
  ORDER BY asked.place;
 
 -- filter: since(moment)

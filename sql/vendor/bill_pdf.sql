@@ -2,6 +2,6 @@
 
 -- name: get_bill(vendor_id, id) -> row
 -- A bill, and the key of the vendor's logo.
-SELECT vendor.bill_document(b, v.business_name, NULL)::text AS document, v.logo
-  FROM vendor.bill b JOIN vendor.vendor v ON v.id = b.vendor_id
+SELECT document::text AS document, v.logo
+  FROM vendor.bill b JOIN vendor.vendor v ON v.id = b.vendor_id CROSS JOIN LATERAL vendor.bill_json(b, v.business_name, NULL) AS document
  WHERE b.vendor_id = $1::uuid AND b.id = $2::uuid;

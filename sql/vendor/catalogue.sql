@@ -22,10 +22,10 @@ SELECT $1::uuid, $2, gone.id, gone.client_time, $6::timestamptz, $5::bigint FROM
 DELETE FROM vendor.tombstone t WHERE t.vendor_id = $1::uuid AND t.kind = $2 AND t.id = ANY ($3::uuid[]);
 
 -- name: announce(vendor_id, kind, changed, deleted, position) -> none
--- An event for each changed and each deleted row. Only the vendor's own streams get them, by the tag.
+-- One event for all rows of a change: a batch of a thousand costs the streams little more than one. Only the vendor's own streams get it, by
+-- the tag.
 INSERT INTO core.event (topic, payload, tags)
-SELECT 'vendor.catalogue', vendor.catalogue_event($2, one.id, $5::bigint, one.is_deleted, false), ARRAY[$1::uuid::text]
-  FROM (SELECT unnest($3::uuid[]) AS id, false AS is_deleted UNION ALL SELECT unnest($4::uuid[]), true) one;
+VALUES ('vendor.catalogue', vendor.catalogue_changed($2, $3::uuid[], $4::uuid[], $5::bigint, false), ARRAY[$1::uuid::text]);
 
 -- name: note_sync(kind, position, counts, actor) -> row
 -- One entry of the audit for a whole batch.
@@ -90,7 +90,9 @@ WITH heads AS MATERIALIZED (
 )
 SELECT heads.head, heads.forgotten, heads.global_head, heads.global_forgotten, p.is_own, p.position, p.rank, p.id::text AS id, p.kind,
        CASE WHEN p.rank = 2 THEN json_build_object('kind', p.kind, 'id', p.id, 'deleted_at', core.iso(p.deleted_at))::text
-            WHEN p.rank = 1 THEN (SELECT vendor.item_document(i, heads.business_name)::text FROM vendor.item i WHERE i.vendor_id = $1 AND i.id = p.id)
+            WHEN p.rank = 1 THEN (SELECT document::text
+                                    FROM vendor.item i CROSS JOIN LATERAL vendor.item_json(i, heads.business_name) AS document
+                                   WHERE i.vendor_id = $1 AND i.id = p.id)
             WHEN p.is_own THEN (SELECT vendor.category_document(c)::text FROM vendor.category c WHERE c.vendor_id = $1 AND c.id = p.id)
             ELSE (SELECT vendor.global_category_document(g, $1)::text FROM vendor.global_category g WHERE g.id = p.id)
         END AS document

@@ -83,10 +83,11 @@ $$;
 
 -- The catalogue. docs/api/vendor.md#catalogue
 
--- The event of a change: is_global: its position is one of vendor.global_head.
-CREATE OR REPLACE FUNCTION vendor.catalogue_event(kind text, id uuid, "position" bigint, is_deleted boolean, is_global boolean) RETURNS text
+-- The event of a change: the rows of one kind that it made or changed, and those that it deleted. is_global: its position is one of
+-- vendor.global_head.
+CREATE OR REPLACE FUNCTION vendor.catalogue_changed(kind text, changed uuid[], deleted uuid[], "position" bigint, is_global boolean) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT json_build_object('kind', kind, 'id', id, 'position', "position", 'is_deleted', is_deleted, 'is_global', is_global)::text
+    SELECT json_build_object('kind', kind, 'changed', changed, 'deleted', deleted, 'position', "position", 'is_global', is_global)::text
 $$;
 
 CREATE OR REPLACE FUNCTION vendor.next_global_position() RETURNS bigint LANGUAGE sql AS $$
@@ -110,11 +111,11 @@ BEGIN
         INSERT INTO vendor.global_tombstone (id, position, deleted_at) VALUES (OLD.id, changed, now())
             ON CONFLICT (id) DO UPDATE SET position = EXCLUDED.position, deleted_at = EXCLUDED.deleted_at;
         INSERT INTO core.event (topic, payload)
-        VALUES ('vendor.catalogue', vendor.catalogue_event('category', OLD.id, changed, true, true));
+        VALUES ('vendor.catalogue', vendor.catalogue_changed('category', '{}', ARRAY[OLD.id], changed, true));
     ELSE
         DELETE FROM vendor.global_tombstone t WHERE t.id = NEW.id;
         INSERT INTO core.event (topic, payload)
-        VALUES ('vendor.catalogue', vendor.catalogue_event('category', NEW.id, NEW.position, false, true));
+        VALUES ('vendor.catalogue', vendor.catalogue_changed('category', ARRAY[NEW.id], '{}', NEW.position, true));
     END IF;
     RETURN NULL;
 END $$;
@@ -160,7 +161,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 
 -- An item. Its pictures are keys: handlers/vendor/picture.py puts links in their place.
-CREATE OR REPLACE FUNCTION vendor.item_document(i vendor.item, vendor_name text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+CREATE OR REPLACE FUNCTION vendor.item_json(i vendor.item, vendor_name text) RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
     SELECT json_build_object(
         'id', i.id, 'vendor', i.vendor_id, 'categories', its.ids, 'category_ids', its.ids, 'categories_list', its.names,
         'name', i.name, 'description', i.description, 'price', i.price::text, 'mrp_price', i.mrp_price::text, 'price_type', i.price_type,
@@ -200,28 +201,13 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The vendor's own item with this id; null: there is none.
-CREATE OR REPLACE FUNCTION vendor.own_item(its_vendor uuid, its_id uuid) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT i.id FROM vendor.item i WHERE i.vendor_id = its_vendor AND i.id = its_id
-$$;
-
--- The item is looked for when the document is composed: of an item that was deleted it is null, and the id that was sent stays.
-CREATE OR REPLACE FUNCTION vendor.bill_line_document(l vendor.bill_line, made_at text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT json_build_object(
-        'id', l.id, 'bill', l.bill_id,
-        'item', CASE WHEN l.original_item_id ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$'
-                     THEN vendor.own_item(l.vendor_id, l.original_item_id::uuid) END,
-        'original_item_id', l.original_item_id, 'item_id', l.original_item_id,
-        'item_name', l.item_name, 'item_description', l.item_description, 'price', l.price::text, 'mrp_price', l.mrp_price::text,
-        'price_type', l.price_type, 'quantity', l.quantity::text, 'subtotal', l.subtotal::text, 'gst_percentage', l.gst_percentage::text,
-        'item_gst_amount', l.item_gst_amount::text, 'veg_nonveg', l.veg_nonveg, 'additional_discount', l.additional_discount::text,
-        'discount_amount', l.discount_amount::text, 'unit', l.unit, 'batch_number', l.batch_number, 'expiry_date', l.expiry_date,
-        'created_at', made_at)
-$$;
-
--- logo_url: the link to the vendor's logo; null: the bill's own, as it was sent. The last six members are names by which the app reads
+-- The functions that return SETOF json are called by CROSS JOIN LATERAL: Postgres then plans them with the statement, and not anew for each row.
+--
+-- logo_url: the link to the vendor's logo; null: the bill's own, as it was sent. The item of a line is looked for when the document is
+-- composed: of an item that was deleted it is null, and the id that was sent stays. The last six members are names by which the app reads
 -- what has another name in the document of the API.
-CREATE OR REPLACE FUNCTION vendor.bill_document(b vendor.bill, vendor_name text, logo_url text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+CREATE OR REPLACE FUNCTION vendor.bill_json(b vendor.bill, vendor_name text, logo_url text) RETURNS SETOF json
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
     SELECT json_build_object(
         'id', b.id, 'vendor', b.vendor_id, 'vendor_name', vendor_name, 'device_id', b.device_id, 'invoice_number', b.invoice_number,
         'bill_number', b.bill_number, 'bill_date', b.bill_date, 'restaurant_name', b.restaurant_name, 'address', b.address,
@@ -241,8 +227,20 @@ CREATE OR REPLACE FUNCTION vendor.bill_document(b vendor.bill, vendor_name text,
       -- OFFSET 0: each is written out once.
       FROM (SELECT core.iso(b.created_at) AS made, core.iso(b.synced_at) AS synced OFFSET 0) at
      CROSS JOIN LATERAL (
-           SELECT json_agg(vendor.bill_line_document(l, at.made) ORDER BY l.place) AS documents, count(*) AS number, sum(l.quantity) AS quantity
-             FROM vendor.bill_line l WHERE l.vendor_id = b.vendor_id AND l.bill_id = b.id) lines
+           SELECT json_agg(json_build_object(
+                      'id', l.id, 'bill', l.bill_id, 'item', i.id, 'original_item_id', l.original_item_id, 'item_id', l.original_item_id,
+                      'item_name', l.item_name, 'item_description', l.item_description, 'price', l.price::text,
+                      'mrp_price', l.mrp_price::text, 'price_type', l.price_type, 'quantity', l.quantity::text,
+                      'subtotal', l.subtotal::text, 'gst_percentage', l.gst_percentage::text, 'item_gst_amount', l.item_gst_amount::text,
+                      'veg_nonveg', l.veg_nonveg, 'additional_discount', l.additional_discount::text,
+                      'discount_amount', l.discount_amount::text, 'unit', l.unit, 'batch_number', l.batch_number,
+                      'expiry_date', l.expiry_date, 'created_at', at.made) ORDER BY l.place) AS documents,
+                  count(*) AS number, sum(l.quantity) AS quantity
+             FROM vendor.bill_line l
+             LEFT JOIN vendor.item i
+               ON i.vendor_id = l.vendor_id
+              AND i.id = CASE WHEN l.original_item_id ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' THEN l.original_item_id::uuid END
+            WHERE l.vendor_id = b.vendor_id AND l.bill_id = b.id) lines
 $$;
 
 -- A bill in quarantine; whole: with the text that was sent.

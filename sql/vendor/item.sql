@@ -7,8 +7,7 @@ lower(i.name) LIKE core.containing($1) OR lower(i.description) LIKE core.contain
 -- name: list_items(vendor_id, after, most) -> rows
 -- The active ones, by sort_order, name and id. after: those three of the last row of the page before, as a JSON array. A search reads the
 -- vendor's items in this order until the page is full.
-SELECT vendor.item_document(listed.item, v.business_name)::text AS document,
-       json_build_array((listed.item).sort_order, (listed.item).name, (listed.item).id)::text AS key
+SELECT document::text AS document, json_build_array((listed.item).sort_order, (listed.item).name, (listed.item).id)::text AS key
   FROM (SELECT i AS item, i.vendor_id
           FROM vendor.item i
          WHERE i.vendor_id = $1::uuid AND i.is_active
@@ -16,6 +15,7 @@ SELECT vendor.item_document(listed.item, v.business_name)::text AS document,
            /* filters */
          ORDER BY i.sort_order, i.name, i.id LIMIT $3::bigint) listed
        JOIN vendor.vendor v ON v.id = listed.vendor_id
+       CROSS JOIN LATERAL vendor.item_json(listed.item, v.business_name) AS document
  ORDER BY (listed.item).sort_order, (listed.item).name, (listed.item).id;
 
 -- name: list_ids_of_category(vendor_id, category_id, after) -> rows
@@ -32,16 +32,17 @@ SELECT i.id::text AS id
 
 -- name: list_by_id(vendor_id, ids) -> rows
 -- In the order of the ids.
-SELECT i.id::text AS id, vendor.item_document(i, v.business_name)::text AS document,
-       json_build_array(i.sort_order, i.name, i.id)::text AS key
+SELECT i.id::text AS id, document::text AS document, json_build_array(i.sort_order, i.name, i.id)::text AS key
   FROM unnest($2::uuid[]) WITH ORDINALITY AS asked (id, place)
        JOIN vendor.item i ON i.vendor_id = $1::uuid AND i.id = asked.id
        JOIN vendor.vendor v ON v.id = i.vendor_id
+       CROSS JOIN LATERAL vendor.item_json(i, v.business_name) AS document
  ORDER BY asked.place;
 
 -- name: get_item(vendor_id, id) -> value
-SELECT vendor.item_document(i, v.business_name)::text
-  FROM vendor.item i JOIN vendor.vendor v ON v.id = i.vendor_id WHERE i.vendor_id = $1::uuid AND i.id = $2::uuid;
+SELECT document::text
+  FROM vendor.item i JOIN vendor.vendor v ON v.id = i.vendor_id CROSS JOIN LATERAL vendor.item_json(i, v.business_name) AS document
+ WHERE i.vendor_id = $1::uuid AND i.id = $2::uuid;
 
 -- name: list_known_categories(vendor_id, ids) -> rows
 -- Those of the categories that exist and are the vendor's or global. A global one can't be deleted before the end of the transaction.

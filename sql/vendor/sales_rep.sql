@@ -56,7 +56,8 @@ SELECT v.id::text AS id, v.business_name, v.phone, v.address, v.is_approved, a.i
 
 -- name: set_approval(vendor_ids, is_approved, actor) -> rows
 -- Approves or rejects vendors: the vendor is approved, and its account active, or neither. Unknown ids are left out. An account that has got
--- another role since is left as it is.
+-- another role since is left as it is. What is to change is decided by the rows as they are once they are locked (`chosen`): the rows that an
+-- UPDATE sees at first are those of the statement's beginning, before the decision of another sales rep that it has waited for.
 WITH chosen AS MATERIALIZED (
     SELECT v.id, v.business_name, v.account_id, v.is_approved, a.is_active, a.role
       FROM vendor.vendor v JOIN accounts.account a ON a.id = v.account_id
@@ -64,10 +65,10 @@ WITH chosen AS MATERIALIZED (
        FOR NO KEY UPDATE OF v, a
 ), approved AS (
     UPDATE vendor.vendor v SET is_approved = $2, updated_at = now()
-      FROM chosen WHERE v.id = chosen.id AND (v.is_approved <> $2 OR chosen.is_active <> $2)
+      FROM chosen WHERE v.id = chosen.id AND (chosen.is_approved <> $2 OR chosen.is_active <> $2)
 ), activated AS (
     UPDATE accounts.account a SET is_active = $2, updated_at = now()
-      FROM chosen WHERE a.id = chosen.account_id AND chosen.role = 'VENDOR' AND a.is_active <> $2
+      FROM chosen WHERE a.id = chosen.account_id AND chosen.role = 'VENDOR' AND chosen.is_active <> $2
 )
 SELECT chosen.business_name,
        operations.note($3::jsonb, CASE WHEN $2::boolean THEN 'vendor.approve' ELSE 'vendor.reject' END, 'vendor', chosen.id::text,

@@ -397,7 +397,7 @@ async def test_two_sales_reps_who_decide_at_once_leave_one_state(db, rep, vendor
     reps, shop = [await rep("first"), await rep("second")], await vendor(is_approved=False, is_active=False)
     for someone in reps:
         await someone.get(VENDORS)
-    decisions = [(someone, decision) for someone in reps for decision in ("approve", "reject") for _ in range(3)]
+    decisions = [(someone, decision) for someone in reps for decision in ("approve", "reject") for _ in range(6)]
     answers = await asyncio.gather(
         *(someone.post(f"{VENDORS}{shop.id}/{decision}/") for someone, decision in decisions)
     )
