@@ -116,6 +116,7 @@ class CategorySync(Sync):
     rules = Rules(
         "Category",
         ("name", "description", "is_active", "sort_order"),
+        ("description",),
         lambda values: [] if "name" in values else ["name"],
         name_exists=category.NAME_EXISTS,
         no_update=category.NO_UPDATE,
@@ -156,6 +157,7 @@ class ItemSync(Sync):
             "is_active",
             "sort_order",
         ),
+        ("description", "mrp_price", "veg_nonveg", "sku", "barcode"),
         lambda values: [
             *([] if "name" in values else ["name"]),
             *([] if "price" in values or values.get("mrp_price", '""') not in ('""', "null") else ["price"]),

@@ -213,7 +213,7 @@ async def test_numbers_are_kept_exactly_however_they_are_sent(api, seller):
         (bill("w", items=None), "items: This field may not be null."),
         (bill("w", items={}), 'items: Expected a list of items but got type "dict".'),
         (bill("w", items=[3]), "items[0]: Invalid data. Expected a dictionary, but got int."),
-        (bill("w", total="ten"), 'total: A valid number is required. "ten" is not one.'),
+        (bill("w", total="ten"), 'total: A valid number is required.'),
         (bill("w", total=True), "total: A valid number is required."),
         (bill("w", total=1e10), "total: Ensure this value is less than or equal to 9999999999.99."),
         (bill("w", total=1.005), "total: Ensure that there are no more than 2 decimal places."),

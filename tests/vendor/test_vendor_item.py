@@ -123,7 +123,7 @@ async def test_price_and_mrp(vendor, token, make, api, sent, price, mrp):
         ({"name": "a", "price": -1}, {"price": ["Ensure this value is greater than or equal to 0."]}),
         ({"name": "a", "price": None}, {"price": ["This field may not be null."]}),
         ({"name": "a", "price": "1.234"}, {"price": ["Ensure that there are no more than 2 decimal places."]}),
-        ({"name": "a", "price": "x"}, {"price": ['A valid number is required. "x" is not one.']}),
+        ({"name": "a", "price": "x"}, {"price": ['A valid number is required.']}),
         ({"name": "a", "price": 1, "gst_percentage": 101}, {"gst_percentage": ["Ensure this value is less than or equal to 100."]}),
         ({"name": "a", "price": 1, "veg_nonveg": "fish"}, {"veg_nonveg": ['"fish" is not a valid choice.']}),
         ({"name": "a", "price": 1, "price_type": "x"}, {"price_type": ['"x" is not a valid choice.']}),
