@@ -17,7 +17,7 @@ from core.http.declare import answers, takes
 from core.http.json_text import written
 from core.http.parameter import DATE, Parameter
 from core.problem import Message, invalid, not_found
-from handlers.vendor import bill_upload
+from handlers.vendor import bill_dates, bill_upload
 from handlers.vendor.bill_store import Stored, store
 from handlers.vendor.bill_upload import BILL, LONGEST, MOST, WRAPPED
 from handlers.vendor.handler import NO_PROFILE, VendorHandler, admits, approved_vendor, refused
@@ -131,7 +131,7 @@ class Bills(BillHandler):
 
     async def _found(self) -> Sequence[Any]:
         asked = {
-            "since": bill_upload.moment(_ZONE.sub("+", self.asked("since"))),
+            "since": bill_dates.moment(_ZONE.sub("+", self.asked("since"))),
             "billing_mode": self.asked("billing_mode") or None,
         }
         filters = {name: value for name, value in asked.items() if value is not None}
