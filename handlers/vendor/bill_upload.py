@@ -134,7 +134,9 @@ def _unwrapped(value: Any) -> Any:
     bill, device_id = value["bill_data"], value.get("device_id")
     if not isinstance(bill, dict):
         raise invalid({"bill_data": [Message.of("null" if bill is None else "type.object", kind=type(bill).__name__)]})
-    return bill if device_id is None else {**bill, "device_id": device_id}
+    # Some wrappers have a device_id that nobody has filled in.
+    is_missing = device_id is None or (isinstance(device_id, str) and not device_id.strip(BLANKS))
+    return bill if is_missing else {**bill, "device_id": device_id}
 
 
 def _with_items(bill: Any) -> Any:

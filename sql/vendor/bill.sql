@@ -14,7 +14,7 @@ SELECT changed_at FROM vendor.next_position($1::uuid, 'bills');
 -- every bill that is sent again would be another one.
 WITH sent AS MATERIALIZED (
     SELECT r.place, r.bill_date, r.sold_at, r.unread, r.warnings,
-           coalesce(core.trimmed(r.sent ->> 'device_id'), core.trimmed(r.sent -> 'bill_data' ->> 'device_id'), '') AS device_id,
+           coalesce(nullif(core.trimmed(r.sent ->> 'device_id'), ''), core.trimmed(r.sent -> 'bill_data' ->> 'device_id'), '') AS device_id,
            CASE WHEN r.sent ? 'bill_data' THEN r.sent -> 'bill_data' ELSE r.sent END AS bill
       FROM jsonb_to_recordset($2::jsonb) AS r (place integer, sent jsonb, bill_date date, sold_at timestamptz, unread text, warnings json)
 ), mapped AS MATERIALIZED (

@@ -225,6 +225,16 @@ async def test_an_expiry_date_that_can_not_be_read_is_null_and_warned_of(api, se
         assert await stored(api, headers, of) == found
 
 
+async def test_a_wrapper_without_a_device_keeps_that_of_its_bill(api, seller):
+    _, headers = await seller()
+    for n, empty in enumerate((None, "", "  ", "\u00a0")):
+        sent = {"bill_data": bill(f"n{n}", device_id="inner"), "device_id": empty}
+        assert (await stored(api, headers, sent))["device_id"] == "inner"
+    assert (await stored(api, headers, {**sent, "device_id": "outer", "bill_data": bill("o", device_id="i")}))[
+        "device_id"
+    ] == "outer"
+
+
 async def test_numbers_are_kept_exactly_however_they_are_sent(api, seller):
     _, headers = await seller()
     items = (
