@@ -24,6 +24,8 @@ from handlers.vendor.handler import NO_PROFILE, VendorHandler, admits, approved_
 
 # Bills of one answer, without and with `limit`.
 USUAL, MOST_LISTED = 1000, 10_000
+# Digits of `limit`.
+LONGEST_LIMIT = 50
 # Bills whose documents are composed at once: those of 100 lines take 6 MB.
 BATCH = 100
 # Bytes of an upload from which on it is a large one: 1,000 bills of five lines have some 2 MB.
@@ -146,7 +148,7 @@ class Bills(BillHandler):
         given = self.asked("limit")
         if not given:
             return USUAL
-        if not re.fullmatch("[0-9]{1,18}", given):
+        if not re.fullmatch(f"[0-9]{{1,{LONGEST_LIMIT}}}", given):
             raise invalid({"limit": [Message.of("type.integer")]})
         return min(int(given), MOST_LISTED)
 
