@@ -7,6 +7,7 @@ from typing import Any
 from stdnum.in_ import gstin
 
 from handlers.vendor import bill_dates
+from handlers.vendor.bill_amounts import is_gst
 
 # Devices round the tax of each line.
 CENT = Decimal("0.01")
@@ -38,7 +39,7 @@ def _is_gstin(sent: str) -> bool:
 
 def _of_tax(bill: dict[str, Any]) -> dict[str, str]:
     cgst, sgst, igst, total = (_amount(bill, name) for name in ("cgst", "sgst", "igst", "total_tax"))
-    if bill.get("billing_mode") == "non_gst":
+    if not is_gst(bill):
         return {"total_tax": "A bill without GST has tax."} if any((cgst, sgst, igst, total)) else {}
     return {
         "sgst": "CGST and SGST differ." if cgst != sgst else "",

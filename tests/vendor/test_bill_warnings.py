@@ -38,6 +38,8 @@ NO_SUM, NO_TOTAL = ["This is not the sum of the lines."], ["This is not the sum 
         ({"total_tax": "54.01"}, {}),
         ({"igst": 1}, {"total_tax": ["This is not the sum of CGST, SGST and IGST."]}),
         ({"billing_mode": "non_gst"}, {"total_tax": ["A bill without GST has tax."]}),
+        ({"billing_mode": " NON_GST "}, {"total_tax": ["A bill without GST has tax."]}),
+        ({"billing_mode": "Non_Gst", "cgst": 54, "sgst": 0}, {"total_tax": ["A bill without GST has tax."]}),
         ({"billing_mode": "non_gst", "cgst": 0, "sgst": 0, "total_tax": 0, "total": 300}, {}),
         ({"subtotal": 280}, {"subtotal": NO_SUM, "total": NO_TOTAL}),
         ({"subtotal": 280, "discount_amount": 19.99, "total": 334}, {}),
