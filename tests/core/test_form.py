@@ -163,7 +163,34 @@ async def test_more_than_a_hundred_fields_are_refused(api):
         body = "&".join(f"f{n}=1" for n in range(count)).encode()
         assert (await api.post("/form/", body, headers=URLENCODED)).status == status, count
     assert (await api.post("/form/", form={f"f{n}": "1" for n in range(99)})).status == 200
-    assert (await api.post("/form/", form={f"f{n}": "1" for n in range(150)})).status == 400
+    for count in (101, 150, 5000):
+        fields = {f"f{n}": "1" for n in range(count)}
+        for answer in (
+            await api.post("/form/", form=fields),
+            await api.post("/form/", urlencode(fields).encode(), headers=URLENCODED),
+        ):
+            assert (answer.status, answer.json) == (400, {"detail": "The form has more than 100 fields."}), count
+
+
+async def test_a_form_of_any_number_of_fields_is_refused_at_once(api):
+    for body, kind in [
+        (b"a=1&" * 2_000_000, URLENCODED["Content-Type"]),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 100_000 + b"--x--\r\n",
+            "multipart/form-data; boundary=x",
+        ),
+    ]:
+        answer = await api.post("/form/", body, headers={"Content-Type": kind})
+        assert answer.status == 400 and answer.json["detail"], kind
+
+
+async def test_a_form_that_is_too_long_is_413(api):
+    for answer in (
+        await api.post("/form/", files={"avatar": ("me.png", b"x" * 12 * 1024**2)}),
+        await api.post("/form/", b"name=" + b"x" * 12 * 1024**2, headers=URLENCODED),
+        await api.post("/json/", files={"avatar": ("me.png", b"x" * 12 * 1024**2)}),
+    ):
+        assert (answer.status, answer.json) == (413, {"detail": "The request body is longer than 10 MB."})
 
 
 @pytest.mark.parametrize(
