@@ -39,6 +39,7 @@ STRUCTURE = {
     "items",
     "required",
     "anyOf",
+    "numbers",
     "const",
     "default",
 }
