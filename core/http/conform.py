@@ -6,7 +6,8 @@ brought to their canonical form (core/text.py), e-mail addresses to theirs, and 
 can't be meant is left as it is, and the schema refuses it. docs/api/operations.md#text-and-numbers
 
 The schema's own keywords say what a field is for: `type`, and these formats: "email"; "scan" and "scanned-email", which a scanner may
-have read; "password", a text that stays exactly as it was sent; "flag", a boolean that clients also send as a word or a digit.
+have read; "password", a text that stays exactly as it was sent; "flag", a boolean that clients also send as a word or a digit; "given", a
+text for which zero, false, and an empty list or object mean that there is none.
 """
 
 import re
@@ -99,6 +100,8 @@ def conformed(value: Any, shape: Shape) -> Any:
     """What the schema means by a value whose numbers are Number. The value itself is returned where nothing has to be changed."""
     if shape.format == "flag" and isinstance(value, str):
         return FLAGS.get(text.cleaned(value).lower(), value)
+    if shape.format == "given" and (not value or _is_zero(value)):
+        return None
     if isinstance(value, Number):
         # NaN and Infinity, which end in a letter, stay what they are, and are refused.
         return str(value) if shape.is_text and value[-1].isdigit() else value
@@ -115,6 +118,10 @@ def conformed(value: Any, shape: Shape) -> Any:
         items = [conformed(item, shape.items) for item in value]
         return items if any(meant is not item for meant, item in zip(items, value, strict=True)) else value
     return value
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, Number) and not value.lower().partition("e")[0].strip("-0.")
 
 
 def _text(sent: str, shape: Shape) -> str:

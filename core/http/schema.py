@@ -66,6 +66,7 @@ FORMATS = {
     "scanned-email": _is_any,
     "password": _is_any,
     "flag": _is_any,
+    "given": _is_any,
 }
 _format_checker = jsonschema.FormatChecker(formats=())
 for _name, _test in FORMATS.items():

@@ -97,7 +97,7 @@ async def test_without_settings_data_the_whole_body_is_stored(api, vendor, token
     assert (await api.post(PUSH, body, headers=headers)).json["settings_data"] == body
 
 
-@pytest.mark.parametrize("body", [{}, {"device_id": ""}, {"device_id": None}, {"device_id": "  "}])
+@pytest.mark.parametrize("body", [{}, *({"device_id": sent} for sent in ("", None, "  ", 0, -0.0, False, [], {}))])
 async def test_settings_need_a_device(api, vendor, token, body):
     answer = await api.post(PUSH, {**body, "settings_data": {}}, headers=await token(await vendor()))
     assert (answer.status, answer.json) == (400, {"error": "device_id required"})
@@ -106,6 +106,8 @@ async def test_settings_need_a_device(api, vendor, token, body):
 async def test_a_number_as_device_is_its_digits_and_blanks_around_a_device_do_not_count(api, vendor, token):
     headers = await token(await vendor())
     assert (await push(api, headers, 12345, {})).json["device_id"] == "12345"
+    assert (await push(api, headers, "0", {})).json["device_id"] == "0"
+    assert (await push(api, headers, 0.5, {})).json["device_id"] == "0.5"
     answer = await push(api, headers, " 12345 ", {})
     assert (answer.status, answer.json["device_id"]) == (200, "12345")
 
