@@ -33,11 +33,13 @@ GROUP = 3
 
 
 class Shape(NamedTuple):
-    """What the schema says of a value, with $ref and anyOf resolved: its types, and its format if it is a text."""
+    """What the schema says of a value, with $ref and anyOf resolved: its types, and its format if it is a text.
+    takes_empty_text: "" is a text that it may be. is_never_empty: it is a number, a boolean or one of some texts, and neither "" nor null."""
 
     types: frozenset[str] = frozenset()
     format: str = ""
     takes_empty_text: bool = False
+    is_never_empty: bool = False
     members: Mapping[str, "Shape"] = {}
     items: "Shape | None" = None
 
@@ -75,10 +77,16 @@ def _shape(node: dict[str, Any], definitions: dict[str, Any]) -> Shape:
     types: set[str] = set()
     for branch in branches:
         types |= _types(branch)
+    takes_empty_text = any(
+        "string" in _types(branch) and not branch.keys() & {"format", "enum", "const"} for branch in branches
+    )
+    is_chosen = bool(types & {*NUMBERS, "boolean"}) or any("enum" in branch for branch in branches)
+    chosen = [choice for branch in branches for choice in (*branch.get("enum", ()), branch.get("const"))]
     return Shape(
         frozenset(types),
         next((branch["format"] for branch in branches if "format" in branch), ""),
-        any("string" in _types(branch) and not branch.keys() & {"format", "enum", "const"} for branch in branches),
+        takes_empty_text,
+        is_chosen and not takes_empty_text and "null" not in types and "" not in chosen,
         {name: _shape(inner, definitions) for name, inner in node.get("properties", {}).items()},
         _shape(node["items"], definitions) if "items" in node else None,
     )

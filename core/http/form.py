@@ -1,6 +1,6 @@
 """Bodies of HTML forms (multipart/form-data, application/x-www-form-urlencoded), translated to the equivalent JSON.
 
-A form holds only texts. The schema's type of a field decides which of them stand for a list, an object, a boolean or null. The JSON
+A form holds only texts. The schema's type of a field decides which of them stand for a list, an object, a boolean, null or nothing. The JSON
 is then read and validated like any other (core/http/body.py), so a wrong field gets the same refusal however it was sent.
 """
 
@@ -72,13 +72,18 @@ def read(request: tornado.httputil.HTTPServerRequest, expected: Schema) -> tuple
     arguments, files = parts(request)
     if len(arguments) + len(files) > MOST_FIELDS:
         raise Problem(400, "too-many-fields", Message.of("too-many-fields", limit=MOST_FIELDS))
-    shapes = expected.shape.members
+    shapes, required = expected.shape.members, expected.document.get("required", ())
     members, wrong = {}, {}
     for name, sent in arguments.items():
         try:
-            members[name] = _json(shapes.get(name, NO_SHAPE), [text.decode("utf-8") for text in sent])
+            texts = [text.decode("utf-8") for text in sent]
         except UnicodeDecodeError:
             wrong[name] = [Message.of("type.string")]
+            continue
+        shape = shapes.get(name, NO_SHAPE)
+        # A form of a page sends each field, also those that nobody has filled in.
+        if not (shape.is_never_empty and name not in required and texts[-1].strip(BLANKS) == ""):
+            members[name] = _json(shape, texts)
     for name in files:
         # A file where the schema has a field is of the wrong type. A value of a wrong type takes its place, so that the schema refuses it.
         if name in shapes:
