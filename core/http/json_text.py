@@ -146,9 +146,10 @@ def _after_blanks(text: str, at: int) -> int:
     return _blanks.match(text, at).end()  # type: ignore[union-attr]
 
 
-def check(found: Any) -> None:
-    """Raises Problem 400 `invalid` with the fields of a literal() value that hold what is not allowed."""
-    wrong = _refused(found, _Budget())
+def check(found: Any, *, any_number: bool = False) -> None:
+    """Raises Problem 400 `invalid` with the fields of a literal() value that hold what is not allowed. any_number: a number may have any
+    size, because it stays a text; NaN and Infinity are no JSON."""
+    wrong = _refused(found, _Budget(any_number))
     if wrong is not None:
         raise invalid(wrong if isinstance(wrong, dict) else {"non_field_errors": wrong})
 
@@ -188,10 +189,10 @@ def _is_suspect(value: Any, level: int = 1) -> bool:
 
 
 class _Budget:
-    """How many messages the answer may still get."""
+    """How many messages the answer may still get, and whether a number may have any size."""
 
-    def __init__(self) -> None:
-        self.left = MOST_MESSAGES
+    def __init__(self, any_number: bool) -> None:
+        self.left, self.any_number = MOST_MESSAGES, any_number
 
 
 def _refused(value: Any, budget: _Budget) -> Any:
@@ -228,6 +229,8 @@ def _refused_items(items: list[Any], budget: _Budget) -> Any:
 
 
 def _refused_number(digits: Number, budget: _Budget) -> list[Message] | None:
+    if budget.any_number and digits[-1].isdigit():
+        return None
     if digits.lstrip("-").isdigit():
         found: int | float = _integer(digits)
     else:

@@ -3,8 +3,9 @@
 Two validators: jsonschema-rs, compiled once, accepts a right body in microseconds. jsonschema, the validator of record, checks the
 schema files at start, and finds what is wrong in a refused body. tests/core/test_schema.py proves that they always agree.
 
-Two keywords are our own, because a float knows nothing of them: `decimals`, the most digits that a number may have after its point, and
-beside it `digits`, the most that it may have in all. Both validators ignore them; Schema.imprecise looks at the digits as they were sent.
+Three keywords are our own. Two, because a float knows nothing of them: `decimals`, the most digits that a number may have after its
+point, and beside it `digits`, the most that it may have in all; Schema.imprecise looks at the digits as they were sent. The third is
+`"numbers": "as sent"` of a whole body: it is stored as the text that came, so its numbers may be of any size. Both validators ignore them.
 """
 
 import datetime
@@ -65,6 +66,7 @@ FORMATS = {
     "scanned-email": _is_any,
     "password": _is_any,
     "flag": _is_any,
+    "given": _is_any,
 }
 _format_checker = jsonschema.FormatChecker(formats=())
 for _name, _test in FORMATS.items():
@@ -109,6 +111,7 @@ class Schema:
         self.document = self.described = document
         self.name = name
         self.shape = Shape.of(document)
+        self.takes_any_number = document.get("numbers") == "as sent"
         self._precise = {name: inner for name, inner in document.get("properties", {}).items() if "decimals" in inner}
         self.of_record = _Validator(document, format_checker=_format_checker)
         self._compiled = jsonschema_rs.Draft202012Validator(_merged(document), formats=FORMATS, validate_formats=True)

@@ -8,6 +8,7 @@ import tornado.web
 
 from core.access import Access
 from core.data import sql
+from core.http import form
 from core.problem import Problem
 from core.tokens import TokenError
 from handlers.api.caller import find_caller
@@ -95,7 +96,7 @@ class RepHandler(ApiHandler):
 
     def form_value(self, name: str) -> str:
         """The value of a field of a form; "" without it."""
-        found = self.request.body_arguments.get(name)
+        found = form.parts(self.request)[0].get(name)
         return self.decode_argument(found[-1], name) if found else ""
 
     def say(self, message: str, kind: str = "success") -> None:
