@@ -146,7 +146,7 @@ def _with_values(operation: Operation, data: Mapping[str, Any], rules: Rules) ->
         if name in data and (data[name] is not None or name in rules.nullable)
     }
     if "name" in values:
-        values["name"] = json.dumps(text.cleaned(data["name"]), ensure_ascii=False)
+        values["name"] = json_text.quoted(text.cleaned(data["name"]))
     categories = data.get("category_ids", data.get("categories")) if rules.no_categories else None
     if categories is None:
         return operation._replace(values=values)
