@@ -262,7 +262,7 @@ async def test_each_refused_operation_has_its_error_and_blocks_no_other(vendor, 
     if kind == "items":
         required["price"] = ["This field is required."]
     most = {"categories": 100, "items": 255}[kind]
-    integer = ['A valid integer is required.']
+    integer = ["A valid integer is required."]
 
     def no_object(said):
         return {"non_field_errors": [f"Invalid data. Expected a dictionary, but got {said}."]}
