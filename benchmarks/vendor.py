@@ -106,7 +106,7 @@ def _batches(installation: Installation, plan: Plan, dsn: str, server: Server, h
     )
     # pgbench runs the statements of such a transaction, each client for a vendor of its own.
     its = _VENDOR.format(n=":n")
-    ids = f"(SELECT array_agg(i.id ORDER BY i.id) FROM vendor.item i WHERE i.vendor_id = {its})"
+    ids = f"(SELECT array_agg(i.id ORDER BY i.id) FROM vendor.item i WHERE i.vendor_id = {its})::uuid[]"
     of_vendor = f"""(SELECT jsonb_agg(jsonb_set(r.row, '{{id}}', to_jsonb(i.id))) FROM jsonb_array_elements('[{rows}]') WITH ORDINALITY r (row, n)
                       JOIN (SELECT i.id, row_number() OVER () AS n FROM vendor.item i WHERE i.vendor_id = {its}) i ON i.n = r.n)"""
     statements = [

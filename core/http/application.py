@@ -14,6 +14,7 @@ import tornado.web
 
 from core.data.database import Database
 from core.files.storage import Storage
+from core.http import form
 from core.http.handler import Handler, access_log
 from core.http.router import Router
 from core.live.live import Live
@@ -82,6 +83,7 @@ class Application(tornado.web.Application):
         """Tornado calls this once it has read a request's head."""
         _use_origin_form(request)
         _note_encoding(request)
+        form.set_aside(request)
         handler, parameters = self.router.find(request.path)
         delegate = self.get_handler_delegate(
             request, handler, path_kwargs={k: v.encode() for k, v in parameters.items()}

@@ -66,7 +66,7 @@ def _meant(literal: Any, expected: Schema, text: str = "") -> tuple[Any, str]:
     """What a literal value means, and its JSON text. text: the same value as it was sent, if that is known. Raises Problem 400
     `invalid`."""
     meant = expected.conformed(literal)
-    json_text.check(meant)
+    json_text.check(meant, any_number=expected.takes_any_number)
     if meant is not literal or not text:
         text = json_text.written(meant)
     value, _ = json_text.value(text)

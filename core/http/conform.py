@@ -6,7 +6,8 @@ brought to their canonical form (core/text.py), e-mail addresses to theirs, and 
 can't be meant is left as it is, and the schema refuses it. docs/api/operations.md#text-and-numbers
 
 The schema's own keywords say what a field is for: `type`, and these formats: "email"; "scan" and "scanned-email", which a scanner may
-have read; "password", a text that stays exactly as it was sent; "flag", a boolean that clients also send as a word or a digit.
+have read; "password", a text that stays exactly as it was sent; "flag", a boolean that clients also send as a word or a digit; "given", a
+text for which zero, false, and an empty list or object mean that there is none.
 """
 
 import re
@@ -32,11 +33,13 @@ GROUP = 3
 
 
 class Shape(NamedTuple):
-    """What the schema says of a value, with $ref and anyOf resolved: its types, and its format if it is a text."""
+    """What the schema says of a value, with $ref and anyOf resolved: its types, and its format if it is a text.
+    takes_empty_text: "" is a text that it may be. is_never_empty: it is a number, a boolean or one of some texts, and neither "" nor null."""
 
     types: frozenset[str] = frozenset()
     format: str = ""
     takes_empty_text: bool = False
+    is_never_empty: bool = False
     members: Mapping[str, "Shape"] = {}
     items: "Shape | None" = None
 
@@ -74,10 +77,16 @@ def _shape(node: dict[str, Any], definitions: dict[str, Any]) -> Shape:
     types: set[str] = set()
     for branch in branches:
         types |= _types(branch)
+    takes_empty_text = any(
+        "string" in _types(branch) and not branch.keys() & {"format", "enum", "const"} for branch in branches
+    )
+    is_chosen = bool(types & {*NUMBERS, "boolean"}) or any("enum" in branch for branch in branches)
+    chosen = [choice for branch in branches for choice in (*branch.get("enum", ()), branch.get("const"))]
     return Shape(
         frozenset(types),
         next((branch["format"] for branch in branches if "format" in branch), ""),
-        any("string" in _types(branch) and not branch.keys() & {"format", "enum", "const"} for branch in branches),
+        takes_empty_text,
+        is_chosen and not takes_empty_text and "null" not in types and "" not in chosen,
         {name: _shape(inner, definitions) for name, inner in node.get("properties", {}).items()},
         _shape(node["items"], definitions) if "items" in node else None,
     )
@@ -99,6 +108,8 @@ def conformed(value: Any, shape: Shape) -> Any:
     """What the schema means by a value whose numbers are Number. The value itself is returned where nothing has to be changed."""
     if shape.format == "flag" and isinstance(value, str):
         return FLAGS.get(text.cleaned(value).lower(), value)
+    if shape.format == "given" and (not value or _is_zero(value)):
+        return None
     if isinstance(value, Number):
         # NaN and Infinity, which end in a letter, stay what they are, and are refused.
         return str(value) if shape.is_text and value[-1].isdigit() else value
@@ -115,6 +126,10 @@ def conformed(value: Any, shape: Shape) -> Any:
         items = [conformed(item, shape.items) for item in value]
         return items if any(meant is not item for meant, item in zip(items, value, strict=True)) else value
     return value
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, Number) and not value.lower().partition("e")[0].strip("-0.")
 
 
 def _text(sent: str, shape: Shape) -> str:

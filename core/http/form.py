@@ -1,6 +1,6 @@
 """Bodies of HTML forms (multipart/form-data, application/x-www-form-urlencoded), translated to the equivalent JSON.
 
-A form holds only texts. The schema's type of a field decides which of them stand for a list, an object, a boolean or null. The JSON
+A form holds only texts. The schema's type of a field decides which of them stand for a list, an object, a boolean, null or nothing. The JSON
 is then read and validated like any other (core/http/body.py), so a wrong field gets the same refusal however it was sent.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import tornado.httputil
+from tornado.httputil import ParseBodyConfig, ParseMultipartConfig, ParseUrlEncodedConfig
 
 from core.http import body
 from core.http.conform import NO_SHAPE, Shape
@@ -17,8 +18,12 @@ from core.problem import Message, Problem, invalid
 from core.text import BLANKS
 
 TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
-# Fields and files of one form; the documented forms have twenty. Tornado's own limits: 100 parts, 1000 urlencoded fields.
+# Fields and files of one form; the documented forms have twenty.
 MOST_FIELDS = 100
+# A form of more parts than these is not even parsed.
+_PARSED = ParseBodyConfig(
+    multipart=ParseMultipartConfig(max_parts=10_000), urlencoded=ParseUrlEncodedConfig(max_arguments=10_000)
+)
 
 # By field: the file's name as the client gives it (don't trust it), and its content.
 Files = Mapping[str, tuple[str, bytes]]
@@ -26,21 +31,59 @@ Files = Mapping[str, tuple[str, bytes]]
 _BOOLEANS = {"true": "true", "1": "true", "on": "true", "false": "false", "0": "false", "off": "false"}
 
 
+def set_aside(request: tornado.httputil.HTTPServerRequest) -> None:
+    """Keep a form from Tornado, which would parse it before anyone has asked who calls and whether the body is whole, and answer what it
+    can't parse by a bare 400."""
+    kind = request.headers.get("Content-Type", "")
+    # Media types ignore case (RFC 9110, 8.3.1).
+    if kind.strip().lower().startswith(TYPES):
+        request.form_type = kind  # type: ignore[attr-defined]
+        request.headers["Content-Type"] = "application/octet-stream"
+
+
+def sent_type(request: tornado.httputil.HTTPServerRequest) -> str:
+    """The Content-Type as the client has sent it."""
+    kind: str = getattr(request, "form_type", "") or request.headers.get("Content-Type", "")
+    return kind
+
+
+def parts(request: tornado.httputil.HTTPServerRequest) -> tuple[dict[str, list[bytes]], dict[str, Any]]:
+    """The fields of a form, and its files; none of another body. Raises Problem 400: the form can't be parsed."""
+    if not request.body_arguments and not request.files:
+        kind, separator, rest = sent_type(request).partition(";")
+        try:
+            tornado.httputil.parse_body_arguments(
+                kind.strip().lower() + separator + rest,
+                request.body,
+                request.body_arguments,
+                request.files,
+                config=_PARSED,
+            )
+        except tornado.httputil.HTTPInputError as error:
+            raise Problem(400, "not-a-form", str(error)) from None
+    return request.body_arguments, request.files
+
+
 def read(request: tornado.httputil.HTTPServerRequest, expected: Schema) -> tuple[Any, str, Files]:
     """The value, its JSON text, and the files. Of a repeated field the last one counts, unless the schema has a list there.
 
-    Raises Problem 400. Tornado parses the body before this, and itself answers 400 to one that it can't parse.
+    Raises Problem 400.
     """
-    arguments, files = _parts(request)
+    arguments, files = parts(request)
     if len(arguments) + len(files) > MOST_FIELDS:
         raise Problem(400, "too-many-fields", Message.of("too-many-fields", limit=MOST_FIELDS))
-    shapes = expected.shape.members
+    shapes, required = expected.shape.members, expected.document.get("required", ())
     members, wrong = {}, {}
     for name, sent in arguments.items():
         try:
-            members[name] = _json(shapes.get(name, NO_SHAPE), [text.decode("utf-8") for text in sent])
+            texts = [text.decode("utf-8") for text in sent]
         except UnicodeDecodeError:
             wrong[name] = [Message.of("type.string")]
+            continue
+        shape = shapes.get(name, NO_SHAPE)
+        # A form of a page sends each field, also those that nobody has filled in.
+        if not (shape.is_never_empty and name not in required and texts[-1].strip(BLANKS) == ""):
+            members[name] = _json(shape, texts)
     for name in files:
         # A file where the schema has a field is of the wrong type. A value of a wrong type takes its place, so that the schema refuses it.
         if name in shapes:
@@ -50,22 +93,6 @@ def read(request: tornado.httputil.HTTPServerRequest, expected: Schema) -> tuple
     composed = ",".join(f"{json.dumps(name)}:{member}" for name, member in members.items())
     value, text = body.read(f"{{{composed}}}".encode(), expected)
     return value, text, {name: (found[-1].filename, found[-1].body) for name, found in files.items()}
-
-
-def _parts(request: tornado.httputil.HTTPServerRequest) -> tuple[dict[str, list[bytes]], dict[str, Any]]:
-    kind, separator, rest = request.headers.get("Content-Type", "").partition(";")
-    if kind.startswith(TYPES):
-        return request.body_arguments, request.files
-    # Tornado recognises these types only in lower case, but media types ignore case (RFC 9110, 8.3.1).
-    arguments: dict[str, list[bytes]] = {}
-    files: dict[str, Any] = {}
-    try:
-        tornado.httputil.parse_body_arguments(
-            kind.strip().lower() + separator + rest, request.body, arguments, files, request.headers
-        )
-    except tornado.httputil.HTTPInputError as error:
-        raise Problem(400, "not-a-form", str(error)) from None
-    return arguments, files
 
 
 def _json(shape: Shape, sent: list[str]) -> str:

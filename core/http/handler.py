@@ -295,7 +295,7 @@ class Handler(tornado.web.RequestHandler):
         if encoding:
             said = Message.of("content-encoding", encoding=encoding)
             raise Problem(415, "encoded", said, headers={"Accept-Encoding": "identity"})
-        return self.header("Content-Type").partition(";")[0].strip().lower()
+        return text.decoded(form.sent_type(self.request)).partition(";")[0].strip().lower()
 
     async def _read_json(self, kind: str, read: Callable[..., Read], *arguments: Any) -> Read:
         """What `read` makes of the body. Raises Problem: 400, 413, 415."""

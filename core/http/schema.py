@@ -3,8 +3,9 @@
 Two validators: jsonschema-rs, compiled once, accepts a right body in microseconds. jsonschema, the validator of record, checks the
 schema files at start, and finds what is wrong in a refused body. tests/core/test_schema.py proves that they always agree.
 
-Two keywords are our own, because a float knows nothing of them: `decimals`, the most digits that a number may have after its point, and
-beside it `digits`, the most that it may have in all. Both validators ignore them; Schema.imprecise looks at the digits as they were sent.
+Three keywords are our own. Two, because a float knows nothing of them: `decimals`, the most digits that a number may have after its
+point, and beside it `digits`, the most that it may have in all; Schema.imprecise looks at the digits as they were sent. The third is
+`"numbers": "as sent"` of a whole body: it is stored as the text that came, so its numbers may be of any size. Both validators ignore them.
 """
 
 import datetime
@@ -65,6 +66,7 @@ FORMATS = {
     "scanned-email": _is_any,
     "password": _is_any,
     "flag": _is_any,
+    "given": _is_any,
 }
 _format_checker = jsonschema.FormatChecker(formats=())
 for _name, _test in FORMATS.items():
@@ -84,6 +86,23 @@ def _items_unless_too_many(
 _Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"items": _items_unless_too_many})
 
 
+def _merged(node: Any) -> Any:
+    """The same schema, in which a value that may also be an empty text is one type instead of two alternatives: deciding that takes
+    jsonschema-rs half the time."""
+    if isinstance(node, list):
+        return [_merged(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    found = {name: _merged(inner) for name, inner in node.items()}
+    match found.get("anyOf"):
+        case [{"type": types, **rest}, {"const": "", **others}] if not others and not rest.keys() & {"enum", "const"}:
+            kinds = types if isinstance(types, list) else [types]
+            if "string" not in kinds and not found.keys() & {"type", "maxLength", *rest}:
+                del found["anyOf"]
+                found |= {**rest, "type": [*kinds, "string"], "maxLength": 0}
+    return found
+
+
 class Schema:
     """The schema of one kind of body. name: of its file, without the ending. described: what the description of the API shows."""
 
@@ -92,9 +111,10 @@ class Schema:
         self.document = self.described = document
         self.name = name
         self.shape = Shape.of(document)
+        self.takes_any_number = document.get("numbers") == "as sent"
         self._precise = {name: inner for name, inner in document.get("properties", {}).items() if "decimals" in inner}
         self.of_record = _Validator(document, format_checker=_format_checker)
-        self._compiled = jsonschema_rs.Draft202012Validator(document, formats=FORMATS, validate_formats=True)
+        self._compiled = jsonschema_rs.Draft202012Validator(_merged(document), formats=FORMATS, validate_formats=True)
 
     def conformed(self, literal: Any) -> Any:
         """What the schema means by a value (core/http/conform.py)."""

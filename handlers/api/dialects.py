@@ -54,8 +54,9 @@ class PosDialect(ApiDialect):
 
 class VendorDialect(ApiDialect):
     """The vendor document's: field errors at the top of the body, `{error}` for what the document refuses, `{detail}` for what the server
-    refuses before that (a wrong method, no JSON)."""
+    refuses before that (a wrong method, no JSON). The document's sentences don't repeat the value."""
 
+    sentences = {**SENTENCES, "text.integer": SENTENCES["type.integer"], "text.number": SENTENCES["type.number"]}
     error, field_errors = "api/error_vendor", "api/field_errors_shop"
 
     def body(self, problem: Problem) -> dict[str, Any]:

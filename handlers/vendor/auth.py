@@ -4,7 +4,6 @@ from typing import Any
 
 from core.problem import Problem
 from handlers.api.dialects import VendorDialect
-from handlers.api.messages import SENTENCES
 from handlers.api.sign_in import ChecksPassword
 from handlers.vendor.handler import TokenHandler
 
@@ -14,7 +13,7 @@ NO_MATCH = "Passwords do not match."
 class AuthDialect(VendorDialect):
     """Writes field errors as `{error, details}`. failed: the sentence in `error`."""
 
-    sentences = {**SENTENCES, "minLength": "Ensure this field has at least {limit} characters."}
+    sentences = {**VendorDialect.sentences, "minLength": "Ensure this field has at least {limit} characters."}
     field_errors = "vendor/auth_errors"
 
     def __init__(self, failed: str) -> None:

@@ -17,13 +17,15 @@ from core.http.declare import answers, takes
 from core.http.json_text import written
 from core.http.parameter import DATE, Parameter
 from core.problem import Message, invalid, not_found
-from handlers.vendor import bill_upload
+from handlers.vendor import bill_dates, bill_upload
 from handlers.vendor.bill_store import Stored, store
 from handlers.vendor.bill_upload import BILL, LONGEST, MOST, WRAPPED
 from handlers.vendor.handler import NO_PROFILE, VendorHandler, admits, approved_vendor, refused
 
 # Bills of one answer, without and with `limit`.
 USUAL, MOST_LISTED = 1000, 10_000
+# Digits of `limit`.
+LONGEST_LIMIT = 50
 # Bills whose documents are composed at once: those of 100 lines take 6 MB.
 BATCH = 100
 # Bytes of an upload from which on it is a large one: 1,000 bills of five lines have some 2 MB.
@@ -131,7 +133,7 @@ class Bills(BillHandler):
 
     async def _found(self) -> Sequence[Any]:
         asked = {
-            "since": bill_upload.moment(_ZONE.sub("+", self.asked("since"))),
+            "since": bill_dates.moment(_ZONE.sub("+", self.asked("since"))),
             "billing_mode": self.asked("billing_mode") or None,
         }
         filters = {name: value for name, value in asked.items() if value is not None}
@@ -146,7 +148,7 @@ class Bills(BillHandler):
         given = self.asked("limit")
         if not given:
             return USUAL
-        if not re.fullmatch("[0-9]{1,18}", given):
+        if not re.fullmatch(f"[0-9]{{1,{LONGEST_LIMIT}}}", given):
             raise invalid({"limit": [Message.of("type.integer")]})
         return min(int(given), MOST_LISTED)
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
+from core.text import BLANKS
+
 CENT = Decimal("0.01")
 
 
@@ -41,8 +43,9 @@ def digits(value: Any) -> str:
 
 
 def is_gst(bill: Mapping[str, Any]) -> bool:
-    """Whether the bill shows taxes. Devices may send any mode; only the documented one for bills without GST has none."""
-    return bill["billing_mode"].strip().lower() != "non_gst"
+    """Whether the bill, stored or as it was sent, has taxes. Devices may send any mode; only the documented one for bills without GST has
+    none, in whatever letters."""
+    return (bill.get("billing_mode") or "").strip(BLANKS).lower() != "non_gst"
 
 
 def price(line: Mapping[str, Any]) -> Any:

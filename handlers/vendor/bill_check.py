@@ -6,6 +6,9 @@ from typing import Any
 
 from stdnum.in_ import gstin
 
+from handlers.vendor import bill_dates
+from handlers.vendor.bill_amounts import is_gst
+
 # Devices round the tax of each line.
 CENT = Decimal("0.01")
 # GST numbers whose check is remembered.
@@ -14,18 +17,13 @@ MOST_GSTINS = 10_000
 RUPEE = Decimal(1)
 
 
-def warnings(bill: dict[str, Any], bill_date: str | None, sold_at: str | None) -> dict[str, list[str]]:
-    """Sentences by field. bill: as it was sent, and valid. bill_date, sold_at: what could be read of its date and its timestamp."""
-    found = {
-        "gstin": _of_gstin(bill),
-        "bill_date": _unread([bill.get("bill_date")], bill_date, "no date; the day of the upload took its place"),
-        "timestamp": _unread(
-            [bill.get("timestamp"), bill.get("created_at")], sold_at, "no time; that of the upload took its place"
-        ),
-        **_of_tax(bill),
-        **_of_totals(bill),
+def warnings(bill: dict[str, Any], dates: bill_dates.Dates) -> dict[str, list[str]]:
+    """Sentences by field. bill: as it was sent, and valid. dates: what could be read of its dates."""
+    found = {"gstin": _of_gstin(bill), **_of_tax(bill), **_of_totals(bill)}
+    return {
+        **{field: [sentence] for field, sentence in found.items() if sentence},
+        **(bill_dates.warnings(dates) if dates.unread else {}),
     }
-    return {field: [sentence] for field, sentence in found.items() if sentence}
 
 
 def _of_gstin(bill: dict[str, Any]) -> str:
@@ -39,14 +37,9 @@ def _is_gstin(sent: str) -> bool:
     return bool(gstin.is_valid(sent))
 
 
-def _unread(sent: list[Any], read: str | None, what: str) -> str:
-    was_sent = any(one is not None and (not isinstance(one, str) or one.strip()) for one in sent)
-    return f"This is {what}." if was_sent and read is None else ""
-
-
 def _of_tax(bill: dict[str, Any]) -> dict[str, str]:
     cgst, sgst, igst, total = (_amount(bill, name) for name in ("cgst", "sgst", "igst", "total_tax"))
-    if bill.get("billing_mode") == "non_gst":
+    if not is_gst(bill):
         return {"total_tax": "A bill without GST has tax."} if any((cgst, sgst, igst, total)) else {}
     return {
         "sgst": "CGST and SGST differ." if cgst != sgst else "",

@@ -112,8 +112,9 @@ def _head(bill: Mapping[str, Any], rows: Rows, logo: bytes | None) -> Iterator[B
 def _about(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
     """Which bill, and whose."""
     yield Block([rows.rule(), *rows.text(_title(bill), align=CENTRE, is_bold=True, scale=TITLE), rows.space(0.3)])
-    names = {"invoice_number": "Invoice no.", "bill_number": "Bill no."}
-    shown = [*_labelled(bill, names), ("Date", _day(bill["bill_date"]))]
+    shown = _labelled(bill, {"invoice_number": "Invoice no."})
+    # Every bill must show its number, which may be that of the invoice.
+    shown += [("Bill no.", bill["bill_number"] or bill["invoice_number"]), ("Date", _day(bill["bill_date"]))]
     shown += _labelled(bill, {"table_number": "Table", "waiter_name": "Waiter"})
     names = {
         "customer_name": "Customer",
@@ -133,10 +134,10 @@ def _rate_of(bill: Mapping[str, Any], line: Mapping[str, Any]) -> list[str]:
     return [f"GST {digits(line['gst_percentage'])}%"] if is_gst(bill) else []
 
 
-def _below(line: Mapping[str, Any], rows: Rows, start: float) -> list[Row]:
+def _below(bill: Mapping[str, Any], line: Mapping[str, Any], rows: Rows, start: float) -> list[Row]:
     """What stands below a line: whatever it has beside its amounts."""
     found = []
-    if line["price_type"] == "inclusive" and number(line["item_gst_amount"]):
+    if is_gst(bill) and line["price_type"] == "inclusive" and number(line["item_gst_amount"]):
         found.append("GST included")
     if discount(line):
         found.append(f"Discount {rupees(discount(line))}")
@@ -157,7 +158,7 @@ def _lines_on_roll(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
     yield Block([*rows.pair("Item", "Amount", is_bold=True), rows.space(0.3)])
     for line in bill["items"]:
         counted = " · ".join([f"{_quantity(line)} × {rupees(price(line))}", *_rate_of(bill, line)])
-        below = _below(line, rows, indent)
+        below = _below(bill, line, rows, indent)
         amount = rows.pair(counted, rupees(line["subtotal"]), start=indent)
         yield Block([*rows.text(line["item_name"], is_bold=True), *amount, *below])
     yield Block([rows.rule()])
@@ -178,7 +179,7 @@ def _lines_on_sheet(bill: Mapping[str, Any], rows: Rows) -> Iterator[Block]:
     head = [*rows.cells(columns, names, is_bold=True), rows.rule()]
     yield Block(head)
     for line, texts in zip(bill["items"], table, strict=True):
-        yield Block([*rows.cells(columns, texts), *_below(line, rows, columns[1].x)], head)
+        yield Block([*rows.cells(columns, texts), *_below(bill, line, rows, columns[1].x)], head)
     yield Block([rows.rule()])
 
 

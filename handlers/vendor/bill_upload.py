@@ -7,7 +7,6 @@ functions know neither request nor database; they run in a thread.
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from math import ulp
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from core.http import conform, json_text, schema
 from core.problem import Message, Problem, invalid
 from core.text import BLANKS, canonical
 from handlers.vendor.bill_check import warnings
+from handlers.vendor.bill_dates import are_expiries_plain, dates, with_plain_expiries
 
 BILL, WRAPPED = schema.load("vendor/bill_upload"), schema.load("vendor/bill_upload_wrapped")
 # Bills of one upload.
@@ -86,48 +86,36 @@ def batches(bills: list[Sent]) -> Iterator[str]:
         yield f"[{','.join(rows)}]"
 
 
-def moment(value: Any) -> datetime | None:
-    """The moment that an ISO 8601 text names, which is in UTC if it names no zone; None: it names none."""
-    if not isinstance(value, str):
-        return None
-    try:
-        found = datetime.fromisoformat(value.strip())
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def _sent(value: Any, text: str, expected: schema.Schema) -> Sent:
     number, device = _named(value)
     try:
         bill, stored = _meant(value, text, expected)
     except Problem as problem:
         return Sent(text, "", problem, number, device)
-    date = bill.get("bill_date")
-    day = date.partition("T")[0].strip() if isinstance(date, str) else ""
-    day = day[:10] if day[10:11] == " " else day
-    made = moment(bill.get("timestamp")) or moment(bill.get("created_at"))
+    found = dates(bill)
     read_as = {
-        "bill_date": day if schema.is_date(day) else None,
-        "sold_at": made.isoformat() if made is not None else None,
+        "bill_date": found.bill_date,
+        "sold_at": found.sold_at,
+        "unread": found.digested,
+        "warnings": warnings(bill, found) or None,
     }
     members = {name: json_text.written(inner) for name, inner in read_as.items()}
-    members["warnings"] = json_text.written(warnings(bill, **read_as) or None)
     return Sent(text, json_text.composed({"sent": stored, **members})[1:], None, number, device)
 
 
 def _meant(value: Any, text: str, expected: schema.Schema) -> tuple[dict[str, Any], str]:
-    """The bill that the text means, and JSON text of it. Raises Problem 400."""
-    bill = _unwrapped(value)
-    if _is_settled(text) and not json_text.is_suspect(value, text) and expected.accepts(bill):
+    """The bill that the text means, and JSON text of it that Postgres can read. Raises Problem 400."""
+    bill = _with_items(_unwrapped(value))
+    is_settled = _is_settled(text) and not json_text.is_suspect(value, text) and expected.accepts(bill)
+    if is_settled and are_expiries_plain(bill):
         stored = text
     else:
-        meant = expected.conformed(_known(_unwrapped(json_text.literal(text)), expected.shape))
+        meant = expected.conformed(_with_items(_known(_unwrapped(json_text.literal(text)), expected.shape)))
         json_text.check(meant)
-        stored = json_text.written(meant)
-        bill, _ = json_text.value(stored)
+        bill, _ = json_text.value(json_text.written(meant))
         if not expected.accepts(bill):
             raise invalid(expected.errors(bill))
+        stored = json_text.written(with_plain_expiries(meant))
     wrong = _imprecise(bill)
     if wrong:
         raise invalid(wrong)
@@ -146,7 +134,15 @@ def _unwrapped(value: Any) -> Any:
     bill, device_id = value["bill_data"], value.get("device_id")
     if not isinstance(bill, dict):
         raise invalid({"bill_data": [Message.of("null" if bill is None else "type.object", kind=type(bill).__name__)]})
-    return bill if device_id is None else {**bill, "device_id": device_id}
+    # Some wrappers have a device_id that nobody has filled in.
+    is_missing = device_id is None or (isinstance(device_id, str) and not device_id.strip(BLANKS))
+    return bill if is_missing else {**bill, "device_id": device_id}
+
+
+def _with_items(bill: Any) -> Any:
+    """The same bill; an empty text instead of its items is none."""
+    items = bill.get("items") if isinstance(bill, dict) else None
+    return {**bill, "items": None} if isinstance(items, str) and not items.strip(BLANKS) else bill
 
 
 def _known(value: Any, shape: conform.Shape) -> Any:
@@ -192,7 +188,7 @@ _OF_LINE = _precisions(BILL.document["properties"]["items"]["items"]["properties
 def _imprecise(bill: dict[str, Any]) -> dict[str, Any]:
     """Messages for the numbers that their columns can't hold exactly."""
     found: dict[str, Any] = _too_exact(bill, _OF_BILL)
-    lines = [_too_exact(line, _OF_LINE) or _too_large(line) for line in bill.get("items", ())]
+    lines = [_too_exact(line, _OF_LINE) or _too_large(line) for line in bill.get("items") or ()]
     while lines and not lines[-1]:
         lines.pop()
     return {**found, "items": lines} if lines else found

@@ -10,7 +10,6 @@ from core.http.parameter import Parameter
 from core.problem import Problem, invalid, not_found
 from handlers.api.dialects import VendorDialect
 from handlers.api.listing import LAST_ID, PARAMETERS, array_of, reply_list
-from handlers.api.messages import SENTENCES
 from handlers.vendor.handler import TokenHandler, VendorHandler, approved_vendor, refused
 
 # As the columns have it: 12 digits before the point and 3 behind it.
@@ -27,7 +26,7 @@ query = sql.load("vendor/inventory")
 class InventoryDialect(VendorDialect):
     """The sentences of the document. The only numbers that have a maximum here are quantities."""
 
-    sentences = {**SENTENCES, "maximum": TOO_LARGE, "text.number": SENTENCES["type.number"]}
+    sentences = {**VendorDialect.sentences, "maximum": TOO_LARGE}
 
 
 class StockDialect(InventoryDialect):

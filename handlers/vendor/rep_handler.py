@@ -8,6 +8,7 @@ import tornado.web
 
 from core.access import Access
 from core.data import sql
+from core.http import form
 from core.problem import Problem
 from core.tokens import TokenError
 from handlers.api.caller import find_caller
@@ -17,6 +18,8 @@ from handlers.api.page import CONTENT_SECURITY_POLICY, WEB
 from handlers.api.roles import ROLES
 
 SIGN_IN, VENDORS = "/sales-rep/", "/sales-rep/vendors/"
+# Of the cookies: so they also come with the first page's address without its slash.
+COOKIE_PATH = "/sales-rep"
 # The kinds of our signed tokens, and the names of the cookies that hold them.
 SESSION, MESSAGE = "sales-rep", "sales-rep-message"
 # A message is shown on the next page; nobody waits longer for it.
@@ -56,7 +59,7 @@ class RepHandler(ApiHandler):
 
     def set_cookie(self, name: str, value: str | bytes, *arguments: Any, **more: Any) -> None:
         """As Tornado's, for these pages alone: no script reads the cookie, and no form of another site sends it."""
-        kept = {"path": SIGN_IN, "httponly": True, "samesite": "Lax", "secure": self.origin.startswith("https:")}
+        kept = {"path": COOKIE_PATH, "httponly": True, "samesite": "Lax", "secure": self.origin.startswith("https:")}
         super().set_cookie(name, value, *arguments, **{**more, **kept})
 
     @property
@@ -93,7 +96,7 @@ class RepHandler(ApiHandler):
 
     def form_value(self, name: str) -> str:
         """The value of a field of a form; "" without it."""
-        found = self.request.body_arguments.get(name)
+        found = form.parts(self.request)[0].get(name)
         return self.decode_argument(found[-1], name) if found else ""
 
     def say(self, message: str, kind: str = "success") -> None:

@@ -26,11 +26,13 @@ AHEAD = timedelta(minutes=5)
 
 
 class Rules(NamedTuple):
-    """What differs between the kinds of rows. noun: as messages say it. columns: the members of `data` that a row has. lacking: the names
-    of those that a new row needs and doesn't have. name_exists, no_update, no_delete, no_categories: the messages."""
+    """What differs between the kinds of rows. noun: as messages say it. columns: the members of `data` that a row has. nullable: those of
+    them that null clears; elsewhere it counts as missing, because the app fills what it doesn't know with nulls, and forgets what was
+    refused. lacking: the names of those that a new row needs and doesn't have. name_exists, no_update, no_delete, no_categories: the messages."""
 
     noun: str
     columns: tuple[str, ...]
+    nullable: tuple[str, ...]
     lacking: Callable[[Mapping[str, str]], list[str]]
     name_exists: str = ""
     no_update: str = ""
@@ -138,9 +140,13 @@ def _echoed(given: Any) -> str:
 
 
 def _with_values(operation: Operation, data: Mapping[str, Any], rules: Rules) -> Operation:
-    values = {name: json_text.written(data[name]) for name in rules.columns if name in data}
+    values = {
+        name: json_text.written(data[name])
+        for name in rules.columns
+        if name in data and (data[name] is not None or name in rules.nullable)
+    }
     if "name" in values:
-        values["name"] = json.dumps(text.cleaned(data["name"]), ensure_ascii=False)
+        values["name"] = json_text.quoted(text.cleaned(data["name"]))
     categories = data.get("category_ids", data.get("categories")) if rules.no_categories else None
     if categories is None:
         return operation._replace(values=values)

@@ -6,18 +6,19 @@
 SELECT changed_at FROM vendor.next_position($1::uuid, 'bills');
 
 -- name: store_bills(vendor_id, rows, synced_at) -> rows
--- rows: an array of {place, sent, bill_date, sold_at, warnings}; sent is the bill, or an object with the bill in bill_data. Of several bills
--- with one number only the first is stored, unless there is one already. For each bill, by place: the stored bill with its number, and whether
--- that one is the same. The digest is made of what the device has sent, so neither of today's date nor of what the vendor's profile
+-- rows: an array of {place, sent, bill_date, sold_at, unread, warnings}; sent is the bill, or an object with the bill in bill_data; unread is
+-- text of the dates and times that can't be read, null where there is none, and nothing but a part of the digest. Of several bills with one
+-- number only the first is stored, unless there is one already. For each bill, by place: the stored bill with its number, and whether that
+-- one is the same. The digest is made of what the device has sent, so neither of today's date nor of what the vendor's profile
 -- supplies. The link to a logo is no part of the sale. A column that is added later may enter the digest only where it is not null, or
 -- every bill that is sent again would be another one.
 WITH sent AS MATERIALIZED (
-    SELECT r.place, r.bill_date, r.sold_at, r.warnings,
-           coalesce(core.trimmed(r.sent ->> 'device_id'), core.trimmed(r.sent -> 'bill_data' ->> 'device_id'), '') AS device_id,
+    SELECT r.place, r.bill_date, r.sold_at, r.unread, r.warnings,
+           coalesce(nullif(core.trimmed(r.sent ->> 'device_id'), ''), core.trimmed(r.sent -> 'bill_data' ->> 'device_id'), '') AS device_id,
            CASE WHEN r.sent ? 'bill_data' THEN r.sent -> 'bill_data' ELSE r.sent END AS bill
-      FROM jsonb_to_recordset($2::jsonb) AS r (place integer, sent jsonb, bill_date date, sold_at timestamptz, warnings json)
+      FROM jsonb_to_recordset($2::jsonb) AS r (place integer, sent jsonb, bill_date date, sold_at timestamptz, unread text, warnings json)
 ), mapped AS MATERIALIZED (
-    SELECT sent.place, sent.bill_date, sent.sold_at, sent.warnings, sent.bill, sent.device_id,
+    SELECT sent.place, sent.bill_date, sent.sold_at, sent.unread, sent.warnings, sent.bill, sent.device_id,
            coalesce(nullif(core.trimmed(b.invoice_number), ''), nullif(core.trimmed(b.bill_id), ''), gen_random_uuid()::text) AS invoice_number,
            nullif(core.trimmed(b.bill_number), '') AS bill_number, nullif(core.trimmed(b.restaurant_name), '') AS restaurant_name,
            nullif(core.trimmed(b.address), '') AS address, nullif(core.trimmed(b.gstin), '') AS gstin,
@@ -52,7 +53,9 @@ WITH sent AS MATERIALIZED (
            coalesce(nullif(l.additional_discount, ''), '0')::numeric(5,2) AS additional_discount,
            coalesce(nullif(l.discount_amount, ''), '0')::numeric(10,2) AS discount_amount, core.trimmed(l.unit) AS unit,
            core.trimmed(l.batch_number) AS batch_number, nullif(l.expiry_date, '')::date AS expiry_date
-      FROM mapped, jsonb_array_elements(coalesce(mapped.bill -> 'items', '[]')) WITH ORDINALITY AS line (item, place),
+      FROM mapped,
+           jsonb_array_elements(CASE WHEN jsonb_typeof(mapped.bill -> 'items') = 'array' THEN mapped.bill -> 'items' END)
+           WITH ORDINALITY AS line (item, place),
            jsonb_to_record(line.item) AS l (
            id text, item_id text, name text, description text, price text, mrp_price text, price_type text, quantity text, subtotal text,
            gst_percentage text, item_gst text, veg_nonveg text, additional_discount text, discount_amount text, unit text,
@@ -67,7 +70,7 @@ WITH sent AS MATERIALIZED (
                    m.total_amount, m.total_tax, m.cgst_amount, m.sgst_amount, m.igst_amount, m.payment_mode, m.payment_reference,
                    m.amount_paid, m.change_amount, m.discount_amount, m.discount_percentage, m.notes, m.table_number, m.waiter_name,
                    core.iso(m.sold_at))::text,
-               its.lines), 'UTF8')) AS digest
+               its.lines, m.unread), 'UTF8')) AS digest
       FROM mapped m
       LEFT JOIN (SELECT l.bill, string_agg(
                         ROW(l.original_item_id, l.item_name, l.item_description, l.price, l.mrp_price, l.price_type, l.quantity, l.subtotal,

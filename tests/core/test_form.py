@@ -32,6 +32,8 @@ SCHEMA = Schema(
             "active": {"type": "boolean"},
             "maybe": {"type": ["boolean", "null"]},
             "count": {"type": "integer", "minimum": -5, "maximum": 1000},
+            "amount": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 9}, {"const": ""}]},
+            "choice": {"type": "string", "enum": ["", "a"]},
             "price": {"type": ["number", "null"], "minimum": 0, "maximum": 1000000},
             "either": {"type": ["string", "number"], "maxLength": 10, "minimum": 0, "maximum": 9},
             "ids": {"type": "array", "maxItems": 3, "items": {"type": "integer", "minimum": 0, "maximum": 9}},
@@ -40,6 +42,13 @@ SCHEMA = Schema(
     }
 )
 
+REQUIRED = Schema(
+    {
+        "type": "object",
+        "required": ["count", "active", "role"],
+        "properties": {name: SCHEMA.document["properties"][name] for name in ("count", "active", "role", "price")},
+    }
+)
 NESTED = Schema(
     {"type": "object", "properties": {"people": {"type": "array", "maxItems": 9, "items": SCHEMA.document}}}
 )
@@ -58,6 +67,16 @@ class Form(Handler):
         self.reply({"value": self.body, "text": self.body_text, "files": files, "image": extension})
 
 
+class Required(Handler):
+    access = public
+    dialect = PosDialect()
+
+    @takes(REQUIRED)
+    async def post(self) -> None:
+        await self.read_body(REQUIRED)
+        self.reply({})
+
+
 class JsonOnly(Handler):
     access = public
     dialect = PosDialect()
@@ -70,7 +89,7 @@ class JsonOnly(Handler):
 
 @pytest.fixture(autouse=True)
 def handlers(app):
-    app.router = Router([("/form/", Form), ("/json/", JsonOnly)], [("", NotFound)])
+    app.router = Router([("/form/", Form), ("/required/", Required), ("/json/", JsonOnly)], [("", NotFound)])
 
 
 async def sent(api, **form):
@@ -107,8 +126,8 @@ async def test_a_text_becomes_what_the_schema_says(api, name, text, value):
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("active", "maybe", "Must be a valid boolean."), ("active", "", "Must be a valid boolean."), ("active", "2", "Must be a valid boolean."),
-        ("count", "x", 'A valid integer is required. "x" is not one.'), ("count", "", "A valid integer is required."),
+        ("active", "maybe", "Must be a valid boolean."), ("active", "2", "Must be a valid boolean."),
+        ("count", "x", 'A valid integer is required. "x" is not one.'),
         ("count", "1.5", 'A valid integer is required. "1.5" is not one.'),
         ("count", "٣", 'A valid integer is required. "٣" is not one.'), ("count", "--1", 'A valid integer is required. "--1" is not one.'),
          ("count", "1001", "Ensure this value is less than or equal to 1000."),
@@ -116,13 +135,33 @@ async def test_a_text_becomes_what_the_schema_says(api, name, text, value):
         ("price", "Infinity", 'A valid number is required. "Infinity" is not one.'),
         ("price", "-0.01", "Ensure this value is greater than or equal to 0."), ("price", "1,5", 'A valid number is required. "1,5" is not one.'),
         ("name", "x" * 11, "Ensure this field has no more than 10 characters."), ("name", "a\0b", "Null characters are not allowed."),
-        ("unknown", "a\0b", "Null characters are not allowed."), ("role", "", '"" is not a valid choice.'),
+        ("unknown", "a\0b", "Null characters are not allowed."),
         ("born", "tomorrow", "Date has wrong format. Use one of these formats instead: YYYY-MM-DD."),
         ("department", "x", "Must be a valid UUID."),
     ],
 )  # fmt: skip
 async def test_a_value_of_the_wrong_kind_is_refused_as_in_json(api, name, text, told):
     assert await sent(api, **{name: text}) == {name: [told]}
+
+
+@pytest.mark.parametrize("name", ["count", "active", "role"])
+@pytest.mark.parametrize("text", ["", "  ", ["5", ""]])
+async def test_an_empty_text_of_an_optional_member_that_has_no_text_is_absent(api, name, text):
+    assert await sent(api, **{name: text, "name": "Ann"}) == {"name": "Ann"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("amount", ""), ("choice", ""), ("either", ""), ("price", None), ("maybe", None)]
+)
+async def test_an_empty_text_that_the_schema_takes_means_what_the_schema_says(api, name, value):
+    assert await sent(api, **{name: ""}) == {name: value}
+
+
+async def test_an_empty_text_of_a_required_member_is_refused_as_in_json(api):
+    empty = {"count": "", "active": "", "role": ""}
+    answer = await api.post("/required/", form=empty)
+    assert answer.json.keys() == empty.keys()
+    assert (answer.status, answer.json) == (400, (await api.post("/required/", empty)).json)
 
 
 async def test_a_number_beyond_every_column_is_refused_as_in_json(api):
@@ -163,7 +202,34 @@ async def test_more_than_a_hundred_fields_are_refused(api):
         body = "&".join(f"f{n}=1" for n in range(count)).encode()
         assert (await api.post("/form/", body, headers=URLENCODED)).status == status, count
     assert (await api.post("/form/", form={f"f{n}": "1" for n in range(99)})).status == 200
-    assert (await api.post("/form/", form={f"f{n}": "1" for n in range(150)})).status == 400
+    for count in (101, 150, 5000):
+        fields = {f"f{n}": "1" for n in range(count)}
+        for answer in (
+            await api.post("/form/", form=fields),
+            await api.post("/form/", urlencode(fields).encode(), headers=URLENCODED),
+        ):
+            assert (answer.status, answer.json) == (400, {"detail": "The form has more than 100 fields."}), count
+
+
+async def test_a_form_of_any_number_of_fields_is_refused_at_once(api):
+    for body, kind in [
+        (b"a=1&" * 2_000_000, URLENCODED["Content-Type"]),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 100_000 + b"--x--\r\n",
+            "multipart/form-data; boundary=x",
+        ),
+    ]:
+        answer = await api.post("/form/", body, headers={"Content-Type": kind})
+        assert answer.status == 400 and answer.json["detail"], kind
+
+
+async def test_a_form_that_is_too_long_is_413(api):
+    for answer in (
+        await api.post("/form/", files={"avatar": ("me.png", b"x" * 12 * 1024**2)}),
+        await api.post("/form/", b"name=" + b"x" * 12 * 1024**2, headers=URLENCODED),
+        await api.post("/json/", files={"avatar": ("me.png", b"x" * 12 * 1024**2)}),
+    ):
+        assert (answer.status, answer.json) == (413, {"detail": "The request body is longer than 10 MB."})
 
 
 @pytest.mark.parametrize(

@@ -403,14 +403,11 @@ async def test_a_body_of_another_type_is_415_and_json_by_any_of_its_names_is_rea
     }.items():  # fmt: skip
         answer = await api.post(IMPORT, b"{}", key=IMPORT_KEY, headers={"Content-Type": kind})
         assert (answer.status, answer.json["status_code"]) == (status, status), kind
-    for form, status in {
-        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n': 415,
-        b"no form": 400,
-    }.items():
+    for form in (b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n', b"no form"):
         answer = await api.post(
             IMPORT, form, key=IMPORT_KEY, headers={"Content-Type": "multipart/form-data; boundary=x"}
         )
-        assert (answer.status, answer.json["status_code"]) == (status, status), form
+        assert (answer.status, answer.json["status_code"]) == (415, 415), form
 
 
 async def test_a_type_or_encoding_in_other_letters_is_named_as_it_was_sent(api):

@@ -39,6 +39,7 @@ STRUCTURE = {
     "items",
     "required",
     "anyOf",
+    "numbers",
     "const",
     "default",
 }
@@ -84,7 +85,7 @@ FORMAT_SAMPLES = {
     ],
 }  # fmt: skip
 # These say how a text is read (core/http/conform.py), and refuse none.
-READ_AS = {"scan", "scanned-email", "password", "flag"}
+READ_AS = {"scan", "scanned-email", "password", "flag", "given"}
 
 
 def resolved(node, root):

@@ -104,9 +104,9 @@ def test_a5_has_the_taxes_by_rate_in_a_table():
 
 @ALL
 def test_what_a_bill_does_not_have_is_not_printed(name):
-    few = plain_bill() | dict.fromkeys(("gstin", "fssai_license"), None) | {"footer_note": "", "bill_number": ""}
+    few = plain_bill() | dict.fromkeys(("gstin", "fssai_license"), None) | {"footer_note": ""}
     text = "\n".join(rows(few, name))
-    for word in ("GSTIN", "FSSAI", "Bill no.", "None", "null", "Table", "Customer", "Reference", "Change", "GST"):
+    for word in ("GSTIN", "FSSAI", "None", "null", "Table", "Customer", "Reference", "Change", "GST"):
         assert word not in text
 
 
@@ -230,6 +230,23 @@ def test_tax_between_states_is_one_row():
     found = rows(bill(**sums("200.00", "0.00", "0.00", "36.00")))
     assert "IGST ₹36.00" in found and "IGST 18% on ₹200.00 ₹36.00" in found
     assert not [row for row in found if row.startswith(("CGST", "SGST"))]
+
+
+@ALL
+@pytest.mark.parametrize("missing", ["", None])
+def test_a_bill_without_a_number_of_its_own_has_its_invoice_number_as_the_bills(name, missing):
+    text = "\n".join(rows(bill(bill_number=missing), name))
+    assert "Invoice no. INV-2024-001" in text and "Bill no. INV-2024-001" in text
+
+
+@ALL
+@pytest.mark.parametrize("mode", ["non_gst", "NON_GST"])
+def test_a_bill_without_gst_names_no_tax_whatever_its_lines_say(name, mode):
+    """Lines of an app may say that their price includes GST, also on a bill without."""
+    taxed = line("Tea", price_type="inclusive", batch_number="B7")
+    text = "\n".join(rows(bill(taxed, billing_mode=mode, gstin=None), name))
+    assert "Batch B7" in text and "TOTAL ₹236.00" in text
+    assert "GST" not in text and "tax" not in text.lower()
 
 
 def test_a_bill_of_an_unknown_mode_shows_its_taxes():

@@ -32,7 +32,7 @@ async def test_a_bill_in_quarantine_says_what_is_wrong_and_what_was_sent(api, se
         b'[{"device_id":"d1", "bill_data":{"invoice_number":"Q1","total":1.50,"items":[{},{"price":"x","unit":7.0}]}}]'
     )
     row = (await api.call("POST", SYNC, sent, headers=headers)).json["errors"][0]
-    fields = {"items": [{}, {"price": ['A valid number is required. "x" is not one.']}]}
+    fields = {"items": [{}, {"price": ["A valid number is required."]}]}
     assert (row["bill_data"], row["fields"]) == ("Q1", fields)
     found = (await api.get(f"{QUARANTINE}{row['quarantine_id']}/", headers=headers)).json
     assert found["sent"] == sent[1:-1].decode() and found["bytes"] == len(sent) - 2
@@ -74,7 +74,7 @@ async def test_a_corrected_bill_takes_the_place_of_a_refused_one(api, seller, db
     id = await quarantined(api, headers, bill("X", total="ten"))
     for body in (None, b"{}"):
         answer = await retry(api, headers, id, body)
-        assert (answer.status, answer.json) == (400, {"total": ['A valid number is required. "ten" is not one.']})
+        assert (answer.status, answer.json) == (400, {"total": ["A valid number is required."]})
     assert (await retry(api, headers, id, b"{")).status == 400
     assert (await retry(api, headers, id, b"[]")).status == 400
     answer = await retry(api, headers, id, {"bill_data": bill("X", total=10), "device_id": "d"})

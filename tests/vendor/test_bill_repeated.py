@@ -46,6 +46,31 @@ async def test_bills_with_one_number_in_one_upload_are_like_those_of_several_upl
     assert await upload(api, headers, sent) == answer
 
 
+@pytest.mark.parametrize("name", ["bill_date", "timestamp", "created_at", "expiry_date"])
+async def test_bills_that_differ_only_in_a_date_that_nobody_can_read_are_conflicts(api, seller, name):
+    _, headers = await seller()
+    values = ({}, {name: "xx"}, {name: "yy"}, {name: 5}, {name: {"a": 1, "b": "é"}})
+    base = {"invoice_number": "U", "total": 1}
+    sent = [
+        {**base, "items": [value]} if name == "expiry_date" else {**base, "items": [{}], **value} for value in values
+    ]
+    answer = await upload(api, headers, sent)
+    assert (answer["synced"], len({row["quarantine_id"] for row in answer["errors"]})) == (1, 4)
+    assert await upload(api, headers, sent) == answer
+    # An unreadable value around which there are blanks, or whose members are ordered otherwise, is the same.
+    number = "U2"
+    first = await stored(api, headers, {**sent[1], "invoice_number": number})
+    again = json.loads(json.dumps({**sent[1], "invoice_number": number}).replace('"xx"', '"  xx "'))
+    assert await stored(api, headers, again) == first
+
+
+async def test_a_timestamp_that_nobody_can_read_tells_bills_apart_also_beside_created_at(api, seller):
+    _, headers = await seller()
+    sent = [{"invoice_number": "B", "created_at": "2026-01-01", "timestamp": text} for text in ("xx", "yy")]
+    answer = await upload(api, headers, sent)
+    assert (answer["synced"], len(answer["errors"])) == (1, 1)
+
+
 async def test_the_same_number_at_two_vendors_is_two_bills(api, seller):
     (_, one), (_, other) = await seller(), await seller()
     first, second = await stored(api, one, bill("S")), await stored(api, other, bill("S", total=2))

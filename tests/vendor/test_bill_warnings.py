@@ -38,6 +38,8 @@ NO_SUM, NO_TOTAL = ["This is not the sum of the lines."], ["This is not the sum 
         ({"total_tax": "54.01"}, {}),
         ({"igst": 1}, {"total_tax": ["This is not the sum of CGST, SGST and IGST."]}),
         ({"billing_mode": "non_gst"}, {"total_tax": ["A bill without GST has tax."]}),
+        ({"billing_mode": " NON_GST "}, {"total_tax": ["A bill without GST has tax."]}),
+        ({"billing_mode": "Non_Gst", "cgst": 54, "sgst": 0}, {"total_tax": ["A bill without GST has tax."]}),
         ({"billing_mode": "non_gst", "cgst": 0, "sgst": 0, "total_tax": 0, "total": 300}, {}),
         ({"subtotal": 280}, {"subtotal": NO_SUM, "total": NO_TOTAL}),
         ({"subtotal": 280, "discount_amount": 19.99, "total": 334}, {}),
@@ -47,10 +49,12 @@ NO_SUM, NO_TOTAL = ["This is not the sum of the lines."], ["This is not the sum 
         ({"subtotal": 245.99, "total": 299.99}, {}),
         ({"total": None, "total_amount": 7}, {"total": NO_TOTAL}),
         ({"bill_date": "x", "timestamp": "y", "created_at": 5}, {
-            "bill_date": ["This is no date; the day of the upload took its place."],
-            "timestamp": ["This is no time; that of the upload took its place."],
+            "bill_date": ['"x" is no date; the day of the upload took its place.'],
+            "timestamp": ['"y" is no time; that of the upload took its place.', "5 is no time; that of the upload took its place."],
         }),
-        ({"timestamp": "y", "created_at": "2026-01-01"}, {}),
+        ({"timestamp": "y", "created_at": "2026-01-01"}, {"timestamp": ['"y" is no time; created_at took its place.']}),
+        ({"created_at": "y"}, {}),
+        ({"bill_date": "d" * 20000}, {"bill_date": [f'"{"d" * 99}… is no date; the day of the upload took its place.']}),
     ],
 )  # fmt: skip
 async def test_a_bill_is_warned_of_and_stored_all_the_same(api, seller, change, warnings):
@@ -65,3 +69,9 @@ async def test_the_vendors_own_gst_number_is_no_fault_of_a_bill_without_one(api,
     _, headers = await seller(gst_no="no valid number")
     found = await stored(api, headers, bill("V"))
     assert (found["gstin"], found["warnings"]) == ("no valid number", {})
+
+
+async def test_of_many_lines_whose_expiry_can_not_be_read_the_first_are_named(api, seller):
+    _, headers = await seller()
+    said = (await stored(api, headers, bill("M", items=[{"expiry_date": "?"}] * 30)))["warnings"]["items"]
+    assert len(said) == 21 and said[19].startswith("items[19].expiry_date: ") and said[20] == "And 10 more."

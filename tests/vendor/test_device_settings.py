@@ -70,13 +70,34 @@ async def test_settings_keep_the_digits_and_the_order_in_which_they_were_sent(ap
     assert sent in (await api.get(LIST, headers=headers)).text
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    ["[1e400,-1e400,10000000000000000000001,1e-99999,1.0E+5]", f"[{'9' * 4000},0.{'1' * 5000}]", "1e999999999999"],
+)
+async def test_settings_keep_numbers_that_nothing_else_holds(api, vendor, token, numbers):
+    headers = await token(await vendor())
+    for body in (f'{{"device_id":"é","settings_data":{{"a":{numbers}}}}}', f'{{"device_id":7,"a":{numbers}}}'):
+        answer = await api.call("POST", PUSH, body.encode(), headers=headers)
+        assert answer.status == 201 and f'"a":{numbers}' in answer.text
+    assert (await api.get(LIST, headers=headers)).text.count(f'"a":{numbers}') == 2
+
+
+@pytest.mark.parametrize("sent", ["NaN", "-Infinity", '{"a":1,"a":1e400}', '"\\ud800"', '{"\\u0000":1e400}'])
+async def test_settings_are_json_that_postgres_can_read(api, vendor, token, sent):
+    headers = await token(await vendor())
+    body = f'{{"device_id":"d","settings_data":{sent}}}'.encode()
+    answer = await api.call("POST", PUSH, body, headers=headers)
+    assert (answer.status, list(answer.json)) == (400, ["settings_data"])
+    assert (await api.get(LIST, headers=headers)).json == []
+
+
 async def test_without_settings_data_the_whole_body_is_stored(api, vendor, token):
     headers = await token(await vendor())
     body = {"device_id": "flat", "theme": "dark"}
     assert (await api.post(PUSH, body, headers=headers)).json["settings_data"] == body
 
 
-@pytest.mark.parametrize("body", [{}, {"device_id": ""}, {"device_id": None}, {"device_id": "  "}])
+@pytest.mark.parametrize("body", [{}, *({"device_id": sent} for sent in ("", None, "  ", 0, -0.0, False, [], {}))])
 async def test_settings_need_a_device(api, vendor, token, body):
     answer = await api.post(PUSH, {**body, "settings_data": {}}, headers=await token(await vendor()))
     assert (answer.status, answer.json) == (400, {"error": "device_id required"})
@@ -85,6 +106,8 @@ async def test_settings_need_a_device(api, vendor, token, body):
 async def test_a_number_as_device_is_its_digits_and_blanks_around_a_device_do_not_count(api, vendor, token):
     headers = await token(await vendor())
     assert (await push(api, headers, 12345, {})).json["device_id"] == "12345"
+    assert (await push(api, headers, "0", {})).json["device_id"] == "0"
+    assert (await push(api, headers, 0.5, {})).json["device_id"] == "0.5"
     answer = await push(api, headers, " 12345 ", {})
     assert (answer.status, answer.json["device_id"]) == (200, "12345")
 

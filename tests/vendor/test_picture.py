@@ -176,3 +176,10 @@ async def test_a_list_whose_links_have_ended_is_sent_again(api, post, app):
     now[0] += 3600
     again = await api.get(LIST, headers=conditional)
     assert again.status == 200 and again.json[0]["image_url"] != first.json[0]["image_url"]
+
+
+async def test_a_form_of_more_than_10_mb_is_413_once_the_caller_may_enter(api, post):
+    long = b"x" * 12 * 1024**2
+    answer = await post("a.png", long)
+    assert (answer.status, answer.json) == (413, {"detail": "The request body is longer than 10 MB."})
+    assert (await api.call("POST", LIST, form={"name": "Coke"}, files={"image": ("a.png", long)})).status == 401
