@@ -44,8 +44,8 @@ class Storage(Protocol):
         """An absolute URL from which everyone can read the file, for about an hour. origin: this server's, as the client sees it."""
 
     def period(self) -> int:
-        """A number that changes at the latest when links end that were given out while it was the same: whoever keeps an answer with
-        links may use it until then."""
+        """The number of the present period. A link that is made in a period is valid until the period's end at least, so an answer with links
+        may be kept as long as this number stays the same."""
 
     async def close(self) -> None:
         """Close all connections."""

@@ -7,7 +7,7 @@ can't be meant is left as it is, and the schema refuses it. docs/api/operations.
 
 The schema's own keywords say what a field is for: `type`, and these formats: "email"; "scan" and "scanned-email", which a scanner may
 have read; "password", a text that stays exactly as it was sent; "flag", a boolean that clients also send as a word or a digit; "given", a
-text for which zero, false, and an empty list or object mean that there is none.
+text, instead of which zero, false, an empty list and an empty object count as missing.
 """
 
 import re

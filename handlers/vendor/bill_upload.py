@@ -128,7 +128,7 @@ def _is_settled(sent: str) -> bool:
 
 
 def _unwrapped(value: Any) -> Any:
-    """The bill within {bill_data, device_id}. Raises Problem 400: there is none."""
+    """The bill within {bill_data, device_id}. Raises Problem 400: bill_data is no object."""
     if not isinstance(value, dict) or "bill_data" not in value:
         return value
     bill, device_id = value["bill_data"], value.get("device_id")
@@ -140,7 +140,7 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _with_items(bill: Any) -> Any:
-    """The same bill; an empty text instead of its items is none."""
+    """The same bill. An empty text in the place of its items counts as no items."""
     items = bill.get("items") if isinstance(bill, dict) else None
     return {**bill, "items": None} if isinstance(items, str) and not items.strip(BLANKS) else bill
 
