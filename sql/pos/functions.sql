@@ -531,7 +531,7 @@ LANGUAGE sql STABLE ROWS 1 AS $$
                   END AS refused) day
 $$;
 
--- The product that a text means: by its SKU, or else by its name, ignoring case; of several the oldest. Null: there is none.
+-- The product that a text means: by its SKU, or else by its name, ignoring case; of several the oldest. Null if no product has it.
 CREATE OR REPLACE FUNCTION pos.find_product(identifier text) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT coalesce((SELECT p.id FROM pos.product p WHERE lower(p.sku) = lower(identifier) AND p.is_active),
                     (SELECT min(p.id) FROM pos.product p WHERE lower(p.name) = lower(identifier) AND p.is_active))

@@ -6,9 +6,9 @@
 SELECT changed_at FROM vendor.next_position($1::uuid, 'bills');
 
 -- name: store_bills(vendor_id, rows, synced_at) -> rows
--- rows: an array of {place, sent, bill_date, sold_at, unread, warnings}; sent is the bill, or an object with the bill in bill_data; unread is
--- text of the dates and times that can't be read, null where there is none, and nothing but a part of the digest. Of several bills with one
--- number only the first is stored, unless there is one already. For each bill, by place: the stored bill with its number, and whether that
+-- rows: an array of {place, sent, bill_date, sold_at, unread, warnings}; sent is the bill, or an object with the bill in bill_data; unread
+-- is the text of the dates and times that can't be read, or null. It is used for the digest alone. Of several bills with one number only
+-- the first is stored, and none if the number has been stored before. For each bill, by place: the stored bill with its number, and whether that
 -- one is the same. The digest is made of what the device has sent, so neither of today's date nor of what the vendor's profile
 -- supplies. The link to a logo is no part of the sale. A column that is added later may enter the digest only where it is not null, or
 -- every bill that is sent again would be another one.

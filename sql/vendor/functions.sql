@@ -201,7 +201,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The functions that return SETOF json are called by CROSS JOIN LATERAL: Postgres then plans them with the statement, and not anew for each row.
+-- A function that returns SETOF json stands in a CROSS JOIN LATERAL. Postgres then plans it once, as a part of the statement.
 --
 -- logo_url: the link to the vendor's logo; null: the bill's own, as it was sent. The item of a line is looked for when the document is
 -- composed: of an item that was deleted it is null, and the id that was sent stays. The last six members are names by which the app reads

@@ -25,7 +25,7 @@ SELECT r.id, operations.note($4::jsonb, 'quarantined-bill.retry', 'quarantined-b
   FROM resolved r;
 
 -- name: delete_quarantined(vendor_id, id, actor) -> row
--- No row: there is none.
+-- No row if the vendor has no such bill in quarantine.
 WITH gone AS (
     DELETE FROM vendor.bill_quarantine q WHERE q.vendor_id = $1::uuid AND q.id = $2::uuid RETURNING q.id, q.kind, q.invoice_number, q.error
 )

@@ -163,7 +163,7 @@ export class Cart {
     this.onChange();
   }
 
-  /** A product or the customer is no longer there, or a quantity is none that the server takes. */
+  /** A product or the customer is no longer there, or the server refuses a quantity. */
   #refused(error) {
     this.lines.forEach((line, n) => { line.problem = lineSentences(error.fields, n).join(" "); });
     if (error.fields?.customer) {

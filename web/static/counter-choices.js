@@ -41,7 +41,7 @@ export class Choices {
     list.addEventListener("pointerdown", (event) => event.pointerType === "mouse" && event.preventDefault());
   }
 
-  /** The active item; undefined if there is none. */
+  /** Returns the active item, or undefined if no item is active. */
   get active() {
     return this.items[this.#active];
   }
