@@ -10,8 +10,8 @@ from core.problem import Message, Problem
 class Dialect:
     """The plainest body: `{"detail": message}`; field errors as they are.
 
-    sentences: the words of each Message, by its code, with its details in braces: {"maxLength": "At most {limit} characters."}.
-    A code without a sentence stands for itself. What core says of its own services (the database is away) is no Message.
+    sentences: the words of each Message, by its code, with its details in braces: {"maxLength": "At most {limit} characters."}. A sentence
+    for one field has the field's name before the code: {"name:maxLength": "…"}. A code without a sentence stands for itself. What core says of its own services (the database is away) is no Message.
     error, field_errors: the names of the schemas (below schemas/) of a body without and with field errors.
     """
 
@@ -38,13 +38,14 @@ class Dialect:
             extra=problem.extra,
         )
 
-    def _words(self, said: Any) -> Any:
+    def _words(self, said: Any, field: str = "") -> Any:
         if isinstance(said, Message):
-            return self.sentences.get(said.code, said.code).format(**said.details)
+            sentence = self.sentences.get(f"{field}:{said.code}") or self.sentences.get(said.code, said.code)
+            return sentence.format(**said.details)
         if isinstance(said, dict):
-            return {name: self._words(inner) for name, inner in said.items()}
+            return {name: self._words(inner, name) for name, inner in said.items()}
         if isinstance(said, list):
-            words = [self._words(inner) for inner in said]
+            words = [self._words(inner, field) for inner in said]
             # Two rules may share a sentence, which then stands there once.
             return list(dict.fromkeys(words)) if any(isinstance(inner, Message) for inner in said) else words
         return said

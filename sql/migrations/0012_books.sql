@@ -1,0 +1,208 @@
+-- The books of each account: clients, quotes, invoices with their payments, and expenses with attachments. Functions: sql/books/functions.sql.
+-- Safe beside a running release: creates new objects only.
+--
+-- owner_id is the account whose books a row belongs to. It leads every key, so that no row can refer to one of another owner. An account
+-- that has books is not deleted but deactivated. Money has 8 digits before the point; the columns are wider, so that a sum which is too
+-- large breaks a constraint with a name and not the column's type.
+
+-- An index of an owner's rows by a part of their text has both in one index. Like pg_trgm, btree_gin is a trusted extension.
+CREATE EXTENSION IF NOT EXISTS btree_gin;
+
+CREATE SCHEMA books;
+
+CREATE FUNCTION books.count_rows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
+
+-- Texts that are missing are empty. searched: what a search looks into.
+CREATE TABLE books.client (
+    owner_id   bigint       NOT NULL CONSTRAINT client_owner_id_exists REFERENCES accounts.account,
+    id         bigint       NOT NULL GENERATED ALWAYS AS IDENTITY,
+    name       varchar(255) NOT NULL,
+    email      varchar(254) NOT NULL,
+    phone      varchar(50)  NOT NULL,
+    address    text         NOT NULL,
+    company    varchar(255) NOT NULL,
+    tax_number varchar(50)  NOT NULL,
+    notes      text         NOT NULL,
+    is_active  boolean      NOT NULL,
+    version    integer      NOT NULL DEFAULT 1,
+    created_at timestamptz  NOT NULL DEFAULT now(),
+    updated_at timestamptz  NOT NULL DEFAULT now(),
+    searched   text         NOT NULL GENERATED ALWAYS AS (lower(name || E'\n' || email || E'\n' || phone || E'\n' || company)) STORED,
+    PRIMARY KEY (owner_id, id)
+);
+CREATE UNIQUE INDEX client_email_key ON books.client (owner_id, email) WHERE email <> '';
+-- The orders of the list, and the search. Filters by company or by a state of is_active read the list in its order.
+CREATE INDEX client_created_at_idx ON books.client (owner_id, created_at, id);
+CREATE INDEX client_updated_at_idx ON books.client (owner_id, updated_at, id);
+CREATE INDEX client_name_idx ON books.client (owner_id, lower(name), id);
+CREATE INDEX client_email_idx ON books.client (owner_id, email, id);
+CREATE INDEX client_searched_idx ON books.client USING gin (owner_id, searched gin_trgm_ops);
+
+-- The last number that an owner's quotes or invoices of a year have got. The row is held until the commit, so numbers have no gaps.
+CREATE TABLE books.number_counter (
+    owner_id bigint  NOT NULL CONSTRAINT number_counter_owner_id_exists REFERENCES accounts.account,
+    kind     text    NOT NULL CONSTRAINT number_counter_kind_known CHECK (kind IN ('quote', 'invoice')),
+    year     integer NOT NULL,
+    last     integer NOT NULL,
+    PRIMARY KEY (owner_id, kind, year)
+) WITH (fillfactor = 50);
+
+-- How many rows an owner has of each kind. Kept by triggers: counting them reads all of the owner's rows.
+CREATE TABLE books.tally (
+    owner_id bigint NOT NULL CONSTRAINT tally_owner_id_exists REFERENCES accounts.account,
+    kind     text   NOT NULL,
+    n        bigint NOT NULL,
+    PRIMARY KEY (owner_id, kind)
+) WITH (fillfactor = 50);
+
+-- status: as it was last stored. A sent quote whose expiry_date has passed counts as expired before the daily sweep has stored that.
+-- line_items: as the API writes them, [{description, quantity, unit_price, total}]. They belong to their quote alone, are read and
+-- replaced only as a whole, and a table of their own would double the cost of a write.
+CREATE TABLE books.quote (
+    owner_id     bigint        NOT NULL CONSTRAINT quote_owner_id_exists REFERENCES accounts.account,
+    id           bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
+    year         integer       NOT NULL,
+    number       integer       NOT NULL,
+    client_id    bigint        NOT NULL,
+    status       text          NOT NULL CONSTRAINT quote_status_known CHECK (status IN ('draft', 'sent', 'accepted', 'rejected', 'expired')),
+    issue_date   date          NOT NULL,
+    expiry_date  date          NOT NULL,
+    title        varchar(255)  NOT NULL,
+    terms        text          NOT NULL,
+    notes        text          NOT NULL,
+    line_items   json          NOT NULL,
+    tax_rate     numeric(5,4)  CONSTRAINT quote_tax_rate_fraction CHECK (tax_rate BETWEEN 0 AND 1),
+    subtotal     numeric(22,2) NOT NULL,
+    tax_amount   numeric(22,2) NOT NULL,
+    total_amount numeric(22,2) NOT NULL CONSTRAINT quote_total_amount_fits CHECK (total_amount BETWEEN 0 AND 99999999.99),
+    version      integer       NOT NULL DEFAULT 1,
+    sent_at      timestamptz,
+    decided_at   timestamptz,
+    created_at   timestamptz   NOT NULL DEFAULT now(),
+    updated_at   timestamptz   NOT NULL DEFAULT now(),
+    PRIMARY KEY (owner_id, id),
+    -- Also the order of numbers.
+    CONSTRAINT quote_number_key UNIQUE (owner_id, year, number),
+    CONSTRAINT quote_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id),
+    CONSTRAINT quote_expiry_date_order CHECK (expiry_date >= issue_date),
+    CONSTRAINT quote_adds_up CHECK (total_amount = subtotal + tax_amount AND tax_amount >= 0)
+);
+CREATE INDEX quote_created_at_idx ON books.quote (owner_id, created_at, id);
+CREATE INDEX quote_client_id_idx ON books.quote (owner_id, client_id, created_at, id);
+CREATE INDEX quote_status_idx ON books.quote (owner_id, status, created_at, id);
+
+-- status: as it was last stored. A sent or partly paid invoice whose due_date has passed counts as overdue before the daily sweep has
+-- stored that. quote_id: the quote that it was made of. line_items: as of a quote. paid_amount: the sum of its payments.
+CREATE TABLE books.invoice (
+    owner_id     bigint        NOT NULL CONSTRAINT invoice_owner_id_exists REFERENCES accounts.account,
+    id           bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
+    year         integer       NOT NULL,
+    number       integer       NOT NULL,
+    client_id    bigint        NOT NULL,
+    quote_id     bigint,
+    status       text          NOT NULL CONSTRAINT invoice_status_known CHECK (status IN ('draft', 'sent', 'paid', 'partial', 'overdue', 'cancelled')),
+    issue_date   date          NOT NULL,
+    due_date     date          NOT NULL,
+    title        varchar(255)  NOT NULL,
+    terms        text          NOT NULL,
+    notes        text          NOT NULL,
+    line_items   json          NOT NULL,
+    tax_rate     numeric(5,4)  CONSTRAINT invoice_tax_rate_fraction CHECK (tax_rate BETWEEN 0 AND 1),
+    subtotal     numeric(22,2) NOT NULL,
+    tax_amount   numeric(22,2) NOT NULL,
+    total_amount numeric(22,2) NOT NULL CONSTRAINT invoice_total_amount_fits CHECK (total_amount BETWEEN 0 AND 99999999.99),
+    paid_amount  numeric(22,2) NOT NULL DEFAULT 0,
+    version      integer       NOT NULL DEFAULT 1,
+    sent_at      timestamptz,
+    paid_at      timestamptz,
+    created_at   timestamptz   NOT NULL DEFAULT now(),
+    updated_at   timestamptz   NOT NULL DEFAULT now(),
+    PRIMARY KEY (owner_id, id),
+    -- Also the order of numbers.
+    CONSTRAINT invoice_number_key UNIQUE (owner_id, year, number),
+    -- A quote becomes one invoice.
+    CONSTRAINT invoice_quote_id_key UNIQUE (owner_id, quote_id),
+    CONSTRAINT invoice_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id),
+    CONSTRAINT invoice_quote_id_exists FOREIGN KEY (owner_id, quote_id) REFERENCES books.quote (owner_id, id) ON DELETE SET NULL (quote_id),
+    CONSTRAINT invoice_due_date_order CHECK (due_date >= issue_date),
+    CONSTRAINT invoice_adds_up CHECK (total_amount = subtotal + tax_amount AND tax_amount >= 0),
+    CONSTRAINT invoice_paid_amount_fits CHECK (paid_amount BETWEEN 0 AND total_amount)
+);
+CREATE INDEX invoice_created_at_idx ON books.invoice (owner_id, created_at, id);
+CREATE INDEX invoice_client_id_idx ON books.invoice (owner_id, client_id, created_at, id);
+CREATE INDEX invoice_status_idx ON books.invoice (owner_id, status, created_at, id);
+
+-- What was paid for an invoice. Whoever writes here holds the invoice's row, and brings its paid_amount and status up to date.
+CREATE TABLE books.payment (
+    owner_id       bigint        NOT NULL,
+    invoice_id     bigint        NOT NULL,
+    id             bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
+    amount         numeric(10,2) NOT NULL CONSTRAINT payment_amount_positive CHECK (amount > 0),
+    payment_date   date          NOT NULL,
+    payment_method varchar(50)   NOT NULL,
+    reference      varchar(100)  NOT NULL,
+    created_at     timestamptz   NOT NULL DEFAULT now(),
+    PRIMARY KEY (owner_id, invoice_id, id),
+    CONSTRAINT payment_invoice_id_exists FOREIGN KEY (owner_id, invoice_id) REFERENCES books.invoice (owner_id, id) ON DELETE CASCADE
+);
+
+-- client_id: whom it is billed to. searched: what a search looks into.
+CREATE TABLE books.expense (
+    owner_id       bigint        NOT NULL CONSTRAINT expense_owner_id_exists REFERENCES accounts.account,
+    id             bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
+    description    varchar(500)  NOT NULL,
+    amount         numeric(10,2) NOT NULL CONSTRAINT expense_amount_positive CHECK (amount > 0),
+    category       text          NOT NULL CONSTRAINT expense_category_known CHECK (category IN (
+        'office', 'travel', 'meals', 'software', 'marketing', 'other')),
+    expense_date   date          NOT NULL,
+    receipt_number varchar(100)  NOT NULL,
+    vendor         varchar(255)  NOT NULL,
+    tax_amount     numeric(10,2) NOT NULL CONSTRAINT expense_tax_amount_positive CHECK (tax_amount >= 0),
+    is_billable    boolean       NOT NULL,
+    client_id      bigint,
+    status         text          NOT NULL CONSTRAINT expense_status_known CHECK (status IN ('pending', 'approved', 'rejected', 'reimbursed')),
+    notes          text          NOT NULL,
+    version        integer       NOT NULL DEFAULT 1,
+    created_at     timestamptz   NOT NULL DEFAULT now(),
+    updated_at     timestamptz   NOT NULL DEFAULT now(),
+    searched       text          NOT NULL GENERATED ALWAYS AS (
+        lower(description || E'\n' || vendor || E'\n' || receipt_number || E'\n' || notes)) STORED,
+    PRIMARY KEY (owner_id, id),
+    CONSTRAINT expense_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id)
+);
+CREATE INDEX expense_expense_date_idx ON books.expense (owner_id, expense_date, created_at, id);
+CREATE INDEX expense_created_at_idx ON books.expense (owner_id, created_at, id);
+CREATE INDEX expense_client_id_idx ON books.expense (owner_id, client_id) WHERE client_id IS NOT NULL;
+
+-- key: of the file in the storage. filename: as the client called it, only for people.
+CREATE TABLE books.attachment (
+    owner_id     bigint       NOT NULL,
+    id           bigint       NOT NULL GENERATED ALWAYS AS IDENTITY,
+    expense_id   bigint       NOT NULL,
+    key          text         NOT NULL CONSTRAINT attachment_key_plain CHECK (key ~ '^[a-z0-9/._-]{1,200}$'),
+    filename     varchar(255) NOT NULL,
+    content_type text         NOT NULL,
+    size         integer      NOT NULL,
+    uploaded_at  timestamptz  NOT NULL DEFAULT now(),
+    PRIMARY KEY (owner_id, id),
+    CONSTRAINT attachment_expense_id_exists FOREIGN KEY (owner_id, expense_id) REFERENCES books.expense (owner_id, id) ON DELETE CASCADE
+);
+CREATE INDEX attachment_expense_id_idx ON books.attachment (owner_id, expense_id, id);
+
+-- One statement may add rows of several owners (imports, tests), and the owners' rows of the tally are then locked in their order.
+CREATE TRIGGER client_counted AFTER INSERT ON books.client
+    REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('client');
+CREATE TRIGGER client_uncounted AFTER DELETE ON books.client
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('client');
+CREATE TRIGGER quote_counted AFTER INSERT ON books.quote
+    REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('quote');
+CREATE TRIGGER quote_uncounted AFTER DELETE ON books.quote
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('quote');
+CREATE TRIGGER invoice_counted AFTER INSERT ON books.invoice
+    REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('invoice');
+CREATE TRIGGER invoice_uncounted AFTER DELETE ON books.invoice
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('invoice');
+CREATE TRIGGER expense_counted AFTER INSERT ON books.expense
+    REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('expense');
+CREATE TRIGGER expense_uncounted AFTER DELETE ON books.expense
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('expense');

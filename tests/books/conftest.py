@@ -1,0 +1,62 @@
+"""Owners of books, and how they call."""
+
+import itertools
+from typing import Any, NamedTuple
+
+import pytest
+
+_numbers = itertools.count(1)
+
+
+class Owner(NamedTuple):
+    """Somebody with books. Each call is the API's, with the owner's token."""
+
+    api: Any
+    token: str
+    id: int
+
+    async def call(self, method, path, body=None, **more):
+        return await self.api.call(method, path, body, token=self.token, **more)
+
+    async def get(self, path, **more):
+        return await self.call("GET", path, **more)
+
+    async def post(self, path, body=None, **more):
+        return await self.call("POST", path, body, **more)
+
+    async def patch(self, path, body, **more):
+        return await self.call("PATCH", path, body, **more)
+
+    async def put(self, path, body, **more):
+        return await self.call("PUT", path, body, **more)
+
+    async def delete(self, path, **more):
+        return await self.call("DELETE", path, **more)
+
+    async def made(self, path, body):
+        """The document of a row that is made."""
+        answer = await self.post(path, body)
+        assert answer.status == 201, answer.text
+        return answer.json
+
+    async def client(self, **fields):
+        """The document of a new client."""
+        return await self.made("/api/clients/", {"name": f"Client {next(_numbers)}", **fields})
+
+
+@pytest.fixture
+def open_books(api, sign_in, db):
+    """`await open_books()`: a new MEMBER, whose books are empty."""
+
+    async def open_books(role="MEMBER"):
+        email = f"books-{next(_numbers)}@example.com"
+        token = (await sign_in(role, email))["access"]
+        return Owner(api, token, await db.fetchval("SELECT id FROM accounts.account WHERE email = $1", email))
+
+    return open_books
+
+
+@pytest.fixture
+def owner(io_loop, open_books):
+    """A new owner, whose books are empty."""
+    return io_loop.run_sync(open_books)
