@@ -128,3 +128,9 @@ CREATE OR REPLACE FUNCTION books.expense_document(e books.expense) RETURNS SETOF
         'owner', e.owner_id, 'attachments', coalesce((
             SELECT json_agg(books.attachment_document(a) ORDER BY a.id) FROM books.attachment a WHERE a.owner_id = e.owner_id AND a.expense_id = e.id), '[]'))
 $$;
+
+CREATE OR REPLACE FUNCTION books.mail_document(m books.mail) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object('id', m.id, 'kind', m.kind, 'quote', m.quote_id, 'invoice', m.invoice_id, 'days_overdue', m.level,
+                             'to', m.recipient, 'subject', m.subject, 'message', m.message, 'status', m.status, 'error', m.error,
+                             'created_at', core.iso(m.created_at), 'sent_at', core.iso(m.sent_at))
+$$;
