@@ -18,14 +18,18 @@ import asyncpg
 
 from core import log_files, logs, product, settings
 from core.data import migrations
+from core.data.database import Database
 from core.duties import Duty
 from core.embedded import installation
 from core.embedded.home import HomeError
 from core.embedded.installation import Installation
 from core.embedded.unprivileged import EmbeddedError
 from core.files.configured import open_storage
+from core.jobs.history import GONE_SECONDS
+from core.jobs.job import query as jobs_query
 from core.live.fanout import connect
-from core.run import workers
+from core.mail import Mail
+from core.run import worker, workers
 from core.run.process import Process, listener, serve
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
@@ -81,20 +85,28 @@ def command_serve(args: argparse.Namespace) -> int:
         async def revive(app: object) -> None:
             await asyncio.to_thread(here.revive)
 
-        def process() -> Process:
+        def process(runs_jobs: bool) -> Process:
             duties = [*areas.duties(), Duty(600, trim_logs)]
             # Of several workers none is the parent of the embedded services, so none could see that they have ended.
             if args.workers == 1:
                 duties.append(Duty(1, revive))
-            return Process(config, areas.router(), areas.refusals(), duties, areas.listeners())
+            jobs = areas.jobs() if runs_jobs else None
+            return Process(config, areas.router(), areas.refusals(), duties, areas.listeners(), jobs, areas.schedules())
 
         if args.workers == 1:
             with log_files.background(files):
-                return serve(process, bind(args), None, lambda: greet(args, here))
+                return serve(lambda: process(not args.no_jobs), bind(args), None, lambda: greet(args, here))
 
         def work(number: int, parent: int) -> int:
             with log_files.background(files):
-                return serve(process, bind(args), parent, lambda: greet(args, here) if number == 1 else None)
+                # One of them is enough: jobs mostly wait, and each runner costs memory and a connection. server.py worker adds more.
+                runs_jobs = number == 1 and not args.no_jobs
+                return serve(
+                    lambda: process(runs_jobs),
+                    bind(args),
+                    parent,
+                    lambda: greet(args, here) if number == 1 else None,
+                )
 
         # This process holds the port too, so that it stays ours even while every worker is being replaced.
         held = bind(args)
@@ -102,6 +114,67 @@ def command_serve(args: argparse.Namespace) -> int:
             return workers.supervise(args.workers, work)
         finally:
             held.close()
+
+
+def command_worker(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        config = here.config
+        files = open_log_files(config)
+        logs.configure(debug=config.debug, as_json=config.log_format == "json", beside=[files] if files else [])
+        outstanding = asyncio.run(migrations.outstanding(config.database_url))
+        if outstanding:
+            raise Refused(f"{len(outstanding)} migrations are to apply first (server.py migrate).")
+        with log_files.background(files):
+            return worker.work(
+                config,
+                areas.jobs(),
+                areas.schedules(),
+                lambda: print(f"{product.NAME} {product.VERSION} runs jobs", flush=True),
+            )
+
+
+def command_jobs(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        if args.retry or args.remove:
+            print("\n".join(asyncio.run(_change_jobs(here.config, args.retry, args.remove))))
+        else:
+            print("\n".join(asyncio.run(_list_jobs(here.config, args.most))))
+        return 0
+
+
+async def _change_jobs(config: Settings, retry: str | None, remove: int | None) -> list[str]:
+    """Queue held jobs again (an id, or all), or remove one; returns what to print."""
+    db = Database(config.database_url, size=1, statement_cache=0)
+    try:
+        if retry == "all":
+            rows = await jobs_query.retry_jobs(db, ids=None)
+        elif retry:
+            rows = await jobs_query.retry_jobs(db, ids=[int(retry)])
+        else:
+            rows = await jobs_query.remove_jobs(db, ids=[remove])
+    finally:
+        await db.close()
+    if not rows and retry != "all":
+        raise Refused(f"There is no held job {retry or remove}; server.py jobs lists them.")
+    done = "queued again" if retry else "removed"
+    return [f"{done}: {row['id']}" for row in rows] or ["no job is held"]
+
+
+async def _list_jobs(config: Settings, most: int) -> list[str]:
+    """A line for each job that is held, waits or runs."""
+    db = Database(config.database_url, size=1, statement_cache=0)
+    try:
+        rows = await jobs_query.list_jobs(db, most=most)
+    finally:
+        await db.close()
+    words = {"failed": "held", "queued": "waits", "picked": "runs"}
+    lines = [
+        f"{row['id']:>8}  {words[row['status']]:5}  {row['name']:24} since {row['created']:%Y-%m-%d %H:%M:%S} UTC"
+        f"  {logs.printable(row['payload'][:100])}"
+        + (f"\n{'':17}{logs.printable(row['error'][:300])}" if row["error"] else "")
+        for row in rows
+    ]
+    return lines or ["no job is held, waits or runs"]
 
 
 def create_demo(config: Settings) -> int:
@@ -255,7 +328,7 @@ def command_demo(args: argparse.Namespace) -> int:
 
 
 def command_doctor(args: argparse.Namespace) -> int:
-    """Print for each setting, Postgres, the migrations, Redis, the media storage and the log files that it is ok, or what is wrong with it."""
+    """Print for each setting, Postgres, the migrations, Redis, the media storage, the log files, jobs and mail that it is ok, or what is wrong with it."""
     failed = 0
     try:
         with installed(args) as here:
@@ -267,6 +340,8 @@ def command_doctor(args: argparse.Namespace) -> int:
                 ("Redis", _check_redis),
                 ("media storage", _check_storage),
                 ("log files", _check_log_files),
+                ("jobs", _check_jobs),
+                ("mail", _check_mail),
             ):
                 try:
                     print(f"ok     {name}: {asyncio.run(test(here.config))}")
@@ -329,6 +404,26 @@ async def _check_log_files(config: Settings) -> str:
     return f"{config.log_dir} can be written"
 
 
+async def _check_jobs(config: Settings) -> str:
+    """How many there are, and by how many processes they are run. Raises RuntimeError: some are due, and nobody runs them."""
+    db = Database(config.database_url, size=1, statement_cache=0)
+    try:
+        found = await jobs_query.count_jobs(db, seconds=GONE_SECONDS)
+    finally:
+        await db.close()
+    says = f"{found['waiting']} wait, {found['running']} run, {found['held']} are held (server.py jobs)"
+    if found["late"] and not found["workers"]:
+        raise RuntimeError(f"{says}; no process runs them: start server.py worker, or serve without --no-jobs")
+    return f"{says}; run by {found['workers']} processes, {len(areas.jobs())} kinds, {len(areas.schedules())} schedules"
+
+
+async def _check_mail(config: Settings) -> str:
+    mail = Mail(config)
+    if not mail.is_configured:
+        return "none configured (EMAIL_HOST); each mail is noted as not sent"
+    return f"{await mail.check()} lets this server sign in"
+
+
 def command_routes(args: argparse.Namespace) -> int:
     for path, handler in sorted(areas.router().routes):
         by_access: dict[str, list[str]] = {}
@@ -386,12 +481,21 @@ def parser() -> argparse.ArgumentParser:
 
         return read
 
+    def job_id_or_all(text: str) -> str:
+        return text if text == "all" else str(within(1, 2**63 - 1)(text))
+
     command = add("serve", command_serve, "migrate and serve until SIGTERM")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     command.add_argument("--port", type=within(1, 65535), default=8000, help="port to listen on (default: 8000)")
     command.add_argument(
         "--workers", type=within(1, 64), default=1, metavar="N", help="processes on that port (default: 1)"
     )
+    command.add_argument("--no-jobs", action="store_true", help="run no jobs here; server.py worker does")
+    add("worker", command_worker, "run jobs until SIGTERM, without serving")
+    command = add("jobs", command_jobs, "list the jobs that are held, wait or run")
+    command.add_argument("--retry", type=job_id_or_all, metavar="ID|all", help="queue a held job again, or all of them")
+    command.add_argument("--remove", type=within(1, 2**63 - 1), metavar="ID", help="remove a held job for good")
+    command.add_argument("--most", type=within(1, 100_000), default=100, metavar="N", help="lines (default: 100)")
     command = add("migrate", command_migrate, "apply the migrations that are pending")
     command.add_argument("--dry-run", action="store_true", help="only say which")
     command = add(
