@@ -91,6 +91,9 @@ class Run:
         effect: uses only the database. result: what the history keeps. Raises Taken; whatever `effect` raises; Problem 503.
         """
 
+        if self.is_finished:
+            raise RuntimeError("the job is finished already")
+
         async def together(tx: Transaction) -> None:
             if effect is not None:
                 await effect(tx)

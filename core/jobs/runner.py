@@ -80,6 +80,8 @@ class Runner:
     async def open(self) -> None:
         """Start. The import takes so long that a process that answers requests does it in a thread."""
         self._queue: Any = await asyncio.to_thread(importlib.import_module, "core.jobs.queue")
+        if self._is_stopping:
+            return
         self._queue.quieten()
         self._make_manager()
         self._running = asyncio.create_task(self._run())
@@ -144,6 +146,9 @@ class Runner:
     async def _perform(self, picked: "Picked") -> None:
         job = self._jobs[picked.entrypoint]
         async with self._turns[job.name]:
+            if self._is_stopping:
+                # It has waited for its turn, and stop() gives it back.
+                return
             begun = await self._driver.patiently(
                 functools.partial(
                     query.begin_job,
@@ -181,7 +186,7 @@ class Runner:
         delay = None if isinstance(error, GiveUp) else job.delay_after(run.attempt)
         said = f"{type(error).__name__}: {error}"[:ERROR_LENGTH].replace("\0", "")
         trace = "".join(traceback.format_exception(error))[-TRACEBACK_LENGTH:].replace("\0", "")
-        await self._driver.patiently(
+        is_mine = await self._driver.patiently(
             functools.partial(
                 query.fail_job,
                 self._db,
@@ -193,7 +198,12 @@ class Runner:
                 retry_after=delay,
             )
         )
-        if delay is None:
+        if not is_mine:
+            # Another process has it; or it was finished, and the connection broke before Postgres could say so.
+            log.warning(
+                "job %d, %s, failed here, but is not in the hands of this process: %s", run.job_id, job.name, said
+            )
+        elif delay is None:
             log.error(
                 "job %d, %s, is held after attempt %d: %s (server.py jobs)", run.job_id, job.name, run.attempt, said
             )

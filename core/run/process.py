@@ -114,6 +114,7 @@ class Process:
 
     async def close(self) -> None:
         """Stop the background tasks and close all connections."""
+        await self.stop_jobs(0)
         # Repeated, because asyncio.wait_for (until Python 3.12) and redis-py can lose a cancellation that meets a result.
         while self._tasks:
             for task in self._tasks:
