@@ -33,6 +33,8 @@ MAIL_SECONDS = 180.0
 LONGEST_LINE = 250
 # Characters of a server's answer that a message repeats.
 LONGEST_ANSWER = 300
+# How a message is written: texts are encoded in ASCII, which every server on the way passes on.
+WIRE = SMTP.clone(cte_type="7bit")
 
 
 class MailError(Exception):
@@ -93,13 +95,15 @@ class Mail:
         sender = _on_the_wire(parseaddr(self._config.default_from_email)[1])
         # Only addresses in other letters than ASCII need more than the first version of SMTP.
         options = [] if recipient.isascii() and sender.isascii() else ["SMTPUTF8"]
-        content = message.as_bytes(policy=SMTP.clone(utf8=bool(options)))
+        content = message.as_bytes(policy=WIRE.clone(utf8=bool(options)))
         try:
             async with asyncio.timeout(MAIL_SECONDS):
                 client = await self._open()
                 try:
-                    if options and not client.supports_extension("smtputf8"):
-                        raise MailRefused(f"The mail server can't send to {letter.to}: it knows ASCII only.")
+                    if options:
+                        await client.ehlo()
+                        if not client.supports_extension("smtputf8"):
+                            raise MailRefused(f"The mail server can't send to {letter.to}: it knows ASCII only.")
                     await client.sendmail(sender, [recipient], content, mail_options=options)
                 finally:
                     await _close(client)
@@ -115,7 +119,7 @@ class Mail:
     def compose(self, letter: Letter) -> EmailMessage:
         """The message. Raises MailRefused: an address is not one."""
         name, address = parseaddr(self._config.default_from_email)
-        message = EmailMessage(policy=SMTP)
+        message = EmailMessage(policy=WIRE)
         message["From"] = _mailbox(address, letter.sender_name or name)
         message["To"] = _mailbox(letter.to, letter.to_name)
         if letter.reply_to:
@@ -154,6 +158,9 @@ class Mail:
 
         config = self._config
         encrypted = config.email_use_tls or config.email_use_ssl
+        # The settings are read so too (core/settings.py); this is the last moment before the password leaves the machine.
+        if config.email_host_user and not encrypted and not is_loopback(config.email_host):
+            raise MailDelayed("The mail server's password is sent only over TLS (EMAIL_USE_TLS, EMAIL_USE_SSL).")
         client = aiosmtplib.SMTP(
             hostname=config.email_host,
             port=config.email_port,
@@ -167,11 +174,6 @@ class Mail:
         await client.connect()
         try:
             if config.email_host_user:
-                # The settings are read so too; this is the last moment before the password leaves the machine.
-                if not encrypted and not is_loopback(config.email_host):
-                    raise MailDelayed(
-                        "The mail server's password is sent only over TLS (EMAIL_USE_TLS, EMAIL_USE_SSL)."
-                    )
                 await client.login(config.email_host_user, config.email_host_password)
         except BaseException:
             await _close(client)
