@@ -18,15 +18,13 @@ import asyncpg
 
 from core import log_files, logs, product, settings
 from core.data import migrations
-from core.data.database import Database
 from core.duties import Duty
 from core.embedded import installation
 from core.embedded.home import HomeError
 from core.embedded.installation import Installation
 from core.embedded.unprivileged import EmbeddedError
 from core.files.configured import open_storage
-from core.jobs.history import GONE_SECONDS
-from core.jobs.job import query as jobs_query
+from core.jobs import commands as jobs
 from core.live.fanout import connect
 from core.mail import Mail
 from core.run import worker, workers
@@ -90,8 +88,8 @@ def command_serve(args: argparse.Namespace) -> int:
             # Of several workers none is the parent of the embedded services, so none could see that they have ended.
             if args.workers == 1:
                 duties.append(Duty(1, revive))
-            jobs = areas.jobs() if runs_jobs else None
-            return Process(config, areas.router(), areas.refusals(), duties, areas.listeners(), jobs, areas.schedules())
+            ours = areas.jobs() if runs_jobs else None
+            return Process(config, areas.router(), areas.refusals(), duties, areas.listeners(), ours, areas.schedules())
 
         if args.workers == 1:
             with log_files.background(files):
@@ -135,46 +133,18 @@ def command_worker(args: argparse.Namespace) -> int:
 
 def command_jobs(args: argparse.Namespace) -> int:
     with installed(args) as here:
-        if args.retry or args.remove:
-            print("\n".join(asyncio.run(_change_jobs(here.config, args.retry, args.remove))))
+        dsn = here.config.database_url
+        if args.retry is None and args.remove is None:
+            print("\n".join(asyncio.run(jobs.list_jobs(dsn, args.most))))
+            return 0
+        if args.remove is not None:
+            done, ids = "removed", asyncio.run(jobs.remove_jobs(dsn, [args.remove]))
         else:
-            print("\n".join(asyncio.run(_list_jobs(here.config, args.most))))
+            done, ids = "queued again", asyncio.run(jobs.retry_jobs(dsn, None if args.retry == "all" else [args.retry]))
+        if not ids:
+            raise Refused("No such job is held; server.py jobs lists those that are.")
+        print("\n".join(f"{done}: {id}" for id in ids))
         return 0
-
-
-async def _change_jobs(config: Settings, retry: str | None, remove: int | None) -> list[str]:
-    """Queue held jobs again (an id, or all), or remove one; returns what to print."""
-    db = Database(config.database_url, size=1, statement_cache=0)
-    try:
-        if retry == "all":
-            rows = await jobs_query.retry_jobs(db, ids=None)
-        elif retry:
-            rows = await jobs_query.retry_jobs(db, ids=[int(retry)])
-        else:
-            rows = await jobs_query.remove_jobs(db, ids=[remove])
-    finally:
-        await db.close()
-    if not rows and retry != "all":
-        raise Refused(f"There is no held job {retry or remove}; server.py jobs lists them.")
-    done = "queued again" if retry else "removed"
-    return [f"{done}: {row['id']}" for row in rows] or ["no job is held"]
-
-
-async def _list_jobs(config: Settings, most: int) -> list[str]:
-    """A line for each job that is held, waits or runs."""
-    db = Database(config.database_url, size=1, statement_cache=0)
-    try:
-        rows = await jobs_query.list_jobs(db, most=most)
-    finally:
-        await db.close()
-    words = {"failed": "held", "queued": "waits", "picked": "runs"}
-    lines = [
-        f"{row['id']:>8}  {words[row['status']]:5}  {row['name']:24} since {row['created']:%Y-%m-%d %H:%M:%S} UTC"
-        f"  {logs.printable(row['payload'][:100])}"
-        + (f"\n{'':17}{logs.printable(row['error'][:300])}" if row["error"] else "")
-        for row in rows
-    ]
-    return lines or ["no job is held, waits or runs"]
 
 
 def create_demo(config: Settings) -> int:
@@ -405,16 +375,7 @@ async def _check_log_files(config: Settings) -> str:
 
 
 async def _check_jobs(config: Settings) -> str:
-    """How many there are, and by how many processes they are run. Raises RuntimeError: some are due, and nobody runs them."""
-    db = Database(config.database_url, size=1, statement_cache=0)
-    try:
-        found = await jobs_query.count_jobs(db, seconds=GONE_SECONDS)
-    finally:
-        await db.close()
-    says = f"{found['waiting']} wait, {found['running']} run, {found['held']} are held (server.py jobs)"
-    if found["late"] and not found["workers"]:
-        raise RuntimeError(f"{says}; no process runs them: start server.py worker, or serve without --no-jobs")
-    return f"{says}; run by {found['workers']} processes, {len(areas.jobs())} kinds, {len(areas.schedules())} schedules"
+    return await jobs.check(config.database_url)
 
 
 async def _check_mail(config: Settings) -> str:
@@ -481,8 +442,10 @@ def parser() -> argparse.ArgumentParser:
 
         return read
 
-    def job_id_or_all(text: str) -> str:
-        return text if text == "all" else str(within(1, 2**63 - 1)(text))
+    job_id = within(1, 2**63 - 1)
+
+    def job_id_or_all(text: str) -> int | str:
+        return text if text == "all" else job_id(text)
 
     command = add("serve", command_serve, "migrate and serve until SIGTERM")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
@@ -494,7 +457,7 @@ def parser() -> argparse.ArgumentParser:
     add("worker", command_worker, "run jobs until SIGTERM, without serving")
     command = add("jobs", command_jobs, "list the jobs that are held, wait or run")
     command.add_argument("--retry", type=job_id_or_all, metavar="ID|all", help="queue a held job again, or all of them")
-    command.add_argument("--remove", type=within(1, 2**63 - 1), metavar="ID", help="remove a held job for good")
+    command.add_argument("--remove", type=job_id, metavar="ID", help="remove a held job for good")
     command.add_argument("--most", type=within(1, 100_000), default=100, metavar="N", help="lines (default: 100)")
     command = add("migrate", command_migrate, "apply the migrations that are pending")
     command.add_argument("--dry-run", action="store_true", help="only say which")

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 PURGE_JOBS_SECONDS = 60
 # Rows of each table in one transaction, so that none takes long.
 PURGE_ROWS = 2_000
-# A worker that was not seen for so long counts as gone, and a job that is due for so long as late.
-GONE_SECONDS = 60.0
 
 
 async def purge_jobs(app: "Application") -> None:

@@ -31,9 +31,9 @@ SELECT id FROM core.remove_jobs($1::bigint[]) AS id;
 
 -- name: list_jobs(most) -> rows
 -- The held ones first, then those that wait longest; with the error of their last run.
-SELECT q.id, q.status::text, q.entrypoint AS name, convert_from(q.payload, 'UTF8') AS payload, q.attempts, q.created, q.execute_after, last.error
+SELECT q.id, q.status::text, q.entrypoint AS name, convert_from(q.payload, 'UTF8') AS payload, q.execute_after, last.attempt, last.error
   FROM jobs.pgqueuer q
-  LEFT JOIN LATERAL (SELECT r.error FROM jobs.run r WHERE r.job_id = q.id ORDER BY r.id DESC LIMIT 1) last ON true
+  LEFT JOIN LATERAL (SELECT r.attempt, r.error FROM jobs.run r WHERE r.job_id = q.id ORDER BY r.id DESC LIMIT 1) last ON true
  ORDER BY q.status = 'failed' DESC, q.execute_after, q.id
  LIMIT $1;
 

@@ -14,7 +14,7 @@ import pytest
 
 from core.embedded.postgres import start_postgres
 from tests.support.deadlines import DEADLINE, until, wait_until
-from tests.support.program import ROOT, Ground, frozen, migrated_ground
+from tests.support.program import ROOT, Ground, Server, frozen, migrated_ground
 
 
 @pytest.fixture(scope="module")
@@ -249,3 +249,31 @@ async def test_names_in_the_environment_do_not_rename_the_objects_of_the_queue(s
     job = await store.enqueue("test.note")
     await store.until_done(job)
     assert await store.effects(job) == ["done"]
+
+
+def worker_of(server: Server) -> subprocess.Popen[bytes]:
+    """`server.py worker` with the settings of a server."""
+    with server.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "server.py", "worker"], cwd=ROOT, env=server._env, stdout=log, stderr=log
+        )
+
+
+@pytest.mark.gen_test
+async def test_one_process_of_a_server_runs_jobs_unless_told_not_to(store, ground, tmp_path):
+    seen = "SELECT kind FROM jobs.worker"
+    server = await asyncio.to_thread(Server(ground, tmp_path / "serve.log", "--workers", "2").start)
+    worker = await asyncio.to_thread(worker_of, server)
+    kinds = await until(lambda: store.run(seen), lambda rows: len(rows) >= 2)
+    assert sorted(row["kind"] for row in kinds) == ["serve", "worker"]
+    worker.terminate()
+    assert await asyncio.to_thread(worker.wait, DEADLINE) == 0
+    assert await asyncio.to_thread(server.end) == 0
+    # Each has said good-bye.
+    assert await store.run(seen) == []
+    server = await asyncio.to_thread(Server(ground, tmp_path / "without.log", "--no-jobs").start)
+    listening = await store.run(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    )
+    assert await asyncio.to_thread(server.end) == 0
+    assert listening == [] and await store.run(seen) == []
