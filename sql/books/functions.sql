@@ -1,5 +1,5 @@
 -- Functions and documents of the books area. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0012_books.sql.
+-- Tables and triggers: sql/migrations/0013_books.sql.
 --
 -- Triggers on books.client, books.quote, books.invoice, books.expense
 --   NOUN_counted, NOUN_uncounted   after a statement that adds or deletes   keep books.tally
