@@ -358,9 +358,7 @@ def _response(operation: Operation, status: int, answers: list[Answer], componen
     found: dict[str, Any] = {"description": operation.says(status)}
     always = rate_limit.HEADERS if operation.handler.is_limited else ()
     headers: dict[str, Any] = {
-        name: {"$ref": f"#/components/headers/{name}"}
-        for answer in answers
-        for name in (*answer.headers, *always)
+        name: {"$ref": f"#/components/headers/{name}"} for answer in answers for name in (*answer.headers, *always)
     }
     if operation.takes_key:
         for name, says in KEY_HEADERS.get(status, {}).items():
