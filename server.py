@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import asyncpg
+import redis.exceptions
 
 from core import log_files, logs, product, settings
 from core.data import migrations
@@ -308,6 +309,7 @@ def command_doctor(args: argparse.Namespace) -> int:
                 ("Postgres", _check_postgres),
                 ("migrations", _check_migrations),
                 ("Redis", _check_redis),
+                ("rate limits", _check_rate_limits),
                 ("media storage", _check_storage),
                 ("log files", _check_log_files),
                 ("jobs", _check_jobs),
@@ -349,6 +351,22 @@ async def _check_redis(config: Settings) -> str:
         return "answers"
     finally:
         await client.aclose()
+
+
+async def _check_rate_limits(config: Settings) -> str:
+    """Says where requests are counted; Redis itself has a line of its own."""
+    limits = {
+        "of an account": config.rate_limit_authenticated,
+        "from an address": config.rate_limit_anonymous,
+        "of an administrator": config.rate_limit_admin,
+    }
+    said = ", ".join(f"{limit} {whose}" if limit else f"any number {whose}" for whose, limit in limits.items())
+    try:
+        shared = bool(config.redis_url) and bool(await _check_redis(config))
+    except (redis.exceptions.RedisError, OSError):
+        shared = False
+    where = "counted once for all workers" if shared else "each worker counts for itself, because there is no Redis"
+    return f"requests within an hour: {said}; {where}"
 
 
 async def _check_storage(config: Settings) -> str:

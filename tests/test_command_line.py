@@ -174,6 +174,9 @@ def test_check_names_each_setting_without_its_secret_and_each_service(env, empty
     password = re.search(r":([^:@/]+)@", env["DATABASE_URL"])[1]
     for secret in (SECRET, "hush", password):
         assert secret not in good.stdout + good.stderr + bad.stdout + bad.stderr
+    limits = "ok     rate limits: requests within an hour: 1000 of an account, 100 from an address, 5000 of an administrator; "
+    assert f"{limits}counted once for all workers" in good.stdout or not env.get("REDIS_URL")
+    assert f"{limits}each worker counts for itself, because there is no Redis" in bad.stdout
     assert "ok     Postgres" in good.stdout and "ok     migrations: all applied" in good.stdout
     assert f"ok     log files: {tmp_path}/logs can be written" in good.stdout and not list(
         (tmp_path / "logs").iterdir()
