@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from core import product
 from core.paper.fonts import LATIN, font, writing
@@ -88,4 +88,3 @@ def pdf(
         canvas.showPage()
     canvas.save()
     return file.getvalue()
-

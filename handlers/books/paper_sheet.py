@@ -1,24 +1,23 @@
 """A quote or an invoice on paper, as a PDF. docs/api/books.md#papers.
 
-The paper is a document of books.paper (sql/books/functions.sql). Its amounts are printed as they are.
+The paper is a JSON of sql/books/paper.sql, with its numbers as Decimal. Its amounts are printed as they are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from core.paper.fonts import writing
 from core.paper.pages import POINTS_OF_MILLIMETRE, Block, Sheet, pdf
 from core.paper.picture import Picture
-from core.paper.rows import LEFT, RIGHT, Column, Ink, Row, Rows, Text, beside
+from core.paper.rows import BLACK, LEFT, RIGHT, Column, Ink, Row, Rows, Text, beside
 from core.paper.text import ELLIPSIS, plain, shortened, width
 from handlers.books.paper_amounts import amount, digits, percent
 
 # Width and height in millimetres.
 SIZES = {"A4": (210.0, 297.0), "Letter": (215.9, 279.4)}
 # Millimetres.
-MARGIN, LOGO_WIDTH, LOGO_HEIGHT = 18, 60, 22
+MARGIN = 18
 # Of the letters, in points.
 SIZE = 9.0
 # Sizes of letters, in SIZE.
@@ -57,16 +56,17 @@ MONTHS = (
 class Kind(NamedTuple):
     """What a quote and an invoice call their parts."""
 
-    title: str
-    client: str
-    # The second date, and the document's member that has it.
+    # The document's members of its number and of its second date.
+    number: str
     until: str
-    until_member: str
+    title: str
+    client_label: str
+    until_label: str
 
 
 KINDS = {
-    "quote": Kind("QUOTE", "PREPARED FOR", "Valid until", "expiry_date"),
-    "invoice": Kind("INVOICE", "BILL TO", "Due date", "due_date"),
+    "quote": Kind("quote_number", "expiry_date", "QUOTE", "PREPARED FOR", "Valid until"),
+    "invoice": Kind("invoice_number", "due_date", "INVOICE", "BILL TO", "Due date"),
 }
 # The states that are marked on the paper. A paper that was sent, or paid in part, shows its state by its dates and amounts.
 MARKS = {
@@ -93,8 +93,9 @@ def paper_pdf(paper: Mapping[str, Any], logo: Picture | None = None) -> bytes:
 
 def day(text: str) -> str:
     """18 January 2025: no reader takes the day for the month."""
-    at = date.fromisoformat(text)
-    return f"{at.day} {MONTHS[at.month - 1]} {at.year}"
+    # Not datetime.date, whose years end with 9999: a due date may be later.
+    year, month, number = map(int, text.split("-"))
+    return f"{number} {MONTHS[month - 1]} {year}"
 
 
 def _first(rows: list[Row], most: int) -> list[Row]:
@@ -115,7 +116,7 @@ class PaperWriter:
     def __init__(self, paper: Mapping[str, Any], rows: Rows) -> None:
         self.kind = KINDS[paper["kind"]]
         self.document, self.client, self.company = paper["document"], paper["client"], paper["company"]
-        self.number = self.document["number"] or ""
+        self.number = self.document.get(self.kind.number) or ""
         self.rows = rows
 
     @property
@@ -141,7 +142,9 @@ class PaperWriter:
     def _owner(self, rows: Rows, logo: Picture | None) -> list[Row]:
         company = self.company
         name = _first(rows.text(company["name"], is_bold=True, scale=NAME), MOST_NAME) if company["name"] else []
-        address = _first([row for line in _paragraphs(company["address"]) for row in rows.text(line, ink=GREY)], MOST_ADDRESS)
+        address = _first(
+            [row for line in _paragraphs(company["address"]) for row in rows.text(line, ink=GREY)], MOST_ADDRESS
+        )
         reached = [company[by] for by in ("phone", "email", "website") if company[by]]
         # They are on one row, or on one each.
         together = "  ·  ".join(map(plain, reached))
@@ -149,7 +152,7 @@ class PaperWriter:
             contact = rows.text(together, ink=GREY)
         else:
             contact = [row for one in reached for row in _first(rows.text(one, ink=GREY), MOST_OTHER)]
-        tax = _first(rows.text(f"Tax number: {company['tax_number']}", ink=GREY), MOST_OTHER) if company["tax_number"] else []
+        tax = self._tax_number(rows, company["tax_number"], GREY)
         picture = [rows.picture(logo, align=LEFT), rows.space(0.4)] if logo else []
         return [*picture, *name, *address, *contact, *tax]
 
@@ -167,25 +170,28 @@ class PaperWriter:
             return []
         first, *others = [name for name in (client["company"], client["name"]) if name]
         address = [row for line in _paragraphs(client["address"]) for row in rows.text(line)]
-        tax = rows.text(f"Tax number: {client['tax_number']}") if client["tax_number"] else []
         return [
-            *self._label(rows, self.kind.client),
+            *self._label(rows, self.kind.client_label),
             *_first(rows.text(first, is_bold=True, scale=1.1), MOST_NAME),
             *(row for name in others if name != first for row in _first(rows.text(name), MOST_NAME)),
             *_first(address, MOST_ADDRESS),
-            *_first(tax, MOST_OTHER),
+            *self._tax_number(rows, client["tax_number"], BLACK),
         ]
+
+    def _tax_number(self, rows: Rows, number: str, ink: Ink) -> list[Row]:
+        return _first(rows.text(f"Tax number: {number}", ink=ink), MOST_OTHER) if number else []
 
     def _facts(self, rows: Rows, *, has_client: bool) -> list[Row]:
         """The dates and the amount, level with the client's name."""
         document = self.document
-        shown = [("Issue date", day(document["issue_date"])), (self.kind.until, day(document[self.kind.until_member]))]
+        shown = [("Issue date", day(document["issue_date"])), (self.kind.until_label, day(document[self.kind.until]))]
         before = [rows.space(LABEL * 1.4 + 0.2)] if has_client else []
         dates = [row for label, text in shown for row in rows.pair(label, text, label_ink=GREY)]
         if document["status"] == "cancelled":
             return [*before, *dates]
-        label, owed = ("Balance due", document["balance"]) if "balance" in document else ("Total", document["total_amount"])
-        return [*before, *dates, *rows.pair(label, self.amount(owed), is_bold=True)]
+        if "balance" in document:
+            return [*before, *dates, *rows.pair("Balance due", self.amount(document["balance"]), is_bold=True)]
+        return [*before, *dates, *rows.pair("Total", self.amount(document["total_amount"]), is_bold=True)]
 
     def _label(self, rows: Rows, text: str) -> list[Row]:
         return [*rows.text(text, scale=LABEL, ink=GREY), rows.space(0.2)]
@@ -202,9 +208,7 @@ class PaperWriter:
         ]
         # The description has what the others leave, so it isn't measured.
         measured = [["", *names[1:]], *(["", *texts[1:]] for texts in table)]
-        columns = rows.columns(
-            measured, [LEFT, RIGHT, RIGHT, RIGHT], wide=0, least=0.3, most={}, gap=COLUMN_GAP
-        )
+        columns = rows.columns(measured, [LEFT, RIGHT, RIGHT, RIGHT], wide=0, least=0.3, most={}, gap=COLUMN_GAP)
         small = Rows(rows.width, LABEL * rows.size, MOST)
         head = [*small.cells(columns, names, ink=GREY), rows.rule(space=0.6, thickness=STRONG)]
         yield Block(head)
