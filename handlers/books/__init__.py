@@ -19,4 +19,4 @@ class NotFoundInBooks(LimitedHandler, NotFound):
             await super().authenticate()
 
 
-fallbacks = [(f"/api/{noun}/", NotFoundInBooks) for noun in ("clients", "quotes", "invoices", "expenses")]
+fallbacks = [(f"/api/{noun}/", NotFoundInBooks) for noun in ("clients", "quotes", "invoices", "expenses", "books")]
