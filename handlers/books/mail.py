@@ -128,7 +128,7 @@ async def send(run: Run, payload: Payload) -> None:
         reply_to=found["reply_to"],
         subject=found["subject"],
         text=mail_text.written(found, about_what),
-        attachments=[Attachment(made.filename, made.content, "application/pdf")],
+        attachments=[Attachment(made.filename, made.data, "application/pdf")],
     )
     try:
         await run.mail.send(letter)

@@ -3,20 +3,22 @@
 -- name: get_quote(owner_id, id) -> row
 -- What a mail about a quote says. No row: it does not exist.
 SELECT q.id, books.number_text('QUO', q.year, q.number) AS number, books.quote_status(q.status, q.expiry_date, books.today()) AS status,
-       c.email AS recipient, c.name AS client, q.total_amount::text AS amount, q.expiry_date::text AS day
-  FROM books.quote q JOIN books.client c ON c.owner_id = q.owner_id AND c.id = q.client_id
+       c.email AS recipient, c.name AS client, q.total_amount::text AS amount, q.expiry_date::text AS day,
+       p.currency, books.currency_sign(p.currency) AS sign
+  FROM books.quote q JOIN books.client c ON c.owner_id = q.owner_id AND c.id = q.client_id CROSS JOIN LATERAL books.preference($1) p
  WHERE q.owner_id = $1 AND q.id = $2;
 
 -- name: get_invoice(owner_id, id) -> row
 -- The same for an invoice. amount: what is left to pay.
 SELECT i.id, books.number_text('INV', i.year, i.number) AS number, books.invoice_status(i.status, i.due_date, books.today()) AS status,
-       c.email AS recipient, c.name AS client, (i.total_amount - i.paid_amount)::text AS amount, i.due_date::text AS day
-  FROM books.invoice i JOIN books.client c ON c.owner_id = i.owner_id AND c.id = i.client_id
+       c.email AS recipient, c.name AS client, (i.total_amount - i.paid_amount)::text AS amount,
+       i.due_date::text AS day, p.currency, books.currency_sign(p.currency) AS sign
+  FROM books.invoice i JOIN books.client c ON c.owner_id = i.owner_id AND c.id = i.client_id CROSS JOIN LATERAL books.preference($1) p
  WHERE i.owner_id = $1 AND i.id = $2;
 
 -- name: count_mails(owner_id, hours) -> value
 -- How many mails an owner has sent within the last hours.
-SELECT count(*) FROM books.mail m WHERE m.owner_id = $1 AND m.created_at > now() - $2::integer * interval '1 hour';
+SELECT count(*) FROM books.mail m WHERE m.owner_id = $1 AND m.created_at > now() - $2::integer * interval '1 hour' AND m.kind <> 'reminder';
 
 -- name: create_mail(owner_id, kind, quote_id, invoice_id, recipient, subject, message, is_sent) -> value
 -- is_sent: its job is enqueued; otherwise the mail is only recorded.
@@ -43,7 +45,7 @@ SELECT coalesce(json_agg(books.mail_document(m) ORDER BY m.id) FILTER (WHERE m.i
 -- What the job of a mail needs. owed: whether an invoice is still to be paid. sender: the owner's company, or name. No row: it was deleted
 -- with what it is about.
 SELECT m.kind, m.quote_id, m.invoice_id, m.recipient, m.subject, m.message, m.status, c.name AS client, a.email AS reply_to,
-       coalesce(nullif(a.company_name, ''), nullif(a.name, ''), a.email) AS sender,
+       coalesce(nullif(books.owner_name(a), ''), a.email) AS sender,
        i.status IN ('sent', 'partial', 'overdue') AND i.total_amount > i.paid_amount AS owed
   FROM books.mail m
   LEFT JOIN books.quote q ON q.owner_id = m.owner_id AND q.id = m.quote_id

@@ -9,13 +9,14 @@ SELECT DISTINCT i.owner_id
 
 -- name: remind(owner_id, today, levels, longest, most, is_sent) -> value
 -- Makes a mail for each invoice of an owner that has reached another level, and enqueues its job; returns how many. Two workers may do so at
--- once: mail_reminder_key lets each reminder in once. levels: days overdue. longest: days overdue after which nobody is reminded any more.
+-- once: mail_reminder_key lets each reminder in once. Owners can switch their reminders off. levels: days overdue. longest: days overdue after which nobody is reminded any more.
 WITH due AS (
     SELECT i.owner_id, i.id, books.number_text('INV', i.year, i.number) AS number, c.email, its.level,
-           coalesce(nullif(a.company_name, ''), nullif(a.name, ''), a.email) AS sender
+           coalesce(nullif(books.owner_name(a), ''), a.email) AS sender
       FROM books.invoice i
       JOIN books.client c ON c.owner_id = i.owner_id AND c.id = i.client_id
       JOIN accounts.account a ON a.id = i.owner_id AND a.is_active
+      JOIN books.preference($1) p ON p.sends_reminders
      CROSS JOIN LATERAL (SELECT max(level) AS level FROM unnest($3::integer[]) AS level WHERE ($2::text)::date - i.due_date >= level) its
      WHERE i.owner_id = $1 AND i.status IN ('sent', 'partial', 'overdue') AND i.total_amount > i.paid_amount
        AND i.due_date BETWEEN ($2::text)::date - $4::integer AND ($2::text)::date - ($3::integer[])[1] AND c.email <> ''
