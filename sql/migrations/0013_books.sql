@@ -131,6 +131,8 @@ CREATE TABLE books.invoice (
 CREATE INDEX invoice_created_at_idx ON books.invoice (owner_id, created_at, id);
 CREATE INDEX invoice_client_id_idx ON books.invoice (owner_id, client_id, created_at, id);
 CREATE INDEX invoice_status_idx ON books.invoice (owner_id, status, created_at, id);
+-- The invoices that may have to be reminded of.
+CREATE INDEX invoice_owed_idx ON books.invoice (due_date, owner_id, id) WHERE status IN ('sent', 'partial', 'overdue');
 
 -- What was paid for an invoice. Whoever writes here holds the invoice's row, and brings its paid_amount and status up to date.
 CREATE TABLE books.payment (

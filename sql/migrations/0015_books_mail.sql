@@ -30,5 +30,3 @@ CREATE INDEX mail_invoice_id_idx ON books.mail (owner_id, invoice_id, id) WHERE 
 CREATE INDEX mail_created_at_idx ON books.mail (owner_id, created_at);
 -- An invoice is reminded of once at each level, however many workers see that it is due.
 CREATE UNIQUE INDEX mail_reminder_key ON books.mail (owner_id, invoice_id, level) WHERE kind = 'reminder';
--- The invoices that may have to be reminded of.
-CREATE INDEX invoice_owed_idx ON books.invoice (due_date, owner_id, id) WHERE status IN ('sent', 'partial', 'overdue');
