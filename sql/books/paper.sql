@@ -52,4 +52,4 @@ SELECT sent.client IS NULL OR sent.client = '' OR c.id IS NOT NULL AS has_client
                'terms', CASE WHEN $3::jsonb ? 'terms' THEN coalesce(core.trimmed($3::jsonb ->> 'terms'), '') ELSE sent.terms END,
                'notes', coalesce(core.trimmed(sent.notes), '')))::text AS paper
   FROM sent CROSS JOIN priced CROSS JOIN dated CROSS JOIN LATERAL books.letterhead($1) AS letterhead
-  LEFT JOIN books.client c ON c.owner_id = $1 AND c.id = CASE WHEN sent.client ~ '^[0-9]{1,18}([.]0+)?$' THEN sent.client::numeric::bigint END;
+  LEFT JOIN books.client c ON c.owner_id = $1 AND c.id = nullif(sent.client, '')::numeric::bigint;
