@@ -53,11 +53,11 @@ async def show(handler: BooksHandler, search: str = "search") -> str:
     invalid cursor; 404 there is no such page."""
     status = listing.choice(handler, "status", STATUSES)
     filters = _filters(handler, search)
-    if status == "sent":
-        filters["is_sent"] = ()
-    elif status is not None and status != "expired":
-        filters["status"] = status
-    return await listing.show_page(handler, expired if status == "expired" else quotes, filters)
+    if status == "expired":
+        return await listing.show_page(handler, expired, filters)
+    if status is not None:
+        filters[f"is_{status}"] = ()
+    return await listing.show_page(handler, quotes, filters)
 
 
 def _filters(handler: BooksHandler, search: str) -> dict[str, Any]:

@@ -101,7 +101,8 @@ CREATE INDEX quote_status_idx ON books.quote (owner_id, status, id);
 CREATE INDEX quote_status_created_at_idx ON books.quote (owner_id, status, created_at, id);
 CREATE INDEX quote_client_id_idx ON books.quote (owner_id, client_id, created_at, id);
 CREATE INDEX quote_searched_idx ON books.quote USING gin (owner_id, searched gin_trgm_ops);
--- The quotes that the daily sweep may find expired, of all owners.
+-- The quotes that may have expired, of an owner, and of all for the daily sweep.
+CREATE INDEX quote_sent_idx ON books.quote (owner_id, expiry_date, id) WHERE status = 'sent';
 CREATE INDEX quote_sweep_idx ON books.quote (expiry_date) WHERE status = 'sent';
 
 -- status: as it was last stored. A sent or partly paid invoice whose due_date has passed counts as overdue before the daily sweep has

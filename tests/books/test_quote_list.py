@@ -48,7 +48,9 @@ async def test_quotes_are_listed_newest_first_as_whole_documents(owner):
 
 
 async def test_filters_choose_by_status_as_it_is_today(owner, db, passed):
-    quotes = {title: await owner.quote(title=title) for title in ("draft", "sent", "accepted", "rejected", "swept", "passed")}
+    quotes = {
+        title: await owner.quote(title=title) for title in ("draft", "sent", "accepted", "rejected", "swept", "passed")
+    }
     for title in ("sent", "accepted", "rejected"):
         await db.execute("UPDATE books.quote SET status = $2 WHERE id = $1", quotes[title]["id"], title)
     await passed(quotes["passed"])
@@ -135,11 +137,19 @@ async def test_a_search_without_words_is_refused_or_finds_all(owner):
 
 async def test_lists_are_ordered_as_asked_and_numbers_by_year_and_number(owner, db):
     client = (await owner.client())["id"]
-    await owner.quote(client, title="a", issue_date="2024-03-01", expiry_date="2024-09-01", line_items=[{**LINE, "unit_price": 9}])
+    await owner.quote(
+        client, title="a", issue_date="2024-03-01", expiry_date="2024-09-01", line_items=[{**LINE, "unit_price": 9}]
+    )
     await db.execute("UPDATE books.number_counter SET last = 998 WHERE owner_id = $1", owner.id)
-    await owner.quote(client, title="b", issue_date="2024-02-01", expiry_date="2024-08-01", line_items=[{**LINE, "unit_price": 10}])
-    await owner.quote(client, title="c", issue_date="2024-01-01", expiry_date="2024-07-01", line_items=[{**LINE, "unit_price": 100}])
-    await owner.quote(client, title="d", issue_date="2023-01-01", expiry_date="2025-01-01", line_items=[{**LINE, "unit_price": 1}])
+    await owner.quote(
+        client, title="b", issue_date="2024-02-01", expiry_date="2024-08-01", line_items=[{**LINE, "unit_price": 10}]
+    )
+    await owner.quote(
+        client, title="c", issue_date="2024-01-01", expiry_date="2024-07-01", line_items=[{**LINE, "unit_price": 100}]
+    )
+    await owner.quote(
+        client, title="d", issue_date="2023-01-01", expiry_date="2025-01-01", line_items=[{**LINE, "unit_price": 1}]
+    )
     for ordering, expected in {
         "quote_number": "dabc",
         "-quote_number": "cbad",
@@ -160,7 +170,9 @@ async def test_lists_are_ordered_as_asked_and_numbers_by_year_and_number(owner, 
 async def test_a_walk_by_cursor_meets_every_quote_once(owner, passed, ordering, status):
     client = (await owner.client())["id"]
     for n in range(9):
-        quote = await owner.quote(client, issue_date=f"2024-01-0{1 + n % 2}", line_items=[{**LINE, "unit_price": 1 + n % 3}])
+        quote = await owner.quote(
+            client, issue_date=f"2024-01-0{1 + n % 2}", line_items=[{**LINE, "unit_price": 1 + n % 3}]
+        )
         if n % 4 == 0:
             await passed(quote, n + 1)
     asked = f"{PATH}?ordering={ordering}&status={status}"

@@ -40,7 +40,11 @@ def passed_quote(owner, db, quote_of):
 
     async def passed_quote():
         quote = await quote_of("sent", issue_date="2024-01-01", expiry_date=later(5))
-        await db.execute("UPDATE books.quote SET expiry_date = $2 WHERE id = $1", quote["id"], today().fromordinal(today().toordinal() - 1))
+        await db.execute(
+            "UPDATE books.quote SET expiry_date = $2 WHERE id = $1",
+            quote["id"],
+            today().fromordinal(today().toordinal() - 1),
+        )
         return quote["id"]
 
     return passed_quote
@@ -63,7 +67,13 @@ async def test_a_status_changes_only_as_the_document_says(owner, quote_of, metho
 
 @pytest.mark.parametrize(
     ("action", "next_status"),
-    [("send", "sent"), ("accept", "accepted"), ("approve", "accepted"), ("reject", "rejected"), ("decline", "rejected")],
+    [
+        ("send", "sent"),
+        ("accept", "accepted"),
+        ("approve", "accepted"),
+        ("reject", "rejected"),
+        ("decline", "rejected"),
+    ],
 )
 @pytest.mark.parametrize("status", STATUSES)
 async def test_an_action_moves_a_quote_where_its_status_admits_that(owner, quote_of, status, action, next_status):
@@ -71,7 +81,10 @@ async def test_an_action_moves_a_quote_where_its_status_admits_that(owner, quote
     answer = await owner.post(f"{PATH}{quote['id']}/{action}/")
     shown = await owner.get(f"{PATH}{quote['id']}/")
     if next_status in MOVES[status]:
-        assert (answer.status, answer.json) == (200, {"message": f"Quote {next_status} successfully", "quote": shown.json})
+        assert (answer.status, answer.json) == (
+            200,
+            {"message": f"Quote {next_status} successfully", "quote": shown.json},
+        )
         assert (shown.json["status"], shown.headers["ETag"]) == (next_status, answer.headers["ETag"])
     else:
         assert (answer.status, answer.json["error"]) == (400, f"Quote cannot be {next_status} in current status")
@@ -177,7 +190,11 @@ async def test_a_duplicate_is_a_new_draft_of_today_with_the_same_work(owner, quo
     made = answer.json["duplicate_quote"]
     new = ("id", "quote_number", "status", "issue_date", "expiry_date", "title", "created_at", "updated_at")
     assert {**made, **{name: quote[name] for name in new}} == {**quote, "sent_at": None}
-    assert (made["status"], made["title"], made["issue_date"][:4]) == ("draft", "Copy of " + "x" * 247, made["quote_number"][4:8])
+    assert (made["status"], made["title"], made["issue_date"][:4]) == (
+        "draft",
+        "Copy of " + "x" * 247,
+        made["quote_number"][4:8],
+    )
     assert made["issue_date"] in (later(0), later(-1))
     assert made["expiry_date"] in (later(10), later(9))
     assert (await owner.get(f"{PATH}{made['id']}/")).json == made
