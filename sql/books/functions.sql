@@ -26,6 +26,11 @@ CREATE OR REPLACE FUNCTION books.today() RETURNS date LANGUAGE sql STABLE PARALL
     SELECT (now() AT TIME ZONE 'UTC')::date
 $$;
 
+-- Days later, and at most the last day that JSON's dates have.
+CREATE OR REPLACE FUNCTION books.days_after(day date, days integer) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT least(day + days, '9999-12-31')
+$$;
+
 -- The ETag of a row: it changes with each change of the row.
 CREATE OR REPLACE FUNCTION books.etag(version integer) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT '"' || version || '"'
@@ -81,6 +86,13 @@ CREATE OR REPLACE FUNCTION books.invoice_status(status text, due_date date, day 
     SELECT CASE WHEN status IN ('sent', 'partial') AND due_date < day THEN 'overdue' ELSE status END
 $$;
 
+-- Whether a quote may go from one status to another. docs/api/books.md#quotes
+CREATE OR REPLACE FUNCTION books.quote_can_become(status text, next_status text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (status, next_status) IN (
+        ('draft', 'sent'), ('draft', 'rejected'), ('sent', 'accepted'), ('sent', 'rejected'), ('sent', 'expired'), ('accepted', 'rejected'),
+        ('expired', 'sent'))
+$$;
+
 -- The ETags of a quote and an invoice. They show the name of their client, and a status that depends on the day.
 CREATE OR REPLACE FUNCTION books.paper_etag(version integer, client_version integer, status text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -94,6 +106,35 @@ CREATE OR REPLACE FUNCTION books.quote_document(q books.quote, client_name text,
         'title', q.title, 'subtotal', q.subtotal::text, 'tax_rate', q.tax_rate::text, 'tax_amount', q.tax_amount::text,
         'total_amount', q.total_amount::text, 'terms', q.terms, 'notes', q.notes, 'sent_at', core.iso(q.sent_at), 'invoice', invoice_id,
         'created_at', core.iso(q.created_at), 'updated_at', core.iso(q.updated_at), 'owner', q.owner_id, 'line_items', q.line_items)
+$$;
+
+-- The document of a quote with what other tables have of it.
+CREATE OR REPLACE FUNCTION books.shown_quote(q books.quote) RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT books.quote_document(
+        q, (SELECT c.name FROM books.client c WHERE c.owner_id = q.owner_id AND c.id = q.client_id),
+        (SELECT i.id FROM books.invoice i WHERE i.owner_id = q.owner_id AND i.quote_id = q.id))
+$$;
+
+-- The quotes that have expired. The second part is what the sweep has not stored yet.
+CREATE OR REPLACE VIEW books.expired_quote AS
+    SELECT q AS quote, q.owner_id, q.id, q.year, q.number, q.client_id, q.status, q.issue_date, q.expiry_date, q.total_amount, q.created_at,
+           q.updated_at, q.searched
+      FROM books.quote q WHERE q.status = 'expired'
+     UNION ALL
+    SELECT q, q.owner_id, q.id, q.year, q.number, q.client_id, q.status, q.issue_date, q.expiry_date, q.total_amount, q.created_at,
+           q.updated_at, q.searched
+      FROM books.quote q WHERE q.status = 'sent' AND q.expiry_date < books.today();
+
+-- Stores that quotes have expired, at most so many; returns how many. Nothing of them changes that anybody sees, so their versions stay.
+CREATE OR REPLACE FUNCTION books.sweep_quotes(most integer) RETURNS integer LANGUAGE sql AS $$
+    WITH passed AS MATERIALIZED (
+        SELECT q.owner_id, q.id FROM books.quote q
+         WHERE q.status = 'sent' AND q.expiry_date < books.today()
+         ORDER BY q.expiry_date LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    ), stored AS (
+        UPDATE books.quote AS q SET status = 'expired' FROM passed p WHERE q.owner_id = p.owner_id AND q.id = p.id RETURNING q.id
+    )
+    SELECT count(*)::integer FROM stored
 $$;
 
 CREATE OR REPLACE FUNCTION books.payment_document(p books.payment) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$

@@ -59,7 +59,8 @@ CREATE TABLE books.tally (
 
 -- status: as it was last stored. A sent quote whose expiry_date has passed counts as expired before the daily sweep has stored that.
 -- line_items: as the API writes them, [{description, quantity, unit_price, total}]. They belong to their quote alone, are read and
--- replaced only as a whole, and a table of their own would double the cost of a write.
+-- replaced only as a whole, and a table of their own would double the cost of a write. searched: what a search looks into, beside the
+-- client's name and e-mail.
 CREATE TABLE books.quote (
     owner_id     bigint        NOT NULL CONSTRAINT quote_owner_id_exists REFERENCES accounts.account,
     id           bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -82,16 +83,29 @@ CREATE TABLE books.quote (
     decided_at   timestamptz,
     created_at   timestamptz   NOT NULL DEFAULT now(),
     updated_at   timestamptz   NOT NULL DEFAULT now(),
+    -- The number as books.number_text writes it, which the migration can't call.
+    searched     text          NOT NULL GENERATED ALWAYS AS (
+        'quo-' || year::text || '-' || lpad(number::text, greatest(3, length(number::text)), '0') || E'\n' || lower(title)) STORED,
     PRIMARY KEY (owner_id, id),
-    -- Also the order of numbers.
-    CONSTRAINT quote_number_key UNIQUE (owner_id, year, number),
     CONSTRAINT quote_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id),
     CONSTRAINT quote_expiry_date_order CHECK (expiry_date >= issue_date),
     CONSTRAINT quote_adds_up CHECK (total_amount = subtotal + tax_amount AND tax_amount >= 0)
 );
+-- Also the order of the numbers.
+CREATE UNIQUE INDEX quote_number_key ON books.quote (owner_id, (year * 10000000000 + number));
+-- The orders of the list, its filters by client and status, and the search. Other filters read the list in its order.
 CREATE INDEX quote_created_at_idx ON books.quote (owner_id, created_at, id);
+CREATE INDEX quote_updated_at_idx ON books.quote (owner_id, updated_at, id);
+CREATE INDEX quote_issue_date_idx ON books.quote (owner_id, issue_date, id);
+CREATE INDEX quote_expiry_date_idx ON books.quote (owner_id, expiry_date, id);
+CREATE INDEX quote_total_amount_idx ON books.quote (owner_id, total_amount, id);
+CREATE INDEX quote_status_idx ON books.quote (owner_id, status, id);
+CREATE INDEX quote_status_created_at_idx ON books.quote (owner_id, status, created_at, id);
 CREATE INDEX quote_client_id_idx ON books.quote (owner_id, client_id, created_at, id);
-CREATE INDEX quote_status_idx ON books.quote (owner_id, status, created_at, id);
+CREATE INDEX quote_searched_idx ON books.quote USING gin (owner_id, searched gin_trgm_ops);
+-- The quotes that may have expired, of an owner, and of all for the daily sweep.
+CREATE INDEX quote_sent_idx ON books.quote (owner_id, expiry_date, id) WHERE status = 'sent';
+CREATE INDEX quote_sweep_idx ON books.quote (expiry_date) WHERE status = 'sent';
 
 -- status: as it was last stored. A sent or partly paid invoice whose due_date has passed counts as overdue before the daily sweep has
 -- stored that. quote_id: the quote that it was made of. line_items: as of a quote. paid_amount: the sum of its payments.
