@@ -45,27 +45,32 @@ class Sending(InvoiceStep):
     step, said, refused = query.send_invoice, "Invoice sent successfully", "sent"
 
     @stale
-    @answers(200, DONE)
+    @answers(200, DONE, headers=("ETag",))
     async def post(self, id: str) -> None:
         """Mark a draft as sent. 200; 400 it is no draft; 404; 412 the invoice is in another state than If-Match says."""
-        self.reply(self.told(await self.take(self.db, id)))
+        row = await self.take(self.db, id)
+        self.set_header("ETag", row["etag"])
+        self.reply(self.told(row))
 
 
 class Cancelling(InvoiceStep):
     step, said, refused = query.cancel_invoice, "Invoice cancelled successfully", "cancelled"
 
     @stale
-    @answers(200, DONE)
+    @answers(200, DONE, headers=("ETag",))
     async def post(self, id: str) -> None:
         """Cancel an invoice. 200; 400 it is cancelled already, or something is paid of it; 404; 412 the invoice is in another state than
         If-Match says."""
-        self.reply(self.told(await self.take(self.db, id)))
+        row = await self.take(self.db, id)
+        self.set_header("ETag", row["etag"])
+        self.reply(self.told(row))
 
 
 class MarkingPaid(InvoiceStep):
     step, said, refused = query.mark_invoice_paid, "Invoice marked as paid", "marked as paid"
 
     @stale
+    # An answer that is repeated has no ETag, as the invoice may be in another state by then.
     @answers(200, DONE)
     @idempotent
     async def post(self, id: str) -> None:

@@ -357,23 +357,24 @@ CREATE OR REPLACE FUNCTION books.change_invoice(
     OUT refusal text, OUT said jsonb, OUT is_stale boolean, OUT document json, OUT etag text)
 LANGUAGE plpgsql AS $$
 DECLARE
-    wanted text := body ->> 'status';
-    before books.invoice;
-    after  books.invoice;
-    noted  jsonb;
-    status text;
-    client record;
-    list   jsonb;
-    paid   numeric;
+    wanted         text := body ->> 'status';
+    before         books.invoice;
+    after          books.invoice;
+    noted          jsonb;
+    status         text;
+    client_name    text;
+    client_version integer;
+    list           jsonb;
+    paid           numeric;
 BEGIN
     SELECT * INTO before FROM books.invoice i WHERE i.owner_id = owner AND i.id = its_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         refusal := 'missing';
         RETURN;
     END IF;
-    SELECT c.name, c.version INTO client FROM books.client c WHERE c.owner_id = owner AND c.id = before.client_id;
+    SELECT c.name, c.version INTO client_name, client_version FROM books.client c WHERE c.owner_id = owner AND c.id = before.client_id;
     status := books.invoice_status(before.status, before.due_date, books.today());
-    etag := books.paper_etag(before.version, client.version, status);
+    etag := books.paper_etag(before.version, client_version, status);
     is_stale := NOT books.is_match(if_match, etag);
     IF is_stale THEN
         RETURN;
@@ -385,8 +386,7 @@ BEGIN
         RETURN;
     END IF;
     IF (after.client_id, after.quote_id) IS DISTINCT FROM (before.client_id, before.quote_id) THEN
-        SELECT p.refusal, p.client_name AS name, p.client_version AS version INTO client FROM books.hold_parties(after) p;
-        refusal := client.refusal;
+        SELECT p.refusal, p.client_name, p.client_version INTO refusal, client_name, client_version FROM books.hold_parties(after) p;
         IF refusal IS NOT NULL THEN
             RETURN;
         END IF;
@@ -441,8 +441,8 @@ BEGIN
         END IF;
         PERFORM operations.note(actor, action, 'invoice', its_id::text, noted, books.noted_invoice(after));
     END IF;
-    SELECT d INTO document FROM books.invoice_document(after, client.name) AS d;
-    etag := books.paper_etag(after.version, client.version, books.invoice_status(after.status, after.due_date, books.today()));
+    SELECT d INTO document FROM books.invoice_document(after, client_name) AS d;
+    etag := books.paper_etag(after.version, client_version, books.invoice_status(after.status, after.due_date, books.today()));
 END $$;
 
 -- Stores what is paid of an invoice whose row the caller holds.

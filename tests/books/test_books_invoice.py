@@ -432,7 +432,7 @@ async def test_changes_and_deletions_enter_the_audit(owner, db):
 
 
 async def test_an_invoice_of_1000_lines_is_made_and_changed(owner):
-    lines = [{"description": f"Line {n} " + "é" * 500, "quantity": n, "unit_price": "0.01"} for n in range(1, 1001)]
+    lines = [{"description": f"Line {n} " + "x" * 800, "quantity": n, "unit_price": "0.01"} for n in range(1, 1001)]
     made = await owner.invoice(line_items=lines)
     assert (made["total_amount"], made["line_items"][999]["total"]) == ("5005.00", "10.00")
     changed = await owner.put(one(made), {**made, "title": "Long"})
