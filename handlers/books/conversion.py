@@ -10,9 +10,7 @@ from core.http.json_text import composed
 from core.problem import Problem, invalid, not_found
 from handlers.books.invoice_refusal import InvoiceHandler
 
-CONVERTED = closed(
-    {"message": {"type": "string"}, "source_quote": {"type": "string"}, "invoice": ref("books/invoice")}
-)
+CONVERTED = closed({"message": {"type": "string"}, "source_quote": {"type": "string"}, "invoice": ref("books/invoice")})
 MISSING = "Quote not found."
 OVERRIDES = schema.load("books/conversion_create")
 

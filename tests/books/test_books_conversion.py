@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.books.conftest import LINE
-from tests.books.test_books_invoice import PATH, one, today
+from tests.books.invoices import PATH, one, today
 
 pytestmark = pytest.mark.gen_test
 
@@ -18,7 +18,11 @@ UNKNOWN = {"error": "Validation failed", "details": {"quote_id": ["Quote not fou
 def quoted(db):
     """`await quoted(owner)`: the id of an accepted quote with lines and a tax of 10 %."""
 
-    async def quoted(owner, status="accepted", lines='[{"description": "Work", "quantity": 2, "unit_price": "50.00", "total": "100.00"}]'):
+    async def quoted(
+        owner,
+        status="accepted",
+        lines='[{"description": "Work", "quantity": 2, "unit_price": "50.00", "total": "100.00"}]',
+    ):
         client = (await owner.client())["id"]
         number = await db.fetchval("SELECT books.next_number($1, 'quote', 2024)", owner.id)
         return await db.fetchval(
@@ -87,7 +91,13 @@ async def test_wrong_fields_are_refused_and_the_quote_stays_convertible(owner, q
 
 
 async def test_only_an_accepted_quote_with_lines_is_converted_and_once(owner, quoted):
-    for fields in ({"status": "draft"}, {"status": "sent"}, {"status": "rejected"}, {"status": "expired"}, {"lines": "[]"}):
+    for fields in (
+        {"status": "draft"},
+        {"status": "sent"},
+        {"status": "rejected"},
+        {"status": "expired"},
+        {"lines": "[]"},
+    ):
         quote = await quoted(owner, **fields)
         for answer in (await owner.post(by_path(quote)), await owner.post(BY_ID, {"quote_id": quote})):
             assert (answer.status, answer.json) == (400, REFUSED)
@@ -167,5 +177,7 @@ async def test_of_racing_invoices_of_a_quote_one_is_made(owner, quoted, db):
     quote = await quoted(owner)
     client = await db.fetchval("SELECT client_id FROM books.quote WHERE id = $1", quote)
     body = {"client": client, "line_items": [LINE], "source_quote": quote}
-    answers = await asyncio.gather(*(owner.post(PATH, body) for _ in range(6)), *(owner.post(by_path(quote)) for _ in range(6)))
+    answers = await asyncio.gather(
+        *(owner.post(PATH, body) for _ in range(6)), *(owner.post(by_path(quote)) for _ in range(6))
+    )
     assert sorted(answer.status for answer in answers) == [201] + [400] * 11

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from handlers.books import overdue
-from tests.books.test_books_invoice import LATE, PATH, one, sums, today
+from tests.books.invoices import LATE, PATH, one, sums, today
 
 pytestmark = pytest.mark.gen_test
 
@@ -215,7 +215,12 @@ async def test_the_reports_of_nothing_are_empty(owner):
     assert (await owner.get(f"{PATH}statistics/")).json == {
         "total_invoices": 0,
         "status_breakdown": {"draft": 0, "sent": 0, "paid": 0, "partial": 0, "overdue": 0, "cancelled": 0},
-        "financial": {"total_value": "0.00", "average_value": "0.00", "outstanding_count": 0, "outstanding_value": "0.00"},
+        "financial": {
+            "total_value": "0.00",
+            "average_value": "0.00",
+            "outstanding_count": 0,
+            "outstanding_value": "0.00",
+        },
         "recent_activity": {
             "invoices_last_30_days": 0,
             "value_last_30_days": "0.00",

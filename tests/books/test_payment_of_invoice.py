@@ -7,11 +7,17 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 
 from tests.books.conftest import LINE
-from tests.books.test_books_invoice import LATE, PATH, one, sums, today
+from tests.books.invoices import LATE, PATH, one, sums, today
+from tests.support import forms
 
 pytestmark = pytest.mark.gen_test
 
-PAYMENT = {"amount": "500.00", "payment_date": "2024-01-15", "payment_method": "bank_transfer", "reference": "TXN123456"}
+PAYMENT = {
+    "amount": "500.00",
+    "payment_date": "2024-01-15",
+    "payment_method": "bank_transfer",
+    "reference": "TXN123456",
+}
 CENT = Decimal("0.01")
 
 
@@ -215,9 +221,9 @@ def check_balance(shown):
     assert (shown["paid_at"] is not None) == (shown["status"] == "paid")
 
 
-async def test_sums_and_balances_agree_with_a_model_whatever_is_done(owner, request):
+async def test_sums_and_balances_agree_with_a_model_whatever_is_done(owner):
     """Random lines, taxes and steps, one after the other. --long takes more of them."""
-    for seed in range(60 if request.config.getoption("long") else 6):
+    for seed in range(forms.by_form(short=6, long=60)):
         chance = random.Random(seed)
         sent = {"line_items": random_lines(chance), **random_tax(chance)}
         shown = await owner.invoice(**sent)
@@ -252,9 +258,9 @@ async def test_sums_and_balances_agree_with_a_model_whatever_is_done(owner, requ
             assert sorted(Decimal(payment["amount"]) for payment in shown["payments"]) == sorted(model)
 
 
-async def test_balances_are_right_at_any_moment_of_concurrent_payments_and_removals(owner, request):
+async def test_balances_are_right_at_any_moment_of_concurrent_payments_and_removals(owner):
     """Several clients pay, remove, mark and replace at once, while others read. --long takes more rounds."""
-    rounds = 30 if request.config.getoption("long") else 4
+    rounds = forms.by_form(short=4, long=30)
     invoice = await owner.invoice(status="sent", line_items=[{**LINE, "unit_price": "100.00"}], tax_rate="0.19")
     chance = random.Random(rounds)
 
