@@ -50,6 +50,11 @@ class Owner(NamedTuple):
         client = client or (await self.client())["id"]
         return await self.made("/api/quotes/", {"client": client, "line_items": [LINE], **fields})
 
+    async def invoice(self, client=None, **fields):
+        """The document of a new invoice, for a new client unless given."""
+        client = client or (await self.client())["id"]
+        return await self.made("/api/invoices/", {"client": client, "line_items": [LINE], **fields})
+
 
 @pytest.fixture
 def open_books(api, sign_in, db):
