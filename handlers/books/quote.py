@@ -80,16 +80,16 @@ class Quote(QuoteHandler):
 
     async def _update(self, id: str) -> None:
         check_lines(self.body)
-        changed = self.current(await update(self, id, self.body_text))
+        changed = self.current(await update(self, self.db, id, self.body_text))
         if changed["refusal"] is not None:
             raise refused(changed, self.body)
         self.show(changed)
 
 
-async def update(handler: BooksHandler, id: str, changes: str) -> Mapping[str, Any] | None:
+async def update(handler: BooksHandler, db: sql.Runner, id: str, changes: str) -> Mapping[str, Any] | None:
     """Change a quote, as update_quote in sql/books/quote.sql says. changes: the members that change, as JSON."""
     found: Mapping[str, Any] | None = await query.update_quote(
-        handler.db,
+        db,
         owner_id=handler.owner_id,
         id=int(id),
         body=changes,

@@ -81,10 +81,8 @@ async def test_an_action_moves_a_quote_where_its_status_admits_that(owner, quote
     answer = await owner.post(f"{PATH}{quote['id']}/{action}/")
     shown = await owner.get(f"{PATH}{quote['id']}/")
     if next_status in MOVES[status]:
-        assert (answer.status, answer.json) == (
-            200,
-            {"message": f"Quote {next_status} successfully", "quote": shown.json},
-        )
+        assert (answer.status, answer.json["quote"]) == (200, shown.json)
+        assert answer.json["message"].startswith(f"Quote {next_status} successfully")
         assert (shown.json["status"], shown.headers["ETag"]) == (next_status, answer.headers["ETag"])
     else:
         assert (answer.status, answer.json["error"]) == (400, f"Quote cannot be {next_status} in current status")
