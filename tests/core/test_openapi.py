@@ -180,6 +180,19 @@ def test_a_parameter_of_a_path_is_a_number_a_uuid_or_what_its_handler_says():
     assert kinds["/c/{id}/"]["description"] == "Its name."
 
 
+def test_parameters_of_the_query_are_those_of_get_or_else_of_the_other_methods():
+    async def do(self) -> None:
+        """Do something. 200."""
+
+    done, asked = answers(200, "things/thing")(do), (Parameter("kind", "Which."),)
+    found = composed(
+        ("/a/", handler(get=done, put=done, parameters=asked)), ("/b/", handler(put=done, parameters=asked))
+    )["paths"]
+    names = {(path, method): [one["name"] for one in operation.get("parameters", ())]
+             for path, methods in found.items() for method, operation in methods.items()}  # fmt: skip
+    assert names == {("/a/", "get"): ["kind"], ("/a/", "put"): [], ("/b/", "put"): ["kind"]}
+
+
 def test_a_handler_at_two_paths_has_two_names():
     one = handler(get=answers(200, "things/thing")(show))
     found = composed(("/api/more/{id}/", one), ("/api/some-more/{id}/", one))["paths"].values()
