@@ -165,6 +165,17 @@ async def test_of_a_racing_acceptance_and_rejection_one_wins(owner):
         assert (await owner.get(one)).json["status"] == "rejected"
 
 
+async def test_of_an_acceptance_and_a_rejection_of_the_same_state_one_is_done(owner):
+    for _ in range(3):
+        one = f"{PATH}{(await owner.quote())['id']}/"
+        seen = {"If-Match": (await owner.post(f"{one}send/")).headers["ETag"]}
+        answers = await asyncio.gather(
+            *(owner.post(f"{one}{action}/", headers=seen) for action in ("accept", "reject")),
+            *(owner.patch(one, {"status": status}, headers=seen) for status in ("accepted", "rejected")),
+        )
+        assert sorted(answer.status for answer in answers) == [200, 412, 412, 412]
+
+
 async def test_of_racing_sendings_one_wins(owner):
     one = f"{PATH}{(await owner.quote())['id']}/"
     answers = await asyncio.gather(*(owner.post(f"{one}send/") for _ in range(8)))

@@ -56,6 +56,7 @@ LISTS = {
     "product": "/api/products/",
     "product_id": "/api/products/",
     "customer_id": "/api/customers/",
+    "client": "/api/clients/",
     "/api/access/admin/users/": "/api/auth/users/",
     "/api/access-control/admin/users/": "/api/auth/users/",
     "/backup/bills/": "/backup/sync/",
