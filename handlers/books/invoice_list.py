@@ -63,9 +63,6 @@ def _filters(handler: BooksHandler, search: str) -> dict[str, Any]:
         filters["client"] = client
     if words := listing.search(handler, search):
         filters["search"] = (handler.owner_id, *words["search"])
-    status = listing.choice(handler, "status", STATUSES)
-    if status == "overdue":
-        filters["is_overdue"] = ()
-    elif status is not None:
-        filters["open_status" if status in ("sent", "partial") else "status"] = status
+    if (status := listing.choice(handler, "status", STATUSES)) is not None:
+        filters[f"is_{status}"] = ()
     return filters
