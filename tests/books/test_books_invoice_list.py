@@ -106,6 +106,9 @@ async def test_a_search_finds_invoices_that_have_all_words_in_any_field(owner):
         "2022+log": ["Logo"],
         "o": ["Logo", "Website hosting", "Website redesign"],
         "%25": [],
+        "we+o": ["Website hosting", "Website redesign"],
+        "zz": [],
+        "---": [],
         "website+nothing": [],
     }.items():
         assert await listed(owner, f"search={asked}") == expected, asked
