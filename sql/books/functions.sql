@@ -652,7 +652,7 @@ END $$;
 CREATE OR REPLACE FUNCTION books.sweep_invoices(most bigint) RETURNS bigint LANGUAGE sql AS $$
     WITH due AS MATERIALIZED (
         SELECT i.owner_id, i.id FROM books.invoice i
-         WHERE i.status IN ('sent', 'partial') AND i.due_date < books.today()
+         WHERE i.status IN ('sent', 'partial') AND i.sent_at IS NOT NULL AND i.due_date < books.today()
          ORDER BY i.due_date LIMIT most FOR NO KEY UPDATE SKIP LOCKED
     ), swept AS (
         UPDATE books.invoice i SET status = 'overdue' FROM due WHERE i.owner_id = due.owner_id AND i.id = due.id RETURNING i.id

@@ -141,6 +141,7 @@ CREATE TABLE books.invoice (
     CONSTRAINT invoice_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id),
     CONSTRAINT invoice_quote_id_exists FOREIGN KEY (owner_id, quote_id) REFERENCES books.quote (owner_id, id) ON DELETE SET NULL (quote_id),
     CONSTRAINT invoice_due_date_order CHECK (due_date >= issue_date),
+    CONSTRAINT invoice_sent_at_known CHECK (sent_at IS NOT NULL OR status IN ('draft', 'cancelled')),
     CONSTRAINT invoice_adds_up CHECK (total_amount = subtotal + tax_amount AND tax_amount >= 0),
     CONSTRAINT invoice_paid_amount_fits CHECK (paid_amount BETWEEN 0 AND total_amount)
 );
@@ -158,12 +159,13 @@ CREATE INDEX invoice_client_id_idx ON books.invoice (owner_id, client_id, create
 CREATE INDEX invoice_status_idx ON books.invoice (owner_id, status, created_at, id);
 CREATE INDEX invoice_status_order_idx ON books.invoice (owner_id, status, id);
 CREATE INDEX invoice_searched_idx ON books.invoice USING gin (owner_id, searched gin_trgm_ops);
--- What is overdue, and what soon will be: few of an owner's invoices.
+-- What is overdue, and what soon will be: few of an owner's invoices. The list and its filter, and the reports.
+CREATE INDEX invoice_open_created_at_idx ON books.invoice (owner_id, created_at, id) WHERE status IN ('sent', 'partial', 'overdue');
 CREATE INDEX invoice_open_idx ON books.invoice (owner_id, due_date, id) WHERE status IN ('sent', 'partial', 'overdue');
--- What the sweep has to store, of all owners.
-CREATE INDEX invoice_unswept_idx ON books.invoice (due_date) WHERE status IN ('sent', 'partial');
+-- What the sweep has to store, of all owners. The condition on sent_at, which always holds, keeps lists of one owner from reading it.
+CREATE INDEX invoice_unswept_idx ON books.invoice (due_date) WHERE status IN ('sent', 'partial') AND sent_at IS NOT NULL;
 -- The invoices that may have to be reminded of.
-CREATE INDEX invoice_owed_idx ON books.invoice (due_date, owner_id, id) WHERE status IN ('sent', 'partial', 'overdue');
+CREATE INDEX invoice_owed_idx ON books.invoice (due_date, owner_id) WHERE status IN ('sent', 'partial', 'overdue') AND sent_at IS NOT NULL;
 
 -- What was paid for an invoice. Whoever writes here holds the invoice's row, and brings its paid_amount and status up to date.
 CREATE TABLE books.payment (
