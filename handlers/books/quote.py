@@ -31,7 +31,8 @@ class Quotes(QuoteHandler):
     @body("books/quote_create")
     async def post(self) -> None:
         """Make a quote, a draft. Its number follows that of the owner's last quote of the year of issue_date, which is today unless given;
-        expiry_date is 30 days later unless given. 201; 400 wrong fields, a client that the owner doesn't have, a total that is too large."""
+        expiry_date is 30 days later, or as many as the owner prefers, unless given. 201; 400 wrong fields, a client that the owner doesn't have,
+        a total that is too large."""
         check_lines(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:

@@ -244,7 +244,7 @@ CREATE OR REPLACE FUNCTION books.may_become(status text, paid numeric, wanted te
                        ELSE false END
 $$;
 
--- A draft of an owner without anything.
+-- A draft of an owner without anything but the usual terms.
 CREATE OR REPLACE FUNCTION books.blank_invoice(owner bigint) RETURNS books.invoice LANGUAGE plpgsql STABLE AS $$
 DECLARE
     i books.invoice;
@@ -253,7 +253,7 @@ BEGIN
     i.status := 'draft';
     i.issue_date := books.today();
     i.title := '';
-    i.terms := '';
+    i.terms := (SELECT p.invoice_terms FROM books.preference(owner) p);
     i.notes := '';
     i.line_items := '[]';
     i.subtotal := 0;
@@ -273,7 +273,7 @@ BEGIN
     i.client_id := coalesce(b.client, i.client_id);
     i.quote_id := CASE WHEN body ? 'source_quote' THEN b.source_quote ELSE i.quote_id END;
     i.issue_date := coalesce(b.issue_date, i.issue_date);
-    i.due_date := coalesce(b.due_date, i.due_date, books.days_after(i.issue_date, 30));
+    i.due_date := coalesce(b.due_date, i.due_date, books.days_after(i.issue_date, (SELECT p.invoice_days FROM books.preference(i.owner_id) p)));
     i.title := CASE WHEN body ? 'title' THEN coalesce(core.trimmed(b.title), '') ELSE i.title END;
     i.terms := CASE WHEN body ? 'terms' THEN coalesce(core.trimmed(b.terms), '') ELSE i.terms END;
     i.notes := CASE WHEN body ? 'notes' THEN coalesce(core.trimmed(b.notes), '') ELSE i.notes END;
