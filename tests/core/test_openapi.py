@@ -4,7 +4,7 @@ import pytest
 
 from core.access import Access, public
 from core.dialect import Dialect
-from core.http import openapi, schema
+from core.http import openapi, rate_limit, schema
 from core.http.declare import answers, body, idempotent, is_idempotent, takes
 from core.http.handler import Handler
 from core.http.openapi import Described, Docstring
@@ -48,6 +48,10 @@ def composed(*routes):
 
 async def show(self, id: str) -> None:
     """Show a thing. It may have parts. 200 the thing; with parts; 404; 409 somebody else has it."""
+
+
+async def show_nothing(self, id: str) -> None:
+    """Remove a thing. 204; 404."""
 
 
 def test_a_docstring_has_a_summary_details_and_answers():
@@ -134,6 +138,17 @@ def test_an_answer_that_the_docstring_or_the_declaration_lacks_is_refused():
 
     with pytest.raises(ValueError, match=r"does not mention \[206\]"):
         composed(("/things/", handler(get=get)))
+
+
+def test_each_answer_of_a_handler_that_counts_requests_has_the_headers_and_may_be_429():
+    document = composed(("/things/{id}/", handler(delete=show_nothing, is_limited=True)))
+    responses = document["paths"]["/things/{id}/"]["delete"]["responses"]
+    assert set(responses) == {"204", "400", "404", "429"}
+    for status, response in responses.items():
+        assert response["headers"].keys() - {"Retry-After"} == rate_limit.HEADERS.keys(), status
+    assert "Retry-After" in responses["429"]["headers"]
+    # An administrator may switch the limits off.
+    assert {document["components"]["headers"][name]["required"] for name in rate_limit.HEADERS} == {False}
 
 
 def test_an_answer_with_several_media_types_is_described_with_all_of_them():
