@@ -25,7 +25,7 @@ from pgqueuer.core.tm import TaskManager
 from pgqueuer.domain.models import Context, TableChangedEvent, utc_now
 from pgqueuer.domain.models import Job as Picked
 from pgqueuer.domain.settings import DBSettings, Durability
-from pgqueuer.domain.types import Channel, JobId, QueueEntrypoint
+from pgqueuer.domain.types import Channel, JobId, QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from core import product
@@ -41,6 +41,8 @@ BATCH = 4
 CHANNEL = Channel("ch_pgqueuer")
 
 log = product.logger("jobs")
+
+__all__ = ["AWAY_SECONDS", "BATCH", "Manager", "PoolDriver", "QueueManagerId", "quieten", "settings"]
 
 
 def settings() -> DBSettings:

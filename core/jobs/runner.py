@@ -69,6 +69,7 @@ class Runner:
             raise ValueError("two jobs have one name")
         self._schedules = schedules
         self._kind, self._pace = kind, pace
+        self.id = uuid.uuid4()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._turns = {job.name: asyncio.Semaphore(job.at_once) for job in jobs}
         self._tasks: list[asyncio.Task[None]] = []
@@ -96,7 +97,7 @@ class Runner:
         self._manager = self._queue.Manager(self._driver, {job.name: job.at_once for job in self._jobs.values()})
         for name in self._jobs:
             self._manager.entrypoint(name, accepts_context=False)(self._perform)
-        self.id: uuid.UUID = self._manager.queue_manager_id
+        self._manager.queue_manager_id = self._queue.QueueManagerId(self.id)
 
     async def _run(self) -> None:
         """PgQueuer's loop, begun again whenever it ends before it should. What its jobs have is theirs until their heartbeat is old."""

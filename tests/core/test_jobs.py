@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from core.jobs.job import Resources, query
 from core.jobs.runner import Pace, Runner
 from core.jobs.schedules import previous, tick
 from core.mail import Mail
+from handlers.api import areas
 from tests.support.deadlines import until
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
@@ -291,3 +293,11 @@ async def test_the_history_is_kept_for_its_days_and_the_last_moment_of_a_schedul
     assert await query.purge(pool, days=30, most=100) == 4
     assert await db.fetchval("SELECT count(*) FROM jobs.pgqueuer_log") == 1
     assert await db.fetchval("SELECT count(*) FROM jobs.tick") == 1
+
+
+def test_the_schedules_of_the_areas_name_jobs_and_moments():
+    for schedule in areas.schedules():
+        assert previous(schedule.cron, datetime.now(UTC))
+    names = [job.name for job in areas.jobs()] + [schedule.name for schedule in areas.schedules()]
+    assert len(set(names)) >= len(areas.jobs())
+    assert all(re.fullmatch(r"[a-z]+\.[a-z_]+", name) for name in names)
