@@ -185,8 +185,8 @@ class Runner:
             log.warning("job %d, %s, failed after it had finished: %r", run.job_id, job.name, error)
             return
         delay = None if isinstance(error, GiveUp) else job.delay_after(run.attempt)
-        said = f"{type(error).__name__}: {error}"[:ERROR_LENGTH].replace("\0", "")
-        trace = "".join(traceback.format_exception(error))[-TRACEBACK_LENGTH:].replace("\0", "")
+        said = _storable(f"{type(error).__name__}: {error}"[:ERROR_LENGTH])
+        trace = _storable("".join(traceback.format_exception(error))[-TRACEBACK_LENGTH:])
         is_mine = await self._driver.patiently(
             functools.partial(
                 query.fail_job,
@@ -231,3 +231,8 @@ class Runner:
                 seconds = await tick(self._db, self._schedules)
             # Several workers need not ask at the same moment.
             await asyncio.sleep(seconds + random.uniform(0, 0.1))
+
+
+def _storable(text: str) -> str:
+    """The text without what Postgres does not take: messages may quote anything."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

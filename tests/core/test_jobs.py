@@ -129,7 +129,7 @@ async def test_a_job_that_gives_up_is_held_at_once_and_can_be_queued_again(pool,
 
     async def work(run: Any, payload: Any) -> Any:
         if broken:
-            raise GiveUp("wrong address")
+            raise GiveUp("wrong address \0\ud800")
         return {"sent": 1}
 
     job = await enqueue(pool, "test.work", {}, dedupe_key="key")
