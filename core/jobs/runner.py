@@ -79,7 +79,7 @@ class Runner:
         self._manager: Manager
 
     async def open(self) -> None:
-        """Start. The import takes so long that a process that answers requests does it in a thread."""
+        """Start; does not wait for Postgres. The import is in a thread, because it takes long and background tasks may run already."""
         self._queue: Any = await asyncio.to_thread(importlib.import_module, "core.jobs.queue")
         if self._is_stopping:
             return
