@@ -45,9 +45,9 @@ ROWS = {
                json_build_object('description', $2::text, 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')), 7, 0, 7
           FROM books.quote q WHERE q.owner_id = $1 RETURNING id""",
     "invoice": """INSERT INTO books.invoice (owner_id, year, number, client_id, status, issue_date, due_date, title, terms, notes,
-                                             line_items, subtotal, tax_amount, total_amount, paid_amount)
+                                             line_items, subtotal, tax_amount, total_amount, paid_amount, sent_at)
         SELECT $1, 2001, coalesce(max(i.number), 0) + 1, $3::bigint, 'partial', '2024-01-01', '2999-01-01', $2::text, $2::text, $2::text, json_build_array(
-               json_build_object('description', $2::text, 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')), 7, 0, 7, 3
+               json_build_object('description', $2::text, 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')), 7, 0, 7, 3, now()
           FROM books.invoice i WHERE i.owner_id = $1 RETURNING id""",
     "payment": """INSERT INTO books.payment (owner_id, invoice_id, amount, payment_date, payment_method, reference)
         VALUES ($1, $3::bigint, 3, '2024-01-02', $2::text, $2::text) RETURNING id""",
