@@ -1,6 +1,7 @@
 """The lists of the books area: pages by number or by cursor, filters, orders, and searches. docs/api/books.md#lists."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ PAGE_SIZE, MOST = 20, 100
 MOST_COUNTED = 10_000
 # Characters of a search.
 LONGEST_SEARCH = 100
+# As {id:int} of a path (core/http/router.py).
+_ID = re.compile("[0-9]{1,18}")
 CREATED = (
     Parameter("created_at__gte", "Made at this moment or later; a day begins at 0:00 UTC.", MOMENT),
     Parameter("created_at__lte", "Made at this moment or earlier; a day counts whole.", MOMENT),
@@ -26,13 +29,15 @@ CREATED = (
 
 class Listing(NamedTuple):
     """How a noun is listed. all: a page without filters, with the tally for its count. found: a page with filters, counted. walk: a page
-    by cursor. columns: by name, those to order by, and `id`. usual: the order unless another is asked for."""
+    by cursor. columns: by name, those to order by, and `id`. usual: the order unless another is asked for. ties: what decides between
+    equals, in the direction of the last column that is asked for; the id is its end."""
 
     all: Query
     found: Query
     walk: Query
     columns: Mapping[str, Column]
     usual: Sequence[str]
+    ties: Sequence[str] = ("id",)
 
 
 def parameters(columns: Mapping[str, Column]) -> tuple[Parameter, ...]:
@@ -72,14 +77,15 @@ async def _walked(handler: BooksHandler, listing: Listing, order: Order, filters
 
 
 def _order(listing: Listing, asked: str) -> Order:
-    """The requested order. Unknown columns are left out. The id, in the direction of the last column, makes it an order of all rows."""
+    """The requested order. Unknown columns are left out. The ties make it an order of all rows."""
     terms: dict[str, str] = {}
     for term in map(str.strip, asked.split(",")):
         if (name := term.removeprefix("-")) in listing.columns:
             terms.setdefault(name, term)
     terms = terms or {term.removeprefix("-"): term for term in listing.usual}
-    if "id" not in terms:
-        terms["id"] = "-id" if next(reversed(terms.values())).startswith("-") else "id"
+    sign = "-" if next(reversed(terms.values())).startswith("-") else ""
+    for name in () if "id" in terms else listing.ties:
+        terms.setdefault(name, f"{sign}{name}")
     return Order(listing.columns, list(terms.values()))
 
 
@@ -99,6 +105,32 @@ def choice(handler: BooksHandler, name: str, choices: Sequence[str]) -> str | No
     """The choice that is asked for; None: any. Raises Problem 400."""
     asked = handler.asked(name)
     if asked and asked not in choices:
-        said = f"Select a valid choice. {asked[: schema.LONGEST_VALUE]} is not one of the available choices."
-        raise invalid({name: [said]})
+        raise invalid({name: [_no_choice(asked)]})
     return asked or None
+
+
+def choices(handler: BooksHandler, name: str, choices: Sequence[str]) -> list[str]:
+    """The choices that are asked for, by a parameter that may be given several times, each once; none: any. Raises Problem 400."""
+    asked = list(dict.fromkeys(filter(None, handler.all_asked(name))))
+    for one in asked:
+        if one not in choices:
+            raise invalid({name: [_no_choice(one)]})
+    return asked
+
+
+def flag(handler: BooksHandler, name: str) -> bool | None:
+    """The truth that is asked for; None: any. Raises Problem 400."""
+    asked = choice(handler, name, ("true", "false"))
+    return None if asked is None else asked == "true"
+
+
+def row_id(handler: BooksHandler, name: str) -> int | None:
+    """The id that is asked for, perhaps of no row; None: any. Raises Problem 400."""
+    asked = handler.asked(name)
+    if asked and not _ID.fullmatch(asked):
+        raise invalid({name: [_no_choice(asked)]})
+    return int(asked) if asked else None
+
+
+def _no_choice(asked: str) -> str:
+    return f"Select a valid choice. {asked[: schema.LONGEST_VALUE]} is not one of the available choices."
