@@ -66,9 +66,9 @@ class Handler(tornado.web.RequestHandler):
     """A subclass sets `access` and `dialect`, and defines get, post, put, patch, delete as coroutines.
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
-    parameters: of the query, which its GET reads, or without one its other methods. any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
-    large_body: bytes of a body that a request may have which admits_large_body() admits; 0: none has more than others (BODY_LIMIT).
-    missing: what a 404 says. body, body_text, files: set by read_body.
+    parameters: of the query, which its GET reads, or without a GET its other methods. any_host: True answers whatever the Host header
+    says. json_limit: bytes of a JSON body. large_body: bytes of a body that a request may have which admits_large_body() admits; 0: none
+    has more than others (BODY_LIMIT). missing: what a 404 says. body, body_text, files: set by read_body.
 
     For the description of the API: is_described: whether it is part of it. groups: the groups that it belongs to; without any, those of
     its module. path_parameters: those that are more than an id. schemes: the security schemes by which authenticate() finds a caller.

@@ -125,7 +125,9 @@ def _digest(handler: Handler) -> bytes:
     for name, found in files.items():
         for file in found:
             called = file.filename
-            digest.update(f"\n{len(name)} {len(called)} {len(file.body)} {name}{called}".encode("utf-8", "surrogatepass"))
+            digest.update(
+                f"\n{len(name)} {len(called)} {len(file.body)} {name}{called}".encode("utf-8", "surrogatepass")
+            )
             digest.update(file.body)
     return digest.digest()
 

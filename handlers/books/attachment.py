@@ -41,7 +41,7 @@ attachments = Listing(
 
 
 class AttachmentDialect(BooksDialect):
-    sentences = {**SENTENCES, "expense:minimum": WRONG_EXPENSE, "expense:maximum": WRONG_EXPENSE}
+    sentences = {**SENTENCES, "expense:minimum": WRONG_EXPENSE}
 
 
 class Attachments(UploadHandler):

@@ -74,7 +74,6 @@ class ExpenseDialect(BooksDialect):
         **SENTENCES,
         "amount:minimum": "Amount must be positive",
         "client:minimum": WRONG_CLIENT,
-        "client:maximum": WRONG_CLIENT,
     }
 
 
@@ -150,7 +149,7 @@ class Expenses(ExpenseHandler):
             "amount_since": self._first(self._amount, "amount__gte", "amount_min"),
             "amount_until": self._first(self._amount, "amount__lte", "amount_max"),
         }
-        filters = {name: value for name, value in found.items() if value is not None}
+        filters: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
         categories = listing.choices(self, "category", tuple(CATEGORIES))
         if len(categories) == 1:
             # Its index has the expenses of one category in the order of the list.

@@ -33,7 +33,12 @@ class Decision(ExpenseHandler):
         if row["refused"] is not None:
             raise Problem(400, "wrong-status", f"Expense cannot be {self.status} in current status")
         document = await self.linked(row["document"])
-        self.show({"document": composed({"message": written(f"Expense {self.status}."), "expense": document}), "etag": row["etag"]})
+        self.show(
+            {
+                "document": composed({"message": written(f"Expense {self.status}."), "expense": document}),
+                "etag": row["etag"],
+            }
+        )
 
 
 class Approve(Decision):

@@ -95,7 +95,9 @@ async def stored(handler: BooksHandler, files: list[tuple[str, Document]]) -> As
     try:
         for name, document in files:
             key = await media.store(handler.application, document, "expenses")
-            rows.append({"key": key, "filename": name, "content_type": document.content_type, "size": len(document.data)})
+            rows.append(
+                {"key": key, "filename": name, "content_type": document.content_type, "size": len(document.data)}
+            )
         yield json.dumps(rows)
     finally:
         await media.discard(handler.application, [row["key"] for row in rows])

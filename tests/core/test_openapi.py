@@ -180,6 +180,22 @@ def test_a_parameter_of_a_path_is_a_number_a_uuid_or_what_its_handler_says():
     assert kinds["/c/{id}/"]["description"] == "Its name."
 
 
+def test_parameters_of_the_query_are_those_of_get_or_of_a_handler_without_it():
+    asked = {"parameters": (Parameter("day", "Which day."),)}
+
+    async def remove(self) -> None:
+        """Remove a thing. 204."""
+
+    one = answers(200, "things/thing")(show)
+    found = composed(("/a/", handler(get=one, delete=remove, **asked)), ("/b/", handler(delete=remove, **asked)))[
+        "paths"
+    ]
+    names = {
+        path: {m: [p["name"] for p in o.get("parameters", [])] for m, o in item.items()} for path, item in found.items()
+    }
+    assert names == {"/a/": {"get": ["day"], "delete": []}, "/b/": {"delete": ["day"]}}
+
+
 def test_a_handler_at_two_paths_has_two_names():
     one = handler(get=answers(200, "things/thing")(show))
     found = composed(("/api/more/{id}/", one), ("/api/some-more/{id}/", one))["paths"].values()
