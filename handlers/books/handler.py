@@ -12,7 +12,8 @@ from core.problem import Problem, not_found
 from core.tokens import TokenError
 from handlers.api.caller import find_caller
 from handlers.api.dialects import BooksDialect
-from handlers.api.handler import ApiHandler, bearer_of
+from handlers.api.handler import bearer_of
+from handlers.api.limited import LimitedHandler
 from handlers.api.roles import ROLES, may_enter, signed_in_caller
 
 AREA = "books"
@@ -21,7 +22,7 @@ own_books = may_enter(AREA)
 stale = answers(412, BooksDialect.error, headers=("ETag",))
 
 
-class BooksHandler(ApiHandler):
+class BooksHandler(LimitedHandler):
     """Each account has books of its own. What belongs to another account doesn't exist for the caller."""
 
     dialect: ClassVar[Dialect] = BooksDialect()

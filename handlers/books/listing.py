@@ -50,30 +50,37 @@ def parameters(columns: Mapping[str, Column]) -> tuple[Parameter, ...]:
     )
 
 
-async def show_page(handler: BooksHandler, listing: Listing, filters: Mapping[str, Any]) -> str:
-    """The body of the page that is asked for. filters: by their names in the listing's SQL. Raises Problem: 400 an invalid cursor; 404
-    there is no such page."""
+async def show_page(
+    handler: BooksHandler, listing: Listing, filters: Mapping[str, Any], beside: Mapping[str, str] = paging.NOTHING
+) -> str:
+    """The body of the page that is asked for. filters: by their names in the listing's SQL. beside: further members of the body, JSON
+    text. Raises Problem: 400 an invalid cursor; 404 there is no such page."""
     order = _order(listing, handler.asked("ordering"))
     page = paging.requested(handler, default=PAGE_SIZE, most=MOST)
     if handler.asks_for("cursor"):
-        return await _walked(handler, listing, order, filters, page.size)
+        return await _walked(handler, listing, order, filters, page.size, beside)
     whose = {"owner_id": handler.owner_id, "page": page.number, "page_size": page.size}
     if not filters:
         found = await listing.all.ordered(order.by)(handler.db, **whose)
-        return paging.envelope(handler, found["count"], found["page"], page.size, found["results"])
+        return paging.envelope(handler, found["count"], found["page"], page.size, found["results"], beside=beside)
     found = await listing.found.ordered(order.by).where(**filters)(handler.db, **whose, most=MOST_COUNTED)
-    exact = found["count"] <= MOST_COUNTED
-    return paging.envelope(
-        handler, min(found["count"], MOST_COUNTED), found["page"], page.size, found["results"], exact=exact
-    )
+    exact, count = found["count"] <= MOST_COUNTED, min(found["count"], MOST_COUNTED)
+    return paging.envelope(handler, count, found["page"], page.size, found["results"], exact=exact, beside=beside)
 
 
-async def _walked(handler: BooksHandler, listing: Listing, order: Order, filters: Mapping[str, Any], size: int) -> str:
+async def _walked(
+    handler: BooksHandler,
+    listing: Listing,
+    order: Order,
+    filters: Mapping[str, Any],
+    size: int,
+    beside: Mapping[str, str],
+) -> str:
     after = order.given(handler)
     walk = order.walk(listing.walk, after).where(**filters)
     rows = await walk(handler.db, after=after, owner_id=handler.owner_id, page_size=size)
     last = json.loads(rows[size - 1]["key"]) if len(rows) > size else None
-    return keyset.envelope(handler, [row["document"] for row in rows[:size]], last and [order.name, *last])
+    return keyset.envelope(handler, [row["document"] for row in rows[:size]], last and [order.name, *last], beside)
 
 
 def _order(listing: Listing, asked: str) -> Order:

@@ -539,6 +539,7 @@ async def test_deletions_of_attachments_enter_the_audit(owner, expense, db):
     made = (await owner.upload(expense, "a.txt", b"x")).json
     await owner.delete(f"{PATH}{made['id']}/")
     rows = await db.fetch(
-        "SELECT action, account_id FROM operations.audit WHERE object_type = 'attachment' AND object_id = $1", str(made["id"])
+        "SELECT action, account_id FROM operations.audit WHERE object_type = 'attachment' AND object_id = $1",
+        str(made["id"]),
     )
     assert [tuple(row) for row in rows] == [("attachment.delete", owner.id)]

@@ -27,7 +27,7 @@ CREATE TABLE books.client (
     version    integer      NOT NULL DEFAULT 1,
     created_at timestamptz  NOT NULL DEFAULT now(),
     updated_at timestamptz  NOT NULL DEFAULT now(),
-    searched   text         NOT NULL GENERATED ALWAYS AS (lower(name || E'\n' || email || E'\n' || phone || E'\n' || company)) STORED,
+    searched   text         NOT NULL GENERATED ALWAYS AS (lower(name || E'\n' || email || E'\n' || phone || E'\n' || company || E'\n' || address)) STORED,
     PRIMARY KEY (owner_id, id)
 );
 CREATE UNIQUE INDEX client_email_key ON books.client (owner_id, email) WHERE email <> '';
@@ -36,6 +36,8 @@ CREATE INDEX client_created_at_idx ON books.client (owner_id, created_at, id);
 CREATE INDEX client_updated_at_idx ON books.client (owner_id, updated_at, id);
 CREATE INDEX client_name_idx ON books.client (owner_id, lower(name), id);
 CREATE INDEX client_email_idx ON books.client (owner_id, email, id);
+-- For the statistics: there are few inactive clients, and the others are counted by subtraction.
+CREATE INDEX client_inactive_idx ON books.client (owner_id) WHERE NOT is_active;
 CREATE INDEX client_searched_idx ON books.client USING gin (owner_id, searched gin_trgm_ops);
 
 -- The last number that an owner's quotes or invoices of a year have got. The row is held until the commit, so numbers have no gaps.
@@ -131,6 +133,8 @@ CREATE TABLE books.invoice (
 CREATE INDEX invoice_created_at_idx ON books.invoice (owner_id, created_at, id);
 CREATE INDEX invoice_client_id_idx ON books.invoice (owner_id, client_id, created_at, id);
 CREATE INDEX invoice_status_idx ON books.invoice (owner_id, status, created_at, id);
+-- The invoices that may have to be reminded of.
+CREATE INDEX invoice_owed_idx ON books.invoice (due_date, owner_id, id) WHERE status IN ('sent', 'partial', 'overdue');
 
 -- What was paid for an invoice. Whoever writes here holds the invoice's row, and brings its paid_amount and status up to date.
 CREATE TABLE books.payment (
