@@ -9,7 +9,7 @@ from core.http.declare import answers, body, closed, idempotent, ref
 from core.http.json_text import composed, written
 from core.http.keyset import Column
 from core.http.paging import page_of
-from core.http.parameter import INTEGER, Parameter
+from core.http.parameter import Parameter
 from core.http.stored_file import FILE
 from core.problem import invalid, not_found
 from handlers.api.dialects import BooksDialect
@@ -49,13 +49,13 @@ class Attachments(UploadHandler):
     large_body = body_limit(1)
     parameters = (
         *listing.parameters(COLUMNS),
-        Parameter("expense", "Only attachments of this expense.", INTEGER),
+        Parameter("expense", "Only attachments of this expense.", listing.ID),
     )
 
     @answers(200, page_of("books/attachment"))
     async def get(self) -> None:
         """List the attachments, newest first. 200; 400 a wrong filter, an invalid cursor; 404 there is no such page."""
-        expense = listing.row_id(self, "expense")
+        expense = listing.id_of(self, "expense")
         filters = {} if expense is None else {"expense": expense}
         self.reply(await self.linked(await listing.show_page(self, attachments, filters)))
 
@@ -139,12 +139,12 @@ class UploadReceipts(UploadHandler):
 
 
 class DeleteReceipt(BooksHandler):
-    parameters = (Parameter("attachment_id", "Which attachment of the expense.", INTEGER),)
+    parameters = (Parameter("attachment_id", "Which attachment of the expense.", listing.ID),)
 
     @answers(200, REMOVED)
     async def delete(self, id: str) -> None:
         """Delete an attachment of an expense, and its file. 200; 400 there is no attachment_id; 404."""
-        attachment_id = listing.row_id(self, "attachment_id")
+        attachment_id = listing.id_of(self, "attachment_id")
         if attachment_id is None:
             raise invalid({"attachment_id": ["This field is required."]})
         remaining = await remove(self, attachment_id, expense_id=int(id))

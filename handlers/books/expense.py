@@ -10,7 +10,7 @@ from core.http import keyset, schema
 from core.http.declare import answers, body, idempotent
 from core.http.keyset import Column
 from core.http.paging import page_of
-from core.http.parameter import DATE, INTEGER, Parameter
+from core.http.parameter import DATE, Parameter
 from core.problem import Problem, invalid
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
@@ -35,16 +35,10 @@ NUMBER = {"type": "number"}
 # The digits of an amount in a filter: more than any amount has.
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?")
 
-
-def _is_amount(value: Any) -> bool:
-    # Neither NaN nor Infinity is less.
-    return type(value) in (int, float) and abs(value) < 10**8
-
-
 COLUMNS = {
     "id": Column("e.id", "bigint", keyset.is_id),
     "expense_date": Column("e.expense_date", "date", keyset.is_day),
-    "amount": Column("e.amount", "numeric", _is_amount),
+    "amount": Column("e.amount", "numeric", listing.is_amount),
     "category": Column("e.category", "text", keyset.is_text),
     "vendor": Column("lower(e.vendor)", "text", keyset.is_text),
     "status": Column("e.status", "text", keyset.is_text),
@@ -104,7 +98,7 @@ class Expenses(ExpenseHandler):
             "category", "Only expenses of this category; several may be given.", {"enum": [*CATEGORIES]}, repeats=True
         ),
         Parameter("status", "Only expenses with this status.", {"enum": [*STATUSES]}),
-        Parameter("client", "Only expenses for this client.", INTEGER),
+        Parameter("client", "Only expenses for this client.", listing.ID),
         Parameter("is_billable", "Only expenses that are billed to a client, or only the others.", BOOLEAN),
         Parameter("has_receipts", "Only expenses with attachments, or only those without.", BOOLEAN),
         Parameter("expense_date__gte", "Spent on this day or later.", DATE),
@@ -141,7 +135,7 @@ class Expenses(ExpenseHandler):
         """The filters that are asked for, by their names in sql/books/expense.sql. Raises Problem 400."""
         found = {
             "status": listing.choice(self, "status", STATUSES),
-            "client": listing.row_id(self, "client"),
+            "client": listing.id_of(self, "client"),
             "is_billable": listing.flag(self, "is_billable"),
             "has_receipts": listing.flag(self, "has_receipts"),
             "day_since": self._first(self._day, "expense_date__gte", "date_from"),

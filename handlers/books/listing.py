@@ -1,7 +1,6 @@
 """The lists of the books area: pages by number or by cursor, filters, orders, and searches. docs/api/books.md#lists."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +8,7 @@ from core.data.sql import Query
 from core.http import keyset, paging, schema
 from core.http.keyset import Column, Order
 from core.http.parameter import Parameter
-from core.problem import invalid
+from core.problem import Message, invalid
 from core.text import canonical
 from handlers.books.handler import BooksHandler
 from handlers.books.moment import MOMENT, moment
@@ -19,8 +18,9 @@ PAGE_SIZE, MOST = 20, 100
 MOST_COUNTED = 10_000
 # Characters of a search.
 LONGEST_SEARCH = 100
-# As {id:int} of a path (core/http/router.py).
-_ID = re.compile("[0-9]{1,18}")
+# Digits of an id, which is a bigint then.
+LONGEST_ID = 18
+ID = {"type": "integer", "minimum": 1}
 CREATED = (
     Parameter("created_at__gte", "Made at this moment or later; a day begins at 0:00 UTC.", MOMENT),
     Parameter("created_at__lte", "Made at this moment or earlier; a day counts whole.", MOMENT),
@@ -28,11 +28,11 @@ CREATED = (
 
 
 class Listing(NamedTuple):
-    """How a noun is listed. all: a page without filters, with the tally for its count. found: a page with filters, counted. walk: a page
-    by cursor. columns: by name, those to order by, and `id`. usual: the order unless another is asked for. ties: what decides between
-    equals, in the direction of the last column that is asked for; the id is its end."""
+    """How a noun is listed. all: a page without filters, with the tally for its count; None: `found` takes its place. found: a page with
+    filters, counted. walk: a page by cursor. columns: by name, those to order by, and `id`. usual: the order unless another is asked for.
+    ties: what decides between equals, in the direction of the last column that is asked for; the id is its end."""
 
-    all: Query
+    all: Query | None
     found: Query
     walk: Query
     columns: Mapping[str, Column]
@@ -55,12 +55,12 @@ async def show_page(
 ) -> str:
     """The body of the page that is asked for. filters: by their names in the listing's SQL. beside: further members of the body, JSON
     text. Raises Problem: 400 an invalid cursor; 404 there is no such page."""
-    order = _order(listing, handler.asked("ordering"))
+    order = order_of(listing, handler.asked("ordering"))
     page = paging.requested(handler, default=PAGE_SIZE, most=MOST)
     if handler.asks_for("cursor"):
         return await _walked(handler, listing, order, filters, page.size, beside)
     whose = {"owner_id": handler.owner_id, "page": page.number, "page_size": page.size}
-    if not filters:
+    if listing.all is not None and not filters:
         found = await listing.all.ordered(order.by)(handler.db, **whose)
         return paging.envelope(handler, found["count"], found["page"], page.size, found["results"], beside=beside)
     found = await listing.found.ordered(order.by).where(**filters)(handler.db, **whose, most=MOST_COUNTED)
@@ -83,7 +83,7 @@ async def _walked(
     return keyset.envelope(handler, [row["document"] for row in rows[:size]], last and [order.name, *last], beside)
 
 
-def _order(listing: Listing, asked: str) -> Order:
+def order_of(listing: Listing, asked: str) -> Order:
     """The requested order. Unknown columns are left out. The ties make it an order of all rows."""
     terms: dict[str, str] = {}
     for term in map(str.strip, asked.split(",")):
@@ -131,13 +131,20 @@ def flag(handler: BooksHandler, name: str) -> bool | None:
     return None if asked is None else asked == "true"
 
 
-def row_id(handler: BooksHandler, name: str) -> int | None:
-    """The id that is asked for, perhaps of no row; None: any. Raises Problem 400."""
-    asked = handler.asked(name)
-    if asked and not _ID.fullmatch(asked):
-        raise invalid({name: [_no_choice(asked)]})
-    return int(asked) if asked else None
-
-
 def _no_choice(asked: str) -> str:
     return f"Select a valid choice. {asked[: schema.LONGEST_VALUE]} is not one of the available choices."
+
+
+def id_of(handler: BooksHandler, name: str) -> int | None:
+    """The id that a parameter has; None: any. Raises Problem 400."""
+    asked = handler.asked(name)
+    if not asked:
+        return None
+    if not (asked.isascii() and asked.isdecimal() and len(asked) <= LONGEST_ID):
+        raise invalid({name: [Message.of("type.integer")]})
+    return int(asked)
+
+
+def is_amount(value: Any) -> bool:
+    """A test for cursors: an amount as JSON reads it from `numeric`, with at most 8 digits before its point."""
+    return type(value) in (int, float) and 0 <= value < 10**8

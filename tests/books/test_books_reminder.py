@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -87,9 +88,8 @@ def invoice(db):
     async def invoice(owner, days, email="ana@example.com", **fields):
         client = await owner.client(email=email)
         due = await db.fetchval("SELECT ((now() AT TIME ZONE 'UTC')::date - $1::int)::text", days)
-        return await papers.document(
-            db, owner, "invoice", client["id"], due_date=due, issue_date="2020-01-01", **fields
-        )
+        fields = {"sent_at": datetime.now(UTC), "issue_date": "2020-01-01", **fields}
+        return await papers.document(db, owner, "invoice", client["id"], due_date=due, **fields)
 
     return invoice
 

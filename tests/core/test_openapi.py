@@ -180,20 +180,17 @@ def test_a_parameter_of_a_path_is_a_number_a_uuid_or_what_its_handler_says():
     assert kinds["/c/{id}/"]["description"] == "Its name."
 
 
-def test_parameters_of_the_query_are_those_of_get_or_of_a_handler_without_it():
-    asked = {"parameters": (Parameter("day", "Which day."),)}
+def test_parameters_of_the_query_are_those_of_get_or_else_of_the_other_methods():
+    async def do(self) -> None:
+        """Do something. 200."""
 
-    async def remove(self) -> None:
-        """Remove a thing. 204."""
-
-    one = answers(200, "things/thing")(show)
-    found = composed(("/a/", handler(get=one, delete=remove, **asked)), ("/b/", handler(delete=remove, **asked)))[
-        "paths"
-    ]
-    names = {
-        path: {m: [p["name"] for p in o.get("parameters", [])] for m, o in item.items()} for path, item in found.items()
-    }
-    assert names == {"/a/": {"get": ["day"], "delete": []}, "/b/": {"delete": ["day"]}}
+    done, asked = answers(200, "things/thing")(do), (Parameter("kind", "Which."),)
+    found = composed(
+        ("/a/", handler(get=done, put=done, parameters=asked)), ("/b/", handler(put=done, parameters=asked))
+    )["paths"]
+    names = {(path, method): [one["name"] for one in operation.get("parameters", ())]
+             for path, methods in found.items() for method, operation in methods.items()}  # fmt: skip
+    assert names == {("/a/", "get"): ["kind"], ("/a/", "put"): [], ("/b/", "put"): ["kind"]}
 
 
 def test_a_handler_at_two_paths_has_two_names():
