@@ -1,8 +1,10 @@
 -- Functions and documents of the books area. This file is applied whenever its text has changed (core/data/migrations.py).
 -- Tables and triggers: sql/migrations/0013_books.sql, 0014_books_preferences.sql, 0015_books_mail.sql.
 --
--- Triggers on books.client, books.quote, books.invoice, books.expense
+-- Triggers on books.client, books.quote, books.invoice, books.expense, books.attachment
 --   NOUN_counted, NOUN_uncounted   after a statement that adds or deletes   keep books.tally
+-- Triggers on books.attachment
+--   attachment_key_used            after a row is added or deleted          core.use_media_file keeps the register of files
 -- Triggers on books.preferences
 --   preferences_logo_used          after a row is written                   core.use_media_file keeps the register of files
 --
@@ -162,14 +164,26 @@ CREATE OR REPLACE FUNCTION books.attachment_document(a books.attachment) RETURNS
                              'content_type', a.content_type, 'uploaded_at', core.iso(a.uploaded_at))
 $$;
 
--- attachments: those of books.attachment_document, in the order in which they came.
+-- attachments: those of books.attachment_document, in the order in which they came. They are read only where there are any.
 CREATE OR REPLACE FUNCTION books.expense_document(e books.expense) RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
     SELECT json_build_object(
         'id', e.id, 'description', e.description, 'amount', e.amount::text, 'category', e.category, 'expense_date', e.expense_date,
         'receipt_number', e.receipt_number, 'vendor', e.vendor, 'tax_amount', e.tax_amount::text, 'is_billable', e.is_billable,
         'client', e.client_id, 'status', e.status, 'notes', e.notes, 'created_at', core.iso(e.created_at), 'updated_at', core.iso(e.updated_at),
-        'owner', e.owner_id, 'attachments', coalesce((
-            SELECT json_agg(books.attachment_document(a) ORDER BY a.id) FROM books.attachment a WHERE a.owner_id = e.owner_id AND a.expense_id = e.id), '[]'))
+        'owner', e.owner_id, 'attachments', CASE WHEN e.attachment_count > 0 THEN (
+            SELECT coalesce(json_agg(books.attachment_document(a) ORDER BY a.id), '[]')
+              FROM books.attachment a WHERE a.owner_id = e.owner_id AND a.expense_id = e.id) ELSE '[]' END)
+$$;
+
+-- Why a day can't be that of an expense: 'future', 'past', or null.
+CREATE OR REPLACE FUNCTION books.wrong_expense_date(day date) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN day > books.today() THEN 'future' WHEN day < books.today() - 3650 THEN 'past' END
+$$;
+
+-- Whether an expense may pass from one status to another. What is reimbursed stays so.
+CREATE OR REPLACE FUNCTION books.expense_may_become(status text, next text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT status = next OR (status, next) IN (
+        ('pending', 'approved'), ('pending', 'rejected'), ('approved', 'reimbursed'), ('approved', 'rejected'), ('rejected', 'pending'))
 $$;
 
 CREATE OR REPLACE FUNCTION books.mail_document(m books.mail) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
