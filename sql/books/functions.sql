@@ -3,6 +3,8 @@
 --
 -- Triggers on books.client, books.quote, books.invoice, books.expense, books.attachment
 --   NOUN_counted, NOUN_uncounted   after a statement that adds or deletes   keep books.tally
+-- Triggers on books.invoice
+--   invoice_of_quote_made, …       after a write that changes its quote_id   give the quote another ETag
 -- Triggers on books.attachment
 --   attachment_key_used            after a row is added or deleted          core.use_media_file keeps the register of files
 -- Triggers on books.preferences
@@ -21,6 +23,16 @@ BEGIN
           FROM (SELECT gone.owner_id, count(*) AS n FROM gone GROUP BY gone.owner_id) g
          WHERE t.owner_id = g.owner_id AND t.kind = TG_ARGV[0];
     END IF;
+    RETURN NULL;
+END $$;
+
+-- The quotes of an invoice, before and after, show another invoice now, or none: their ETags become others.
+CREATE OR REPLACE FUNCTION books.touch_quote() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    its_owner bigint := CASE TG_OP WHEN 'DELETE' THEN OLD.owner_id ELSE NEW.owner_id END;
+    quotes    bigint[] := ARRAY[CASE WHEN TG_OP <> 'INSERT' THEN OLD.quote_id END, CASE WHEN TG_OP <> 'DELETE' THEN NEW.quote_id END];
+BEGIN
+    UPDATE books.quote q SET version = q.version + 1 WHERE q.owner_id = its_owner AND q.id = ANY (quotes);
     RETURN NULL;
 END $$;
 

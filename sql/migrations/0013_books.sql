@@ -11,6 +11,7 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 CREATE SCHEMA books;
 
 CREATE FUNCTION books.count_rows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
+CREATE FUNCTION books.touch_quote() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 
 -- Texts that are missing are empty. searched: what a search looks into.
 CREATE TABLE books.client (
@@ -261,3 +262,11 @@ CREATE TRIGGER attachment_counted AFTER INSERT ON books.attachment
     REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('attachment');
 CREATE TRIGGER attachment_uncounted AFTER DELETE ON books.attachment
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('attachment');
+
+-- A quote shows the invoice that was made of it.
+CREATE TRIGGER invoice_of_quote_made AFTER INSERT ON books.invoice
+    FOR EACH ROW WHEN (NEW.quote_id IS NOT NULL) EXECUTE FUNCTION books.touch_quote();
+CREATE TRIGGER invoice_of_quote_gone AFTER DELETE ON books.invoice
+    FOR EACH ROW WHEN (OLD.quote_id IS NOT NULL) EXECUTE FUNCTION books.touch_quote();
+CREATE TRIGGER invoice_of_quote_changed AFTER UPDATE OF quote_id ON books.invoice
+    FOR EACH ROW WHEN (OLD.quote_id IS DISTINCT FROM NEW.quote_id) EXECUTE FUNCTION books.touch_quote();
