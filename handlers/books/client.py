@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from core.data import sql
-from core.http import keyset
+from core.http import keyset, schema
 from core.http.declare import answers, body, idempotent
 from core.http.keyset import Column
 from core.http.paging import page_of
@@ -15,11 +15,15 @@ from core.http.parameter import Parameter
 from core.problem import Problem, invalid
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
-from handlers.books import listing
+from handlers.books import columns, export, listing
+from handlers.books.export import Export, Exported
 from handlers.books.handler import BooksHandler, stale
+from handlers.books.import_file import Imported
+from handlers.books.importing import Import
 from handlers.books.listing import Listing
 
 BOOLEAN = {"type": "boolean"}
+EMAIL_EXISTS = {"email": ["A client with this email already exists in your account."]}
 # Digits of a phone number, without its signs.
 PHONE_DIGITS = range(10, 16)
 COLUMNS = {
@@ -47,7 +51,9 @@ class ClientHandler(BooksHandler):
     dialect = ClientDialect()
 
 
-class Clients(ClientHandler):
+class ClientList(ClientHandler):
+    """Reads which clients are asked for."""
+
     parameters = (
         *listing.parameters(COLUMNS),
         Parameter("search", "Words that occur in the name, e-mail, phone or company, ignoring case."),
@@ -56,10 +62,22 @@ class Clients(ClientHandler):
         *listing.CREATED,
     )
 
+    def filters(self) -> dict[str, Any]:
+        """The filters that are asked for, by their names in sql/books/client.sql. Raises Problem 400."""
+        filters = {**listing.created(self), **listing.search(self)}
+        is_active = listing.choice(self, "is_active", ("true", "false"))
+        if is_active is not None:
+            filters["is_active"] = is_active == "true"
+        if company := self.asked("company"):
+            filters["company"] = company
+        return filters
+
+
+class Clients(ClientList):
     @answers(200, page_of("books/client"))
     async def get(self) -> None:
         """List the clients, newest first. 200; 400 a wrong filter, an invalid cursor; 404 there is no such page."""
-        self.reply(await listing.show_page(self, clients, self._filters()))
+        self.reply(await listing.show_page(self, clients, self.filters()))
 
     @answers(201, "books/client")
     @idempotent
@@ -72,16 +90,6 @@ class Clients(ClientHandler):
             return 201, await query.create_client(db, owner_id=self.owner_id, body=self.body_text)
 
         await self.once(make, is_one_statement=True)
-
-    def _filters(self) -> dict[str, Any]:
-        """The filters that are asked for, by their names in sql/books/client.sql. Raises Problem 400."""
-        filters = {**listing.created(self), **listing.search(self)}
-        is_active = listing.choice(self, "is_active", ("true", "false"))
-        if is_active is not None:
-            filters["is_active"] = is_active == "true"
-        if company := self.asked("company"):
-            filters["company"] = company
-        return filters
 
 
 class Client(ClientHandler):
@@ -124,11 +132,27 @@ class Client(ClientHandler):
         self.show_changed(changed)
 
 
+class ClientExport(Export, ClientList):
+    exported = Exported("clients", clients, columns.CLIENTS)
+    parameters = export.parameters(ClientList.parameters)
+
+
 def check_phone(sent: dict[str, Any]) -> None:
     """Check the phone number of a body. Raises Problem 400."""
     phone = sent.get("phone")
     if phone and len(re.sub("[^0-9]", "", phone)) not in PHONE_DIGITS:
         raise invalid({"phone": ["Phone number must be between 10 and 15 digits."]})
+
+
+class ClientImport(Import, ClientHandler):
+    imported = Imported(
+        schema.load("books/client_write"),
+        columns.CLIENTS,
+        (check_phone,),
+        query.find_refusals,
+        query.import_clients,
+        {"stored": EMAIL_EXISTS, "repeated": {"email": ["Row {row} has the same email."]}},
+    )
 
 
 # The tables whose rows name their owner.
@@ -140,7 +164,6 @@ def _used(noun: str) -> Problem:
 
 
 KEPT = Problem(400, "has-books", "The account has books, which are kept. Deactivate it instead.")
-EMAIL_EXISTS = {"email": ["A client with this email already exists in your account."]}
 refusals = {
     "client_email_key": invalid(EMAIL_EXISTS),
     **dict.fromkeys((f"{table}_owner_id_exists" for table in OWNED), KEPT),
@@ -151,5 +174,7 @@ refusals = {
 groups = ("Books: clients",)
 routes = [
     ("/api/clients/", Clients),
+    ("/api/clients/export/", ClientExport),
+    ("/api/clients/import/", ClientImport),
     ("/api/clients/{id:int}/", Client),
 ]
