@@ -22,6 +22,7 @@ CONTENT_TYPES = {
     "jpg": "image/jpeg",
     "png": "image/png",
     "webp": "image/webp",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _KEY = re.compile(r"(?:[0-9A-Za-z_-]{1,64}/){1,8}[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}")
 

@@ -66,7 +66,8 @@ class Handler(tornado.web.RequestHandler):
     """A subclass sets `access` and `dialect`, and defines get, post, put, patch, delete as coroutines.
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
-    parameters: of the query, which its GET reads. any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
+    parameters: of the query, which its GET reads, or without a GET its other methods. any_host: True answers whatever the Host header
+    says. json_limit: bytes of a JSON body.
     large_body: bytes of a body that a request may have which admits_large_body() admits; 0: none has more than others (BODY_LIMIT).
     missing: what a 404 says. body, body_text, files: set by read_body.
 
@@ -327,10 +328,12 @@ class Handler(tornado.web.RequestHandler):
         self.finish()
 
     def refuse(self, problem: Problem) -> None:
-        """Answer with the error body of the handler's dialect. Too late once the answer has begun: then it ends there."""
+        """Answer with the error body of the handler's dialect. Too late once the answer has begun: then the connection ends, without the
+        end of the body, by which the client sees that it has only a part."""
         if self._finished:
             return
         if self._headers_written:
+            self.request.connection.stream.close()  # type: ignore[union-attr]
             self.finish()
             return
         self.clear()

@@ -201,7 +201,8 @@ class Operation:
                     "schema": parameter.schema,
                 }
             )
-        if self.method == "GET":
+        # Those of a handler without a GET are read by its other methods.
+        if self.method == "GET" or "GET" not in self.handler.methods():
             for name, says, one, repeats in self.handler.parameters:
                 kind = {"type": "array", "items": one} if repeats else one
                 found.append({"name": name, "in": "query", "description": says, "schema": kind})

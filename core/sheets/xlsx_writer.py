@@ -28,6 +28,10 @@ USUAL_WIDTH = 12
 _NO_XML = re.compile("[\ufffe\uffff]")
 
 
+class Full(Exception):
+    """A sheet has no room for more rows."""
+
+
 class XlsxWriter:
     """Writes one table. path: of the file. Its folder also has what the writer needs meanwhile; whoever makes the folder removes it."""
 
@@ -59,9 +63,9 @@ class XlsxWriter:
             self._sheet.write_string(0, place, column.header, bold)
 
     def add(self, documents: Sequence[str]) -> None:
-        """Write further rows. documents: each as JSON text. Raises ValueError: the sheet is full."""
+        """Write further rows. documents: each as JSON text. Raises Full."""
         if self.count + len(documents) > MOST_ROWS:
-            raise ValueError("the sheet is full")
+            raise Full
         for document in documents:
             row = json.loads(document)
             self.count += 1
@@ -83,6 +87,7 @@ class XlsxWriter:
             # An amount of eight digits and two places is exact as a double.
             self._sheet.write_number(*at, float(found), form)
 
-    def close(self) -> None:
-        """Finish the file."""
+    def close(self) -> int:
+        """Finish the file; its size in bytes."""
         self._book.close()
+        return self.path.stat().st_size

@@ -106,8 +106,8 @@ class ApiHandler(Handler):
         caller = f"account:{self.caller.account_id}"
         await idempotency.once(self, caller, work, is_one_statement=is_one_statement)
 
-    async def linked(self, text: str) -> str:
-        """The same JSON with a link in place of the key in each member `"avatar": "media:KEY"`.
+    async def linked(self, text: str, member: str = "avatar") -> str:
+        """The same JSON with a link in place of the key in each member `"avatar": "media:KEY"`, or another member with such a value.
 
         Only for documents without amounts, whose digits Python would not preserve.
         """
@@ -116,14 +116,14 @@ class ApiHandler(Handler):
         pictured: list[dict[str, Any]] = []
 
         def collect(members: dict[str, Any]) -> dict[str, Any]:
-            if str(members.get("avatar")).startswith(MEDIA):
+            if str(members.get(member)).startswith(MEDIA):
                 pictured.append(members)
             return members
 
         document = json.loads(text, object_hook=collect)
         for members in pictured:
-            key = members["avatar"].removeprefix(MEDIA)
-            members["avatar"] = await self.application.storage.link(self.origin, key)
+            key = members[member].removeprefix(MEDIA)
+            members[member] = await self.application.storage.link(self.origin, key)
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
     @property

@@ -10,4 +10,4 @@ class NotFoundInBooks(NotFound):
     dialect = BooksDialect()
 
 
-fallbacks = [(f"/api/{noun}/", NotFoundInBooks) for noun in ("clients", "quotes", "invoices", "expenses")]
+fallbacks = [(f"/api/{noun}/", NotFoundInBooks) for noun in ("clients", "quotes", "invoices", "expenses", "books")]

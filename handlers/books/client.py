@@ -16,7 +16,8 @@ from core.problem import Problem, invalid
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
 from handlers.books import columns, export, listing
-from handlers.books.export import Export, Exported
+from handlers.books.export import Export
+from handlers.books.export_rows import Exported
 from handlers.books.handler import BooksHandler, stale
 from handlers.books.import_file import Imported
 from handlers.books.importing import Import
@@ -36,6 +37,7 @@ COLUMNS = {
 
 query = sql.load("books/client")
 clients = Listing(query.list_clients, query.find_clients, query.walk_clients, COLUMNS, ("-created_at",))
+clients_exported = Exported("clients", clients, columns.CLIENTS)
 
 
 class ClientDialect(BooksDialect):
@@ -132,9 +134,8 @@ class Client(ClientHandler):
         self.show_changed(changed)
 
 
-class ClientExport(Export, ClientList):
-    exported = Exported("clients", clients, columns.CLIENTS)
-    parameters = export.parameters(ClientList.parameters)
+class ClientExport(ClientList, Export):
+    exported, parameters = clients_exported, export.parameters(ClientList.parameters)
 
 
 def check_phone(sent: dict[str, Any]) -> None:
@@ -171,6 +172,7 @@ refusals = {
     "invoice_client_id_exists": _used("invoices"),
     "expense_client_id_exists": _used("expenses"),
 }
+exports = {clients_exported.name: clients_exported}
 groups = ("Books: clients",)
 routes = [
     ("/api/clients/", Clients),

@@ -48,7 +48,7 @@ def parameters(columns: Mapping[str, Column]) -> tuple[Parameter, ...]:
 async def show_page(handler: BooksHandler, listing: Listing, filters: Mapping[str, Any]) -> str:
     """The body of the page that is asked for. filters: by their names in the listing's SQL. Raises Problem: 400 an invalid cursor; 404
     there is no such page."""
-    order = _order(listing, handler.asked("ordering"))
+    order = order_of(listing, handler.asked("ordering"))
     page = paging.requested(handler, default=PAGE_SIZE, most=MOST)
     if handler.asks_for("cursor"):
         return await _walked(handler, listing, order, filters, page.size)
@@ -71,7 +71,7 @@ async def _walked(handler: BooksHandler, listing: Listing, order: Order, filters
     return keyset.envelope(handler, [row["document"] for row in rows[:size]], last and [order.name, *last])
 
 
-def _order(listing: Listing, asked: str) -> Order:
+def order_of(listing: Listing, asked: str) -> Order:
     """The requested order. Unknown columns are left out. The id, in the direction of the last column, makes it an order of all rows."""
     terms: dict[str, str] = {}
     for term in map(str.strip, asked.split(",")):

@@ -1,8 +1,10 @@
 -- Functions and documents of the books area. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0012_books.sql.
+-- Tables and triggers: sql/migrations/0012_books.sql, 0014_books_export.sql.
 --
 -- Triggers on books.client, books.quote, books.invoice, books.expense
 --   NOUN_counted, NOUN_uncounted   after a statement that adds or deletes   keep books.tally
+-- Triggers on books.export
+--   export_file_used   after a row whose key changes   keeps the register of files (core.use_media_file)
 --
 -- Money is numeric with two places, and sent as text. Days are those of UTC.
 
@@ -127,4 +129,11 @@ CREATE OR REPLACE FUNCTION books.expense_document(e books.expense) RETURNS SETOF
         'client', e.client_id, 'status', e.status, 'notes', e.notes, 'created_at', core.iso(e.created_at), 'updated_at', core.iso(e.updated_at),
         'owner', e.owner_id, 'attachments', coalesce((
             SELECT json_agg(books.attachment_document(a) ORDER BY a.id) FROM books.attachment a WHERE a.owner_id = e.owner_id AND a.expense_id = e.id), '[]'))
+$$;
+
+-- file: the key of the file, for which the handler puts a link.
+CREATE OR REPLACE FUNCTION books.export_document(x books.export) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', x.id, 'noun', x.noun, 'status', x.status, 'rows', x.rows, 'file', 'media:' || x.key, 'error', x.error,
+        'created_at', core.iso(x.created_at), 'finished_at', core.iso(x.finished_at), 'expires_at', core.iso(x.created_at + interval '7 days'))
 $$;

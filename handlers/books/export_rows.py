@@ -1,0 +1,82 @@
+"""The rows of an export, and its file as XLSX. docs/api/books.md#exports-and-imports."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from core.data.database import Database
+from core.http.keyset import Order
+from core.sheets.cell import Column
+from core.sheets.xlsx_writer import XlsxWriter
+from handlers.books.listing import Listing, order_of
+
+# Rows that are read, formatted and sent at once.
+BATCH = 500
+
+
+class Exported(NamedTuple):
+    """How a noun is exported. name: under which a job finds it, in the `exports` of the noun's module. noun: names the file."""
+
+    name: str
+    listing: Listing
+    columns: Sequence[Column]
+    noun: str = ""
+
+    @property
+    def file(self) -> str:
+        return self.noun or self.name
+
+
+class Wanted(NamedTuple):
+    """What is to be exported. filters: as Query.where takes them."""
+
+    exported: Exported
+    owner_id: int
+    filters: Mapping[str, Any]
+    order: Order
+
+    @classmethod
+    def of(cls, exported: Exported, owner_id: int, filters: Mapping[str, Any], ordering: str) -> "Wanted":
+        """ordering: as the list's parameter."""
+        return cls(exported, owner_id, filters, order_of(exported.listing, ordering))
+
+    @classmethod
+    def kept(cls, exported: Exported, owner_id: int, filters: str, ordering: str) -> "Wanted":
+        """What was kept as `filters_text` and `order.name`."""
+        given = {name: tuple(values) for name, values in json.loads(filters).items()}
+        return cls.of(exported, owner_id, given, ordering)
+
+    @property
+    def filters_text(self) -> str:
+        """The filters as JSON: by name, the list of the values of each."""
+        return json.dumps(
+            {name: [*value] if isinstance(value, tuple) else [value] for name, value in self.filters.items()}
+        )
+
+    async def count(self, db: Database, most: int) -> int:
+        """How many rows there are; more than `most` counts as one more."""
+        find = self.exported.listing.found.where(**self.filters)
+        found = await find(db, owner_id=self.owner_id, page=1, page_size=1, most=most)
+        return int(found["count"])
+
+    async def batches(self, db: Database) -> AsyncIterator[list[str]]:
+        """The documents, a batch after the other. Each batch is a statement of its own, so that no reader holds a connection: what a batch
+        shows is as it is when the batch is read."""
+        after = None
+        while True:
+            walk = self.order.walk(self.exported.listing.walk, after).where(**self.filters)
+            rows = await walk(db, after=after, owner_id=self.owner_id, page_size=BATCH)
+            yield [row["document"] for row in rows[:BATCH]]
+            if len(rows) <= BATCH:
+                return
+            after = rows[BATCH - 1]["key"]
+
+    async def write_xlsx(self, db: Database, path: Path) -> int:
+        """Write the file, in threads; the number of its rows. Raises Full (core/sheets/xlsx_writer.py)."""
+        writer = await asyncio.to_thread(XlsxWriter, path, self.exported.file.title(), self.exported.columns)
+        async for documents in self.batches(db):
+            await asyncio.to_thread(writer.add, documents)
+        await asyncio.to_thread(writer.close)
+        return writer.count
