@@ -7,7 +7,9 @@ from core.text import cleaned
 # 1234, 1234.5, 1234,56, .5
 _PLAIN = re.compile(r"([0-9]*)[.,]([0-9]+)|([0-9]+)")
 # 1,234.50  1.234,50  1 234,50  1'234.50  1,234,567
-_GROUPED = re.compile(r"[0-9]{1,3}(?P<by>[.,'\u2019 \u00a0\u202f])[0-9]{3}(?:(?P=by)[0-9]{3})*(?P<rest>(?!(?P=by))[.,][0-9]+)?")
+_GROUPED = re.compile(
+    r"[0-9]{1,3}(?P<by>[.,'\u2019 \u00a0\u202f])[0-9]{3}(?:(?P=by)[0-9]{3})*(?P<rest>(?!(?P=by))[.,][0-9]+)?"
+)
 # 12,34,567.50: thousands, and then lakhs and crores
 _INDIAN = re.compile(r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?P<rest>\.[0-9]+)?")
 # A zero or more than three digits at the begin are no group of thousands.

@@ -83,14 +83,16 @@ class Export(BooksHandler):
         elif self.request.method == "HEAD":
             self._begin(wanted, form, xlsx_writer.MEDIA)
             self.finish()
-        elif await wanted.count(self.db, MOST_AT_ONCE) > MOST_AT_ONCE:
+        elif await wanted.number(self.db, MOST_AT_ONCE) > MOST_AT_ONCE:
             await self._queue(wanted)
         else:
             await self._send_xlsx(wanted)
 
     def _begin(self, wanted: Wanted, form: str, media: str) -> None:
         self.set_header("Content-Type", media)
-        self.set_header("Content-Disposition", attachment(f"{wanted.exported.file}-{datetime.now(UTC):%Y-%m-%d}.{form}"))
+        self.set_header(
+            "Content-Disposition", attachment(f"{wanted.exported.file}-{datetime.now(UTC):%Y-%m-%d}.{form}")
+        )
         self.set_header("Cache-Control", "no-store")
 
     async def _send_csv(self, wanted: Wanted) -> None:

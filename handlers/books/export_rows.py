@@ -55,7 +55,7 @@ class Wanted(NamedTuple):
             {name: [*value] if isinstance(value, tuple) else [value] for name, value in self.filters.items()}
         )
 
-    async def count(self, db: Database, most: int) -> int:
+    async def number(self, db: Database, most: int) -> int:
         """How many rows there are; more than `most` counts as one more."""
         find = self.exported.listing.found.where(**self.filters)
         found = await find(db, owner_id=self.owner_id, page=1, page_size=1, most=most)

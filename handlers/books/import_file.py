@@ -100,7 +100,9 @@ def _names(imported: Imported) -> dict[str, str]:
     return names | {_name(member): member for member in members}
 
 
-def _members(header: Sequence[Cell], names: Mapping[str, str], imported: Imported) -> tuple[list[str | None], list[str]]:
+def _members(
+    header: Sequence[Cell], names: Mapping[str, str], imported: Imported
+) -> tuple[list[str | None], list[str]]:
     """The member of each column, and the headers of unknown columns. Raises Unreadable."""
     members = [names.get(_name(one)) for one in header]
     for at, member in enumerate(members):

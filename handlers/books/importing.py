@@ -141,8 +141,7 @@ class Report:
             "valid": len(self._rows),
             "created": self.created,
             "errors": [
-                {"row": number, "errors": dialect.worded(invalid(self._wrong[number])).fields}
-                for number in listed
+                {"row": number, "errors": dialect.worded(invalid(self._wrong[number])).fields} for number in listed
             ],
             "errors_truncated": len(listed) < len(self._wrong),
             "ignored_columns": self._content.ignored,
