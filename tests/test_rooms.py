@@ -14,8 +14,9 @@ ROOMS = {
     "files": {"", "data"},
     "paper": {"", "files"},
     "sheets": {""},
+    "jobs": {"", "data", "files"},
     "http": {"", "data", "live", "files"},
-    "run": {"", "data", "live", "files", "http"},
+    "run": {"", "data", "live", "files", "http", "jobs"},
     "embedded": {""},
 }
 
