@@ -15,6 +15,8 @@ from core.http import keyset
 from core.http.declare import answers
 from core.http.keyset import Column
 from core.http.paging import page_of
+from core.jobs import Job
+from core.jobs.job import Payload, Run
 from core.problem import not_found
 from core.sheets import xlsx_writer
 from handlers.api import areas
@@ -38,7 +40,7 @@ TOO_MANY = f"A sheet has no more than {xlsx_writer.MOST_ROWS:,} rows. Narrow the
 COLUMNS = {"id": Column("x.id", "bigint", keyset.is_id)}
 
 query = sql.load("books/export")
-listed = Listing(query.list_exports, query.list_exports, query.walk_exports, COLUMNS, ("-id",))
+listed = Listing(None, query.list_exports, query.walk_exports, COLUMNS, ("-id",))
 
 
 async def queue(db: sql.Runner, wanted: Wanted) -> int | None:
@@ -85,6 +87,10 @@ async def _make(app: Files, wanted: Wanted, id: int) -> None:
     await query.finish_export(app.db, owner_id=wanted.owner_id, id=id, key=key, rows=rows)
 
 
+async def run_export(run: Run, payload: Payload) -> None:
+    await make_export(run, payload["owner_id"], payload["id"], is_last=run.is_last)
+
+
 async def remove_old(app: Any) -> None:
     """Remove the exports that have been kept for long enough, and give up those that nobody makes."""
     await query.give_up_exports(app.db, hours=GIVE_UP_HOURS, error=FAILED)
@@ -115,6 +121,8 @@ class ExportStatus(BooksHandler):
 
 
 groups = ("Books: exports",)
+# A sheet of 1,000,000 rows takes some three minutes, in which it keeps a core busy.
+jobs = [Job("books.export", run_export, attempts=5, at_once=1, seconds=1800)]
 duties = [Duty(REMOVE_SECONDS, remove_old)]
 routes = [
     ("/api/books/exports/", Exports),

@@ -25,10 +25,10 @@ CREATED = (
 
 
 class Listing(NamedTuple):
-    """How a noun is listed. all: a page without filters, with the tally for its count. found: a page with filters, counted. walk: a page
-    by cursor. columns: by name, those to order by, and `id`. usual: the order unless another is asked for."""
+    """How a noun is listed. all: a page without filters, with the tally for its count; None: `found` takes its place. found: a page with
+    filters, counted. walk: a page by cursor. columns: by name, those to order by, and `id`. usual: the order unless another is asked for."""
 
-    all: Query
+    all: Query | None
     found: Query
     walk: Query
     columns: Mapping[str, Column]
@@ -53,7 +53,7 @@ async def show_page(handler: BooksHandler, listing: Listing, filters: Mapping[st
     if handler.asks_for("cursor"):
         return await _walked(handler, listing, order, filters, page.size)
     whose = {"owner_id": handler.owner_id, "page": page.number, "page_size": page.size}
-    if not filters:
+    if listing.all is not None and not filters:
         found = await listing.all.ordered(order.by)(handler.db, **whose)
         return paging.envelope(handler, found["count"], found["page"], page.size, found["results"])
     found = await listing.found.ordered(order.by).where(**filters)(handler.db, **whose, most=MOST_COUNTED)

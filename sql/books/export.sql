@@ -1,16 +1,21 @@
 -- Exports that are made as files. docs/api/books.md#exports-and-imports. x: the export.
 
 -- name: queue_export(owner_id, noun, filters, ordering, most) -> value
--- The id of a new export, or of the same one that is under way. Null: the owner has as many under way as there may be; requests at the same
--- moment may make a few more.
-INSERT INTO books.export AS x (owner_id, noun, filters, ordering)
-SELECT $1, $2, $3::jsonb, $4
- WHERE (SELECT count(*) FROM books.export y WHERE y.owner_id = $1 AND y.status IN ('queued', 'running')) < $5::bigint
-    OR EXISTS (SELECT FROM books.export y
-                WHERE y.owner_id = $1 AND y.noun = $2 AND y.filters = $3::jsonb AND y.ordering = $4 AND y.status IN ('queued', 'running'))
-    -- The update changes nothing: it is there for RETURNING.
-    ON CONFLICT (owner_id, noun, md5(filters::text || ordering)) WHERE status IN ('queued', 'running') DO UPDATE SET noun = x.noun
-RETURNING x.id;
+-- The id of a new export, or of the same one that is under way; its job is enqueued unless it is in the queue. Null: the owner has as many
+-- under way as there may be; requests at the same moment may make a few more.
+WITH made AS (
+    INSERT INTO books.export AS x (owner_id, noun, filters, ordering)
+    SELECT $1, $2, $3::jsonb, $4
+     WHERE (SELECT count(*) FROM books.export y WHERE y.owner_id = $1 AND y.status IN ('queued', 'running')) < $5::bigint
+        OR EXISTS (SELECT FROM books.export y
+                    WHERE y.owner_id = $1 AND y.noun = $2 AND y.filters = $3::jsonb AND y.ordering = $4 AND y.status IN ('queued', 'running'))
+        -- The update changes nothing: it is there for RETURNING.
+        ON CONFLICT (owner_id, noun, md5(filters::text || ordering)) WHERE status IN ('queued', 'running') DO UPDATE SET noun = x.noun
+    RETURNING x.owner_id, x.id
+)
+SELECT made.id, core.enqueue_job('books.export', jsonb_build_object('owner_id', made.owner_id, 'id', made.id),
+                                 dedupe_key => 'books.export:' || made.owner_id || ':' || made.id) AS job
+  FROM made;
 
 -- name: get_export(owner_id, id) -> value
 SELECT books.export_document(x)::text FROM books.export x WHERE x.owner_id = $1 AND x.id = $2;
