@@ -45,7 +45,7 @@ listed = Listing(None, query.list_exports, query.walk_exports, COLUMNS, ("-id",)
 
 async def queue(db: sql.Runner, wanted: Wanted) -> int | None:
     """Have an export made; its id, or that of the same one that is under way. None: too many of the owner are under way."""
-    id: int | None = await query.queue_export(
+    queued = await query.queue_export(
         db,
         owner_id=wanted.owner_id,
         noun=wanted.exported.name,
@@ -53,7 +53,7 @@ async def queue(db: sql.Runner, wanted: Wanted) -> int | None:
         ordering=wanted.order.name,
         most=MOST_UNDER_WAY,
     )
-    return id
+    return queued and int(queued["id"])
 
 
 async def make_export(app: Files, owner_id: int, id: int, *, is_last: bool = True) -> None:

@@ -30,7 +30,7 @@ PARAMETERS = (
     Parameter("dry_run", "Only check the file, and report what would be stored.", {"type": "boolean"}),
     Parameter(
         "mode",
-        "`all`: nothing is stored if one row is wrong; `good`: the right rows are stored.",
+        "With `all` nothing is stored if one row is wrong; with `good` the right rows are stored.",
         {"type": "string", "enum": list(MODES), "default": "all"},
     ),
 )

@@ -1,7 +1,7 @@
 -- Exports that are made as files. docs/api/books.md#exports-and-imports. x: the export.
 
--- name: queue_export(owner_id, noun, filters, ordering, most) -> value
--- The id of a new export, or of the same one that is under way; its job is enqueued unless it is in the queue. Null: the owner has as many
+-- name: queue_export(owner_id, noun, filters, ordering, most) -> row
+-- The id of a new export, or of the same one that is under way; its job is enqueued unless it is in the queue. No row: the owner has as many
 -- under way as there may be; requests at the same moment may make a few more.
 WITH made AS (
     INSERT INTO books.export AS x (owner_id, noun, filters, ordering)

@@ -6,8 +6,7 @@ import csv
 import io
 import json
 import tempfile
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from core.sheets import xlsx_writer
 from handlers.books import columns, export, export_job, export_rows
 from handlers.books.columns import CLIENTS
 from handlers.books.export_rows import BATCH
+from tests.support.deadlines import until
 from tests.support.http import PASSWORD
 from tests.support.jobs import run_jobs
 from tests.support.program import Server, family
@@ -62,13 +62,10 @@ async def many(owner, db, count):
 async def test_clients_are_exported_as_csv(owner):
     made = await owner.client(name='"Asha", and\nothers', email="asha@example.com", is_active=False, notes="ü")
     answer = await owner.get(PATH)
-    day = f"{datetime.now(UTC):%Y-%m-%d}"
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
     # The day may have changed meanwhile.
-    assert answer.headers["Content-Disposition"][:-4] in (
-        f'attachment; filename="clients-{day}',
-        made["created_at"][:10],
-    )
+    days = (made["created_at"][:10], f"{datetime.now(UTC):%Y-%m-%d}")
+    assert answer.headers["Content-Disposition"] in [f'attachment; filename="clients-{day}.csv"' for day in days]
     assert answer.headers["Cache-Control"] == "no-store"
     assert (
         answer.body
@@ -187,12 +184,13 @@ async def test_a_failure_in_the_middle_breaks_the_connection(owner, db, monkeypa
     await many(owner, db, 2 * BATCH)
     run, count = Database.rows, 0
 
-    async def once_only(self, *given):
+    async def once_only(self, statement, *given):
         nonlocal count
-        count += 1
+        # The process reads the event log meanwhile.
+        count += "books.client" in statement
         if count > 1:
             raise unavailable("The database is away.")
-        return await run(self, *given)
+        return await run(self, statement, *given)
 
     monkeypatch.setattr(Database, "rows", once_only)
     with pytest.raises(ConnectionError):
@@ -212,7 +210,11 @@ async def test_a_failure_at_the_beginning_is_an_answer(owner, monkeypatch):
 async def test_a_written_xlsx_leaves_no_file_behind(owner, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert (await owner.get(f"{PATH}?export_format=xlsx")).status == 200
-    assert list(tmp_path.iterdir()) == []
+
+    async def left():
+        return list(tmp_path.iterdir())
+
+    await until(left, lambda found: found == [])
 
 
 # Exports as jobs
@@ -523,7 +525,7 @@ async def test_an_export_of_very_many_rows_takes_a_few_megabytes_also_for_a_read
     assert most < MOST
 
 
-def test_the_names_of_columns_are_those_of_no_two(tmp_path: Path):
+def test_no_two_columns_have_one_name():
     for table in (columns.CLIENTS, columns.QUOTES, columns.INVOICES, columns.EXPENSES):
         headers = [column.header for column in table]
         assert len(headers) == len(set(headers))
