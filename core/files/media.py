@@ -36,6 +36,7 @@ class Files(Protocol):
 
     @property
     def db(self) -> Database: ...
+
     @property
     def storage(self) -> Storage: ...
 

@@ -9,6 +9,7 @@ import pytest
 
 from core.access import Access
 from core.http import openapi
+from core.http.declare import JSON, answers_of
 from core.http.handler import METHODS, Handler
 from handlers.api import areas
 from handlers.api.handler import ApiHandler
