@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from core.data import sql
-from core.http import keyset, schema
+from core.http import keyset
 from core.http.declare import answers, body, idempotent
 from core.http.keyset import Column
 from core.http.paging import page_of
@@ -15,16 +15,11 @@ from core.http.parameter import Parameter
 from core.problem import Problem, invalid
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
-from handlers.books import columns, export, listing
-from handlers.books.export import Export
-from handlers.books.export_rows import Exported
+from handlers.books import listing
 from handlers.books.handler import BooksHandler, stale
-from handlers.books.import_file import Imported
-from handlers.books.importing import Import
 from handlers.books.listing import Listing
 
 BOOLEAN = {"type": "boolean"}
-EMAIL_EXISTS = {"email": ["A client with this email already exists in your account."]}
 # Digits of a phone number, without its signs.
 PHONE_DIGITS = range(10, 16)
 COLUMNS = {
@@ -37,7 +32,6 @@ COLUMNS = {
 
 query = sql.load("books/client")
 clients = Listing(query.list_clients, query.find_clients, query.walk_clients, COLUMNS, ("-created_at",))
-clients_exported = Exported("clients", clients, columns.CLIENTS)
 
 
 class ClientDialect(BooksDialect):
@@ -134,26 +128,11 @@ class Client(ClientHandler):
         self.show_changed(changed)
 
 
-class ClientExport(ClientList, Export):
-    exported, parameters = clients_exported, export.parameters(ClientList.parameters)
-
-
 def check_phone(sent: dict[str, Any]) -> None:
     """Check the phone number of a body. Raises Problem 400."""
     phone = sent.get("phone")
     if phone and len(re.sub("[^0-9]", "", phone)) not in PHONE_DIGITS:
         raise invalid({"phone": ["Phone number must be between 10 and 15 digits."]})
-
-
-class ClientImport(Import, ClientHandler):
-    imported = Imported(
-        schema.load("books/client_write"),
-        columns.CLIENTS,
-        (check_phone,),
-        query.find_refusals,
-        query.import_clients,
-        {"stored": EMAIL_EXISTS, "repeated": {"email": ["Row {row} has the same email."]}},
-    )
 
 
 # The tables whose rows name their owner.
@@ -165,6 +144,7 @@ def _used(noun: str) -> Problem:
 
 
 KEPT = Problem(400, "has-books", "The account has books, which are kept. Deactivate it instead.")
+EMAIL_EXISTS = {"email": ["A client with this email already exists in your account."]}
 refusals = {
     "client_email_key": invalid(EMAIL_EXISTS),
     **dict.fromkeys((f"{table}_owner_id_exists" for table in OWNED), KEPT),
@@ -172,11 +152,8 @@ refusals = {
     "invoice_client_id_exists": _used("invoices"),
     "expense_client_id_exists": _used("expenses"),
 }
-exports = {clients_exported.name: clients_exported}
 groups = ("Books: clients",)
 routes = [
     ("/api/clients/", Clients),
-    ("/api/clients/export/", ClientExport),
-    ("/api/clients/import/", ClientImport),
     ("/api/clients/{id:int}/", Client),
 ]

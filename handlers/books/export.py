@@ -1,16 +1,18 @@
 """Exports: the rows of a list as a file. docs/api/books.md#exports-and-imports.
 
-A noun whose list has a base class with `parameters` and `filters()` adds, in its module:
+A noun adds, in a module of its own (handlers/books/quote_export.py):
 
-    things_exported = Exported("things", things, columns.THINGS)
+    class ThingExport(ThingHandler, Export):
+        exported = Exported("things", columns.THINGS, {"": things})
+        parameters = export.parameters(PARAMETERS_OF_THE_LIST)
 
-    class ThingExport(ThingList, Export):
-        exported, parameters = things_exported, export.parameters(ThingList.parameters)
+        def chosen(self) -> tuple[Listing, Mapping[str, Any]]:
+            return thing_list.chosen(self)
 
-    exports = {things_exported.name: things_exported}
+    exports = {"things": ThingExport.exported}
 
-and the route `("/api/things/export/", ThingExport)`. Where the filters choose between several Listings, each is an Exported of its own with
-the same `noun`, and the class defines `wanted()` instead of `exported`. The values of filters must be JSON, as a job keeps them.
+and the route `("/api/things/export/", ThingExport)`. `chosen` is what the list itself uses, so that both take the same filters. The values of
+filters must be JSON, as a job keeps them.
 """
 
 import asyncio
@@ -30,6 +32,7 @@ from core.sheets import csv_writer, xlsx_writer
 from handlers.books import export_job
 from handlers.books.export_rows import Exported, Wanted
 from handlers.books.handler import BooksHandler
+from handlers.books.listing import Listing, order_of
 
 FORMATS = ("csv", "xlsx")
 # Rows of an XLSX that a request waits for: writing them takes some two seconds.
@@ -60,13 +63,14 @@ class Export(BooksHandler):
 
     exported: ClassVar[Exported]
 
-    def filters(self) -> Mapping[str, Any]:
-        """Those of the noun's list. Raises Problem 400."""
+    def chosen(self) -> tuple[Listing, Mapping[str, Any]]:
+        """The list that is asked for, and its filters. Raises Problem 400."""
         raise NotImplementedError
 
     def wanted(self) -> Wanted:
         """What is asked for. Raises Problem 400."""
-        return Wanted.of(self.exported, self.owner_id, self.filters(), self.asked("ordering"))
+        listing, filters = self.chosen()
+        return Wanted(self.exported, listing, self.owner_id, filters, order_of(listing, self.asked("ordering")))
 
     @answers(200, FILE, media=csv_writer.MEDIA)
     @answers(200, FILE, media=xlsx_writer.MEDIA)
@@ -91,7 +95,7 @@ class Export(BooksHandler):
     def _begin(self, wanted: Wanted, form: str, media: str) -> None:
         self.set_header("Content-Type", media)
         self.set_header(
-            "Content-Disposition", attachment(f"{wanted.exported.file}-{datetime.now(UTC):%Y-%m-%d}.{form}")
+            "Content-Disposition", attachment(f"{wanted.exported.noun}-{datetime.now(UTC):%Y-%m-%d}.{form}")
         )
         self.set_header("Cache-Control", "no-store")
 

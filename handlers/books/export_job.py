@@ -45,14 +45,7 @@ listed = Listing(None, query.list_exports, query.walk_exports, COLUMNS, ("-id",)
 
 async def queue(db: sql.Runner, wanted: Wanted) -> int | None:
     """Have an export made; its id, or that of the same one that is under way. None: too many of the owner are under way."""
-    queued = await query.queue_export(
-        db,
-        owner_id=wanted.owner_id,
-        noun=wanted.exported.name,
-        filters=wanted.filters_text,
-        ordering=wanted.order.name,
-        most=MOST_UNDER_WAY,
-    )
+    queued = await query.queue_export(db, **wanted.kept(), most=MOST_UNDER_WAY)
     return queued and int(queued["id"])
 
 
@@ -63,7 +56,7 @@ async def make_export(app: Files, owner_id: int, id: int, *, is_last: bool = Tru
     if begun is None:
         return
     exports: dict[str, Exported] = areas.joined("exports")
-    wanted = Wanted.kept(exports[begun["noun"]], owner_id, begun["filters"], begun["ordering"])
+    wanted = Wanted.of(exports[begun["noun"]], begun)
     try:
         await _make(app, wanted, id)
     except xlsx_writer.Full:
@@ -77,7 +70,7 @@ async def make_export(app: Files, owner_id: int, id: int, *, is_last: bool = Tru
 async def _make(app: Files, wanted: Wanted, id: int) -> None:
     now = datetime.now(UTC)
     # Browsers save the file under the last part of its address.
-    key = f"exports/{now:%Y/%m/%d}/{secrets.token_hex(16)}/{wanted.exported.file}-{now:%Y-%m-%d}.xlsx"
+    key = f"exports/{now:%Y/%m/%d}/{secrets.token_hex(16)}/{wanted.exported.noun}-{now:%Y-%m-%d}.xlsx"
     with tempfile.TemporaryDirectory(prefix="export-") as folder:
         path = Path(folder) / "export.xlsx"
         rows = await wanted.write_xlsx(app.db, path)

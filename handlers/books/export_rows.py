@@ -17,47 +17,44 @@ BATCH = 500
 
 
 class Exported(NamedTuple):
-    """How a noun is exported. name: under which a job finds it, in the `exports` of the noun's module. noun: names the file."""
+    """How a noun is exported. noun: under which a job finds it, and which names the file. listings: of the noun, by names for the job."""
 
-    name: str
-    listing: Listing
+    noun: str
     columns: Sequence[Column]
-    noun: str = ""
-
-    @property
-    def file(self) -> str:
-        return self.noun or self.name
+    listings: Mapping[str, Listing]
 
 
 class Wanted(NamedTuple):
     """What is to be exported. filters: as Query.where takes them."""
 
     exported: Exported
+    listing: Listing
     owner_id: int
     filters: Mapping[str, Any]
     order: Order
 
-    @classmethod
-    def of(cls, exported: Exported, owner_id: int, filters: Mapping[str, Any], ordering: str) -> "Wanted":
-        """ordering: as the list's parameter."""
-        return cls(exported, owner_id, filters, order_of(exported.listing, ordering))
+    def kept(self) -> dict[str, Any]:
+        """What a job needs to know, by the parameters of queue_export in sql/books/export.sql."""
+        [name] = [name for name, one in self.exported.listings.items() if one is self.listing]
+        filters = {name: [*value] if isinstance(value, tuple) else [value] for name, value in self.filters.items()}
+        return {
+            "owner_id": self.owner_id,
+            "noun": self.exported.noun,
+            "listing": name,
+            "filters": json.dumps(filters),
+            "ordering": self.order.name,
+        }
 
     @classmethod
-    def kept(cls, exported: Exported, owner_id: int, filters: str, ordering: str) -> "Wanted":
-        """What was kept as `filters_text` and `order.name`."""
-        given = {name: tuple(values) for name, values in json.loads(filters).items()}
-        return cls.of(exported, owner_id, given, ordering)
-
-    @property
-    def filters_text(self) -> str:
-        """The filters as JSON: by name, the list of the values of each."""
-        return json.dumps(
-            {name: [*value] if isinstance(value, tuple) else [value] for name, value in self.filters.items()}
-        )
+    def of(cls, exported: Exported, kept: Mapping[str, Any]) -> "Wanted":
+        """The same again, of what was kept."""
+        listing = exported.listings[kept["listing"]]
+        filters = {name: tuple(values) for name, values in json.loads(kept["filters"]).items()}
+        return cls(exported, listing, kept["owner_id"], filters, order_of(listing, kept["ordering"]))
 
     async def number(self, db: Database, most: int) -> int:
         """How many rows there are; more than `most` counts as one more."""
-        find = self.exported.listing.found.where(**self.filters)
+        find = self.listing.found.where(**self.filters)
         found = await find(db, owner_id=self.owner_id, page=1, page_size=1, most=most)
         return int(found["count"])
 
@@ -66,7 +63,7 @@ class Wanted(NamedTuple):
         shows is as it is when the batch is read."""
         after = None
         while True:
-            walk = self.order.walk(self.exported.listing.walk, after).where(**self.filters)
+            walk = self.order.walk(self.listing.walk, after).where(**self.filters)
             rows = await walk(db, after=after, owner_id=self.owner_id, page_size=BATCH)
             yield [row["document"] for row in rows[:BATCH]]
             if len(rows) <= BATCH:
@@ -75,7 +72,7 @@ class Wanted(NamedTuple):
 
     async def write_xlsx(self, db: Database, path: Path) -> int:
         """Write the file, in threads; the number of its rows. Raises Full (core/sheets/xlsx_writer.py)."""
-        writer = await asyncio.to_thread(XlsxWriter, path, self.exported.file.title(), self.exported.columns)
+        writer = await asyncio.to_thread(XlsxWriter, path, self.exported.noun.title(), self.exported.columns)
         async for documents in self.batches(db):
             await asyncio.to_thread(writer.add, documents)
         await asyncio.to_thread(writer.close)

@@ -1,8 +1,8 @@
 """Imports: rows of a file, checked as the bodies of a POST and stored in one statement. docs/api/books.md#exports-and-imports.
 
-A noun adds, in its module:
+A noun adds (handlers/books/client_exchange.py):
 
-    class ThingImport(Import, ThingHandler):
+    class ThingImport(ThingHandler, Import):
         imported = Imported(schema.load("books/thing_write"), columns.THINGS, (check_thing,), query.find_refusals, query.import_things, SAYS)
 
 and the route `("/api/things/import/", ThingImport)`; and in its .sql two statements, as sql/books/client.sql has them.

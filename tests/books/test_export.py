@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import tempfile
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -417,45 +417,123 @@ async def test_exports_go_with_their_account(owner, sign_in, db, app, few):
 # The columns of the other nouns
 
 
-QUOTE = """
-    WITH c AS (INSERT INTO books.client (owner_id, name, email, phone, address, company, tax_number, notes, is_active)
-               VALUES ($1, 'Asha', '', '', '', '', '', '', true) RETURNING id)
-    INSERT INTO books.{noun} (owner_id, year, number, client_id, status, issue_date, {last}, title, terms, notes, line_items, tax_rate,
-                              subtotal, tax_amount, total_amount{more})
-    SELECT $1, 2024, 1, c.id, 'draft', '2024-01-01', '2024-01-31', '=Title', '', '', '[{{"total": "10.00"}}, {{"total": "5.50"}}]',
-           0.075, 15.50, 1.16, 16.66{values} FROM c
-"""
 EXPENSE = """
     INSERT INTO books.expense (owner_id, description, amount, category, expense_date, receipt_number, vendor, tax_amount, is_billable, status, notes)
     VALUES ($1, 'Train', 99999999.99, 'travel', '2024-01-31', 'R1', '-V', 0, true, 'pending', '')
 """
+LINES = [
+    {"description": "Design", "quantity": 1.5, "unit_price": "10.00"},
+    {"description": "Travel", "quantity": 1, "unit_price": "0.50"},
+]
+PAPER = {"line_items": LINES, "tax_rate": "0.075", "title": "=Title", "issue_date": "2024-01-01"}
 
 
-@pytest.mark.parametrize(
-    ("table", "statement", "document", "expected"),
-    [
-        (columns.QUOTES, QUOTE.format(noun="quote", last="expiry_date", more="", values=""),
-         "SELECT to_jsonb(q) || '{\"client\": 7, \"client_name\": \"Asha\", \"quote_number\": \"QUO-2024-001\", \"invoice\": null}' FROM books.quote q",
-         {"Lines": 2, "Tax rate": 0.075, "Total": 16.66, "Title": "=Title", "Client": "Asha", "Invoice ID": ""}),
-        (columns.INVOICES, QUOTE.format(noun="invoice", last="due_date", more=", paid_amount", values=", 6.66"),
-         "SELECT books.invoice_document(i, 'Asha') FROM books.invoice i",
-         {"Lines": 2, "Invoice number": "INV-2024-001", "Paid": 6.66, "Balance": 10.0, "Client": "Asha", "Subtotal": 15.5}),
-        (columns.EXPENSES, EXPENSE, "SELECT books.expense_document(e) FROM books.expense e",
-         {"Amount": 99999999.99, "Vendor": "-V", "Billable": True, "Attachments": 0, "Client ID": ""}),
-    ],
-    ids=["quotes", "invoices", "expenses"],
-)  # fmt: skip
-async def test_the_columns_of_each_noun_are_members_of_its_document(
-    owner, db, tmp_path, table, statement, document, expected
-):
-    await db.execute(statement, owner.id)
-    found = await db.fetchval(f"{document} WHERE owner_id = $1", owner.id)
-    writer = xlsx_writer.XlsxWriter(tmp_path / "a.xlsx", "Things", table)
+async def shown(owner, path):
+    """The first row of an XLSX, by header."""
+    answer = await owner.get(path)
+    assert answer.status == 200, answer.text
+    header, *found = sheet(answer.body)
+    return dict(zip(header, found[0], strict=True))
+
+
+async def test_quotes_are_exported(owner):
+    client = await owner.client(name="Asha")
+    made = await owner.quote(client["id"], **PAPER, expiry_date="2024-01-31")
+    expected = {
+        "ID": made["id"], "Quote number": made["quote_number"], "Client ID": client["id"], "Client": "Asha", "Issue date": date(2024, 1, 1),
+        "Expiry date": date(2024, 1, 31), "Status": made["status"], "Title": "=Title", "Lines": 2, "Subtotal": 15.5, "Tax rate": 0.075,
+        "Tax": 1.16, "Total": 16.66, "Invoice ID": "", "Terms": "", "Notes": "", "Sent": "",
+    }  # fmt: skip
+    found = await shown(owner, "/api/quotes/export/?export_format=xlsx")
+    assert {name: found[name] for name in expected} == expected
+
+
+async def test_invoices_are_exported_with_what_is_paid_and_owed(owner):
+    client = await owner.client(name="Asha")
+    made = await owner.invoice(
+        client["id"], **PAPER, due_date="2024-01-31", payments=[{"amount": "6.66", "payment_date": "2024-01-02"}]
+    )
+    expected = {
+        "ID": made["id"], "Invoice number": made["invoice_number"], "Client": "Asha", "Issue date": date(2024, 1, 1),
+        "Due date": date(2024, 1, 31), "Status": "overdue", "Lines": 2, "Total": 16.66, "Paid": 6.66, "Balance": 10.0, "Paid at": "",
+    }  # fmt: skip
+    found = await shown(owner, "/api/invoices/export/?export_format=xlsx")
+    assert {name: found[name] for name in expected} == expected
+
+
+async def test_expenses_are_exported(owner, db, tmp_path):
+    await db.execute(EXPENSE, owner.id)
+    found = await db.fetchval("SELECT books.expense_document(e) FROM books.expense e WHERE owner_id = $1", owner.id)
+    writer = xlsx_writer.XlsxWriter(tmp_path / "a.xlsx", "Things", columns.EXPENSES)
     writer.add([found])
     writer.close()
     header, row = sheet((tmp_path / "a.xlsx").read_bytes())
-    shown = dict(zip(header, row, strict=True))
-    assert {name: shown[name] for name in expected} == expected
+    expected = {
+        "Amount": 99999999.99,
+        "Vendor": "-V",
+        "Billable": True,
+        "Attachments": 0,
+        "Client ID": "",
+        "Date": date(2024, 1, 31),
+    }
+    found = dict(zip(header, row, strict=True))
+    assert {name: found[name] for name in expected} == expected
+
+
+async def sent_quotes(owner):
+    """The ids of quotes: a draft, one that was sent, and one that has expired since."""
+    client = (await owner.client(name="Asha"))["id"]
+    today = datetime.now(UTC).date()
+    made = [
+        await owner.quote(client, title=title, expiry_date=f"{today + timedelta(9)}")
+        for title in ("draft", "sent", "late")
+    ]
+    for quote in made[1:]:
+        assert (await owner.post(f"/api/quotes/{quote['id']}/send/")).status in (200, 201)
+    return [quote["id"] for quote in made]
+
+
+async def test_quotes_and_invoices_are_exported_with_the_filters_of_their_lists(owner, db):
+    _, _, late = await sent_quotes(owner)
+    await db.execute("UPDATE books.quote SET issue_date = '2024-01-01', expiry_date = '2024-01-31' WHERE id = $1", late)
+    for n in (1, 2):
+        await owner.invoice(issue_date=f"2024-01-0{n}", due_date=f"2024-02-0{n}", title=f"Job {n}")
+    for noun, asked in (
+        ("quotes", ""), ("quotes", "status=sent"), ("quotes", "status=expired"), ("quotes", "status=draft"), ("quotes", "search=asha+late"),
+        ("quotes", "ordering=quote_number"), ("quotes", "expiry_date__lte=2024-12-31"), ("quotes", "client=1"),
+        ("invoices", ""), ("invoices", "status=draft&ordering=due_date"), ("invoices", "status=overdue"), ("invoices", "status=sent"),
+        ("invoices", "issue_date__gte=2024-01-02"), ("invoices", "search=job+1"),
+    ):  # fmt: skip
+        listed = await owner.get(f"/api/{noun}/?{asked}")
+        found = rows(await owner.get(f"/api/{noun}/export/?{asked}"))
+        assert [int(row["ID"]) for row in found] == [one["id"] for one in listed.json["results"]], (noun, asked)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/quotes/", ["late"]),
+        ("/api/quotes/?status=expired&search=asha&client={client}", ["late"]),
+        ("/api/invoices/?status=overdue", ["late"]),
+    ],
+)
+async def test_a_job_takes_the_filters_of_each_list(owner, db, app, monkeypatch, path, expected):
+    monkeypatch.setattr(export, "MOST_AT_ONCE", 0)
+    client = (await owner.client(name="Asha"))["id"]
+    kind, last = ("invoice", "due_date") if "invoices" in path else ("quote", "expiry_date")
+    made = await getattr(owner, kind)(client, title="late")
+    await db.execute(
+        f"UPDATE books.{kind} SET status = 'sent', issue_date = '2024-01-01', {last} = '2024-01-31' WHERE id = $1",
+        made["id"],
+    )
+    base, _, asked = path.format(client=client).partition("?")
+    answer = await owner.get(f"{base}export/?export_format=xlsx&{asked}")
+    assert answer.status == 202, answer.text
+    await run_jobs(app)
+    done = (await owner.get(answer.json["status_url"])).json
+    assert (done["noun"], done["status"]) == (f"{kind}s", "done")
+    header, *found = sheet((await owner.api.get(done["file"])).body)
+    assert [row[header.index("Title")] for row in found] == expected
 
 
 # Memory and pace
