@@ -116,8 +116,8 @@ class ApiHandler(Handler):
         caller = f"account:{self.caller.account_id}"
         await idempotency.once(self, caller, work, is_one_statement=is_one_statement, shown=shown)
 
-    async def linked(self, text: str, member: str = "avatar") -> str:
-        """The same JSON with a link in place of the key in each member `"avatar": "media:KEY"`, or another member with such a value.
+    async def linked(self, text: str) -> str:
+        """The same JSON with a link in place of the key in each member `"avatar": "media:KEY"`.
 
         Only for documents without amounts, whose digits Python would not preserve.
         """
@@ -126,14 +126,14 @@ class ApiHandler(Handler):
         pictured: list[dict[str, Any]] = []
 
         def collect(members: dict[str, Any]) -> dict[str, Any]:
-            if str(members.get(member)).startswith(MEDIA):
+            if str(members.get("avatar")).startswith(MEDIA):
                 pictured.append(members)
             return members
 
         document = json.loads(text, object_hook=collect)
         for members in pictured:
-            key = members[member].removeprefix(MEDIA)
-            members[member] = await self.application.storage.link(self.origin, key)
+            key = members["avatar"].removeprefix(MEDIA)
+            members["avatar"] = await self.application.storage.link(self.origin, key)
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
     @property

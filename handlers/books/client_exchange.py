@@ -29,6 +29,7 @@ class ClientImport(ClientHandler, Import):
         query.find_refusals,
         query.import_clients,
         {"stored": EMAIL_EXISTS, "repeated": {"email": ["Row {row} has the same email."]}},
+        conflict="stored",
     )
 
 

@@ -1,6 +1,7 @@
 """Exports that are made as files after the answer, and kept for a week. docs/api/books.md#exports-and-imports."""
 
 import asyncio
+import json
 import secrets
 import tempfile
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from core.jobs.job import Payload, Run
 from core.problem import not_found
 from core.sheets import xlsx_writer
 from handlers.api import areas
+from handlers.api.handler import MEDIA
 from handlers.books import listing
 from handlers.books.export_rows import Exported, Wanted
 from handlers.books.handler import BooksHandler
@@ -91,18 +93,27 @@ async def remove_old(app: Any) -> None:
         pass
 
 
-class Exports(BooksHandler):
+class ExportHandler(BooksHandler):
+    async def with_link(self, export: dict[str, Any]) -> dict[str, Any]:
+        """The same document with a link in place of the key of its file. Raises Problem 503."""
+        if export["file"] is not None:
+            key = export["file"].removeprefix(MEDIA)
+            export["file"] = await self.application.storage.link(self.origin, key)
+        return export
+
+
+class Exports(ExportHandler):
     parameters = listing.parameters(COLUMNS)
 
     @answers(200, page_of("books/export"))
     async def get(self) -> None:
         """List the exports that are made as jobs, newest first. They are kept for seven days. 200; 400 an invalid cursor; 404 there is no such
         page; 503 the storage is away."""
-        page = await listing.show_page(self, listed, {})
-        self.reply(await self.linked(page, "file"))
+        page = json.loads(await listing.show_page(self, listed, {}))
+        self.reply({**page, "results": [await self.with_link(export) for export in page["results"]]})
 
 
-class ExportStatus(BooksHandler):
+class ExportStatus(ExportHandler):
     @answers(200, "books/export")
     async def get(self, id: str) -> None:
         """Show an export that is made as a job. `file` is the address of the file once it is done; the address ends after an hour or two, and
@@ -110,7 +121,7 @@ class ExportStatus(BooksHandler):
         found = await query.get_export(self.db, owner_id=self.owner_id, id=int(id))
         if found is None:
             raise not_found(self.missing)
-        self.reply(await self.linked(found, "file"))
+        self.reply(await self.with_link(json.loads(found)))
 
 
 groups = ("Books: exports",)

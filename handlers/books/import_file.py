@@ -26,10 +26,10 @@ class Imported(NamedTuple):
     """How a noun is imported.
 
     expected: of the body of a POST, whose members are the columns of a file. columns: of the export, whose headers are read too. rules:
-    those of a POST beside the schema. find: (owner_id, rows) -> rows (place, wrong, first): rows that can't be stored; place and first are
-    places of the rows, from 1; first: of an equal row before. store: (owner_id, rows) -> row (created, skipped): stores the rows but those
-    that came in conflict meanwhile; skipped: their places. says: what is said of a row that is found or skipped, by `wrong`; {row} is the
-    number of the equal row. The `wrong` of what is skipped is "stored".
+    those of a POST beside the schema. find: (owner_id, rows) -> rows (place, wrong, first): rows that can't be stored, and why; place and
+    first are places of the rows, from 1; first: of an equal row before, or null. store: (owner_id, rows) -> row (created, skipped): stores the
+    rows but those with which a request at the same moment is in conflict; skipped: their places. says: what is said of a row, by `wrong`; {row}
+    is the number of the equal row. conflict: the `wrong` of what is skipped.
     """
 
     expected: Schema
@@ -38,6 +38,7 @@ class Imported(NamedTuple):
     find: Query
     store: Query
     says: Mapping[str, Mapping[str, Sequence[str]]]
+    conflict: str
 
 
 class Row(NamedTuple):

@@ -3,7 +3,9 @@
 A noun adds (handlers/books/client_exchange.py):
 
     class ThingImport(ThingHandler, Import):
-        imported = Imported(schema.load("books/thing_write"), columns.THINGS, (check_thing,), query.find_refusals, query.import_things, SAYS)
+        imported = Imported(
+            schema.load("books/thing_write"), columns.THINGS, (check_thing,), query.find_refusals, query.import_things, SAYS, conflict="stored"
+        )
 
 and the route `("/api/things/import/", ThingImport)`; and in its .sql two statements, as sql/books/client.sql has them.
 """
@@ -101,13 +103,11 @@ class Report:
 
     async def find(self, db: sql.Runner) -> None:
         """Find the right rows that can't be stored beside each other or beside what is stored."""
-        imported = self._handler.imported
-        self._leave_out(
-            {
-                row["place"]: _said(imported.says[row["wrong"]], row["first"] and self._rows[row["first"] - 1].number)
-                for row in await imported.find(db, owner_id=self._handler.owner_id, rows=_joined(self._rows))
-            }
-        )
+        imported, wrong = self._handler.imported, dict[int, dict[str, list[str]]]()
+        for row in await imported.find(db, owner_id=self._handler.owner_id, rows=_joined(self._rows)):
+            first = row["first"] and self._rows[row["first"] - 1].number
+            wrong.setdefault(row["place"], {}).update(_said(imported.says[row["wrong"]], first))
+        self._leave_out(wrong)
 
     async def store(self, db: sql.Runner) -> None:
         """Store the rows that are left. Raises Problem 400: a row is wrong and the mode is `all`."""
@@ -117,7 +117,7 @@ class Report:
         imported = self._handler.imported
         stored = await imported.store(db, owner_id=self._handler.owner_id, rows=_joined(self._rows))
         # Only a request at the same moment can have stored what was not found before.
-        self._leave_out(dict.fromkeys(stored["skipped"], imported.says["stored"]))
+        self._leave_out(dict.fromkeys(stored["skipped"], imported.says[imported.conflict]))
         self._check()
         self.created = stored["created"]
 
