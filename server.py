@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import asyncpg
+import redis.exceptions
 
 from core import log_files, logs, product, settings
 from core.data import migrations
@@ -24,8 +25,10 @@ from core.embedded.home import HomeError
 from core.embedded.installation import Installation
 from core.embedded.unprivileged import EmbeddedError
 from core.files.configured import open_storage
+from core.jobs import commands as jobs
 from core.live.fanout import connect
-from core.run import workers
+from core.mail import Mail
+from core.run import worker, workers
 from core.run.process import Process, listener, serve
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
@@ -81,20 +84,28 @@ def command_serve(args: argparse.Namespace) -> int:
         async def revive(app: object) -> None:
             await asyncio.to_thread(here.revive)
 
-        def process() -> Process:
+        def process(runs_jobs: bool) -> Process:
             duties = [*areas.duties(), Duty(600, trim_logs)]
             # Of several workers none is the parent of the embedded services, so none could see that they have ended.
             if args.workers == 1:
                 duties.append(Duty(1, revive))
-            return Process(config, areas.router(), areas.refusals(), duties, areas.listeners())
+            ours = areas.jobs() if runs_jobs else None
+            return Process(config, areas.router(), areas.refusals(), duties, areas.listeners(), ours, areas.schedules())
 
         if args.workers == 1:
             with log_files.background(files):
-                return serve(process, bind(args), None, lambda: greet(args, here))
+                return serve(lambda: process(not args.no_jobs), bind(args), None, lambda: greet(args, here))
 
         def work(number: int, parent: int) -> int:
             with log_files.background(files):
-                return serve(process, bind(args), parent, lambda: greet(args, here) if number == 1 else None)
+                # One of them is enough: jobs mostly wait, and each runner costs memory and a connection. server.py worker adds more.
+                runs_jobs = number == 1 and not args.no_jobs
+                return serve(
+                    lambda: process(runs_jobs),
+                    bind(args),
+                    parent,
+                    lambda: greet(args, here) if number == 1 else None,
+                )
 
         # This process holds the port too, so that it stays ours even while every worker is being replaced.
         held = bind(args)
@@ -102,6 +113,39 @@ def command_serve(args: argparse.Namespace) -> int:
             return workers.supervise(args.workers, work)
         finally:
             held.close()
+
+
+def command_worker(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        config = here.config
+        files = open_log_files(config)
+        logs.configure(debug=config.debug, as_json=config.log_format == "json", beside=[files] if files else [])
+        outstanding = asyncio.run(migrations.outstanding(config.database_url))
+        if outstanding:
+            raise Refused(f"{len(outstanding)} migrations are to apply first (server.py migrate).")
+        with log_files.background(files):
+            return worker.work(
+                config,
+                areas.jobs(),
+                areas.schedules(),
+                lambda: print(f"{product.NAME} {product.VERSION} runs jobs", flush=True),
+            )
+
+
+def command_jobs(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        dsn = here.config.database_url
+        if args.retry is None and args.remove is None:
+            print("\n".join(asyncio.run(jobs.list_jobs(dsn, args.most))))
+            return 0
+        if args.remove is not None:
+            done, ids = "removed", asyncio.run(jobs.remove_jobs(dsn, [args.remove]))
+        else:
+            done, ids = "queued again", asyncio.run(jobs.retry_jobs(dsn, None if args.retry == "all" else [args.retry]))
+        if not ids:
+            raise Refused("No such job is held; server.py jobs lists those that are.")
+        print("\n".join(f"{done}: {id}" for id in ids))
+        return 0
 
 
 def create_demo(config: Settings) -> int:
@@ -255,7 +299,7 @@ def command_demo(args: argparse.Namespace) -> int:
 
 
 def command_doctor(args: argparse.Namespace) -> int:
-    """Print for each setting, Postgres, the migrations, Redis, the media storage and the log files that it is ok, or what is wrong with it."""
+    """Print for each setting, Postgres, the migrations, Redis, the media storage, the log files, jobs and mail that it is ok, or what is wrong with it."""
     failed = 0
     try:
         with installed(args) as here:
@@ -265,8 +309,11 @@ def command_doctor(args: argparse.Namespace) -> int:
                 ("Postgres", _check_postgres),
                 ("migrations", _check_migrations),
                 ("Redis", _check_redis),
+                ("rate limits", _check_rate_limits),
                 ("media storage", _check_storage),
                 ("log files", _check_log_files),
+                ("jobs", _check_jobs),
+                ("mail", _check_mail),
             ):
                 try:
                     print(f"ok     {name}: {asyncio.run(test(here.config))}")
@@ -306,6 +353,22 @@ async def _check_redis(config: Settings) -> str:
         await client.aclose()
 
 
+async def _check_rate_limits(config: Settings) -> str:
+    """Says where requests are counted; Redis itself has a line of its own."""
+    limits = {
+        "of an account": config.rate_limit_authenticated,
+        "from an address": config.rate_limit_anonymous,
+        "of an administrator": config.rate_limit_admin,
+    }
+    said = ", ".join(f"{limit} {whose}" if limit else f"any number {whose}" for whose, limit in limits.items())
+    try:
+        shared = bool(config.redis_url) and bool(await _check_redis(config))
+    except (redis.exceptions.RedisError, OSError):
+        shared = False
+    where = "counted once for all workers" if shared else "each worker counts for itself, because there is no Redis"
+    return f"requests within an hour: {said}; {where}"
+
+
 async def _check_storage(config: Settings) -> str:
     """Stores a file and removes it."""
     storage = open_storage(config)
@@ -327,6 +390,17 @@ async def _check_log_files(config: Settings) -> str:
     except OSError as error:
         raise RuntimeError(_unwritable(error)) from None
     return f"{config.log_dir} can be written"
+
+
+async def _check_jobs(config: Settings) -> str:
+    return await jobs.check(config.database_url)
+
+
+async def _check_mail(config: Settings) -> str:
+    mail = Mail(config)
+    if not mail.is_configured:
+        return "none configured (EMAIL_HOST); each mail is noted as not sent"
+    return f"{await mail.check()} lets this server sign in"
 
 
 def command_routes(args: argparse.Namespace) -> int:
@@ -386,12 +460,23 @@ def parser() -> argparse.ArgumentParser:
 
         return read
 
+    job_id = within(1, 2**63 - 1)
+
+    def job_id_or_all(text: str) -> int | str:
+        return text if text == "all" else job_id(text)
+
     command = add("serve", command_serve, "migrate and serve until SIGTERM")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     command.add_argument("--port", type=within(1, 65535), default=8000, help="port to listen on (default: 8000)")
     command.add_argument(
         "--workers", type=within(1, 64), default=1, metavar="N", help="processes on that port (default: 1)"
     )
+    command.add_argument("--no-jobs", action="store_true", help="run no jobs here; server.py worker does")
+    add("worker", command_worker, "run jobs until SIGTERM, without serving")
+    command = add("jobs", command_jobs, "list the jobs that are held, wait or run")
+    command.add_argument("--retry", type=job_id_or_all, metavar="ID|all", help="queue a held job again, or all of them")
+    command.add_argument("--remove", type=job_id, metavar="ID", help="remove a held job for good")
+    command.add_argument("--most", type=within(1, 100_000), default=100, metavar="N", help="lines (default: 100)")
     command = add("migrate", command_migrate, "apply the migrations that are pending")
     command.add_argument("--dry-run", action="store_true", help="only say which")
     command = add(

@@ -11,7 +11,8 @@ class Dialect:
     """The plainest body: `{"detail": message}`; field errors as they are.
 
     sentences: the words of each Message, by its code, with its details in braces: {"maxLength": "At most {limit} characters."}. A sentence
-    for one field has the field's name before the code: {"name:maxLength": "…"}. A code without a sentence stands for itself. What core says of its own services (the database is away) is no Message.
+    for one field has the field's name before the code: {"name:maxLength": "…"}. A code without a sentence stands for itself. What core says of its own
+    services (the database is away) is no Message.
     error, field_errors: the names of the schemas (below schemas/) of a body without and with field errors.
     """
 

@@ -6,10 +6,13 @@ A reader takes the text and returns the value. Its ValueError has a message that
 import re
 from collections.abc import Callable
 from dataclasses import field
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from core.email_address import normal
 
 ROOT = Path(__file__).resolve().parent.parent
 # RFC 7518, 3.2: a key for HS256 is at least as long as the hash.
@@ -148,3 +151,11 @@ def public_address(value: str) -> str:
 def folder(value: str) -> str:
     """Read a folder. A relative path begins at server.py's folder, wherever the program was started."""
     return str(ROOT / Path(value).expanduser())
+
+
+def mailbox(value: str) -> str:
+    """Read an e-mail address, or a name and an address: Shop <post@shop.example.com>."""
+    name, address = parseaddr(value)
+    if normal(address) is None or not value.isprintable():
+        raise ValueError("must be an e-mail address, or a name and an address such as Shop <post@shop.example.com>")
+    return value

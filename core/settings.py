@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, fields
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from core.setting import (
     folder,
     hosts,
     key,
+    mailbox,
     networks,
     number,
     one_of,
@@ -151,6 +152,32 @@ class CoreSettings:
         "R2: domain that serves the bucket to anyone; links are then unsigned",
         default="",
     )
+    email_host: str = setting(
+        "EMAIL_HOST",
+        plain_name,
+        "mail: the SMTP server; none: no mail is sent, and each one is noted as not sent",
+        default="",
+    )
+    email_port: int = setting(
+        "EMAIL_PORT",
+        number(1, 65535, "(a port)"),
+        "mail: the server's port, such as 587 with EMAIL_USE_TLS",
+        default=25,
+    )
+    email_host_user: str = setting("EMAIL_HOST_USER", text, "mail: the name to sign in with", default="", secret=True)
+    email_host_password: str = setting("EMAIL_HOST_PASSWORD", text, "mail: the password", default="", secret=True)
+    email_use_tls: bool = setting(
+        "EMAIL_USE_TLS", boolean, "mail: the connection changes to TLS (STARTTLS)", default=False
+    )
+    email_use_ssl: bool = setting(
+        "EMAIL_USE_SSL", boolean, "mail: the connection is TLS from its beginning, usually on port 465", default=False
+    )
+    default_from_email: str = setting(
+        "DEFAULT_FROM_EMAIL", mailbox, "mail: the sender, such as Shop <post@shop.example.com>", default=""
+    )
+    job_history_days: int = setting(
+        "JOB_HISTORY_DAYS", number(1, 3650, "days"), "how long the history of jobs is kept", default=30
+    )
 
 
 Some = TypeVar("Some", bound=CoreSettings)
@@ -183,6 +210,7 @@ def read(kind: type[Some], env: Mapping[str, str]) -> Some:
         except ValueError as error:
             wrong.append(f"{name}: {error}")
     wrong += _storage(kind, values, env)
+    wrong += _mail(values)
     if wrong:
         raise SettingsError(wrong, right)
     return kind(**values)
@@ -213,6 +241,31 @@ def _storage(kind: type[CoreSettings], values: Mapping[str, Any], env: Mapping[s
             "CLOUDFLARE_R2_ENABLED is true, and USE_S3 too: files are kept in one place, so leave one of them out"
         )
     return lines
+
+
+def _mail(values: Mapping[str, Any]) -> list[str]:
+    """A line for each mistake in the settings of mail."""
+    host, lines = values.get("email_host"), []
+    if not host:
+        return []
+    if not values.get("default_from_email"):
+        lines.append("DEFAULT_FROM_EMAIL is missing: EMAIL_HOST is set, so the sender of mails is needed too")
+    if values.get("email_use_tls") and values.get("email_use_ssl"):
+        lines.append("EMAIL_USE_TLS and EMAIL_USE_SSL are both true: a connection is one or the other")
+    if bool(values.get("email_host_user")) != bool(values.get("email_host_password")):
+        lines.append("EMAIL_HOST_USER and EMAIL_HOST_PASSWORD go together: set both, or neither")
+    if values.get("email_host_user") and not (values.get("email_use_tls") or values.get("email_use_ssl")):
+        if not is_loopback(host):
+            lines.append("EMAIL_HOST_PASSWORD would be sent unencrypted: set EMAIL_USE_TLS or EMAIL_USE_SSL")
+    return lines
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _database_url(env: Mapping[str, str]) -> str:

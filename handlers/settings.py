@@ -9,6 +9,8 @@ from core.settings import CoreSettings
 
 # The shortest key that nobody can guess over the network.
 IMPORT_KEY_CHARACTERS = 12
+# Requests within an hour, more than any server answers.
+MOST_REQUESTS = 1_000_000_000
 
 
 def header_key(value: str) -> str:
@@ -87,6 +89,24 @@ class Settings(CoreSettings):
     )
     sign_ups_per_hour: int = setting(
         "SIGN_UPS_PER_HOUR", number(1, 1_000_000, "accounts"), "sign-ups from one address within an hour", default=100
+    )
+    rate_limit_authenticated: int = setting(
+        "RATE_LIMIT_AUTHENTICATED",
+        number(0, MOST_REQUESTS, "requests"),
+        "books API: requests of one account within an hour; 0: no limit",
+        default=1000,
+    )
+    rate_limit_anonymous: int = setting(
+        "RATE_LIMIT_ANONYMOUS",
+        number(0, MOST_REQUESTS, "requests"),
+        "books API: requests from one address within an hour, of people who are not signed in; 0: no limit",
+        default=100,
+    )
+    rate_limit_admin: int = setting(
+        "RATE_LIMIT_ADMIN",
+        number(0, MOST_REQUESTS, "requests"),
+        "books API: requests of one administrator within an hour; 0: no limit",
+        default=5000,
     )
     vendor_password_reset: bool = setting(
         "VENDOR_RESET_BY_GST_NO",

@@ -174,6 +174,9 @@ def test_check_names_each_setting_without_its_secret_and_each_service(env, empty
     password = re.search(r":([^:@/]+)@", env["DATABASE_URL"])[1]
     for secret in (SECRET, "hush", password):
         assert secret not in good.stdout + good.stderr + bad.stdout + bad.stderr
+    limits = "ok     rate limits: requests within an hour: 1000 of an account, 100 from an address, 5000 of an administrator; "
+    assert f"{limits}counted once for all workers" in good.stdout or not env.get("REDIS_URL")
+    assert f"{limits}each worker counts for itself, because there is no Redis" in bad.stdout
     assert "ok     Postgres" in good.stdout and "ok     migrations: all applied" in good.stdout
     assert f"ok     log files: {tmp_path}/logs can be written" in good.stdout and not list(
         (tmp_path / "logs").iterdir()
@@ -183,6 +186,46 @@ def test_check_names_each_setting_without_its_secret_and_each_service(env, empty
         f"wrong  migrations: {len(FILES.migrations) + len(FILES.functions)} to apply" in bad.stdout
         and "wrong  Redis: " in bad.stdout
     )
+
+
+def test_jobs_are_listed_and_held_ones_are_queued_again_or_removed(env):
+    held = """SELECT core.enqueue_job('test.held', '{"n": 1}'), core.enqueue_job('test.held', '{"n": 2}')"""
+    ((first, second),) = ask(env["DATABASE_URL"], held)
+    waits = ask(env["DATABASE_URL"], "SELECT core.enqueue_job('test.waits', execute_after => '1 hour')")[0][0]
+    ask(env["DATABASE_URL"], "UPDATE jobs.pgqueuer SET status = 'failed' WHERE entrypoint = 'test.held' RETURNING 1")
+    error = "INSERT INTO jobs.run (job_id, name, payload, attempt, worker, status, error) VALUES (%d, 'test.held', '{}', 8, 'w', 'held', E'no\\nluck')"
+    ask(env["DATABASE_URL"], error % first + " RETURNING 1")
+    ask(env["DATABASE_URL"], "SELECT core.enqueue_job('test.late', execute_after => '-1 hour')")
+    (listed, check) = run_all((["jobs"], env), (["doctor"], env))
+    lines = listed.stdout.splitlines()
+    assert [line.split()[:3] for line in lines if "test." in line][:2] == [
+        [str(first), "held", "test.held"],
+        [str(second), "held", "test.held"],
+    ]
+    assert lines[1].strip() == "attempt 8: no\\nluck"
+    assert f"{waits}  waits  test.waits" in listed.stdout
+    assert "wrong  jobs: 2 wait, 0 run, 2 are held" in check.stdout and "no process runs them" in check.stdout
+    assert "ok     mail: none configured" in check.stdout
+
+    again, removed = run_all((["jobs", "--retry", str(first)], env), (["jobs", "--remove", str(second)], env))
+    assert again.stdout == f"queued again: {first}\n" and removed.stdout == f"removed: {second}\n"
+    nothing, unknown, unreachable = run_all(
+        (["jobs", "--retry", "all"], env),
+        (["jobs", "--retry", "x"], env),
+        (["jobs"], {**env, "DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/shop"}),
+    )
+    assert nothing.returncode == 1 and "No such job is held" in nothing.stderr
+    assert unknown.returncode == 2 and "not a number" in unknown.stderr
+    assert (
+        unreachable.returncode == 1
+        and "can't be reached" in unreachable.stderr
+        and "Traceback" not in unreachable.stderr
+    )
+
+
+def test_a_worker_waits_for_the_migrations(env, empty):
+    before = run("worker", **{**env, "DATABASE_URL": empty})
+    assert before.returncode == 1 and "migrations are to apply first" in before.stderr
 
 
 def test_a_database_that_cannot_be_reached_or_lets_us_not_in_is_one_line(env):

@@ -13,8 +13,9 @@ ROOMS = {
     "live": {"", "data"},
     "files": {"", "data"},
     "paper": {"", "files"},
+    "jobs": {"", "data", "files"},
     "http": {"", "data", "live", "files"},
-    "run": {"", "data", "live", "files", "http"},
+    "run": {"", "data", "live", "files", "http", "jobs"},
     "embedded": {""},
 }
 

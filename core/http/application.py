@@ -18,6 +18,7 @@ from core.http import form
 from core.http.handler import Handler, access_log
 from core.http.router import Router
 from core.live.live import Live
+from core.mail import Mail
 from core.passwords import Passwords
 from core.problem import Problem
 from core.settings import CoreSettings
@@ -49,6 +50,7 @@ class Application(tornado.web.Application):
         passwords: Passwords,
         tokens: Tokens,
         storage: Storage,
+        mail: Mail,
     ) -> None:
         """redis: a client of redis-py, or None."""
         super().__init__()
@@ -62,6 +64,7 @@ class Application(tornado.web.Application):
         self.passwords = passwords
         self.tokens = tokens
         self.storage = storage
+        self.mail = mail
         # True from SIGTERM on: answers then say `Connection: close`.
         self.draining = False
         # Requests that have begun and are not finished.

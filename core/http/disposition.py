@@ -13,6 +13,15 @@ _NOT_PLAIN = re.compile(r"[^0-9A-Za-z._-]+")
 
 def inline(name: str) -> str:
     """The header of a file that is shown, and gets this name where it is saved. name: any text, and its extension."""
+    return _named("inline", name)
+
+
+def attachment(name: str) -> str:
+    """The header of a file that is saved under this name. name: any text, and its extension."""
+    return _named("attachment", name)
+
+
+def _named(disposition: str, name: str) -> str:
     stem, dot, extension = name.rpartition(".")
     kept = "".join(one for one in stem if not unicodedata.category(one).startswith("C"))
     kept = _UNSAFE.sub("-", " ".join(kept.split()))[:LONGEST]
@@ -20,4 +29,4 @@ def inline(name: str) -> str:
     whole = f"{kept}{dot}{extension}"
     # Clients that know filename* prefer it (RFC 6266, 4.3).
     encoded = "" if whole == plain else f"; filename*=UTF-8''{quote(whole, safe='')}"
-    return f'inline; filename="{plain}"{encoded}'
+    return f'{disposition}; filename="{plain}"{encoded}'

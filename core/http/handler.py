@@ -50,7 +50,10 @@ ALLOWED_HEADERS = (
     "x-api-key, x-csrftoken, x-request-id, x-requested-with"
 )
 # What such pages may read of an answer, beside what every page may.
-EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Keep-Alive-Seconds, X-Request-ID"
+EXPOSED_HEADERS = (
+    "ETag, Idempotency-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Keep-Alive-Seconds, X-RateLimit-Limit, "
+    "X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
+)
 # What a reader of bodies returns.
 Read = TypeVar("Read")
 # Marks the line of a refused request, which core/log_files.py writes to errors.log too.
@@ -66,13 +69,14 @@ class Handler(tornado.web.RequestHandler):
     """A subclass sets `access` and `dialect`, and defines get, post, put, patch, delete as coroutines.
 
     access: for all methods, or by method, "*" for the rest. authenticates: False ignores whatever credentials a request has.
-    parameters: of the query, which its GET reads. any_host: True answers whatever the Host header says. json_limit: bytes of a JSON body.
+    parameters: of the query, which its GET reads, or without a GET its other methods. any_host: True answers whatever the Host header
+    says. json_limit: bytes of a JSON body.
     large_body: bytes of a body that a request may have which admits_large_body() admits; 0: none has more than others (BODY_LIMIT).
     missing: what a 404 says. body, body_text, files: set by read_body.
 
     For the description of the API: is_described: whether it is part of it. groups: the groups that it belongs to; without any, those of
     its module. path_parameters: those that are more than an id. schemes: the security schemes by which authenticate() finds a caller.
-    refuses: the statuses that every method may answer.
+    refuses: the statuses that every method may answer. is_limited: whether requests are counted (core/http/rate_limit.py).
     """
 
     application: "Application"
@@ -89,6 +93,7 @@ class Handler(tornado.web.RequestHandler):
     path_parameters: ClassVar[tuple[Parameter, ...]] = ()
     schemes: ClassVar[tuple[str, ...]] = ()
     refuses: ClassVar[tuple[int, ...]] = (400,)
+    is_limited: ClassVar[bool] = False
     # The validated value, its text as it was sent (Postgres reads it), and the files that came beside it.
     body: Any = None
     body_text = ""

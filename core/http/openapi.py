@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
-from core.http import idempotency, schema
+from core.http import idempotency, rate_limit, schema
 from core.http.declare import JSON, Answer, Bodies, answers_of, bodies_of, is_idempotent, ref
 from core.http.parameter import ID, TEXT, UUID, Parameter
 from core.http.router import PARAMETER, Route
@@ -36,7 +36,6 @@ HEADERS = {
     "Allow": "The methods of the path.",
     "ETag": "Names this state of what is shown; for If-Match and If-None-Match.",
     "Location": "The address to go to.",
-    "RateLimit": "What is left of a limit.",
     "Retry-After": "Seconds after which to try again.",
     "WWW-Authenticate": "The scheme by which to sign in.",
 }
@@ -71,6 +70,7 @@ SAYS = {
     404: "There is no such thing, or the caller may not see it.",
     413: "The body is too long.",
     415: "The body is of a type or encoding that is not read here.",
+    429: "There were too many requests; try again after the seconds of Retry-After.",
     503: "The server can't answer at the moment.",
 }
 # Of a method with a body.
@@ -149,6 +149,8 @@ class Operation:
         statuses = {*self.said.answers, *self.access.refuses, *self.handler.refuses}
         if self.handler.schemes and self.handler.authenticates:
             statuses.add(401)
+        if self.handler.is_limited:
+            statuses.add(429)
         if self.bodies.schemas:
             statuses.update(BODY_REFUSALS)
         if self.takes_key:
@@ -201,7 +203,7 @@ class Operation:
                     "schema": parameter.schema,
                 }
             )
-        if self.method == "GET":
+        if self.method == "GET" or "GET" not in self.handler.methods():
             for name, says, one, repeats in self.handler.parameters:
                 kind = {"type": "array", "items": one} if repeats else one
                 found.append({"name": name, "in": "query", "description": says, "schema": kind})
@@ -298,12 +300,17 @@ def document(
         "components": {
             "securitySchemes": dict(schemes),
             "headers": {
-                name: {"description": says, "required": True, "schema": {"type": "string"}}
-                for name, says in HEADERS.items()
+                **{name: _header(says) for name, says in HEADERS.items()},
+                # An administrator may switch the limits off.
+                **{name: _header(says, is_required=False) for name, says in rate_limit.HEADERS.items()},
             },
             "schemas": dict(sorted(components.schemas.items())),
         },
     }
+
+
+def _header(says: str, *, is_required: bool = True) -> dict[str, Any]:
+    return {"description": says, "required": is_required, "schema": {"type": "string"}}
 
 
 def template(path: str) -> str:
@@ -349,8 +356,9 @@ def _request_body(bodies: Bodies, components: Components) -> dict[str, Any]:
 
 def _response(operation: Operation, status: int, answers: list[Answer], components: Components) -> dict[str, Any]:
     found: dict[str, Any] = {"description": operation.says(status)}
+    always = rate_limit.HEADERS if operation.handler.is_limited else ()
     headers: dict[str, Any] = {
-        name: {"$ref": f"#/components/headers/{name}"} for answer in answers for name in answer.headers
+        name: {"$ref": f"#/components/headers/{name}"} for answer in answers for name in (*answer.headers, *always)
     }
     if operation.takes_key:
         for name, says in KEY_HEADERS.get(status, {}).items():

@@ -2,11 +2,11 @@
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from core import product
 from core.paper.fonts import LATIN, font, writing
-from core.paper.rows import Row, height
+from core.paper.rows import Row, draw_rows, height
 from core.paper.text import plain
 
 POINTS_OF_MILLIMETRE = 72 / 25.4
@@ -82,15 +82,9 @@ def pdf(
     for number, rows in enumerate(found, 1):
         page_height = sheet.height or height(rows) + 2 * sheet.margin + foot_height
         canvas.setPageSize((sheet.width, page_height))
-        _draw(canvas, rows, sheet.margin, page_height - sheet.margin)
+        draw_rows(canvas, rows, sheet.margin, page_height - sheet.margin)
         if foot:
-            _draw(canvas, foot(number, len(found)), sheet.margin, sheet.margin + foot_height)
+            draw_rows(canvas, foot(number, len(found)), sheet.margin, sheet.margin + foot_height)
         canvas.showPage()
     canvas.save()
     return file.getvalue()
-
-
-def _draw(canvas: Any, rows: Iterable[Row], left: float, top: float) -> None:
-    for row in rows:
-        row.draw(canvas, left, top)
-        top -= row.height

@@ -15,6 +15,9 @@ RULE_WIDTH = 0.5
 # Between a label and its value, and between columns; in sizes of the font.
 GAP = 0.8
 LEFT, CENTRE, RIGHT = 0.0, 0.5, 1.0
+# Parts of red, green and blue.
+Ink = tuple[float, float, float]
+BLACK: Ink = (0.0, 0.0, 0.0)
 # In sizes of the font: some 60 letters.
 WIDE = 30
 # The columns of a grid, in its width: label, value, label, value.
@@ -29,26 +32,54 @@ class Text(NamedTuple):
     size: float
     align: float = LEFT
     is_bold: bool = False
+    ink: Ink = BLACK
+
+
+class Rule(NamedTuple):
+    """A line. start: from the left margin."""
+
+    start: float
+    length: float
+    thickness: float = RULE_WIDTH
+    ink: Ink = BLACK
 
 
 class Row(NamedTuple):
-    """What stands at one height of the page. rule: a line across the middle, so long. picture: in the middle of so much room."""
+    """What stands at one height of the page. rule: across the middle. picture: with its distance from the left margin. beside: rows that
+    begin at the top of this one, with their distance from the left margin; no page breaks them."""
 
     height: float
     texts: tuple[Text, ...] = ()
-    rule: float = 0
-    picture: tuple[Picture, float] | None = None
+    rule: Rule | None = None
+    picture: tuple[float, Picture] | None = None
+    beside: tuple[tuple[float, Sequence["Row"]], ...] = ()
 
     def draw(self, canvas: Any, left: float, top: float) -> None:
         for one in self.texts:
-            x = left + one.x - one.align * width(one.text, one.size, is_bold=one.is_bold)
-            draw(canvas, x, top - ASCENT * one.size, one.text, one.size, is_bold=one.is_bold)
+            x = left + one.x - one.align * width(one.text, one.size, is_bold=one.is_bold) if one.align else left + one.x
+            draw(canvas, x, top - ASCENT * one.size, one.text, one.size, is_bold=one.is_bold, ink=one.ink)
         if self.rule:
-            canvas.setLineWidth(RULE_WIDTH)
-            canvas.line(left, top - self.height / 2, left + self.rule, top - self.height / 2)
+            y, start = top - self.height / 2, left + self.rule.start
+            canvas.setLineWidth(self.rule.thickness)
+            canvas.setStrokeColorRGB(*self.rule.ink)
+            canvas.line(start, y, start + self.rule.length, y)
         if self.picture:
-            picture, room = self.picture
-            picture.draw(canvas, left + (room - picture.width) / 2, top - picture.height)
+            x, picture = self.picture
+            picture.draw(canvas, left + x, top - picture.height)
+        for x, rows in self.beside:
+            draw_rows(canvas, rows, left + x, top)
+
+
+def draw_rows(canvas: Any, rows: Iterable[Row], left: float, top: float) -> None:
+    """Draw the rows one below the other."""
+    for row in rows:
+        row.draw(canvas, left, top)
+        top -= row.height
+
+
+def beside(*parts: tuple[float, Sequence[Row]]) -> Row:
+    """The rows side by side, each part so far from the left margin."""
+    return Row(max(height(rows) for _, rows in parts), beside=parts)
 
 
 class Column(NamedTuple):
@@ -65,14 +96,15 @@ class Rows:
     def __init__(self, width: float, size: float, most: int) -> None:
         self.width, self.size, self.most = width, size, most
 
-    def rule(self) -> Row:
-        return Row(self.size * 0.8, rule=self.width)
+    def rule(self, *, start: float = 0, space: float = 0.8, thickness: float = RULE_WIDTH, ink: Ink = BLACK) -> Row:
+        """A line from `start` to the right margin. space: the row's height, in sizes of the font."""
+        return Row(self.size * space, rule=Rule(start, self.width - start, thickness, ink))
 
     def space(self, sizes: float) -> Row:
         return Row(self.size * sizes)
 
-    def picture(self, picture: Picture) -> Row:
-        return Row(picture.height + self.size / 2, picture=(picture, self.width))
+    def picture(self, picture: Picture, *, align: float = CENTRE) -> Row:
+        return Row(picture.height + self.size / 2, picture=(align * (self.width - picture.width), picture))
 
     @property
     def is_wide(self) -> bool:
@@ -80,21 +112,37 @@ class Rows:
         return self.width > WIDE * self.size
 
     def text(
-        self, text: str, *, align: float = LEFT, is_bold: bool = False, scale: float = 1, start: float = 0
+        self,
+        text: str,
+        *,
+        align: float = LEFT,
+        is_bold: bool = False,
+        scale: float = 1,
+        start: float = 0,
+        ink: Ink = BLACK,
     ) -> list[Row]:
         """A paragraph. start: where it begins."""
         size, room = self.size * scale, self.width - start
         rows = wrapped(text, room, size, is_bold=is_bold, most=self.most)
-        return [Row(size * LEADING, (Text(start + align * room, row, size, align, is_bold),)) for row in rows]
+        return [Row(size * LEADING, (Text(start + align * room, row, size, align, is_bold, ink),)) for row in rows]
 
-    def pair(self, label: str, value: str, *, is_bold: bool = False, scale: float = 1, start: float = 0) -> list[Row]:
+    def pair(
+        self,
+        label: str,
+        value: str,
+        *,
+        is_bold: bool = False,
+        scale: float = 1,
+        start: float = 0,
+        label_ink: Ink = BLACK,
+    ) -> list[Row]:
         """A label and, at the right, its value, which has rows of its own where both don't fit in one. start: where the label begins."""
         size = self.size * scale
         room = self.width - start
         values = wrapped(value, room, size, is_bold=is_bold, most=self.most)
         labels = wrapped(label, room, size, is_bold=is_bold, most=self.most)
         needed = GAP * size + sum(width(text, size, is_bold=is_bold) for text in (labels[-1], values[0]))
-        rows: list[tuple[Text, ...]] = [(Text(start, text, size, LEFT, is_bold),) for text in labels]
+        rows: list[tuple[Text, ...]] = [(Text(start, text, size, LEFT, is_bold, label_ink),) for text in labels]
         found = [(Text(self.width, text, size, RIGHT, is_bold),) for text in values]
         if needed <= room:
             rows[-1] += found.pop(0)
@@ -107,7 +155,9 @@ class Rows:
         places = [*(text for pair in pairs for text in pair), *("", "") * (len(pairs) % 2)]
         return [row for at in range(0, len(places), 4) for row in self.cells(columns, places[at : at + 4])]
 
-    def cells(self, columns: Sequence[Column], texts: Sequence[str], *, is_bold: bool = False) -> list[Row]:
+    def cells(
+        self, columns: Sequence[Column], texts: Sequence[str], *, is_bold: bool = False, ink: Ink = BLACK
+    ) -> list[Row]:
         """A row of a table; as many rows as its highest cell."""
         cells = [
             wrapped(text, column.width, self.size, is_bold=is_bold, most=self.most)
@@ -117,7 +167,7 @@ class Rows:
             Row(
                 self.size * LEADING,
                 tuple(
-                    Text(column.x + column.align * column.width, cell[at], self.size, column.align, is_bold)
+                    Text(column.x + column.align * column.width, cell[at], self.size, column.align, is_bold, ink)
                     for column, cell in zip(columns, cells, strict=True)
                     if at < len(cell)
                 ),
@@ -133,10 +183,12 @@ class Rows:
         wide: int,
         least: float,
         most: Mapping[int, float],
+        gap: float = GAP,
     ) -> list[Column]:
         """The columns of a table: each as wide as its widest cell, the one at `wide` as wide as what is left. Parts of the width: `least`,
-        what that one has at any rate, for which all others give way; `most`, what columns of long texts may have."""
-        gap = GAP * self.size
+        what that one has at any rate, for which all others give way; `most`, what columns of long texts may have. gap: between columns,
+        in sizes of the font."""
+        gap *= self.size
         needed = [
             max(width(plain(row[at][: self.most]), self.size, is_bold=True) for row in table)
             for at in range(len(aligns))

@@ -149,8 +149,18 @@ def _syllables(word: str) -> Iterator[str]:
         yield syllable
 
 
-def draw(canvas: Any, x: float, y: float, text: str, size: float, *, is_bold: bool = False) -> None:
-    """Draw the text from x on, on the base line y. text: from plain()."""
+def draw(
+    canvas: Any,
+    x: float,
+    y: float,
+    text: str,
+    size: float,
+    *,
+    is_bold: bool = False,
+    ink: tuple[float, float, float] = (0, 0, 0),
+) -> None:
+    """Draw the text from x on, on the base line y. text: from plain(). ink: parts of red, green and blue."""
+    canvas.setFillColorRGB(*ink)
     for run in runs(text, is_bold=is_bold):
         canvas.setFont(run.font, size)
         if not run.is_joined:
@@ -160,7 +170,9 @@ def draw(canvas: Any, x: float, y: float, text: str, size: float, *, is_bold: bo
         letters = placed(run.font, run.text)
         # Who copies or searches a joined text gets its characters instead of the glyphs' (ISO 32000-1, 14.9.4).
         canvas.addLiteral(f"/Span <</ActualText <{_utf16(run.text)}>>> BDC")
-        canvas.setLineWidth(STROKE * size)
+        if is_bold:
+            canvas.setLineWidth(STROKE * size)
+            canvas.setStrokeColorRGB(*ink)
         canvas.drawString(x, y, letters.glyphs, mode=2 if is_bold else None)
         canvas.addLiteral("EMC")
         x += letters.width * size

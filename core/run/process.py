@@ -7,7 +7,8 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import tornado.httpserver
 import tornado.iostream
@@ -18,9 +19,13 @@ from core.duties import Duty, Listener, always, every
 from core.files.configured import open_storage
 from core.http.application import Application, Refusal, finish_requests
 from core.http.router import Router
+from core.jobs.history import PURGE_JOBS_SECONDS, purge_jobs
+from core.jobs.job import Job, Resources, Schedule
+from core.jobs.runner import Runner
 from core.live.events import PURGE_SECONDS, purge
 from core.live.fanout import connect
 from core.live.live import Live, LiveSettings
+from core.mail import Mail
 from core.passwords import Passwords
 from core.problem import Problem
 from core.settings import CoreSettings
@@ -60,9 +65,12 @@ class Process:
         refusals: dict[str, Refusal],
         duties: list[Duty],
         listeners: dict[str, list[Listener]],
+        jobs: Sequence[Job] | None = None,
+        schedules: Sequence[Schedule] = (),
     ) -> None:
+        """jobs: those that this process runs beside its requests; None: it runs none."""
         self.config = config
-        self._duties = [Duty(PURGE_SECONDS, purge), *duties]
+        self._duties = [Duty(PURGE_SECONDS, purge), Duty(PURGE_JOBS_SECONDS, purge_jobs), *duties]
         self._db = Database(config.database_url, size=config.db_pool_size, statement_cache=config.db_statement_cache)
         self._redis = connect(config.redis_url) if config.redis_url else None
         self._live = Live(self._db, LiveSettings(config.redis_url, config.redis_prefix, config.sse_keepalive_seconds))
@@ -78,7 +86,9 @@ class Process:
             passwords=self._passwords,
             tokens=Tokens(config.secret_key),
             storage=open_storage(config),
+            mail=Mail(config),
         )
+        self._runner = None if jobs is None else Runner(resources(self.app), jobs, schedules, kind="serve")
         for topic, its_listeners in listeners.items():
             for listener in its_listeners:
                 self._live.listen(topic, functools.partial(listener, self.app))
@@ -94,9 +104,17 @@ class Process:
         work = map(always, [self._db.watch, *self._live.work()])
         duties = [every(duty, self.app) for duty in self._duties]
         self._tasks = [asyncio.create_task(task) for task in [*work, *duties]]
+        if self._runner is not None:
+            self._tasks.append(asyncio.create_task(self._runner.open()))
+
+    async def stop_jobs(self, seconds: float) -> None:
+        """Begin no more jobs, and give those that run `seconds` to finish."""
+        if self._runner is not None:
+            await self._runner.stop(seconds)
 
     async def close(self) -> None:
         """Stop the background tasks and close all connections."""
+        await self.stop_jobs(0)
         # Repeated, because asyncio.wait_for (until Python 3.12) and redis-py can lose a cancellation that meets a result.
         while self._tasks:
             for task in self._tasks:
@@ -123,6 +141,11 @@ def serve(
     ready: called once requests are accepted.
     """
     _raise_file_limit()
+    return run_until_signal(lambda: _serve(process, listener, parent, ready))
+
+
+def run_until_signal(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Run the coroutine of a process, which ends by itself on one of ENDING; the exit status."""
     try:
         import uvloop
     except ImportError:
@@ -131,7 +154,7 @@ def serve(
     else:
         run = uvloop.run
     try:
-        run(_serve(process, listener, parent, ready))
+        run(main())
     except OSError as error:
         log.error("can't serve: %s", error)
         return 1
@@ -142,9 +165,8 @@ def serve(
     return 0
 
 
-async def _serve(
-    make: Callable[[], Process], listener: socket.socket, parent: int | None, ready: Callable[[], None]
-) -> None:
+async def until_signal(parent: int | None = None) -> asyncio.Event:
+    """An event that is set by one of ENDING, or when `parent` (the reading end of a pipe) is closed."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in ENDING:
         loop.add_signal_handler(number, stop.set)
@@ -152,6 +174,13 @@ async def _serve(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     if parent is not None:
         loop.add_reader(parent, stop.set)
+    return stop
+
+
+async def _serve(
+    make: Callable[[], Process], listener: socket.socket, parent: int | None, ready: Callable[[], None]
+) -> None:
+    stop = await until_signal(parent)
     process = make()
     try:
         opening = asyncio.create_task(process.open())
@@ -171,11 +200,16 @@ async def _serve(
             ready()
         await stopping
         if parent is not None:
-            loop.remove_reader(parent)
+            asyncio.get_running_loop().remove_reader(parent)
         log.info("stopping: finishing %d requests", process.app.active)
         await _drain(process, server, listener)
     finally:
         await process.close()
+
+
+def resources(app: Application) -> Resources:
+    """What the jobs of a process that serves share with its requests."""
+    return Resources(app.db, app.config, app.storage, app.mail)
 
 
 def http_server(app: Application) -> tornado.httpserver.HTTPServer:
@@ -191,6 +225,7 @@ def http_server(app: Application) -> tornado.httpserver.HTTPServer:
 
 async def _drain(process: Process, server: tornado.httpserver.HTTPServer, listener: socket.socket) -> None:
     process.app.draining = True
+    jobs = asyncio.create_task(process.stop_jobs(FINISH_SECONDS))
     # Closing a listening socket resets the connections in its queue. So the queue is emptied first, without giving way to other tasks.
     while True:
         try:
@@ -205,6 +240,7 @@ async def _drain(process: Process, server: tornado.httpserver.HTTPServer, listen
         log.warning("%d requests did not finish in %d s", process.app.active, FINISH_SECONDS)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.close_all_connections(), 1)
+    await jobs
 
 
 def listener(host: str, port: int, *, shared: bool) -> socket.socket:

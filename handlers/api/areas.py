@@ -7,6 +7,8 @@ An area is a package in handlers/; handlers/api is what all areas share. Each mo
     refusals   {constraint: refusal}                         core/http/application.py
     duties     [Duty]                                        core/duties.py
     listeners  {topic of the event log: listener}            core/duties.py
+    jobs       [Job] that run after the answer               core/jobs/job.py
+    schedules  [Schedule] that enqueue them                  core/jobs/job.py
     tables, clearings                                        handlers/api/clearing.py
 """
 
@@ -20,6 +22,7 @@ import handlers
 from core.duties import Duty, Listener
 from core.http.application import Refusal, constraint_refusals
 from core.http.router import Router
+from core.jobs import Job, Schedule
 
 
 @cache
@@ -55,6 +58,20 @@ def listeners() -> dict[str, list[Listener]]:
     for module in modules():
         for topic, listener in getattr(module, "listeners", {}).items():
             found.setdefault(topic, []).append(listener)
+    return found
+
+
+def jobs() -> list[Job]:
+    """The jobs of all areas."""
+    return gathered("jobs")
+
+
+def schedules() -> list[Schedule]:
+    """The schedules of all areas. Raises ValueError when one names a job that there is not."""
+    found, known = gathered("schedules"), {job.name for job in jobs()}
+    for schedule in found:
+        if schedule.job not in known:
+            raise ValueError(f"schedule {schedule.name}: there is no job {schedule.job}")
     return found
 
 

@@ -7,7 +7,7 @@ from core.dialect import Dialect
 from core.http.declare import answers
 from core.problem import Problem, not_found
 from handlers.api.dialects import BooksDialect
-from handlers.api.handler import ApiHandler
+from handlers.api.limited import LimitedHandler
 from handlers.api.roles import may_enter, signed_in_caller
 
 own_books = may_enter("books")
@@ -15,7 +15,7 @@ own_books = may_enter("books")
 stale = answers(412, BooksDialect.error, headers=("ETag",))
 
 
-class BooksHandler(ApiHandler):
+class BooksHandler(LimitedHandler):
     """Each account has books of its own. What belongs to another account doesn't exist for the caller."""
 
     dialect: ClassVar[Dialect] = BooksDialect()

@@ -8,7 +8,7 @@ from core.data.sql import Query
 from core.http import keyset, paging, schema
 from core.http.keyset import Column, Order
 from core.http.parameter import Parameter
-from core.problem import Problem, invalid
+from core.problem import invalid
 from core.text import canonical
 from handlers.books.handler import BooksHandler
 from handlers.books.moment import MOMENT, moment

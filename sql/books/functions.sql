@@ -1,8 +1,10 @@
 -- Functions and documents of the books area. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0012_books.sql.
+-- Tables and triggers: sql/migrations/0013_books.sql, 0014_books_preferences.sql.
 --
 -- Triggers on books.client, books.quote, books.invoice, books.expense
 --   NOUN_counted, NOUN_uncounted   after a statement that adds or deletes   keep books.tally
+-- Triggers on books.preferences
+--   preferences_logo_used          after a row is written                   core.use_media_file keeps the register of files
 --
 -- Money is numeric with two places, and sent as text. Days are those of UTC.
 
@@ -127,4 +129,51 @@ CREATE OR REPLACE FUNCTION books.expense_document(e books.expense) RETURNS SETOF
         'client', e.client_id, 'status', e.status, 'notes', e.notes, 'created_at', core.iso(e.created_at), 'updated_at', core.iso(e.updated_at),
         'owner', e.owner_id, 'attachments', coalesce((
             SELECT json_agg(books.attachment_document(a) ORDER BY a.id) FROM books.attachment a WHERE a.owner_id = e.owner_id AND a.expense_id = e.id), '[]'))
+$$;
+
+-- The preferences of an owner: the row, or the defaults. One row for every owner.
+CREATE OR REPLACE FUNCTION books.preference(owner bigint) RETURNS SETOF books.preferences LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT owner, coalesce(p.currency, 'USD'), coalesce(p.paper_size, 'A4'), coalesce(p.tax_number, ''), coalesce(p.phone, ''),
+           coalesce(p.website, ''), coalesce(p.quote_terms, ''), coalesce(p.invoice_terms, ''), coalesce(p.quote_days, 30),
+           coalesce(p.invoice_days, 30), coalesce(p.footer, ''), p.logo, coalesce(p.sends_reminders, true)
+      FROM (SELECT) one LEFT JOIN books.preferences p ON p.owner_id = owner
+$$;
+
+-- How a currency is written before an amount: by its sign, where that means no other currency to most readers, or else by its code.
+CREATE OR REPLACE FUNCTION books.currency_sign(currency text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(CAST('{"USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "JPY": "¥", "CNY": "CN¥", "KRW": "₩", "TRY": "₺", "UAH": "₴", "RUB": "₽",
+        "KZT": "₸", "ILS": "₪", "VND": "₫", "NGN": "₦", "GHS": "GH₵", "PHP": "₱", "CRC": "₡", "PYG": "₲", "LAK": "₭", "MNT": "₮", "GEL": "₾",
+        "AZN": "₼", "AUD": "A$", "BRL": "R$", "CAD": "CA$", "HKD": "HK$", "MXN": "MX$", "NZD": "NZ$", "SGD": "S$", "TWD": "NT$"}' AS json)
+        ->> currency, currency)
+$$;
+
+-- What an owner is called where it has to be shown: its company, or else the person.
+CREATE OR REPLACE FUNCTION books.owner_name(a accounts.account) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(nullif(a.company_name, ''), a.name)
+$$;
+
+-- logo: the key of the file, for which the handler puts a link. company: what the account says, and where that is changed.
+CREATE OR REPLACE FUNCTION books.preferences_document(p books.preferences) RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT json_build_object(
+        'currency', p.currency, 'currency_sign', books.currency_sign(p.currency), 'paper_size', p.paper_size, 'tax_number', p.tax_number,
+        'phone', p.phone, 'website', p.website, 'quote_terms', p.quote_terms, 'invoice_terms', p.invoice_terms, 'quote_days', p.quote_days,
+        'invoice_days', p.invoice_days, 'footer', p.footer, 'sends_reminders', p.sends_reminders, 'logo', 'media:' || p.logo,
+        'company', json_build_object('name', books.owner_name(a), 'address', a.company_address, 'email', a.email, 'profile', '/api/auth/profile/'))
+      FROM accounts.account a
+     WHERE a.id = p.owner_id
+$$;
+
+-- What every paper of an owner shows of the owner. logo: the key of the file.
+CREATE OR REPLACE FUNCTION books.letterhead(owner bigint) RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT json_build_object(
+        'name', books.owner_name(a), 'address', a.company_address, 'email', a.email, 'phone', p.phone, 'website', p.website,
+        'tax_number', p.tax_number, 'currency', p.currency, 'sign', books.currency_sign(p.currency), 'paper_size', p.paper_size,
+        'footer', p.footer, 'logo', p.logo)
+      FROM accounts.account a CROSS JOIN LATERAL books.preference(a.id) p
+     WHERE a.id = owner
+$$;
+
+-- What a paper shows of its client.
+CREATE OR REPLACE FUNCTION books.addressee(c books.client) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object('name', c.name, 'company', c.company, 'address', c.address, 'tax_number', c.tax_number)
 $$;

@@ -103,3 +103,155 @@ BEGIN
         END IF;
     END IF;
 END $$;
+
+-- Jobs (core/jobs). Their queue is PgQueuer's: what these functions write is what PgQueuer 1.6 itself would write, which
+-- tests/core/test_jobs_queue.py compares. They do it under one condition more: the job must still be the caller's.
+
+-- Enqueues a job in the transaction of the caller; returns its id, or null when a job with the same dedupe_key waits or runs already.
+-- Of several statements that say the same, the one that commits first wins, and the others wait for it.
+CREATE OR REPLACE FUNCTION core.enqueue_job(
+    name text, payload jsonb DEFAULT '{}', dedupe_key text DEFAULT NULL, execute_after interval DEFAULT '0', priority integer DEFAULT 0)
+RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    -- A name of a column goes before that of a parameter, so the parameters are numbers here.
+    WITH inserted AS (
+        INSERT INTO jobs.pgqueuer (priority, entrypoint, payload, execute_after, dedupe_key, headers, status)
+        VALUES ($5, $1, convert_to($2::text, 'UTF8'), now() + $4, $3, 'null', 'queued')
+        ON CONFLICT (dedupe_key) WHERE status IN ('queued', 'picked') AND dedupe_key IS NOT NULL DO NOTHING
+        RETURNING id, entrypoint, priority
+    ), logged AS (
+        INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+        SELECT i.id, 'queued', i.entrypoint, i.priority FROM inserted i
+    )
+    SELECT i.id FROM inserted i
+$$;
+
+-- Enqueues the job of a schedule for one of its moments, once however many workers ask. The first moment that is seen of a
+-- schedule is only noted: it lies before the schedule was there. Returns whether the job was enqueued.
+CREATE OR REPLACE FUNCTION core.enqueue_tick(of_schedule text, at_tick timestamptz, name text, payload jsonb)
+RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    last timestamptz := (SELECT max(t.tick) FROM jobs.tick t WHERE t.schedule = of_schedule);
+BEGIN
+    IF last >= at_tick THEN
+        RETURN false;
+    END IF;
+    INSERT INTO jobs.tick (schedule, tick) VALUES (of_schedule, at_tick) ON CONFLICT DO NOTHING;
+    IF NOT FOUND OR last IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM core.enqueue_job(name, payload);
+    RETURN true;
+END $$;
+
+-- Begins a run of a job that `owner` has picked from the queue. outcome: `begun`, with the run's id; `taken`: another process has picked
+-- it meanwhile; `held`: it was begun `most_losses` times without an end, so it seems to end its process, and is given up.
+CREATE OR REPLACE FUNCTION core.begin_job(job bigint, owner uuid, worker text, most_losses integer, OUT outcome text, OUT run bigint)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    picked record;
+    losses integer;
+BEGIN
+    SELECT q.entrypoint, q.payload, q.attempts, q.priority INTO picked
+      FROM jobs.pgqueuer q WHERE q.id = job AND q.queue_manager_id = owner AND q.status = 'picked' FOR UPDATE;
+    IF NOT FOUND THEN
+        outcome := 'taken';
+        RETURN;
+    END IF;
+    UPDATE jobs.run r SET status = 'lost', finished_at = clock_timestamp(), error = 'Its process ended or stood still.'
+     WHERE r.job_id = job AND r.status = 'running';
+    -- The queue's log has an entry for each time that the job was picked, and for each time that it was queued.
+    SELECT count(*) - 1 INTO losses FROM jobs.pgqueuer_log l
+     WHERE l.job_id = job AND l.status = 'picked'
+       AND l.id > coalesce((SELECT max(b.id) FROM jobs.pgqueuer_log b WHERE b.job_id = job AND b.status = 'queued'), 0);
+    INSERT INTO jobs.run (job_id, name, payload, attempt, worker)
+    VALUES (job, picked.entrypoint, convert_from(picked.payload, 'UTF8')::jsonb, picked.attempts + 1, worker)
+    RETURNING id INTO run;
+    outcome := 'begun';
+    IF losses >= most_losses THEN
+        PERFORM core.fail_job(job, owner, run, format('%s processes that began it have ended.', losses), NULL, NULL);
+        outcome := 'held';
+    END IF;
+END $$;
+
+-- Ends a run with success: the job leaves the queue in the transaction of what it has done. False: another process has the job now, or
+-- has done it, so the transaction must be rolled back.
+CREATE OR REPLACE FUNCTION core.finish_job(job bigint, owner uuid, run bigint, result jsonb) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    UPDATE jobs.run r SET status = 'succeeded', finished_at = clock_timestamp(), result = $4 WHERE r.id = run AND r.status = 'running';
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    WITH deleted AS (
+        DELETE FROM jobs.pgqueuer q WHERE q.id = job AND q.queue_manager_id = owner AND q.status = 'picked'
+        RETURNING q.id, q.entrypoint, q.priority
+    )
+    INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+    SELECT d.id, 'successful', d.entrypoint, d.priority FROM deleted d;
+    RETURN FOUND;
+END $$;
+
+-- Ends a run without success: the job runs again after `retry_after`, or is held where that is null. False: another process has it now.
+CREATE OR REPLACE FUNCTION core.fail_job(job bigint, owner uuid, run bigint, error text, traceback text, retry_after interval)
+RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    WITH ended AS (
+        UPDATE jobs.pgqueuer q
+           SET status = CASE WHEN retry_after IS NULL THEN 'failed' ELSE 'queued' END::jobs.pgqueuer_status,
+               execute_after = CASE WHEN retry_after IS NULL THEN q.execute_after ELSE now() + retry_after END,
+               attempts = CASE WHEN retry_after IS NULL THEN q.attempts ELSE q.attempts + 1 END,
+               updated = now(), queue_manager_id = NULL
+         WHERE q.id = job AND q.queue_manager_id = owner AND q.status = 'picked'
+        RETURNING q.id, q.status, q.entrypoint, q.priority
+    )
+    INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+    SELECT e.id, e.status, e.entrypoint, e.priority FROM ended e;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE jobs.run r SET status = CASE WHEN retry_after IS NULL THEN 'held' ELSE 'retried' END,
+                          finished_at = clock_timestamp(), error = $4, traceback = $5
+     WHERE r.id = run AND r.status = 'running';
+    RETURN true;
+END $$;
+
+-- Gives back all jobs that `owner` has picked, so that another process runs them at once; returns how many.
+CREATE OR REPLACE FUNCTION core.release_jobs(owner uuid) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    WITH released AS (
+        UPDATE jobs.pgqueuer q SET status = 'queued', updated = now(), queue_manager_id = NULL
+         WHERE q.queue_manager_id = owner AND q.status = 'picked'
+        RETURNING q.id, q.entrypoint, q.priority
+    ), logged AS (
+        INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+        SELECT r.id, 'queued', r.entrypoint, r.priority FROM released r
+    ), ended AS (
+        UPDATE jobs.run n SET status = 'released', finished_at = clock_timestamp(), error = 'Its process was stopped.'
+          FROM released r WHERE n.job_id = r.id AND n.status = 'running'
+    )
+    SELECT count(*) FROM released
+$$;
+
+-- Queues held jobs again: these, or all where `wanted` is null. Returns their ids. A job loses its dedupe_key: another one with the
+-- same may wait by now, which would refuse this one.
+CREATE OR REPLACE FUNCTION core.retry_jobs(wanted bigint[]) RETURNS SETOF bigint LANGUAGE sql VOLATILE AS $$
+    WITH requeued AS (
+        UPDATE jobs.pgqueuer q
+           SET status = 'queued', execute_after = now(), updated = now(), attempts = 0, queue_manager_id = NULL, dedupe_key = NULL
+         WHERE q.status = 'failed' AND (wanted IS NULL OR q.id = ANY (wanted))
+        RETURNING q.id, q.entrypoint, q.priority
+    ), logged AS (
+        INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+        SELECT r.id, 'queued', r.entrypoint, r.priority FROM requeued r
+    )
+    SELECT r.id FROM requeued r ORDER BY r.id
+$$;
+
+-- Removes held jobs for good; returns their ids.
+CREATE OR REPLACE FUNCTION core.remove_jobs(unwanted bigint[]) RETURNS SETOF bigint LANGUAGE sql VOLATILE AS $$
+    WITH removed AS (
+        DELETE FROM jobs.pgqueuer q WHERE q.status = 'failed' AND q.id = ANY (unwanted) RETURNING q.id, q.entrypoint, q.priority
+    ), logged AS (
+        INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+        SELECT r.id, 'deleted', r.entrypoint, r.priority FROM removed r
+    )
+    SELECT r.id FROM removed r ORDER BY r.id
+$$;

@@ -7,13 +7,13 @@ from typing import Any
 
 import jsonschema_rs
 
-from core.http import idempotency, openapi, schema
+from core.http import idempotency, openapi, rate_limit, schema
 from core.http.declare import bodies_of
 from core.http.json_text import Number
 from handlers.api import areas, description
 
 # An answer to a method that a route lacks, or to a question for its methods.
-UNDECLARED = {204, 400, 401, 403, 405, 413, 503}
+UNDECLARED = {204, 400, 401, 403, 405, 413, 429, 503}
 
 
 class Described:
@@ -33,18 +33,21 @@ class Described:
         if route is None or not route.handler.is_described:
             return ""
         template = openapi.template(route.path)
+        # The settings of the tests have limits.
+        limits = set(rate_limit.HEADERS) if route.handler.is_limited else set()
         operation = self.document["paths"][template].get("get" if method == "HEAD" else method.lower())
         if status == 400 and "Content-Type" not in headers:
             # Tornado couldn't read the head of the request.
             return ""
         if operation is None:
-            wanted = {"Allow"} if status == 405 else set(openapi.HEADERS_OF.get(status, ()))
+            wanted = limits if method != "OPTIONS" else set()
+            wanted |= {"Allow"} if status == 405 else set(openapi.HEADERS_OF.get(status, ()))
             return "" if status in UNDECLARED and wanted <= _marked(headers) else f"{status} with {_marked(headers)}"
         response = operation["responses"].get(str(status))
         if response is None:
             return f"the status {status} is not described: {body[:300]!r}"
         known = response.get("headers", {})
-        needed = {name for name, one in known.items() if one.get("required", True)}
+        needed = {name for name, one in known.items() if one.get("required", True)} - rate_limit.HEADERS.keys() | limits
         if not needed <= _marked(headers) <= known.keys():
             return f"{status} is described with the headers {set(known)}, and has {_marked(headers)}"
         if (
@@ -111,7 +114,7 @@ def _covers(media: str, sent_media: str) -> bool:
 
 
 def _marked(headers: Mapping[str, str]) -> set[str]:
-    return {name for name in (*openapi.HEADERS, idempotency.REPLAYED) if name in headers}
+    return {name for name in (*openapi.HEADERS, *rate_limit.HEADERS, idempotency.REPLAYED) if name in headers}
 
 
 def _escaped(name: str) -> str:
