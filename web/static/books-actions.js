@@ -20,7 +20,7 @@ export function actionsOf(page, shown) {
   const more = [act("duplicate", { icon: "copy" })];
   if (paper.status === "draft" || (kind.name === "quote" && paper.status === "rejected")) more.push(act("delete", { icon: "bin", class: "danger" }));
   const first = kind.name === "quote" ? ofQuote(paper, act, edit) : ofInvoice(paper, act, edit);
-  return make("section", { class: "acts", "aria-label": say("actions") }, make("p", { class: "actions first" }, first), make("p", { class: "actions" }, more));
+  return make("section", { class: "acts", "aria-label": say("actions") }, make("p", { class: "actions" }, first, more));
 }
 
 function ofQuote(paper, act, edit) {
@@ -50,7 +50,7 @@ const ACTS = {
     if (await confirm(say("do-reject"), say("reject-why"), say("do-reject"), { isDanger: true })) move(page, shown, pressed, "reject");
   },
   async cancel(page, shown, pressed) {
-    if (await confirm(say("do-cancel"), say("cancel-why"), say("do-cancel"), { isDanger: true })) move(page, shown, pressed, "cancel");
+    if (await confirm(say("cancel-what", { name: shown.paper.invoice_number }), say("cancel-why"), say("cancel-invoice"), { isDanger: true })) move(page, shown, pressed, "cancel");
   },
   async paid(page, shown, pressed) {
     if (await confirm(say("do-paid"), say("paid-why"), say("do-paid"))) move(page, shown, pressed, "mark_paid");

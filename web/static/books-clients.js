@@ -4,7 +4,7 @@ import { get, isQuiet, Missing, read, send, wordsOf } from "./books-api.js";
 import { editClient } from "./books-client-form.js";
 import { button, facts, linkButton, make, none, prose } from "./books-dom.js";
 import { count, isSome, money, shortDay, sum } from "./books-format.js";
-import { badge, dueWords, isOwed, KINDS, worth } from "./books-kinds.js";
+import { isOwed, KINDS, stateOf, worth } from "./books-kinds.js";
 import { emptyList, List, listHead } from "./books-list.js";
 import { newName } from "./books-memory.js";
 import { confirm, failed, go, setTitle, tell, waiting } from "./books-shell.js";
@@ -103,12 +103,11 @@ function papersOf(kind, client, { results, count: all }) {
 /** Returns the row of a quote or an invoice in a list. */
 export function paperRow(kind, paper, { isOfClient = false } = {}) {
   const note = [isOfClient ? shortDay(paper.issue_date) : paper[kind.number], paper.title].filter(Boolean).join(" · ");
-  const due = dueWords(kind, paper);
   return make("a", { class: "row paper-row", href: `#/${kind.room}/${paper.id}`, data: { status: paper.status } },
     make("span", { class: "row-text" }, make("strong", { text: isOfClient ? paper[kind.number] : paper.client_name }), make("span", { class: "note", text: note })),
     make("span", { class: "row-figures" },
       make("strong", { text: money(worth(kind, paper)) }),
-      make("span", { class: "note" }, due && make("span", { class: "due", text: due }), badge(paper.status))),
+      make("span", { class: "note" }, stateOf(kind, paper))),
     isSome(paper.paid_amount) && isSome(paper.balance) && make("span", { class: "unseen", text: say("of-total", { total: money(paper.total_amount) }) }));
 }
 

@@ -3,8 +3,8 @@
 import { get, isQuiet, Missing, read, wordsOf } from "./books-api.js";
 import { actionsOf } from "./books-actions.js";
 import { facts, linkButton, make, none } from "./books-dom.js";
-import { day, isSome, money, percent } from "./books-format.js";
-import { badge, dueWords, isOwed } from "./books-kinds.js";
+import { day, isSome, money } from "./books-format.js";
+import { isOwed, stateOf } from "./books-kinds.js";
 import { paperOf } from "./books-paper.js";
 import { paymentsOf } from "./books-payments.js";
 import { pdfButtons } from "./books-pdf.js";
@@ -37,9 +37,8 @@ function show(page, shown) {
 function summary({ kind, paper, client }) {
   const owed = kind.name === "invoice" && isOwed(paper);
   const paid = isSome(paper.paid_amount);
-  const due = dueWords(kind, paper);
   return make("section", { class: "card summary", data: { status: paper.status } },
-    make("p", { class: "summary-head" }, badge(paper.status), due && make("span", { class: "due", text: due })),
+    make("p", { class: "summary-head" }, stateOf(kind, paper)),
     make("p", { class: "big" }, make("span", { class: "note", text: say(owed ? "to-be-paid" : "total") }), make("strong", { text: money(owed ? paper.balance : paper.total_amount) })),
     paid && make("progress", { class: "paid-part", max: paper.total_amount, value: paper.paid_amount, "aria-label": say("paid") }),
     paid && make("p", { class: "note", text: say("paid-of", { paid: money(paper.paid_amount), total: money(paper.total_amount) }) }),
@@ -48,14 +47,12 @@ function summary({ kind, paper, client }) {
       make("span", { class: "row-text" }, make("strong", { text: client.name }), make("span", { class: "note", text: client.email || client.phone || say("no-email") }))));
 }
 
-/** What belongs to the paper: its days, and the paper that it was made of or that was made of it. */
+/** What has become of the paper, and the paper that it was made of or that was made of it. */
 function related({ kind, paper }) {
   const link = (room, id, words) => id && linkButton(words, `#/${room}/${id}`, { class: "link" });
-  return make("section", { class: "card" }, facts([
-    [say("issue-date"), day(paper.issue_date)], [say(kind.until), day(paper[kind.until])],
-    [say("tax"), paper.tax_rate && isSome(paper.tax_rate) ? `${percent(paper.tax_rate)}%` : ""],
+  const found = facts([
     [say("sent-at"), day(paper.sent_at)], [say("paid-at"), day(paper.paid_at)],
     [say("its-quote"), link("quotes", paper.source_quote, say("show-quote"))], [say("its-invoice"), link("invoices", paper.invoice, say("show-invoice"))],
-    [say("created-at"), day(paper.created_at)], [say("updated-at"), day(paper.updated_at)],
-  ]));
+  ]);
+  return found.children.length > 0 && make("section", { class: "card" }, found);
 }

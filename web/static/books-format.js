@@ -4,6 +4,7 @@
 const DAY_MS = 86_400_000;
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+const LONG_DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
 const MONTH = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" });
 const COUNT = new Intl.NumberFormat("en");
 
@@ -85,7 +86,13 @@ export function day(text) {
   return Number.isNaN(time) ? "" : DAY.format(time);
 }
 
-/** Returns the same without the year, if it is this one. */
+/** Returns a day as papers show it, which no reader takes for a month: "29 November 2026". */
+export function longDay(text) {
+  const time = Date.parse(text ?? "");
+  return Number.isNaN(time) ? "" : LONG_DAY.format(time);
+}
+
+/** Returns the day without the year, if it is this one. */
 export function shortDay(text) {
   const time = Date.parse(text ?? "");
   if (Number.isNaN(time)) return "";

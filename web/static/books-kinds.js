@@ -18,6 +18,13 @@ export const KINDS = {
 /** Whether money is still expected for the invoice. */
 export const isOwed = ({ status, balance }) => ["sent", "partial", "overdue"].includes(status) && isSome(balance);
 
+/** Returns the state of a paper as people read it in a list: an invoice says how long it is overdue, others say what their day means beside it. */
+export function stateOf(kind, paper) {
+  const due = dueWords(kind, paper);
+  if (paper.status === "overdue" && due) return [make("span", { class: "badge", data: { status: "overdue" }, text: due })];
+  return [due && make("span", { class: "due", text: due }), badge(paper.status)].filter(Boolean);
+}
+
 export function badge(status) {
   return make("span", { class: "badge", data: { status }, text: say(`status-${status}`, {}, status) });
 }

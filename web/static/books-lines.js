@@ -136,7 +136,7 @@ function isComplete({ description, quantity, unit_price: price }) {
 
 function lineRow({ description, quantity, unit_price: price }) {
   const area = grow(make("textarea", { rows: "1", maxlength: "1000", "aria-label": say("description"), placeholder: say("description-hint"), data: { line: "description" }, value: description }));
-  const number = (name, words, value) => make("input", { type: "text", inputmode: "decimal", maxlength: "14", autocomplete: "off", "aria-label": words, data: { line: name }, value });
+  const number = (name, words, value) => make("input", { type: "text", inputmode: "decimal", maxlength: "14", autocomplete: "off", "aria-label": words, placeholder: words, data: { line: name }, value });
   const act = (name, words, image) => button(words, { icon: image, unseen: true, class: "plain bare", tabindex: name === "remove" ? null : "-1", data: { act: name } });
   return make("li", { class: "line" },
     area, number("quantity", say("quantity"), quantity), make("span", { class: "times", "aria-hidden": "true", text: "×" }),

@@ -1,7 +1,7 @@
 // A quote or an invoice as its PDF shows it (handlers/books/paper_sheet.py), in HTML: it is shown while it is typed, and on every phone.
 
 import { make, prose } from "./books-dom.js";
-import { day, isSome, money, percent } from "./books-format.js";
+import { isSome, longDay, money, percent } from "./books-format.js";
 import { say } from "./books-words.js";
 
 const MARKS = ["draft", "paid", "overdue", "cancelled", "accepted", "rejected", "expired"];
@@ -47,7 +47,7 @@ function addressee(kind, client) {
 function dates(kind, document, amount) {
   const [label, owed] = document.balance === undefined ? ["total", document.total_amount] : ["balance-due", document.balance];
   return make("dl", { class: "paper-facts" },
-    pair(say("issue-date"), day(document.issue_date)), pair(say(kind.until), day(document[kind.until])),
+    pair(say("issue-date"), longDay(document.issue_date)), pair(say(kind.until), longDay(document[kind.until])),
     document.status !== "cancelled" && pair(say(label), amount(owed), "strong"));
 }
 
@@ -78,7 +78,7 @@ function sums(document, amount) {
 function payments(document, amount) {
   if (!document.payments?.length) return null;
   return make("section", {}, make("p", { class: "paper-label", text: say("payments") }), make("table", { class: "paper-payments" }, make("tbody", {},
-    document.payments.map((one) => make("tr", {}, make("td", { text: day(one.payment_date) }), make("td", { text: methodWords(one.payment_method) }),
+    document.payments.map((one) => make("tr", {}, make("td", { text: longDay(one.payment_date) }), make("td", { text: methodWords(one.payment_method) }),
       make("td", { text: one.reference }), make("td", { class: "figure", text: amount(one.amount) }))))));
 }
 

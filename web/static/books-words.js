@@ -8,7 +8,7 @@ const WORDS = {
 
   "sign-in": "Sign in", "sign-out": "Sign out", "signed-in-as": "Signed in as {who}", email: "E-mail", password: "Password", "sign-in-why": "These are your own books. Nobody else sees them.",
   "session-ended": "Your session has ended.", "may-not-enter": "This account has no books. Sign in with another one.", "sign-up": "Open your books", "sign-up-open": "New here? Open your books",
-  "unsaved-lost": "Some of what you typed here is not saved yet. Signing out removes it from this device, so that nobody else can read it.", "sign-out-anyway": "Sign out anyway",
+  "sign-out-why": "You are signed in as {who}.", "unsaved-lost": "Some of what you typed here is not saved yet. Signing out removes it from this device, so that nobody else can read it.", "sign-out-anyway": "Sign out, and remove it",
 
   "state-down": "No answer. Trying again…", "state-offline": "Offline. What you type is kept here.", "no-answer": "The server does not answer.", "too-many": "Too many requests. It goes on by itself in a while.",
   refused: "The server refuses that (status {status}).", gone: "It is not there any more.", changed: "Changed in the meantime", "changed-why": "Somebody, perhaps you on another device, has changed this since you opened it.",
@@ -37,11 +37,11 @@ const WORDS = {
   "more-lines": "and {count} more lines", "to-of-quote": "Prepared for", "to-of-invoice": "Bill to", "no-client-yet": "No client yet", "balance-due": "Balance due", paid: "Paid",
   "only-draft-quote": "Only a draft can be edited. Duplicate this quote to make another one of it.", "only-draft-invoice": "Only a draft can be edited. Duplicate this invoice to make another one of it.",
 
-  actions: "Actions", "do-send": "Send", "do-accept": "Accepted", "do-reject": "Rejected", "do-convert": "Turn into an invoice", "do-duplicate": "Duplicate", "do-delete": "Delete", "do-pay": "Record payment", "do-paid": "All paid", "do-cancel": "Cancel invoice",
+  actions: "Actions", "do-send": "Send", "do-accept": "Accepted", "do-reject": "Rejected", "do-convert": "Turn into an invoice", "do-duplicate": "Duplicate", "do-delete": "Delete", "do-pay": "Record payment", "do-paid": "All paid", "do-cancel": "Cancel",
   "do-approve": "Approve", "do-reject-expense": "Reject", "do-reimburse": "Reimbursed", "send-what": "Send {name}?", "send-why": "It is marked as sent, and mailed with its PDF to {email} if this server sends mail. It can't be edited after that.",
   "send-without": "{name} has no e-mail address. It is marked as sent, and you hand over the PDF yourself. It can't be edited after that.", "reject-why": "A rejected quote stays rejected. You can duplicate it.",
-  "cancel-why": "A cancelled invoice stays in the books, and nothing is owed for it. This can't be undone.", "paid-why": "A payment of the whole balance is recorded with today's date.", "delete-why": "{name} is deleted. This can't be undone.",
-  "show-invoice": "Show the invoice", "show-quote": "Show the quote", "save-pdf": "Save PDF", share: "Share", "to-be-paid": "To be paid", "paid-of": "{paid} of {total} paid", "sent-at": "Sent", "paid-at": "Paid", "created-at": "Made", "updated-at": "Changed",
+  "cancel-invoice": "Cancel the invoice", "cancel-what": "Cancel {name}?", "cancel-why": "A cancelled invoice stays in the books, and nothing is owed for it. This can't be undone.", "paid-why": "A payment of the whole balance is recorded with today's date.", "delete-why": "{name} is deleted. This can't be undone.",
+  "show-invoice": "Show the invoice", "show-quote": "Show the quote", "save-pdf": "Save PDF", share: "Share", "to-be-paid": "To be paid", "paid-of": "{paid} of {total} paid", "sent-at": "Sent", "paid-at": "Paid", 
   "its-quote": "Made of", "its-invoice": "Became",
 
   payments: "Payments", "payment-date": "Date", "payment-method": "Method", reference: "Reference", "save-payment": "Record payment", "balance-is": "{amount} to be paid", "payment-saved": "The payment of {name} is recorded.",

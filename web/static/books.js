@@ -146,8 +146,9 @@ function showState() {
 find("account").addEventListener("click", async (event) => {
   if (!signedInAs()) return;
   event.stopImmediatePropagation();
-  const unsaved = allKept().length;
-  if (unsaved && !(await confirm(say("sign-out"), say("unsaved-lost"), say("sign-out-anyway"), { isDanger: true }))) return;
+  const isUnsaved = allKept().length > 0;
+  const words = say(isUnsaved ? "unsaved-lost" : "sign-out-why", { who: signedInAs() });
+  if (!(await confirm(say("sign-out"), words, say(isUnsaved ? "sign-out-anyway" : "sign-out"), { isDanger: isUnsaved }))) return;
   forgetKept();
   forgetPictures();
   location.hash = "#/";
