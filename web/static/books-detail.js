@@ -48,7 +48,7 @@ function summary({ kind, paper, client }) {
 }
 
 /** What has become of the paper, and the paper that it was made of or that was made of it. */
-function related({ kind, paper }) {
+function related({ paper }) {
   const link = (room, id, words) => id && linkButton(words, `#/${room}/${id}`, { class: "link" });
   const found = facts([
     [say("sent-at"), day(paper.sent_at)], [say("paid-at"), day(paper.paid_at)],

@@ -116,7 +116,7 @@ class Editor {
     } },
     make("div", { class: "fields card" }, this.#picker.element,
       field("title", say("title-what"), { maxlength: "255", wide: true, placeholder: say(`title-hint-${this.#kind.name}`) }),
-      field("issue_date", say("issue-date"), { type: "date" }), field("until", say(this.#kind.until), { type: "date" })),
+      make("div", { class: "wide pair" }, field("issue_date", say("issue-date"), { type: "date" }), field("until", say(this.#kind.until), { type: "date" }))),
     this.#lines.element,
     make("div", { class: "fields card tax-card" },
       field("tax", say("tax"), { choices: taxKinds }), field("tax_value", say("tax-value"), { inputmode: "decimal", maxlength: "14" })),

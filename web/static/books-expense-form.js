@@ -53,13 +53,10 @@ function show(page, name, { document: expense, etag: found }, client, pictures) 
   const picker = new ClientPicker({ label: say("billed-to"), signal: page.signal, isOptional: true, onChange: () => { sent.keep(); keepMore(); } });
   const form = make("form", { class: "fields expense-form", autocomplete: "off" },
     make("div", { class: "wide" }, shots, cameraButton((made) => setPictures([...pictures, ...made]), { isLarge: true })),
-    field("amount", say("amount"), { inputmode: "decimal", maxlength: "14", class: "large" }),
-    field("expense_date", say("date"), { type: "date", max: today() }),
+    make("div", { class: "wide pair" }, field("amount", say("amount"), { inputmode: "decimal", maxlength: "14", class: "large" }), field("expense_date", say("date"), { type: "date", max: today(), class: "large-date" })),
     field("description", say("for-what"), { maxlength: "500", wide: true, placeholder: say("for-what-hint") }),
-    field("category", say("category"), { choices: CATEGORIES.map((one) => [one, say(`category-${one}`)]) }),
-    field("vendor", say("vendor"), { maxlength: "255" }),
-    field("tax_amount", say("tax-in-it"), { inputmode: "decimal", maxlength: "14" }),
-    field("receipt_number", say("receipt-number"), { maxlength: "100" }),
+    make("div", { class: "wide pair" }, field("category", say("category"), { choices: CATEGORIES.map((one) => [one, say(`category-${one}`)]) }), field("vendor", say("vendor"), { maxlength: "255" })),
+    make("div", { class: "wide pair" }, field("tax_amount", say("tax-in-it"), { inputmode: "decimal", maxlength: "14" }), field("receipt_number", say("receipt-number"), { maxlength: "100" })),
     make("div", { class: "wide" }, check("is_billable", say("is-billable"), false), picker.element),
     field("notes", say("notes"), { tag: "textarea", maxlength: "10000", wide: true }),
     ...formFoot(button(say("save"), { type: "submit", class: "", icon: "check" })));

@@ -6,6 +6,7 @@ const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short",
 const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 const LONG_DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
 const MONTH = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" });
+const MONTH_NAME = new Intl.DateTimeFormat(undefined, { month: "long", timeZone: "UTC" });
 const COUNT = new Intl.NumberFormat("en");
 
 // Where these currencies are used, digits are grouped by two after the first three. The papers group them so, too (paper_amounts.py).
@@ -101,6 +102,9 @@ export function shortDay(text) {
 
 /** Returns the month of a day: "November 2026". */
 export const month = (text) => MONTH.format(Date.parse(text));
+
+/** Returns the name of the month of a day. */
+export const monthName = (text) => MONTH_NAME.format(Date.parse(text));
 
 export const count = (number) => COUNT.format(number);
 

@@ -42,8 +42,7 @@ export function payInvoice(invoice, { signal, onPaid }) {
   const form = make("form", { class: "fields", autocomplete: "off" },
     make("p", { class: "wide paid-what" }, make("strong", { text: `${invoice.invoice_number} · ${invoice.client_name}` }), make("span", { class: "note", text: say("balance-is", { amount: money(invoice.balance) }) })),
     field("amount", say("amount"), { inputmode: "decimal", maxlength: "14", autofocus: true, class: "large" }),
-    field("payment_date", say("payment-date"), { type: "date", max: today() }),
-    field("payment_method", say("payment-method"), { choices: METHODS.map((method) => [method, methodWords(method)]) }),
+    make("div", { class: "wide pair" }, field("payment_date", say("payment-date"), { type: "date" }), field("payment_method", say("payment-method"), { choices: METHODS.map((method) => [method, methodWords(method)]) })),
     field("reference", say("reference"), { maxlength: "100" }),
     ...formFoot(button(say("save-payment"), { type: "submit", class: "", icon: "check" })));
   const leaving = new AbortController();
