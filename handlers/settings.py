@@ -108,6 +108,12 @@ class Settings(CoreSettings):
         "books API: requests of one administrator within an hour; 0: no limit",
         default=5000,
     )
+    books_mails_per_day: int = setting(
+        "BOOKS_MAILS_PER_DAY",
+        number(0, MOST_REQUESTS, "mails"),
+        "books: mails to clients that one account sends within 24 hours, without reminders",
+        default=200,
+    )
     vendor_password_reset: bool = setting(
         "VENDOR_RESET_BY_GST_NO",
         boolean,

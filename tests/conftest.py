@@ -177,6 +177,15 @@ def app(process: Process) -> Application:
 
 
 @pytest.fixture
+def run_jobs(app: Application) -> Callable[[], Any]:
+    """`await run_jobs()`: run the jobs of the areas that are due."""
+    # Importing PgQueuer takes long, and most tests don't need it.
+    from tests.support import jobs
+
+    return lambda: jobs.run_jobs(app)
+
+
+@pytest.fixture
 def http_server(app: Application, io_loop: Any, _unused_port: Any) -> Iterator[Any]:
     """pytest-tornado's, but with our limits."""
     server = make_http_server(app)

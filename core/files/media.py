@@ -34,8 +34,11 @@ query = sql.load("core/media")
 class Files(Protocol):
     """What of an application this module uses."""
 
-    db: Database
-    storage: Storage
+    @property
+    def db(self) -> Database: ...
+
+    @property
+    def storage(self) -> Storage: ...
 
 
 async def store(app: Files, image: Image | None, prefix: str = "avatars") -> str | None:

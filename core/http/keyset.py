@@ -51,9 +51,13 @@ def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
     return key
 
 
-def envelope(handler: Handler, items: Sequence[str], key: Sequence[Any] | None) -> str:
-    """The body of a page. items: JSON text each. key: that of the last item; None when no more items follow."""
-    return composed({"next": following(handler, key), "previous": "null", "results": f"[{','.join(items)}]"})
+def envelope(
+    handler: Handler, items: Sequence[str], key: Sequence[Any] | None, beside: Mapping[str, str] = paging.NOTHING
+) -> str:
+    """The body of a page. items: JSON text each. key: that of the last item; None when no more items follow. beside: further members,
+    JSON text."""
+    page = {"next": following(handler, key), "previous": "null"}
+    return composed({**page, **beside, "results": f"[{','.join(items)}]"})
 
 
 def following(handler: Handler, key: Sequence[Any] | None) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from core.problem import Message, not_found
 
 # A page number beyond any list; times the page's size it is still a bigint.
 LARGEST_PAGE = 10**12
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def page_of(shape: str) -> dict[str, Any]:
@@ -84,12 +86,21 @@ def parts(handler: Handler, count: int, number: int, size: int, results: str | N
     return Parts(count, following, previous, results)
 
 
-def envelope(handler: Handler, count: int, number: int, size: int, results: str | None, *, exact: bool = True) -> str:
+def envelope(
+    handler: Handler,
+    count: int,
+    number: int,
+    size: int,
+    results: str | None,
+    *,
+    exact: bool = True,
+    beside: Mapping[str, str] = NOTHING,
+) -> str:
     """The body of a page; arguments as of `parts`. exact: False when counting stopped at `count`, so that there may be more items; the
-    body then has `count_is_exact`: false."""
+    body then has `count_is_exact`: false. beside: further members, JSON text."""
     page = parts(handler, count, number, size, results)
     counted = {"count": str(page.total), **({} if exact else {"count_is_exact": "false"})}
-    return composed({**counted, "next": page.next, "previous": page.previous, "results": page.results})
+    return composed({**counted, "next": page.next, "previous": page.previous, **beside, "results": page.results})
 
 
 def _link(handler: Handler, number: int) -> str:

@@ -52,9 +52,12 @@ async def in_thread(work: Callable[[], Result]) -> Result:
 def font(name: str) -> Any:
     """The font web/fonts/NAME.ttf, which ReportLab knows from then on by its name."""
     # Importing it takes about 0.1 s, and most servers never write a PDF.
+    from reportlab import rl_config
     from reportlab.pdfbase.pdfmetrics import registerFont
     from reportlab.pdfbase.ttfonts import TTFont
 
+    # Base 85 would make PDFs a quarter larger, and is written in Python. Nobody sends a PDF as text.
+    rl_config.useA85 = 0
     found = TTFont(name, FONTS / f"{name}.ttf")
     registerFont(found)
     return found

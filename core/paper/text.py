@@ -39,6 +39,8 @@ class Run(NamedTuple):
 def plain(text: str) -> str:
     """The text in its canonical form, in one row: white space is one blank, and controls and formats are nothing (U+202E would turn an
     amount round)."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept = []
     for one in canonical(text):
         if one.isspace():

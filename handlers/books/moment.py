@@ -3,10 +3,12 @@
 import re
 from datetime import UTC, datetime, time
 
+from core.http import schema
 from core.problem import invalid
 from handlers.books.handler import BooksHandler
 
 MOMENT = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
+DAY = {"type": "string", "format": "date"}
 WRONG = "Enter a valid date/time."
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # A + in a query is a blank.
@@ -26,3 +28,11 @@ def moment(handler: BooksHandler, name: str, *, whole_day: bool = False) -> str 
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         raise invalid({name: [WRONG]}) from None
+
+
+def day(handler: BooksHandler, name: str) -> str | None:
+    """The day that a parameter names; None: it is not asked for. Raises Problem 400."""
+    asked = handler.asked(name)
+    if asked and not schema.is_date(asked):
+        raise invalid({name: ["Enter a valid date."]})
+    return asked or None

@@ -1,5 +1,9 @@
 """What quotes and invoices have in common: the sentences about their lines and sums. docs/api/books.md#quotes, docs/api/books.md#invoices."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from core.problem import invalid
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
 
@@ -19,3 +23,9 @@ class PaperworkDialect(BooksDialect):
         "tax_rate:minimum": _RATE,
         "tax_rate:maximum": _RATE,
     }
+
+
+def check_lines(sent: Mapping[str, Any]) -> None:
+    """Check that a body has lines, if it says anything of them. Raises Problem 400."""
+    if sent.get("line_items") == []:
+        raise invalid({"line_items": [NO_LINES]})

@@ -15,8 +15,12 @@ from handlers.books.paperwork import TOO_LARGE, WRONG_CLIENT, PaperworkDialect
 OFFERED = (JSON, PDF)
 
 
+class PreviewDialect(PaperworkDialect):
+    sentences = {**PaperworkDialect.sentences, "client:minimum": WRONG_CLIENT, "client:maximum": WRONG_CLIENT}
+
+
 class Preview(BooksHandler):
-    dialect = PaperworkDialect()
+    dialect = PreviewDialect()
     parameters = (
         Parameter("kind", "What is written; an invoice without it.", {"type": "string", "enum": sorted(KINDS)}),
     )

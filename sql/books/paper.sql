@@ -31,7 +31,7 @@ WITH sent AS (
     SELECT l.line_items, l.subtotal, books.tax_of(l.subtotal, nullif(sent.tax_rate, '')::numeric, nullif(sent.tax_amount, '')::numeric) AS tax
       FROM sent CROSS JOIN LATERAL books.priced_lines((
            SELECT jsonb_agg(jsonb_build_object('description', item ->> 'description', 'quantity', quantity, 'unit_price', unit_price) ORDER BY place)
-             FROM jsonb_array_elements($3::jsonb -> 'line_items') WITH ORDINALITY AS line (item, place)
+             FROM jsonb_array_elements(CASE WHEN $3::jsonb -> 'line_items' <> 'null' THEN $3::jsonb -> 'line_items' END) WITH ORDINALITY AS line (item, place)
             CROSS JOIN LATERAL (
                   SELECT round(nullif(coalesce(item ->> 'quantity', '1'), '')::numeric, 2) AS quantity,
                          round(nullif(item ->> 'unit_price', '')::numeric, 2) AS unit_price) n
@@ -52,4 +52,4 @@ SELECT sent.client IS NULL OR sent.client = '' OR c.id IS NOT NULL AS has_client
                'terms', CASE WHEN $3::jsonb ? 'terms' THEN coalesce(core.trimmed($3::jsonb ->> 'terms'), '') ELSE sent.terms END,
                'notes', coalesce(core.trimmed(sent.notes), '')))::text AS paper
   FROM sent CROSS JOIN priced CROSS JOIN dated CROSS JOIN LATERAL books.letterhead($1) AS letterhead
-  LEFT JOIN books.client c ON c.owner_id = $1 AND c.id = CASE WHEN sent.client ~ '^[0-9]{1,18}([.]0+)?$' THEN sent.client::numeric::bigint END;
+  LEFT JOIN books.client c ON c.owner_id = $1 AND c.id = nullif(sent.client, '')::numeric::bigint;

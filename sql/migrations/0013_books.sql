@@ -27,7 +27,7 @@ CREATE TABLE books.client (
     version    integer      NOT NULL DEFAULT 1,
     created_at timestamptz  NOT NULL DEFAULT now(),
     updated_at timestamptz  NOT NULL DEFAULT now(),
-    searched   text         NOT NULL GENERATED ALWAYS AS (lower(name || E'\n' || email || E'\n' || phone || E'\n' || company)) STORED,
+    searched   text         NOT NULL GENERATED ALWAYS AS (lower(name || E'\n' || email || E'\n' || phone || E'\n' || company || E'\n' || address)) STORED,
     PRIMARY KEY (owner_id, id)
 );
 CREATE UNIQUE INDEX client_email_key ON books.client (owner_id, email) WHERE email <> '';
@@ -36,6 +36,8 @@ CREATE INDEX client_created_at_idx ON books.client (owner_id, created_at, id);
 CREATE INDEX client_updated_at_idx ON books.client (owner_id, updated_at, id);
 CREATE INDEX client_name_idx ON books.client (owner_id, lower(name), id);
 CREATE INDEX client_email_idx ON books.client (owner_id, email, id);
+-- For the statistics: there are few inactive clients, and the others are counted by subtraction.
+CREATE INDEX client_inactive_idx ON books.client (owner_id) WHERE NOT is_active;
 CREATE INDEX client_searched_idx ON books.client USING gin (owner_id, searched gin_trgm_ops);
 
 -- The last number that an owner's quotes or invoices of a year have got. The row is held until the commit, so numbers have no gaps.
@@ -57,7 +59,8 @@ CREATE TABLE books.tally (
 
 -- status: as it was last stored. A sent quote whose expiry_date has passed counts as expired before the daily sweep has stored that.
 -- line_items: as the API writes them, [{description, quantity, unit_price, total}]. They belong to their quote alone, are read and
--- replaced only as a whole, and a table of their own would double the cost of a write.
+-- replaced only as a whole, and a table of their own would double the cost of a write. searched: what a search looks into, beside the
+-- client's name and e-mail.
 CREATE TABLE books.quote (
     owner_id     bigint        NOT NULL CONSTRAINT quote_owner_id_exists REFERENCES accounts.account,
     id           bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -80,19 +83,33 @@ CREATE TABLE books.quote (
     decided_at   timestamptz,
     created_at   timestamptz   NOT NULL DEFAULT now(),
     updated_at   timestamptz   NOT NULL DEFAULT now(),
+    -- The number as books.number_text writes it, which the migration can't call.
+    searched     text          NOT NULL GENERATED ALWAYS AS (
+        'quo-' || year::text || '-' || lpad(number::text, greatest(3, length(number::text)), '0') || E'\n' || lower(title)) STORED,
     PRIMARY KEY (owner_id, id),
-    -- Also the order of numbers.
-    CONSTRAINT quote_number_key UNIQUE (owner_id, year, number),
     CONSTRAINT quote_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id),
     CONSTRAINT quote_expiry_date_order CHECK (expiry_date >= issue_date),
     CONSTRAINT quote_adds_up CHECK (total_amount = subtotal + tax_amount AND tax_amount >= 0)
 );
+-- Also the order of the numbers.
+CREATE UNIQUE INDEX quote_number_key ON books.quote (owner_id, (year * 10000000000 + number));
+-- The orders of the list, its filters by client and status, and the search. Other filters read the list in its order.
 CREATE INDEX quote_created_at_idx ON books.quote (owner_id, created_at, id);
+CREATE INDEX quote_updated_at_idx ON books.quote (owner_id, updated_at, id);
+CREATE INDEX quote_issue_date_idx ON books.quote (owner_id, issue_date, id);
+CREATE INDEX quote_expiry_date_idx ON books.quote (owner_id, expiry_date, id);
+CREATE INDEX quote_total_amount_idx ON books.quote (owner_id, total_amount, id);
+CREATE INDEX quote_status_idx ON books.quote (owner_id, status, id);
+CREATE INDEX quote_status_created_at_idx ON books.quote (owner_id, status, created_at, id);
 CREATE INDEX quote_client_id_idx ON books.quote (owner_id, client_id, created_at, id);
-CREATE INDEX quote_status_idx ON books.quote (owner_id, status, created_at, id);
+CREATE INDEX quote_searched_idx ON books.quote USING gin (owner_id, searched gin_trgm_ops);
+-- The quotes that may have expired, of an owner, and of all for the daily sweep.
+CREATE INDEX quote_sent_idx ON books.quote (owner_id, expiry_date, id) WHERE status = 'sent';
+CREATE INDEX quote_sweep_idx ON books.quote (expiry_date) WHERE status = 'sent';
 
--- status: as it was last stored. A sent or partly paid invoice whose due_date has passed counts as overdue before the daily sweep has
--- stored that. quote_id: the quote that it was made of. line_items: as of a quote. paid_amount: the sum of its payments.
+-- status: as it was last stored. A sent or partly paid invoice whose due_date has passed counts as overdue before the sweep has stored
+-- that. quote_id: the quote that it was made of. line_items: as of a quote. paid_amount: the sum of its payments. searched: what a search
+-- looks into, beside the client.
 CREATE TABLE books.invoice (
     owner_id     bigint        NOT NULL CONSTRAINT invoice_owner_id_exists REFERENCES accounts.account,
     id           bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -110,27 +127,43 @@ CREATE TABLE books.invoice (
     tax_rate     numeric(5,4)  CONSTRAINT invoice_tax_rate_fraction CHECK (tax_rate BETWEEN 0 AND 1),
     subtotal     numeric(22,2) NOT NULL,
     tax_amount   numeric(22,2) NOT NULL,
-    total_amount numeric(22,2) NOT NULL CONSTRAINT invoice_total_amount_fits CHECK (total_amount BETWEEN 0 AND 99999999.99),
+    total_amount numeric(22,2) NOT NULL CONSTRAINT invoice_total_amount_positive CHECK (total_amount > 0)
+                                        CONSTRAINT invoice_total_amount_fits CHECK (total_amount <= 99999999.99),
     paid_amount  numeric(22,2) NOT NULL DEFAULT 0,
     version      integer       NOT NULL DEFAULT 1,
     sent_at      timestamptz,
     paid_at      timestamptz,
     created_at   timestamptz   NOT NULL DEFAULT now(),
     updated_at   timestamptz   NOT NULL DEFAULT now(),
+    searched     text          NOT NULL GENERATED ALWAYS AS (
+        lower('INV-' || year::text || '-' || CASE WHEN number < 1000 THEN lpad(number::text, 3, '0') ELSE number::text END || E'\n' || title)) STORED,
     PRIMARY KEY (owner_id, id),
-    -- Also the order of numbers.
-    CONSTRAINT invoice_number_key UNIQUE (owner_id, year, number),
-    -- A quote becomes one invoice.
-    CONSTRAINT invoice_quote_id_key UNIQUE (owner_id, quote_id),
     CONSTRAINT invoice_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id),
     CONSTRAINT invoice_quote_id_exists FOREIGN KEY (owner_id, quote_id) REFERENCES books.quote (owner_id, id) ON DELETE SET NULL (quote_id),
     CONSTRAINT invoice_due_date_order CHECK (due_date >= issue_date),
     CONSTRAINT invoice_adds_up CHECK (total_amount = subtotal + tax_amount AND tax_amount >= 0),
     CONSTRAINT invoice_paid_amount_fits CHECK (paid_amount BETWEEN 0 AND total_amount)
 );
+-- A number by its year and place in it, which is also an order of the list.
+CREATE UNIQUE INDEX invoice_number_key ON books.invoice (owner_id, (year * 10000000000 + number));
+-- A quote becomes one invoice.
+CREATE UNIQUE INDEX invoice_quote_id_key ON books.invoice (owner_id, quote_id) WHERE quote_id IS NOT NULL;
+-- The orders of the list, those of its filters by client and status, and the search.
 CREATE INDEX invoice_created_at_idx ON books.invoice (owner_id, created_at, id);
+CREATE INDEX invoice_updated_at_idx ON books.invoice (owner_id, updated_at, id);
+CREATE INDEX invoice_issue_date_idx ON books.invoice (owner_id, issue_date, id);
+CREATE INDEX invoice_due_date_idx ON books.invoice (owner_id, due_date, id);
+CREATE INDEX invoice_total_amount_idx ON books.invoice (owner_id, total_amount, id);
 CREATE INDEX invoice_client_id_idx ON books.invoice (owner_id, client_id, created_at, id);
 CREATE INDEX invoice_status_idx ON books.invoice (owner_id, status, created_at, id);
+CREATE INDEX invoice_status_order_idx ON books.invoice (owner_id, status, id);
+CREATE INDEX invoice_searched_idx ON books.invoice USING gin (owner_id, searched gin_trgm_ops);
+-- What is overdue, and what soon will be: few of an owner's invoices.
+CREATE INDEX invoice_open_idx ON books.invoice (owner_id, due_date, id) WHERE status IN ('sent', 'partial', 'overdue');
+-- What the sweep has to store, of all owners.
+CREATE INDEX invoice_unswept_idx ON books.invoice (due_date) WHERE status IN ('sent', 'partial');
+-- The invoices that may have to be reminded of.
+CREATE INDEX invoice_owed_idx ON books.invoice (due_date, owner_id, id) WHERE status IN ('sent', 'partial', 'overdue');
 
 -- What was paid for an invoice. Whoever writes here holds the invoice's row, and brings its paid_amount and status up to date.
 CREATE TABLE books.payment (

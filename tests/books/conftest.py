@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+LINE = {"description": "Service/Product", "quantity": 1, "unit_price": "1000.00"}
+
 _numbers = itertools.count(1)
 
 
@@ -42,6 +44,16 @@ class Owner(NamedTuple):
     async def client(self, **fields):
         """The document of a new client."""
         return await self.made("/api/clients/", {"name": f"Client {next(_numbers)}", **fields})
+
+    async def quote(self, client=None, **fields):
+        """The document of a new quote, for a new client unless given."""
+        client = client or (await self.client())["id"]
+        return await self.made("/api/quotes/", {"client": client, "line_items": [LINE], **fields})
+
+    async def invoice(self, client=None, **fields):
+        """The document of a new invoice, for a new client unless given."""
+        client = client or (await self.client())["id"]
+        return await self.made("/api/invoices/", {"client": client, "line_items": [LINE], **fields})
 
 
 @pytest.fixture

@@ -216,7 +216,7 @@ def test_a_picture_is_as_large_as_fits_and_on_white(rows, kind):
 def test_a_large_picture_is_made_smaller():
     data = file("PNG", (3000, 3000))
     found = picture(data, 72, 72)
-    assert found.image.getSize() == (300, 300) and found.width == 72
+    assert found.pixels == (300, 300) and found.width == 72
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", file("PNG")[:60], file("PNG", (6000, 6000)), b"<svg/>"])

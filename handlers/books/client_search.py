@@ -1,0 +1,52 @@
+"""Lists of clients beside the document's: the active ones, and a search that looks into addresses too. docs/api/books.md#clients."""
+
+import json
+from typing import Any
+
+from core.http.declare import answers, closed, ref
+from core.http.paging import page_members, page_of
+from core.http.parameter import Parameter
+from core.problem import Problem
+from handlers.books import listing
+from handlers.books.client import BOOLEAN, COLUMNS, ClientHandler, clients
+
+FOUND = closed(
+    {**page_members(ref("books/client")), "search_query": {"type": "string"}}, optional=("count", "count_is_exact")
+)
+
+
+class ActiveClients(ClientHandler):
+    parameters = listing.parameters(COLUMNS)
+
+    @answers(200, page_of("books/client"))
+    async def get(self) -> None:
+        """List the active clients, newest first. 200; 400 an invalid cursor; 404 there is no such page."""
+        self.reply(await listing.show_page(self, clients, {"is_active": True}))
+
+
+class ClientSearch(ClientHandler):
+    parameters = (
+        *listing.parameters(COLUMNS),
+        Parameter("q", "Words that occur in the name, e-mail, phone, company or address, ignoring case. Required."),
+        Parameter("is_active", "Only clients that are active, or only those that are not.", BOOLEAN),
+    )
+
+    @answers(200, FOUND)
+    async def get(self) -> None:
+        """Find clients, newest first. 200; 400 without `q`, a wrong filter, an invalid cursor; 404 there is no such page."""
+        words = listing.search(self, "q").get("search")
+        if words is None:
+            raise Problem(400, "no-query", 'Search query parameter "q" is required')
+        filters: dict[str, Any] = {"search_with_address": words}
+        is_active = listing.choice(self, "is_active", ("true", "false"))
+        if is_active is not None:
+            filters["is_active"] = is_active == "true"
+        asked = json.dumps(self.asked("q"), ensure_ascii=False)
+        self.reply(await listing.show_page(self, clients, filters, {"search_query": asked}))
+
+
+groups = ("Books: clients",)
+routes = [
+    ("/api/clients/active/", ActiveClients),
+    ("/api/clients/search/", ClientSearch),
+]

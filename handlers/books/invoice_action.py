@@ -1,0 +1,114 @@
+"""What is done to an invoice beside changing its fields: sent, marked as paid, cancelled, duplicated. docs/api/books.md#invoices."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from core.data import sql
+from core.data.sql import Query
+from core.http.declare import answers, closed, idempotent, ref
+from core.http.json_text import composed
+from core.problem import Problem, not_found
+from handlers.books.handler import stale
+from handlers.books.invoice_refusal import InvoiceHandler
+
+DONE = closed({"message": {"type": "string"}, "invoice": ref("books/invoice")})
+DUPLICATED = closed(
+    {"message": {"type": "string"}, "original_invoice": {"type": "string"}, "duplicate_invoice": ref("books/invoice")}
+)
+
+query = sql.load("books/invoice_action")
+
+
+class InvoiceStep(InvoiceHandler):
+    """The base of a step to another status. step: its statement. said: the message of its success. refused: what it can't be."""
+
+    step: ClassVar[Query]
+    said: ClassVar[str]
+    refused: ClassVar[str]
+
+    async def take(self, db: sql.Runner, id: str) -> Mapping[str, Any]:
+        """Take the step, and return the row. Raises Problem 400, 404, 412."""
+        row = self.current(
+            await self.step(db, owner_id=self.owner_id, id=int(id), if_match=self.if_match, actor=self.actor)
+        )
+        if row["refusal"] is not None:
+            raise Problem(400, "wrong-status", f"Invoice cannot be {self.refused} in current status")
+        return row
+
+    def told(self, row: Mapping[str, Any]) -> str:
+        """The body of the answer."""
+        return composed({"message": json.dumps(self.said), "invoice": row["document"]})
+
+
+class Sending(InvoiceStep):
+    step, said, refused = query.send_invoice, "Invoice sent successfully", "sent"
+
+    @stale
+    @answers(200, DONE, headers=("ETag",))
+    async def post(self, id: str) -> None:
+        """Mark a draft as sent. 200; 400 it is no draft; 404; 412 the invoice is in another state than If-Match says."""
+        row = await self.take(self.db, id)
+        self.set_header("ETag", row["etag"])
+        self.reply(self.told(row))
+
+
+class Cancelling(InvoiceStep):
+    step, said, refused = query.cancel_invoice, "Invoice cancelled successfully", "cancelled"
+
+    @stale
+    @answers(200, DONE, headers=("ETag",))
+    async def post(self, id: str) -> None:
+        """Cancel an invoice. 200; 400 it is cancelled already, or something is paid of it; 404; 412 the invoice is in another state than
+        If-Match says."""
+        row = await self.take(self.db, id)
+        self.set_header("ETag", row["etag"])
+        self.reply(self.told(row))
+
+
+class MarkingPaid(InvoiceStep):
+    step, said, refused = query.mark_invoice_paid, "Invoice marked as paid", "marked as paid"
+
+    @stale
+    # An answer that is repeated has no ETag, as the invoice may be in another state by then.
+    @answers(200, DONE)
+    @idempotent
+    async def post(self, id: str) -> None:
+        """Record a payment of the whole balance, of today. 200; 400 the invoice is a draft, paid or cancelled; 404; 412 the invoice is in
+        another state than If-Match says."""
+
+        async def pay(db: sql.Runner) -> tuple[int, str]:
+            return 200, self.told(await self.take(db, id))
+
+        await self.once(pay, is_one_statement=True)
+
+
+class Duplicate(InvoiceHandler):
+    @answers(201, DUPLICATED)
+    @idempotent
+    async def post(self, id: str) -> None:
+        """Make a draft with the same client, lines, tax and texts, which is issued today and due after as many days. 201; 404."""
+
+        async def make(db: sql.Runner) -> tuple[int, str]:
+            made = await query.duplicate_invoice(db, owner_id=self.owner_id, id=int(id))
+            if made["refusal"] is not None:
+                raise not_found(self.missing)
+            return 201, composed(
+                {
+                    "message": json.dumps("Invoice duplicated successfully"),
+                    "original_invoice": json.dumps(made["original"]),
+                    "duplicate_invoice": made["document"],
+                }
+            )
+
+        await self.once(make, is_one_statement=True)
+
+
+groups = ("Books: invoices",)
+routes = [
+    ("/api/invoices/{id:int}/send/", Sending),
+    ("/api/invoices/{id:int}/mark_paid/", MarkingPaid),
+    ("/api/invoices/{id:int}/mark_as_paid/", MarkingPaid),
+    ("/api/invoices/{id:int}/cancel/", Cancelling),
+    ("/api/invoices/{id:int}/duplicate/", Duplicate),
+]

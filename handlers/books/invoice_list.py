@@ -1,0 +1,71 @@
+"""Lists of invoices: filters, orders, searches. docs/api/books.md#invoices."""
+
+from typing import Any
+
+from core.data import sql
+from core.http import keyset
+from core.http.keyset import Column
+from core.http.parameter import Parameter
+from handlers.books import listing
+from handlers.books.handler import BooksHandler
+from handlers.books.listing import Listing
+from handlers.books.moment import DAY, day
+
+STATUSES = ("draft", "sent", "paid", "partial", "overdue", "cancelled")
+COLUMNS = {
+    "id": Column("i.id", "bigint", keyset.is_id),
+    # As invoice_number_key has it.
+    "invoice_number": Column("(i.year * 10000000000 + i.number)", "bigint", keyset.is_id),
+    "issue_date": Column("i.issue_date", "date", keyset.is_day),
+    "due_date": Column("i.due_date", "date", keyset.is_day),
+    "total_amount": Column("i.total_amount", "numeric", listing.is_amount),
+    "status": Column("i.status", "text", keyset.is_text),
+    "created_at": Column("i.created_at", "timestamptz", keyset.is_instant),
+    "updated_at": Column("i.updated_at", "timestamptz", keyset.is_instant),
+}
+PARAMETERS = (
+    *listing.parameters(COLUMNS),
+    Parameter("status", "Only invoices of this status.", {"type": "string", "enum": list(STATUSES)}),
+    Parameter("client", "Only invoices to the client with this id.", listing.ID),
+    *listing.CREATED,
+    Parameter("issue_date__gte", "Issued on this day or later.", DAY),
+    Parameter("issue_date__lte", "Issued on this day or earlier.", DAY),
+    Parameter("due_date__gte", "Due on this day or later.", DAY),
+    Parameter("due_date__lte", "Due on this day or earlier.", DAY),
+)
+WORDS = "Words that occur in the number, the title, or the client's name or e-mail, ignoring case."
+SEARCH = Parameter("search", WORDS)
+# The filters of sql/books/invoice_list.sql that take a day, by their parameters.
+DAYS = {
+    "issue_date__gte": "issued_since",
+    "issue_date__lte": "issued_until",
+    "due_date__gte": "due_since",
+    "due_date__lte": "due_until",
+}
+
+query = sql.load("books/invoice_list")
+invoices = Listing(query.list_invoices, query.find_invoices, query.walk_invoices, COLUMNS, ("-created_at",))
+
+
+async def show(handler: BooksHandler, search: str = "search") -> str:
+    """The body of the page that is asked for. search: the parameter that has the words to find. Raises Problem: 400 a wrong filter, an
+    invalid cursor; 404 there is no such page."""
+    return await listing.show_page(handler, invoices, _filters(handler, search))
+
+
+def _filters(handler: BooksHandler, search: str) -> dict[str, Any]:
+    """The filters that are asked for. Raises Problem 400."""
+    filters = listing.created(handler)
+    for parameter, name in DAYS.items():
+        if (asked := day(handler, parameter)) is not None:
+            filters[name] = asked
+    if (client := listing.id_of(handler, "client")) is not None:
+        filters["client"] = client
+    if words := listing.search(handler, search):
+        filters["search"] = (handler.owner_id, *words["search"])
+    status = listing.choice(handler, "status", STATUSES)
+    if status == "overdue":
+        filters["is_overdue"] = ()
+    elif status is not None:
+        filters["open_status" if status in ("sent", "partial") else "status"] = status
+    return filters

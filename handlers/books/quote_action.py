@@ -1,0 +1,85 @@
+"""What can be done with a quote: send it, accept or reject it, duplicate it. docs/api/books.md#quotes."""
+
+import json
+
+from core.data import sql
+from core.http.declare import answers, closed, idempotent, ref
+from core.http.json_text import composed
+from core.problem import Problem, not_found
+from handlers.books import quote
+from handlers.books.handler import stale
+from handlers.books.quote import QuoteHandler, query
+
+MOVED = closed({"message": {"type": "string"}, "quote": ref("books/quote")})
+DUPLICATED = closed(
+    {"message": {"type": "string"}, "original_quote": {"type": "string"}, "duplicate_quote": ref("books/quote")}
+)
+
+
+class MoveHandler(QuoteHandler):
+    """A quote's move to another status."""
+
+    async def move(self, id: str, status: str) -> None:
+        """Move the quote, and answer with it. Raises Problem: 400 its status doesn't admit that, or is the same; 404; 412."""
+        change = {"status": status}
+        moved = self.current(await quote.update(self, id, json.dumps(change)))
+        if moved["refusal"] == "status" or not moved["has_moved"]:
+            raise Problem(400, "wrong-status", f"Quote cannot be {status} in current status")
+        if moved["refusal"] is not None:
+            raise quote.refused(moved, change)
+        self.set_header("ETag", moved["etag"])
+        message = json.dumps(f"Quote {status} successfully")
+        self.reply(composed({"message": message, "quote": moved["document"]}))
+
+
+class Sending(MoveHandler):
+    @stale
+    @answers(200, MOVED, headers=("ETag",))
+    async def post(self, id: str) -> None:
+        """Send a quote. 200; 400 it is neither a draft nor expired, or its expiry_date has passed; 404; 412 the quote is in another state
+        than If-Match says."""
+        await self.move(id, "sent")
+
+
+class Acceptance(MoveHandler):
+    @stale
+    @answers(200, MOVED, headers=("ETag",))
+    async def post(self, id: str) -> None:
+        """Note that the client accepts a quote. 200; 400 it is not sent, or has expired; 404; 412 the quote is in another state than
+        If-Match says."""
+        await self.move(id, "accepted")
+
+
+class Rejection(MoveHandler):
+    @stale
+    @answers(200, MOVED, headers=("ETag",))
+    async def post(self, id: str) -> None:
+        """Note that the client rejects a quote, or withdraw a draft. 200; 400 it is rejected or has expired; 404; 412 the quote is in
+        another state than If-Match says."""
+        await self.move(id, "rejected")
+
+
+class Duplication(QuoteHandler):
+    @answers(201, DUPLICATED)
+    @idempotent
+    async def post(self, id: str) -> None:
+        """Make a draft of today with the same client, lines, tax and texts, valid for as many days. 201; 404."""
+
+        async def make(db: sql.Runner) -> tuple[int, str]:
+            made = await query.duplicate_quote(db, owner_id=self.owner_id, id=int(id))
+            if made is None:
+                raise not_found(self.missing)
+            return 201, made
+
+        await self.once(make, is_one_statement=True)
+
+
+groups = ("Books: quotes",)
+routes = [
+    ("/api/quotes/{id:int}/send/", Sending),
+    ("/api/quotes/{id:int}/accept/", Acceptance),
+    ("/api/quotes/{id:int}/approve/", Acceptance),
+    ("/api/quotes/{id:int}/reject/", Rejection),
+    ("/api/quotes/{id:int}/decline/", Rejection),
+    ("/api/quotes/{id:int}/duplicate/", Duplication),
+]
