@@ -17,20 +17,24 @@ PHONE, DESK = (390, 844), (1440, 900)
 # What is wider than the screen, but for what scrolls in itself.
 TOO_WIDE = """
     const wide = document.documentElement.clientWidth;
-    const out = [...document.querySelectorAll('body *')].filter(one => one.checkVisibility() && !one.closest('.chips, .unseen')
-        && (one.getBoundingClientRect().right > wide + 1 || one.getBoundingClientRect().left < -1));
-    return document.documentElement.scrollWidth > wide || out.length ? out.map(one => `${one.localName}.${one.className}: ${one.textContent.slice(0, 40)}`) : []"""
+    const isOut = one => one.getBoundingClientRect().right > wide + 1 || one.getBoundingClientRect().left < -1;
+    const out = [...document.querySelectorAll('body *')].filter(one => one.checkVisibility() && !one.closest('.chips, .unseen') && isOut(one));
+    if (document.documentElement.scrollWidth <= wide && !out.length) return [];
+    return ['too wide', ...out.map(one => `${one.localName}.${one.className}: ${one.textContent.slice(0, 40)}`)]"""
 # What can be pressed and is smaller than a thumb; a link within a text may be.
 TOO_SMALL = """
-    return [...document.querySelectorAll('button, a, input, select, [role=option]')].filter(one => one.checkVisibility() && !one.closest('.unseen, .facts, .paper, #news'))
+    const pressed = [...document.querySelectorAll('button, a, input, select, [role=option]')];
+    return pressed.filter(one => one.checkVisibility() && !one.closest('.unseen, .facts, .paper, #news'))
         .map(one => [one.type === 'checkbox' ? one.closest('.check') : one, one])
         .filter(([box]) => box.getBoundingClientRect().height < 43.5 || box.getBoundingClientRect().width < 43.5)
-        .map(([, one]) => `${one.localName}.${one.className} ${one.textContent.slice(0, 30)}`)"""
+        .map(([, one]) => `too small: ${one.localName}.${one.className} ${one.textContent.slice(0, 30)}`)"""
 # What has no name for a screen reader.
 NAMELESS = """
-    return [...document.querySelectorAll('button, a, input, select, textarea, dialog, nav, [role=listbox], progress, img')].filter(one => one.checkVisibility())
-        .filter(one => !one.ariaLabel && !one.labels?.length && !one.textContent.trim() && !one.title && !one.hasAttribute('aria-labelledby') && !one.hasAttribute('alt'))
-        .map(one => one.outerHTML.slice(0, 120))"""
+    const named = 'button, a, input, select, textarea, dialog, nav, [role=listbox], progress, img';
+    const hasName = one => one.ariaLabel || one.labels?.length || one.textContent.trim() || one.title || one.hasAttribute('aria-labelledby')
+        || one.hasAttribute('alt');
+    return [...document.querySelectorAll(named)].filter(one => one.checkVisibility() && !one.closest('[aria-hidden]') && !hasName(one))
+        .map(one => `without a name: ${one.outerHTML.slice(0, 120)}`)"""
 
 
 class BooksPage(Page):
@@ -93,6 +97,7 @@ class BooksPage(Page):
         def press() -> bool:
             for one in self._driver.find_elements(By.CSS_SELECTOR, selector):
                 if one.is_displayed() and one.is_enabled() and words in (one.text or one.get_attribute("textContent")):
+                    self._driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", one)
                     one.click()
                     return True
             return False
@@ -108,6 +113,7 @@ class BooksPage(Page):
     async def line(self, n: int, description: str, quantity: str, price: str) -> None:
         """Write the line at this place, counted from 1; the one behind the last is added."""
         row = f".line:nth-child({n})"
+        await self.until(lambda: self.shown(".line"), bool)
         if not await self.script("return Boolean(document.querySelector(arguments[0]))", row):
             await self.click(".add-line")
         for name, text in (("description", description), ("quantity", quantity), ("unit_price", price)):

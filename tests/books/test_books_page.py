@@ -142,7 +142,8 @@ async def test_the_first_view_shows_what_is_owed_what_is_overdue_and_what_waits(
     await invoice("Draft & Co.")
     client = await owner.client(name="Quoted")
     quote = {"client": client["id"], "line_items": [LINE]}
-    await owner.made("/api/quotes/", {**quote, "expiry_date": on(2), "status": "sent"})
+    soon = await owner.made("/api/quotes/", {**quote, "expiry_date": on(2)})
+    await owner.post(f"/api/quotes/{soon['id']}/send/")
     made = await owner.made("/api/quotes/", quote)
     for step in ("send", "accept"):
         await owner.post(f"/api/quotes/{made['id']}/{step}/")
@@ -224,7 +225,7 @@ async def test_what_is_wrong_is_said_where_it_is_typed(page, owner, tokens, invo
     await page.open(tokens, "#/invoices/new")
     await page.fill("[name=title]", "Nothing yet")
     await page.save()
-    await page.until(page.problems, lambda found: {"client", "line_items"} <= set(found))
+    await page.until(page.problems, lambda found: "client" in found)
     await page.choose_client("aurora", "Café Aurora")
     await page.line(1, "A line", "0", "12")
     await page.save()
@@ -389,13 +390,13 @@ async def test_what_another_device_has_changed_is_shown_and_one_of_both_is_kept(
     await owner.patch(path, {"title": "Theirs again"})
     await page.save()
     await page.press_on("dialog.sheet button", "Save mine")
-    await page.sees(".paper", "Mine again")
+    await page.sees(".detail .paper", "Mine again")
     # What differs elsewhere is no conflict.
     await page.act("Edit")
     await page.fill("[name=title]", "Mine at last")
     await owner.patch(path, {"notes": "Thank you"})
     await page.save()
-    await page.sees(".paper", "Mine at last")
+    await page.sees(".detail .paper", "Mine at last")
     assert (await owner.get(path)).json["title"] == "Mine at last"
 
 
@@ -482,7 +483,8 @@ async def test_no_view_of_a_phone_is_too_wide_too_small_to_press_or_without_a_na
     }
     late = await owner.made("/api/invoices/", {**body, "due_date": on(-45), "status": "sent"})
     await owner.post(f"/api/invoices/{late['id']}/payments/", {"amount": "12345678.90", "reference": "R" * 100})
-    quote = await owner.made("/api/quotes/", {**body, "expiry_date": on(5), "status": "sent"})
+    quote = await owner.made("/api/quotes/", {**body, "expiry_date": on(5)})
+    await owner.post(f"/api/quotes/{quote['id']}/send/")
     expense = await owner.made(
         "/api/expenses/",
         {

@@ -72,7 +72,7 @@ async def test_a_receipt_is_snapped_made_smaller_and_attached_to_the_expense(pag
     await page.save()
     await page.sees("#title", "Train to Madrid")
     await page.sees(".summary", "$186.40", "Travel", "Café Aurora")
-    await page.sees(".receipts", "IMG_2031.jpg")
+    await page.sees(".receipts > .attachments", "IMG_2031.jpg")
     [expense] = await everything(owner, "/api/expenses/")
     [attachment] = expense["attachments"]
     assert (expense["amount"], expense["is_billable"], attachment["content_type"]) == ("186.40", True, "image/jpeg")
@@ -97,7 +97,7 @@ async def test_an_upload_without_an_answer_is_repeated_and_doubles_nothing(page,
     await page.save()
     await page.sees("#title", "Train to Madrid")
     await page.until(
-        lambda: page.script("return document.querySelectorAll('.receipts img').length"), lambda found: found == 1
+        lambda: page.script("return document.querySelectorAll('.receipts > .attachments img').length"), lambda found: found == 1
     )
     [expense] = await everything(owner, "/api/expenses/")
     assert (relay.lost, len(expense["attachments"])) == (2, 1)
@@ -114,7 +114,7 @@ async def test_a_picture_that_was_not_uploaded_is_offered_again_after_a_reload(p
     assert await page.script("return document.querySelector('[name=description]').value") == "Train to Madrid"
     await page.save()
     await page.until(
-        lambda: page.script("return document.querySelectorAll('.receipts img').length"), lambda found: found == 1
+        lambda: page.script("return document.querySelectorAll('.receipts > .attachments img').length"), lambda found: found == 1
     )
     [expense] = await everything(owner, "/api/expenses/")
     assert len(expense["attachments"]) == 1 and await page.kept() == {}

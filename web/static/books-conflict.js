@@ -9,12 +9,15 @@ const DIFFERENT = 8;
 
 /**
  * mine: the values as sent; base: the document on which they were typed; now: the present document; fields: the names to compare. onMine():
- * mine are to be saved over the present; onTheirs(): the present is taken. If both are the same, the save has been done before: onMine().
+ * what the form has is to be saved over the present; onTheirs(): the present is taken. takeTheirs(names): writes these members of the present
+ * into the form. What only the other has changed is taken without a question.
  */
-export function settle({ form, mine, base, now, fields, onMine, onTheirs, takeTheirs = (document) => fill(form, document) }) {
-  const theirs = fields.filter((name) => !same(base[name], now[name]) && !same(mine[name], now[name]));
+export function settle({ form, mine, base, now, fields, onMine, onTheirs, takeTheirs = (names) => fill(form, Object.fromEntries(names.map((name) => [name, now[name]]))) }) {
+  const changed = fields.filter((name) => !same(base[name], now[name]) && !same(mine[name], now[name]));
+  const isMine = (name) => !same(mine[name], base[name]);
+  takeTheirs(changed.filter((name) => !isMine(name)));
+  const theirs = changed.filter(isMine);
   if (!theirs.length) {
-    // What the other has changed is not what is being edited here, or an earlier save whose answer was lost has done it.
     onMine();
     return;
   }
@@ -30,7 +33,7 @@ export function settle({ form, mine, base, now, fields, onMine, onTheirs, takeTh
     title: say("changed"), content, onClose: (choice) => {
       if (choice === "mine") onMine();
       else if (choice === "theirs") {
-        takeTheirs(now);
+        takeTheirs(fields);
         onTheirs();
         form.dispatchEvent(new Event("input"));
       }

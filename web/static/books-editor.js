@@ -77,6 +77,12 @@ function valuesOfDocument(kind, document, client) {
   };
 }
 
+/** Returns the names of the values that make up a member of the document. */
+function valueNames(kind, member) {
+  const names = { [kind.until]: ["until"], line_items: ["lines"], tax_rate: ["tax", "tax_value"], tax_amount: ["tax", "tax_value"] };
+  return names[member] ?? [member];
+}
+
 class Editor {
   #page;
   #kind;
@@ -156,7 +162,7 @@ class Editor {
   #body() {
     const { client, issue_date, until, title, terms, notes, tax, tax_value: value } = this.#values;
     return {
-      client: client?.id ?? null, issue_date, [this.#kind.until]: until, title, terms, notes, line_items: this.#lines.items,
+      ...((client || this.#base) && { client: client?.id ?? null }), issue_date, [this.#kind.until]: until, title, terms, notes, line_items: this.#lines.items,
       tax_rate: tax === "rate" ? fraction(value || "0") : null, tax_amount: tax === "amount" ? typedNumber(value || "0") : "0",
     };
   }
@@ -259,11 +265,12 @@ class Editor {
       return;
     }
     const client = await get(`/api/clients/${now.document.client}/`, {}, this.#page.signal);
+    const theirs = valuesOfDocument(this.#kind, now.document, client);
     settle({
       form: this.#form, mine, base: this.#base, now: now.document, fields,
       onMine: () => { take(); this.#submit(); },
       onTheirs: take,
-      takeTheirs: () => this.#write(valuesOfDocument(this.#kind, now.document, client)),
+      takeTheirs: (names) => this.#write({ ...this.#values, ...Object.fromEntries(names.flatMap((name) => valueNames(this.#kind, name)).map((name) => [name, theirs[name]])) }),
     });
   }
 

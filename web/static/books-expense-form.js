@@ -4,7 +4,7 @@ import { Changed, get, isQuiet, Missing, read, wordsOf } from "./books-api.js";
 import { settle } from "./books-conflict.js";
 import { button, make, none } from "./books-dom.js";
 import { CATEGORIES, EXPENSES } from "./books-expenses.js";
-import { check, field, formFoot, KeptForm } from "./books-form.js";
+import { check, field, fill, formFoot, KeptForm } from "./books-form.js";
 import { today, typedNumber } from "./books-format.js";
 import { forgetPlaces } from "./books-list.js";
 import { keep, kept, newName } from "./books-memory.js";
@@ -95,11 +95,16 @@ function show(page, name, { document: expense, etag: found }, client, pictures) 
       keepMore();
       if (!(error instanceof Changed)) return false;
       const now = await read(`${EXPENSES}${base.id}/`, page.signal);
+      const theirs = now.document.client && (await get(`/api/clients/${now.document.client}/`, {}, page.signal));
       const take = () => {
         [base, etag] = [now.document, now.etag];
         keepMore();
       };
-      settle({ form, mine: JSON.parse(body), base, now: now.document, fields: EDITED, onMine: () => { take(); form.requestSubmit(); }, onTheirs: take });
+      settle({ form, mine: JSON.parse(body), base, now: now.document, fields: EDITED, onMine: () => { take(); form.requestSubmit(); }, onTheirs: take, takeTheirs: (names) => {
+        fill(form, Object.fromEntries(names.map((one) => [one, now.document[one]])));
+        if (names.includes("client")) picker.client = theirs || null;
+        showPicker();
+      } });
       return true;
     },
   });

@@ -47,7 +47,7 @@ export class List {
       this.#reading?.abort();
     });
     // The place is kept before the view goes.
-    page.onLeave(() => places.set(location.hash, { rows: this.#rows.children.length, top: scrollY }));
+    page.onLeave(() => places.set(this.#page.hash, { rows: this.#rows.children.length, top: scrollY }));
   }
 
   /** Loads the list from its beginning; as far as it was read before, if the view was left. */

@@ -86,6 +86,7 @@ function show({ isBack = false } = {}) {
     },
   };
   shown = page;
+  history.replaceState({ wasShown: true }, "");
   if (!isBack) scrollTo(0, 0);
   where.view(page);
 }
@@ -166,14 +167,9 @@ find("skip").addEventListener("click", (event) => {
   find("view").focus();
 });
 
-// A view that was shown before the present one is found as it was left.
-let isTraversal = false;
-window.addEventListener("popstate", () => { isTraversal = true; });
-window.addEventListener("hashchange", () => {
-  const isBack = isTraversal && !location.hash.includes("/new");
-  isTraversal = false;
-  show({ isBack });
-});
+// A list that was left is found as it was: the entries of the history that have been shown are marked, as a link makes one without a mark.
+history.scrollRestoration = "manual";
+window.addEventListener("hashchange", () => show({ isBack: Boolean(history.state?.wasShown) }));
 document.addEventListener("session", begin);
 document.addEventListener("server", showState);
 window.addEventListener("offline", showState);
