@@ -97,7 +97,7 @@ async def test_a_freelancers_day_from_the_first_client_to_the_last_payment(page,
     await page.sees("#title", "QUO-")
     await page.act("Send", "Send")
     await page.sees(".summary", "Sent")
-    await page.act("Accepted")
+    await page.act("Mark as accepted")
     await page.sees(".summary", "Accepted")
     await page.act("Turn into an invoice")
     await page.at("#/invoices/")
@@ -124,6 +124,25 @@ async def test_a_freelancers_day_from_the_first_client_to_the_last_payment(page,
     [invoice] = await everything(owner, "/api/invoices/")
     assert (invoice["status"], invoice["balance"], len(invoice["payments"])) == ("paid", "0.00", 2)
     assert await page.kept() == {} and await page.log() == []
+
+
+async def test_a_client_is_reminded_by_mail_in_ones_own_words(page, owner, tokens):
+    client = await owner.client(name="Café Aurora", email="maria@aurora.example")
+    dates = {"issue_date": on(-40), "due_date": on(-8)}
+    late = await owner.made("/api/invoices/", {"client": client["id"], "line_items": [LINE], "status": "sent", **dates})
+    await page.open(tokens, f"#/invoices/{late['id']}")
+    await page.press_on("button", "Remind by mail")
+    number = late["invoice_number"]
+    await page.until(
+        lambda: page.script("return document.querySelector('dialog.sheet [name=subject]')?.value"),
+        lambda found: found == f"Reminder: {number}",
+    )
+    await page.fill("dialog.sheet [name=subject]", "A word about the logo")
+    await page.press_on("dialog.sheet [type=submit]")
+    # The server of the tests has no mail server.
+    await page.sees(".mails", "A word about the logo", "Not mailed")
+    [mail] = (await owner.get(f"/api/invoices/{late['id']}/mails/")).json
+    assert (mail["to"], "$300.00" in mail["message"]) == ("maria@aurora.example", True)
 
 
 async def test_a_payment_that_is_removed_opens_the_invoice_again(page, owner, tokens, invoice):

@@ -97,7 +97,8 @@ async def test_an_upload_without_an_answer_is_repeated_and_doubles_nothing(page,
     await page.save()
     await page.sees("#title", "Train to Madrid")
     await page.until(
-        lambda: page.script("return document.querySelectorAll('.receipts > .attachments img').length"), lambda found: found == 1
+        lambda: page.script("return document.querySelectorAll('.receipts > .attachments img').length"),
+        lambda found: found == 1,
     )
     [expense] = await everything(owner, "/api/expenses/")
     assert (relay.lost, len(expense["attachments"])) == (2, 1)
@@ -114,7 +115,8 @@ async def test_a_picture_that_was_not_uploaded_is_offered_again_after_a_reload(p
     assert await page.script("return document.querySelector('[name=description]').value") == "Train to Madrid"
     await page.save()
     await page.until(
-        lambda: page.script("return document.querySelectorAll('.receipts > .attachments img').length"), lambda found: found == 1
+        lambda: page.script("return document.querySelectorAll('.receipts > .attachments img').length"),
+        lambda found: found == 1,
     )
     [expense] = await everything(owner, "/api/expenses/")
     assert len(expense["attachments"]) == 1 and await page.kept() == {}
@@ -175,10 +177,10 @@ async def test_clients_are_imported_after_a_look_at_what_is_wrong(page, owner, t
            const input = document.getElementById('import-file'); input.files = files.files; input.dispatchEvent(new Event('change'))""",
         table,
     )
-    await page.sees(".import-outcome", "3 rows, of which 2 can be stored.", "name:")
+    await page.sees(".import-outcome", "Rows: 3. Can be stored: 2.", "name:")
     assert await everything(owner, "/api/clients/") == []
-    await page.press_on(".import-outcome button", "Store 2 clients")
-    await page.sees(".import-outcome", "2 clients are stored.")
+    await page.press_on(".import-outcome button", "Store them: 2")
+    await page.sees(".import-outcome", "Clients stored: 2")
     assert {one["name"] for one in await everything(owner, "/api/clients/")} == {"Café Aurora", "Oakwell"}
 
 

@@ -5,14 +5,20 @@ import { settle } from "./books-conflict.js";
 import { button, make } from "./books-dom.js";
 import { field, formFoot, KeptForm } from "./books-form.js";
 import { forgetPlaces } from "./books-list.js";
+import { kept, newName } from "./books-memory.js";
 import { openSheet } from "./books-shell.js";
 import { say } from "./books-words.js";
 
 const PATH = "/api/clients/";
 const FIELDS = ["name", "company", "email", "phone", "address", "tax_number", "notes"];
 
-/** Opens the form of this client, or of a new one of this name. onSaved(client): the server has it. */
-export function editClient({ client = null, etag = "", name = "", signal, onSaved }) {
+/**
+ * Opens the form of this client, or of a new one of this name. draft: the name of one that was begun; without it, the last one is gone on
+ * with, unless it has another name. onSaved(client): the server has it.
+ */
+export function editClient({ client = null, etag = "", name = "", draft = "", signal, onSaved }) {
+  const isAnother = name && (kept("client-new")?.values?.name ?? name) !== name;
+  const begun = draft || (isAnother ? newName() : "");
   const submit = button(say("save"), { type: "submit", class: "", icon: "check" });
   const form = make("form", { class: "fields", autocomplete: "off" },
     field("name", say("name"), { maxlength: "255", autofocus: true, wide: true, autocapitalize: "words" }),
@@ -27,7 +33,8 @@ export function editClient({ client = null, etag = "", name = "", signal, onSave
   const leaving = new AbortController();
   signal?.addEventListener("abort", () => leaving.abort());
   new KeptForm(form, {
-    name: client ? `client-${client.id}` : "client-new",
+    name: client ? `client-${client.id}` : `client-new${begun && `-${begun}`}`,
+    hash: client ? `#/clients/${client.id}?edit` : `#/clients?new=${begun}`,
     label: (values) => say("unsaved-client", { name: values.name || say("new-client") }),
     initial: client ? Object.fromEntries(FIELDS.map((one) => [one, client[one]])) : { name },
     request: (values) => (client ? { method: "PATCH", path: `${PATH}${client.id}/`, body: values, etag } : { method: "POST", path: PATH, body: values }),
@@ -48,6 +55,5 @@ export function editClient({ client = null, etag = "", name = "", signal, onSave
     },
     signal: leaving.signal,
   });
-  if (!client && name) form.elements.name.value = name;
   sheet = openSheet({ title: client ? say("edit-client") : say("new-client"), content: form, onClose: () => leaving.abort() });
 }

@@ -25,10 +25,11 @@ export function clientsView(page) {
     onChange: (isTyping) => (isTyping ? list.loadSoon() : list.load()),
   });
   function add() {
-    editClient({ signal: page.signal, onSaved: ({ id }) => go(`#/clients/${id}`) });
+    editClient({ draft: page.query.get("new") ?? "", signal: page.signal, onSaved: ({ id }) => go(`#/clients/${id}`) });
   }
   page.outlet.append(head.element, list.element, button(say("new-client"), { icon: "add", class: "new", on: { click: add } }));
   list.load(page);
+  // What was begun before is gone on with.
   if (page.query.has("new")) add();
 }
 
@@ -67,7 +68,10 @@ function showCard(page, { document: client, etag }, quotes, invoices, owed) {
   setTitle(client.name, "#/clients");
   const overdue = owed.filter(({ status }) => status === "overdue");
   const add = (kind) => linkButton(say(`new-${kind.name}`), `#/${kind.room}/new?draft=${newName()}&client=${client.id}`, { icon: "add" });
-  const edit = () => editClient({ client, etag, signal: page.signal, onSaved: () => clientCard(page) });
+  const edit = () => editClient({ client, etag, signal: page.signal, onSaved: () => {
+    page.setQuery(new URLSearchParams());
+    clientCard(page);
+  } });
   page.outlet.replaceChildren(
     make("section", { class: "card client-card" },
       make("div", { class: "tiles" },
@@ -87,6 +91,7 @@ function showCard(page, { document: client, etag }, quotes, invoices, owed) {
     make("p", { class: "actions end" },
       button(say(client.is_active ? "deactivate" : "activate"), { on: { click: () => setActive(page, client, etag) } }),
       button(say("delete"), { icon: "bin", class: "danger", on: { click: () => remove(page, client) } })));
+  if (page.query.has("edit")) edit();
 }
 
 export function tile(words, amount, kind = "") {

@@ -5,8 +5,9 @@ import { actionsOf } from "./books-actions.js";
 import { facts, linkButton, make, none } from "./books-dom.js";
 import { day, isSome, money } from "./books-format.js";
 import { isOwed, stateOf } from "./books-kinds.js";
+import { mailsOf } from "./books-mails.js";
 import { paperOf } from "./books-paper.js";
-import { paymentsOf } from "./books-payments.js";
+import { payInvoice, paymentsOf } from "./books-payments.js";
 import { pdfButtons } from "./books-pdf.js";
 import { loadProfile } from "./books-profile.js";
 import { failed, setTitle, waiting } from "./books-shell.js";
@@ -29,9 +30,12 @@ export async function detailView(page) {
 function show(page, shown) {
   const { kind, paper, client, company } = shown;
   setTitle(paper[kind.number], `#/${kind.room}`);
-  const left = make("div", { class: "detail-side" }, summary(shown), actionsOf(page, shown), kind.name === "invoice" && paymentsOf(page, shown), related(shown));
+  const left = make("div", { class: "detail-side" }, summary(shown), actionsOf(page, shown), kind.name === "invoice" && paymentsOf(page, shown), mailsOf(page, shown), related(shown));
   page.outlet.replaceChildren(make("div", { class: "detail" }, left, make("div", { class: "detail-paper" },
     paperOf(kind, paper, client, company), pdfButtons(shown))));
+  if (!page.query.has("pay")) return;
+  page.setQuery(new URLSearchParams());
+  if (isOwed(paper)) payInvoice(paper, { signal: page.signal, onPaid: shown.refresh });
 }
 
 function summary({ kind, paper, client }) {

@@ -100,6 +100,7 @@ export class KeptForm {
   #form;
   #name;
   #label;
+  #hash;
   #signal;
   #request;
   #taken;
@@ -108,13 +109,14 @@ export class KeptForm {
   #failed;
 
   /**
-   * label: how the home view names what is unfinished, or a function of the values. request(values): {method, path, body, etag}; taken({document}): a promise of
+   * label: how the home view names what is unfinished, or a function of the values; hash: where it is gone on with. request(values): {method, path, body, etag}; taken({document}): a promise of
    * what must be done before what was typed is forgotten; saved({document, etag}): it is done; failed(error): returns true if it has dealt with the error. initial: the values of a form in which nothing was typed.
    * signal: aborted when the view is left.
    */
-  constructor(form, { name, label, request, saved, taken = () => {}, failed = () => false, initial = {}, signal }) {
+  constructor(form, { name, label, hash = location.hash, request, saved, taken = () => {}, failed = () => false, initial = {}, signal }) {
     [this.#form, this.#name, this.#label, this.#request, this.#taken, this.#saved, this.#failed] = [form, name, label, request, taken, saved, failed];
     this.#signal = signal;
+    this.#hash = hash;
     const before = kept(name);
     fill(form, { ...initial, ...before?.values });
     form.noValidate = true;
@@ -138,7 +140,7 @@ export class KeptForm {
   keep(attempted) {
     const values = valuesOf(this.#form);
     const label = typeof this.#label === "function" ? this.#label(values) : this.#label;
-    keep(this.#name, { at: Date.now(), hash: location.hash, label, values, attempt: attempted });
+    keep(this.#name, { at: Date.now(), hash: this.#hash, label, values, attempt: attempted });
   }
 
   forget() {

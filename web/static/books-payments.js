@@ -49,7 +49,7 @@ export function payInvoice(invoice, { signal, onPaid }) {
   signal.addEventListener("abort", () => leaving.abort());
   let sheet = null;
   new KeptForm(form, {
-    name: `payment-${invoice.id}`, label: say("unsaved-payment", { name: invoice.invoice_number }), signal: leaving.signal,
+    name: `payment-${invoice.id}`, label: say("unsaved-payment", { name: invoice.invoice_number }), hash: `#/invoices/${invoice.id}?pay`, signal: leaving.signal,
     initial: { amount: invoice.balance, payment_date: today(), payment_method: METHODS[0], reference: "" },
     request: (values) => ({ method: "POST", path: `${KINDS.invoice.path}${invoice.id}/payments/`, body: { ...values, amount: typedNumber(values.amount) } }),
     saved: () => {

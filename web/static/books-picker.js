@@ -33,7 +33,7 @@ export class ClientPicker {
       id: this.#id, type: "text", maxlength: "100", autocomplete: "off", spellcheck: "false", role: "combobox", "aria-expanded": "false", "aria-autocomplete": "list",
       "aria-controls": `${this.#id}-list`, placeholder: say(isOptional ? "no-client-hint" : "client-hint"), "aria-describedby": `${this.#id}-problem`, data: { line: "no" },
       on: {
-        input: () => this.#search(TYPING_MS), focus: () => this.#search(0), keydown: (event) => this.#key(event),
+        input: () => this.#search(TYPING_MS), click: () => this.#search(0), keydown: (event) => this.#key(event),
         blur: () => setTimeout(() => this.#close(), 150),
       },
     });

@@ -13,7 +13,7 @@ export function openSignUp() {
   const submit = button(say("sign-up"), { type: "submit", class: "" });
   const form = make("form", { class: "fields", novalidate: true },
     field("email", say("email"), { type: "email", maxlength: "255", autocomplete: "username", autofocus: true, wide: true }),
-    field("password", say("password"), { type: "password", maxlength: "1024", autocomplete: "new-password", wide: true }),
+    field("password", say("password"), { type: "password", maxlength: "1024", autocomplete: "new-password", wide: true, hint: say("password-hint") }),
     field("company_name", say("company-name"), { maxlength: "255", autocomplete: "organization", wide: true }),
     ...formFoot(submit));
   const sheet = openSheet({ title: say("sign-up"), content: form });

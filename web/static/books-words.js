@@ -6,7 +6,7 @@ const WORDS = {
   save: "Save", edit: "Edit", delete: "Delete", remove: "Remove", filter: "Filter", view: "View", done: "Done.", all: "Show all {count}", active: "Active", inactive: "Inactive",
   "all-of-them": "All", "show-all": "Show all clients'", "nothing-found": "Nothing found.", "not-now": "Not now", mine: "Mine", theirs: "There now",
 
-  "sign-in": "Sign in", "sign-out": "Sign out", "signed-in-as": "Signed in as {who}", email: "E-mail", password: "Password", "sign-in-why": "These are your own books. Nobody else sees them.",
+  "sign-in": "Sign in", "sign-out": "Sign out", "signed-in-as": "Signed in as {who}", email: "E-mail", password: "Password", "password-hint": "At least 8 characters, not only digits.", "sign-in-why": "These are your own books. Nobody else sees them.",
   "session-ended": "Your session has ended.", "may-not-enter": "This account has no books. Sign in with another one.", "sign-up": "Open your books", "sign-up-open": "New here? Open your books",
   "sign-out-why": "You are signed in as {who}.", "unsaved-lost": "Some of what you typed here is not saved yet. Signing out removes it from this device, so that nobody else can read it.", "sign-out-anyway": "Sign out, and remove it",
 
@@ -37,12 +37,17 @@ const WORDS = {
   "more-lines": "and {count} more lines", "to-of-quote": "Prepared for", "to-of-invoice": "Bill to", "no-client-yet": "No client yet", "balance-due": "Balance due", paid: "Paid",
   "only-draft-quote": "Only a draft can be edited. Duplicate this quote to make another one of it.", "only-draft-invoice": "Only a draft can be edited. Duplicate this invoice to make another one of it.",
 
-  actions: "Actions", "do-send": "Send", "do-accept": "Accepted", "do-reject": "Rejected", "do-convert": "Turn into an invoice", "do-duplicate": "Duplicate", "do-delete": "Delete", "do-pay": "Record payment", "do-paid": "All paid", "do-cancel": "Cancel",
-  "do-approve": "Approve", "do-reject-expense": "Reject", "do-reimburse": "Reimbursed", "send-what": "Send {name}?", "send-why": "It is marked as sent, and mailed with its PDF to {email} if this server sends mail. It can't be edited after that.",
+  actions: "Actions", "do-send": "Send", "do-accept": "Mark as accepted", "do-reject": "Mark as rejected", "do-convert": "Turn into an invoice", "do-duplicate": "Duplicate", "do-delete": "Delete", "do-pay": "Record payment", "do-paid": "Mark as paid", "do-cancel": "Cancel",
+  "do-approve": "Approve", "do-reject-expense": "Reject", "do-reimburse": "Mark as reimbursed", "send-what": "Send {name}?", "send-why": "It is mailed with its PDF to {email}, and can't be edited after that.",
   "send-without": "{name} has no e-mail address. It is marked as sent, and you hand over the PDF yourself. It can't be edited after that.", "reject-why": "A rejected quote stays rejected. You can duplicate it.",
   "cancel-invoice": "Cancel the invoice", "cancel-what": "Cancel {name}?", "cancel-why": "A cancelled invoice stays in the books, and nothing is owed for it. This can't be undone.", "paid-why": "A payment of the whole balance is recorded with today's date.", "delete-why": "{name} is deleted. This can't be undone.",
   "show-invoice": "Show the invoice", "show-quote": "Show the quote", "save-pdf": "Save PDF", share: "Share", "to-be-paid": "To be paid", "paid-of": "{paid} of {total} paid", "sent-at": "Sent", "paid-at": "Paid", 
   "its-quote": "Made of", "its-invoice": "Became",
+
+  mails: "Mails", "mail-again": "Mail again", "remind-by-mail": "Remind by mail", "mail-queued": "On its way", "mail-sent": "Mailed", "mail-failed": "Refused", "mail-recorded": "Not mailed", "mail-dropped": "Dropped",
+  "mail-why-recorded": "This server has no mail server, so nothing was sent. Hand over the PDF yourself.", reminder: "Reminder", subject: "Subject", message: "Message", "mail-what": "Mail {name}", "mail-it": "Mail it", "mail-to": "To {email}, with the PDF.",
+  "mail-on-its-way": "The mail of {name} is on its way.", "mail-not-sent": "This server has no mail server. Nothing was sent.", "unsaved-mail": "Mail of {name}", "reminder-subject": "Reminder: {name}",
+  "reminder-text": "Hello {client},\n\nthis is a friendly reminder of our invoice {name} of {day}. {amount} was due on {due}. If you have paid it in the meantime, please forget this mail.\n\nThank you",
 
   payments: "Payments", "payment-date": "Date", "payment-method": "Method", reference: "Reference", "save-payment": "Record payment", "balance-is": "{amount} to be paid", "payment-saved": "The payment of {name} is recorded.",
   "remove-payment": "Remove the payment of {amount}", "remove-payment-why": "The invoice is open again by this amount.", "payment-removed": "The payment of {amount} is removed.", "which-paid": "Which invoice was paid?", "nothing-owed": "Nothing is owed.",
@@ -57,7 +62,7 @@ const WORDS = {
   "papers-why": "How quotes and invoices look, and what new ones begin with.", currency: "Currency", "paper-size": "Paper", "invoice-days": "Days until an invoice is due", "quote-days": "Days a quote is valid", "invoice-terms": "Terms of invoices",
   "quote-terms": "Terms of quotes", footer: "At the foot of each page", "sends-reminders": "Remind clients by mail of overdue invoices", "settings-saved": "Saved.", exports: "Take your books with you", "exports-why": "Everything, as a table.",
   "export-what": "{what} as {format}", import: "Bring your clients", "import-why": "A table of clients, as CSV or XLSX. It is checked before anything is stored.", "choose-table": "Choose a table", "reading-file": "The file is being read…",
-  "import-rows": "{rows} rows, of which {valid} can be stored.", "ignored-columns": "Columns that are left out: {names}", row: "Row", "what-is-wrong": "What is wrong", "more-wrong-rows": "More rows are wrong.", "import-now": "Store {count} clients", imported: "{count} clients are stored.",
+  "import-rows": "Rows: {rows}. Can be stored: {valid}.", "ignored-columns": "Columns that are left out: {names}", row: "Row", "what-is-wrong": "What is wrong", "more-wrong-rows": "More rows are wrong.", "import-now": "Store them: {count}", imported: "Clients stored: {count}",
 
   "field-client": "Client", "field-issue_date": "Issue date", "field-expiry_date": "Valid until", "field-due_date": "Due date", "field-title": "Title", "field-line_items": "Lines", "field-tax_rate": "Tax rate", "field-tax_amount": "Tax", "field-terms": "Terms",
   "field-notes": "Notes", "field-name": "Name", "field-email": "E-mail", "field-phone": "Phone", "field-company": "Company", "field-address": "Address", "field-tax_number": "Tax number", "field-description": "What for", "field-amount": "Amount",
