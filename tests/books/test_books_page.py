@@ -519,10 +519,10 @@ async def test_no_view_of_a_phone_is_too_wide_too_small_to_press_or_without_a_na
     await page.resize(*PHONE)
     await page.open(tokens)
     found = {}
-    for hash in [
-        "#/", "#/clients", f"#/clients/{client['id']}", "#/quotes", f"#/quotes/{quote['id']}", "#/quotes/new", "#/invoices", f"#/invoices/{late['id']}",
-        f"#/invoices/new?draft=a&client={client['id']}", "#/expenses", f"#/expenses/{expense['id']}", "#/expenses/new", f"#/expenses/{expense['id']}/edit", "#/settings",
-    ]:  # fmt: skip
+    rooms = ["", "clients", "quotes", "quotes/new", "invoices", "expenses", "expenses/new", "settings"]
+    papers = [f"quotes/{quote['id']}", f"invoices/{late['id']}", f"invoices/new?draft=a&client={client['id']}"]
+    others = [f"clients/{client['id']}", f"expenses/{expense['id']}", f"expenses/{expense['id']}/edit"]
+    for hash in [f"#/{path}" for path in [*rooms, *papers, *others]]:
         await page.go(hash)
         await page.until(
             lambda: page.script(

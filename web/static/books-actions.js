@@ -114,4 +114,4 @@ async function makeOf(page, { kind, paper, refresh }, pressed, step, where) {
   }
 }
 
-const waitFor = (pressed) => (tries) => { pressed.querySelector("span").textContent = say("trying", { tries }); };
+const waitFor = (pressed) => (tries) => { pressed.querySelector("span").textContent = say("trying-short", { tries }); };

@@ -6,9 +6,13 @@ import { accountId, forget, json, Refused, request, retryAfter, SignInNeeded, Un
 export { accountId, Refused, SignInNeeded, Unavailable };
 
 // The waits between two tries, in seconds. The first is short: a proxy or a restart of the server often costs a single answer.
-const WAITS = [0.5, 1, 2, 3, 5];
+const WAITS = [0.5, 1, 2, 3, 5, 10, 20, 30];
 // The server keeps answers for 24 hours. An older attempt might be done a second time.
 const KEPT_HOURS = 23;
+// Who has to wait longer than that, in seconds, is told why instead.
+const LONGEST_WAIT = 60;
+// A server that is away again so soon after it was back is asked less often.
+const STEADY_MS = 20_000;
 
 /** The row is in another state than the one that was shown (412). */
 export class Changed extends Error {}
@@ -16,12 +20,18 @@ export class Changed extends Error {}
 /** There is no such row, or it is somebody else's (404). */
 export class Missing extends Error {}
 
+/** There were too many requests (429), or too many mails. */
+export class TooMany extends Unavailable {}
+
 /** The page has turned to something else. */
 export class Suspended extends Error {}
 
 // Why the session has ended, in words for who has to sign in again.
 let reason = "";
 let isUp = true;
+let upAt = 0;
+// How often the server was away again soon.
+let relapses = 0;
 
 /** Returns why the session has ended, once; else "". */
 export function takeReason() {
@@ -47,9 +57,11 @@ export async function ask(path, options) {
 export async function judged(response) {
   const { status } = response;
   // 409: the first request with this key is under way.
-  if (status === 409 || status === 429 || status >= 500) {
-    const error = new Unavailable(say(status === 429 ? "too-many" : "no-answer"), retryAfter(response));
-    if (status >= 500) noAnswer(error);
+  if (status === 429) throw new TooMany((await response.json().catch(() => ({}))).error || say("too-many"), retryAfter(response));
+  if (status === 409 || status >= 500) {
+    const error = new Unavailable(say("no-answer"), retryAfter(response));
+    // 500: this request alone has failed.
+    if (status > 500) noAnswer(error);
     throw error;
   }
   setUp(true);
@@ -105,7 +117,7 @@ export function attempt(method, path, body, etag = "") {
 
 /**
  * Sends the attempt until it is answered and returns {document, etag, tries}. Throws Suspended once isWanted() is false, and what send() throws
- * but Unavailable. onWait(tries): an answer was lost, and it is sent again. The server does what comes under one key once.
+ * but Unavailable. onWait(tries, error): an answer was lost, and it is sent again. The server does what comes under one key once.
  */
 export async function perform({ method, path, body, etag, key, at, account }, { isWanted = () => true, onWait = () => {} } = {}) {
   for (let tries = 0; ; tries += 1) {
@@ -114,8 +126,9 @@ export async function perform({ method, path, body, etag, key, at, account }, { 
     try {
       return { ...(await send(method, path, body, { etag, key: method === "POST" ? key : "" })), tries };
     } catch (error) {
-      if (!(error instanceof Unavailable)) throw Object.assign(error, { tries });
-      onWait(tries + 1);
+      const isLong = error instanceof TooMany && error.retryAfter > LONGEST_WAIT;
+      if (!(error instanceof Unavailable) || isLong) throw Object.assign(error, { tries });
+      onWait(tries + 1, error);
       await pause(Math.max(error.retryAfter, WAITS[Math.min(tries, WAITS.length - 1)]));
     }
   }
@@ -136,8 +149,11 @@ export function pause(seconds) {
 
 /** What an error says to people: the words of the server, or that it does not answer. */
 export function wordsOf(error) {
-  return error instanceof Unavailable && !error.retryAfter ? say("no-answer") : error.message;
+  return error instanceof Unavailable && !(error instanceof TooMany) ? say("no-answer") : error.message;
 }
+
+/** What is said while a request waits to be sent again. */
+export const waitWords = (tries, error) => (error instanceof TooMany ? error.message : say("trying", { tries }));
 
 /** Whether the error says nothing to people: somebody else's turn, or a request that is not wanted any more. */
 export const isQuiet = (error) => error instanceof SignInNeeded || error instanceof Suspended || error.name === "AbortError";
@@ -149,6 +165,8 @@ export const isServerUp = () => isUp;
 function setUp(found) {
   if (found === isUp) return;
   isUp = found;
+  if (isUp) upAt = Date.now();
+  else relapses = Date.now() - upAt < STEADY_MS ? relapses + 1 : 0;
   document.dispatchEvent(new Event("server"));
   if (found) document.dispatchEvent(new Event("server-back"));
 }
@@ -157,7 +175,7 @@ function setUp(found) {
 export async function noAnswer(error) {
   if (!(error instanceof Unavailable) || !isUp) return;
   setUp(false);
-  for (let tries = 0; !isUp; tries += 1) {
+  for (let tries = relapses; !isUp; tries += 1) {
     await pause(WAITS[Math.min(tries, WAITS.length - 1)]);
     const response = await fetch("/api/health/", { cache: "no-store", credentials: "omit" }).catch(() => null);
     if (response && response.status < 500) setUp(true);

@@ -1,6 +1,6 @@
 // The editor of a quote or an invoice. What is typed is kept on this device until the server has it, and the paper stands beside it.
 
-import { attempt, Changed, get, isQuiet, Missing, perform, read, Refused, wordsOf } from "./books-api.js";
+import { attempt, Changed, get, isQuiet, Missing, perform, read, Refused, waitWords, wordsOf } from "./books-api.js";
 import { settle } from "./books-conflict.js";
 import { button, make, none } from "./books-dom.js";
 import { clearProblems, field, fill, formFoot, showProblems, valuesOf } from "./books-form.js";
@@ -101,7 +101,6 @@ class Editor {
 
   constructor(page, name, { values, base, etag, attempt: before }, company) {
     [this.#page, this.#kind, this.#name, this.#base, this.#etag, this.#company] = [page, page.kind, name, base, etag, company];
-    page.isTyping = true;
     this.#picker = new ClientPicker({ label: say("client"), signal: page.signal, onChange: () => this.#changed() });
     this.#preview = new Preview(page.kind, { signal: page.signal, onSums: (sums) => this.#showSums(sums), onProblem: (words, fields) => this.#showProblem(words, fields) });
     this.#save = button(say("save"), { type: "submit", class: "", icon: "check" });
@@ -242,7 +241,7 @@ class Editor {
     this.#keep(attempted);
     const { signal } = this.#page;
     try {
-      const { document: paper } = await perform(attempted, { isWanted: () => !signal.aborted, onWait: (tries) => this.#say(say("trying", { tries }), "waiting") });
+      const { document: paper } = await perform(attempted, { isWanted: () => !signal.aborted, onWait: (tries, error) => this.#say(waitWords(tries, error), "waiting") });
       keep(this.#name, null);
       forgetPlaces();
       tell(say("saved", { name: paper[this.#kind.number] }));

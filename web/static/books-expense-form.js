@@ -7,7 +7,7 @@ import { CATEGORIES, EXPENSES } from "./books-expenses.js";
 import { check, field, fill, formFoot, KeptForm } from "./books-form.js";
 import { today, typedNumber } from "./books-format.js";
 import { forgetPlaces } from "./books-list.js";
-import { keep, kept, newName } from "./books-memory.js";
+import { kept, newName } from "./books-memory.js";
 import { ClientPicker } from "./books-picker.js";
 import { dropPictures, keepPictures, keptPictures } from "./books-pictures.js";
 import { cameraButton, pictureOf, queueReceipts } from "./books-receipts.js";
@@ -37,7 +37,6 @@ export async function expenseForm(page) {
 }
 
 function show(page, name, { document: expense, etag: found }, client, pictures) {
-  page.isTyping = true;
   let base = kept(name)?.base ?? expense;
   let etag = kept(name)?.etag ?? found;
   const shots = make("ul", { class: "attachments", role: "list" });
@@ -48,9 +47,8 @@ function show(page, name, { document: expense, etag: found }, client, pictures) 
     else dropPictures(name);
     showShots();
     sent.keep();
-    keepMore();
   };
-  const picker = new ClientPicker({ label: say("billed-to"), signal: page.signal, isOptional: true, onChange: () => { sent.keep(); keepMore(); } });
+  const picker = new ClientPicker({ label: say("billed-to"), signal: page.signal, isOptional: true, onChange: () => sent.keep() });
   const form = make("form", { class: "fields expense-form", autocomplete: "off" },
     make("div", { class: "wide" }, shots, cameraButton((made) => setPictures([...pictures, ...made]), { isLarge: true })),
     make("div", { class: "wide pair" }, field("amount", say("amount"), { inputmode: "decimal", maxlength: "14", class: "large" }), field("expense_date", say("date"), { type: "date", max: today(), class: "large-date" })),
@@ -62,20 +60,14 @@ function show(page, name, { document: expense, etag: found }, client, pictures) 
     ...formFoot(button(say("save"), { type: "submit", class: "", icon: "check" })));
   form.querySelector(".buttons").className = "buttons bar";
   document.body.dataset.bar = "true";
-  // The client and the state that was edited are kept beside the fields.
-  const keepMore = (more = {}) => {
-    const now = kept(name);
-    if (now) keep(name, { ...now, client: picker.client, base, etag, ...more });
-  };
   const before = kept(name);
   picker.client = before ? before.client ?? null : client || null;
   const showPicker = () => { picker.element.hidden = !form.elements.is_billable.checked; };
-  form.addEventListener("input", () => {
-    showPicker();
-    queueMicrotask(keepMore);
-  });
+  form.addEventListener("input", showPicker);
   const sent = new KeptForm(form, {
     name, label: (values) => say("unsaved-expense", { name: values.description || values.vendor || values.amount }), signal: page.signal,
+    // The client and the state that was edited are kept beside the fields.
+    beside: () => ({ client: picker.client, base, etag }), isBegun: () => pictures.length > 0 || (picker.client?.id ?? null) !== (expense?.client ?? null),
     initial: expense ? { ...expense } : { expense_date: today(), category: "other", tax_amount: "", amount: "" },
     request: (values) => {
       const body = { ...values, amount: typedNumber(values.amount), tax_amount: typedNumber(values.tax_amount) || "0", client: values.is_billable ? picker.client?.id ?? null : null };
@@ -92,13 +84,11 @@ function show(page, name, { document: expense, etag: found }, client, pictures) 
       go(`#/expenses/${saved.id}`, { replace: true });
     },
     failed: async (error, { body }) => {
-      keepMore();
       if (!(error instanceof Changed)) return false;
       const now = await read(`${EXPENSES}${base.id}/`, page.signal);
       const theirs = now.document.client && (await get(`/api/clients/${now.document.client}/`, {}, page.signal));
       const take = () => {
         [base, etag] = [now.document, now.etag];
-        keepMore();
       };
       settle({ form, mine: JSON.parse(body), base, now: now.document, fields: EDITED, onMine: () => { take(); form.requestSubmit(); }, onTheirs: take, takeTheirs: (names) => {
         fill(form, Object.fromEntries(names.map((one) => [one, now.document[one]])));

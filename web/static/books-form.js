@@ -1,6 +1,6 @@
 // Forms: fields with their labels and problems, what is kept of them while they are typed in, and how they are sent.
 
-import { attempt, isQuiet, perform, Refused, wordsOf } from "./books-api.js";
+import { attempt, isQuiet, perform, Refused, waitWords, wordsOf } from "./books-api.js";
 import { make } from "./books-dom.js";
 import { keep, kept } from "./books-memory.js";
 import { say } from "./books-words.js";
@@ -102,6 +102,9 @@ export class KeptForm {
   #label;
   #hash;
   #signal;
+  #beside;
+  #isBegun;
+  #untouched;
   #request;
   #taken;
   #saved;
@@ -111,14 +114,16 @@ export class KeptForm {
   /**
    * label: how the home view names what is unfinished, or a function of the values; hash: where it is gone on with. request(values): {method, path, body, etag}; taken({document}): a promise of
    * what must be done before what was typed is forgotten; saved({document, etag}): it is done; failed(error): returns true if it has dealt with the error. initial: the values of a form in which nothing was typed.
-   * signal: aborted when the view is left.
+   * signal: aborted when the view is left. beside(): what is kept beside the values; isBegun(): whether that alone is worth keeping.
    */
-  constructor(form, { name, label, hash = location.hash, request, saved, taken = () => {}, failed = () => false, initial = {}, signal }) {
+  constructor(form, { name, label, hash = location.hash, request, saved, taken = () => {}, failed = () => false, initial = {}, signal, beside = () => ({}), isBegun = () => false }) {
     [this.#form, this.#name, this.#label, this.#request, this.#taken, this.#saved, this.#failed] = [form, name, label, request, taken, saved, failed];
     this.#signal = signal;
-    this.#hash = hash;
+    [this.#hash, this.#beside, this.#isBegun] = [hash, beside, isBegun];
     const before = kept(name);
-    fill(form, { ...initial, ...before?.values });
+    fill(form, initial);
+    this.#untouched = JSON.stringify(valuesOf(form));
+    fill(form, before?.values);
     form.noValidate = true;
     form.addEventListener("input", (event) => {
       const place = form.querySelector(`[data-problem="${CSS.escape(event.target.name ?? "")}"]`);
@@ -139,8 +144,12 @@ export class KeptForm {
 
   keep(attempted) {
     const values = valuesOf(this.#form);
+    if (!attempted && !this.#isBegun() && JSON.stringify(values) === this.#untouched) {
+      this.forget();
+      return;
+    }
     const label = typeof this.#label === "function" ? this.#label(values) : this.#label;
-    keep(this.#name, { at: Date.now(), hash: this.#hash, label, values, attempt: attempted });
+    keep(this.#name, { at: Date.now(), hash: this.#hash, label, values, attempt: attempted, ...this.#beside() });
   }
 
   forget() {
@@ -169,7 +178,7 @@ export class KeptForm {
     try {
       const done = await perform(attempted, {
         isWanted: () => !this.#signal?.aborted,
-        onWait: (tries) => this.say(say("trying", { tries }), "waiting"),
+        onWait: (tries, error) => this.say(waitWords(tries, error), "waiting"),
       });
       await this.#taken(done);
       this.forget();

@@ -57,7 +57,7 @@ export function typedNumber(text) {
 
 /** Returns a rate of percent ("18", "7.25") as the fraction that the API takes ("0.18", "0.0725"), digit by digit. */
 export function fraction(percent) {
-  const number = typedNumber(percent);
+  const number = typedNumber(percent.replace("%", ""));
   if (!/^\d+(\.\d+)?$/.test(number)) return number;
   const [whole, part = ""] = number.split(".");
   const digits = whole.padStart(3, "0");

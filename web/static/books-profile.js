@@ -31,7 +31,14 @@ export function forgetProfile() {
 
 async function load() {
   const [profile, preferences] = await Promise.all([get(PROFILE), get(PREFERENCES)]);
-  const { currency, currency_sign: sign, phone, website, tax_number, footer, logo } = preferences;
+  const { currency, currency_sign: sign, phone, website, tax_number, footer } = preferences;
+  const logo = ownAddress(preferences.logo);
   const { name, address, email } = preferences.company;
   return { profile, preferences, company: { name, address, email, phone, website, tax_number, footer, logo, currency, sign } };
+}
+
+/** Returns the address of a file of this server; "" of a file in another storage, which the page may not show. */
+function ownAddress(url) {
+  const { pathname, search } = new URL(url || "/", location.href);
+  return pathname.startsWith("/media/") ? pathname + search : "";
 }

@@ -9,6 +9,9 @@ import { scaled, upload } from "./books-upload.js";
 import { say } from "./books-words.js";
 
 const PATH = "/api/expenses/attachments/";
+// Seconds until a receipt that was not uploaded is tried again: the first time, and at most.
+const AGAIN = 2;
+const LONGEST_WAIT = 60;
 export const TAKEN = "image/jpeg,image/png,image/webp,image/gif,application/pdf,text/plain,image/*";
 
 /** Returns a button that opens the camera of a phone, or the files of a computer. onFiles([{blob, filename, key}, …]). */
@@ -50,6 +53,8 @@ export class Receipts {
   #onUploaded;
   #name;
   #isUploading = false;
+  #fails = 0;
+  #timer = 0;
   #list = make("ul", { class: "attachments", role: "list" });
   #words = make("p", { class: "form-problem", role: "status" });
   #again = button(say("again"), { icon: "up", class: "", hidden: true, on: { click: () => this.#go() } });
@@ -63,12 +68,13 @@ export class Receipts {
       this.#go();
     });
     this.element = make("div", { class: "uploading" }, this.#list, this.#words, this.#again, camera);
-    document.addEventListener("server-back", () => this.#go(), { signal });
+    signal.addEventListener("abort", () => clearTimeout(this.#timer));
     this.#go();
   }
 
   async #go() {
     if (this.#isUploading) return;
+    clearTimeout(this.#timer);
     this.#isUploading = true;
     this.#again.hidden = true;
     let done = 0;
@@ -83,6 +89,7 @@ export class Receipts {
           keep(this.#name, null);
         }
         done += 1;
+        this.#fails = 0;
       }
       this.#isUploading = false;
       if (done && !this.#signal.aborted) this.#onUploaded();
@@ -110,6 +117,10 @@ export class Receipts {
     const said = isRefused && error.fields.file ? [error.fields.file].flat().join(" ") : wordsOf(error);
     this.#words.textContent = isRefused ? said : say("not-uploaded", { why: said });
     this.#again.hidden = false;
+    if (error instanceof Unavailable) {
+      this.#timer = setTimeout(() => this.#go(), Math.max(error.retryAfter, Math.min(AGAIN * 2 ** this.#fails, LONGEST_WAIT)) * 1000);
+      this.#fails += 1;
+    }
     if (!isRefused && !(error instanceof Unavailable)) return;
     this.#list.querySelector("li")?.append(button(say("drop-receipt"), { icon: "bin", unseen: true, class: "plain bare", on: { click: () => this.#drop() } }));
   }

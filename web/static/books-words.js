@@ -13,7 +13,7 @@ const WORDS = {
   "state-down": "No answer. Trying again…", "state-offline": "Offline. What you type is kept here.", "no-answer": "The server does not answer.", "too-many": "Too many requests. It goes on by itself in a while.",
   refused: "The server refuses that (status {status}).", gone: "It is not there any more.", changed: "Changed in the meantime", "changed-why": "Somebody, perhaps you on another device, has changed this since you opened it.",
   "keep-mine": "Save mine", "take-theirs": "Take what is there", "too-old": "What was sent at {time} was never confirmed. See whether it is there before you save it again.",
-  trying: "No answer yet. It is sent again, once, when the server answers… ({tries})", "no-storage": "This browser keeps nothing: a reload would lose what you type.",
+  "trying-short": "No answer yet… ({tries})", trying: "No answer yet. It is sent again, once, when the server answers… ({tries})", "no-storage": "This browser keeps nothing: a reload would lose what you type.",
 
   "is-owed": "Owed to you", "is-overdue": "Overdue", "paid-30-days": "Paid in 30 days", "spent-in": "Spent in {month}", "overdue-ones": "Overdue", "to-be-invoiced": "Accepted, not invoiced yet", "expire-soon": "Quotes that expire soon",
   "draft-invoices": "Draft invoices", "draft-quotes": "Draft quotes", "due-next": "Due next", "all-quiet": "All quiet", welcome: "Nothing is owed, and nothing waits. Begin with a client, and with what your papers say about you.",

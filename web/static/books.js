@@ -1,6 +1,6 @@
 // The books: finds the view of an address, and shows it to whoever is signed in.
 
-import { isServerUp, SignInNeeded, takeReason } from "./books-api.js";
+import { isServerUp, takeReason } from "./books-api.js";
 import { clientCard, clientsView } from "./books-clients.js";
 import { setCurrency } from "./books-format.js";
 import { detailView } from "./books-detail.js";
@@ -15,7 +15,7 @@ import { papersView } from "./books-papers.js";
 import { forgetPictures } from "./books-pictures.js";
 import { forgetProfile, loadProfile } from "./books-profile.js";
 import { settingsView } from "./books-settings.js";
-import { closeAll, confirm, go } from "./books-shell.js";
+import { closeAll, confirm, go, waiting } from "./books-shell.js";
 import { openSignUp } from "./books-sign-up.js";
 import { say, speak } from "./books-words.js";
 import { find, write } from "./live-format.js";
@@ -34,7 +34,6 @@ const VIEWS = [
 let account = "";
 let leaving = new AbortController();
 let onLeave = [];
-let shown = null;
 
 /** Returns {view, kind, id} of an address, or null. */
 function found(path) {
@@ -53,8 +52,8 @@ function leave() {
   onLeave = [];
 }
 
-/** Shows the view of the present address. isBack: it was shown before. */
-function show({ isBack = false } = {}) {
+/** Shows the view of the present address. isBack: it was shown before; isFirst: no other was. */
+function show({ isBack = false, isFirst = false } = {}) {
   if (!account) return;
   const hash = location.hash || "#/";
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
@@ -82,12 +81,12 @@ function show({ isBack = false } = {}) {
       page.query = changed;
       page.hash = `#/${path}${String(changed) && `?${changed}`}`;
       history.replaceState(history.state, "", page.hash);
-      shown = page;
     },
   };
-  shown = page;
   history.replaceState({ wasShown: true }, "");
   if (!isBack) scrollTo(0, 0);
+  // Who can't see the page hears where they are now.
+  if (!isFirst) find("title").focus({ preventScroll: true });
   where.view(page);
 }
 
@@ -106,17 +105,12 @@ async function begin() {
   forgetPictures(who);
   document.body.dataset.signedIn = "true";
   showState();
-  show();
-  try {
-    const { company } = await loadProfile();
-    if (account === who && company.currency) {
-      setCurrency(company);
-      if (!shown?.isTyping) show({ isBack: true });
-    }
-  } catch (error) {
-    // The amounts are shown without a currency.
-    if (error instanceof SignInNeeded) return;
-  }
+  find("view").replaceChildren(waiting());
+  // All views show amounts, with the currency of the account. A view that can't be loaded says so itself.
+  const found = await loadProfile().catch(() => null);
+  if (account !== who) return;
+  if (found) setCurrency(found.company);
+  show({ isFirst: true });
 }
 
 /** Nobody is signed in: nothing of the one who was is left on the screen or in variables. */
