@@ -17,6 +17,8 @@ import { say } from "./books-words.js";
 
 // Members of the document that are edited, in the order in which a difference is shown.
 const EDITED = ["client", "issue_date", "title", "line_items", "tax_rate", "tax_amount", "terms", "notes"];
+// Between the last key and the moment when what was typed is kept and shown.
+const QUIET_MS = 120;
 const NO_SUMS = { line_items: [], subtotal: "0.00", tax_amount: "0.00", total_amount: "0.00" };
 
 export async function editorView(page) {
@@ -98,6 +100,8 @@ class Editor {
   #paper = make("div", { class: "paper-place" });
   #total = make("output", { class: "bar-total", "aria-live": "polite" });
   #save;
+  // The timer of what was typed and is not kept yet; 0: there is nothing.
+  #due = 0;
 
   constructor(page, name, { values, base, etag, attempt: before }, company) {
     [this.#page, this.#kind, this.#name, this.#base, this.#etag, this.#company] = [page, page.kind, name, base, etag, company];
@@ -109,7 +113,10 @@ class Editor {
     const tabs = ["write", "paper"].map((tab) => make("button", { type: "button", class: "chip", text: say(tab), "aria-pressed": String(tab === "write"), on: { click: () => this.#turn(tab, tabs) }, data: { tab } }));
     page.outlet.replaceChildren(make("div", { class: "editor", data: { tab: "write" } }, make("div", { class: "tabs", role: "group", "aria-label": say("view") }, tabs), this.#form, this.#paper));
     document.body.dataset.bar = "true";
-    this.#changed({ isFirst: true });
+    this.#settleTyped({ isFirst: true });
+    const settleNow = () => this.#due && this.#settleTyped();
+    page.onLeave(settleNow);
+    window.addEventListener("pagehide", settleNow, { signal: page.signal });
     if (before) this.#perform(before);
     else if (!base && !values.client && matchMedia("(pointer: fine)").matches) this.#picker.focus();
   }
@@ -166,17 +173,24 @@ class Editor {
     };
   }
 
-  #changed({ isFirst = false } = {}) {
+  /** Something was typed: it is kept and shown a moment later, so that a long paper doesn't slow each key. */
+  #changed() {
+    clearTimeout(this.#due);
+    this.#due = setTimeout(() => this.#settleTyped(), QUIET_MS);
+  }
+
+  #settleTyped({ isFirst = false } = {}) {
+    clearTimeout(this.#due);
+    this.#due = 0;
     const { tax } = this.#values;
     const rate = this.#form.elements.tax_value.closest(".part");
     rate.hidden = tax === "none";
     rate.querySelector("label").textContent = say(tax === "amount" ? "tax-amount" : "tax-rate");
     if (!isFirst) this.#keep();
-    const { client, issue_date: issued, title, terms, notes, ...sums } = this.#body();
-    delete sums[this.#kind.until];
+    const { line_items, tax_rate, tax_amount } = this.#body();
     // Only what changes the sums is sent, so that a long text costs no request for each of its words.
-    this.#preview.ask(sums);
-    this.#showPaper({ client, issued, title, terms, notes });
+    this.#preview.ask({ line_items, tax_rate, tax_amount });
+    this.#showPaper();
   }
 
   #keep(attempted) {
@@ -228,6 +242,7 @@ class Editor {
   // Saving
 
   #submit() {
+    if (this.#due) this.#settleTyped();
     clearProblems(this.#form);
     this.#lines.clearProblems();
     this.#say("");

@@ -4,6 +4,7 @@ import { button, make } from "./books-dom.js";
 import { plainMoney, typedNumber } from "./books-format.js";
 import { grow, sentences } from "./books-form.js";
 import { say } from "./books-words.js";
+import { write } from "./live-format.js";
 
 export class Lines {
   #list = make("ol", { class: "lines", "aria-label": say("lines") });
@@ -60,13 +61,12 @@ export class Lines {
     }));
   }
 
-  /** Shows the totals that the server has computed for the lines that are complete, in their order; [] shows that they are out of date. */
+  /** Shows the totals that the server has computed for the lines that are complete, in their order. */
   showTotals(lines) {
     let n = 0;
     for (const [row, line] of this.#rows()) {
       const output = row.querySelector("output");
-      if (!isComplete(line)) output.textContent = "";
-      else if (lines) output.textContent = plainMoney(lines[n++]?.total ?? "");
+      write(output, isComplete(line) ? plainMoney(lines[n++]?.total ?? "") : "", "");
     }
   }
 

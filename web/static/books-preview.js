@@ -32,7 +32,7 @@ export class Preview {
   /** Asks for the sums of this body soon; unless it is the one that was asked for last. */
   ask(body) {
     const text = JSON.stringify(body);
-    if (text === this.#body) return;
+    if (text === this.#body || this.#signal.aborted) return;
     this.#body = text;
     clearTimeout(this.#timer);
     this.#onSums(null);

@@ -34,6 +34,7 @@ const VIEWS = [
 let account = "";
 let leaving = new AbortController();
 let onLeave = [];
+let isSigningOut = false;
 
 /** Returns {view, kind, id} of an address, or null. */
 function found(path) {
@@ -117,6 +118,10 @@ async function begin() {
 function end() {
   account = "";
   leave();
+  if (isSigningOut) {
+    forgetKept();
+    forgetPictures();
+  }
   openMemory("");
   forgetPlaces();
   forgetProfile();
@@ -144,10 +149,10 @@ find("account").addEventListener("click", async (event) => {
   const isUnsaved = allKept().length > 0;
   const words = say(isUnsaved ? "unsaved-lost" : "sign-out-why", { who: signedInAs() });
   if (!(await confirm(say("sign-out"), words, say(isUnsaved ? "sign-out-anyway" : "sign-out"), { isDanger: isUnsaved }))) return;
-  forgetKept();
-  forgetPictures();
-  location.hash = "#/";
+  isSigningOut = true;
   await signOut();
+  isSigningOut = false;
+  history.replaceState(null, "", "#/");
 });
 
 document.documentElement.lang = "en";
