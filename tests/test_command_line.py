@@ -204,7 +204,7 @@ def test_jobs_are_listed_and_held_ones_are_queued_again_or_removed(env):
     ]
     assert lines[1].strip() == "attempt 8: no\\nluck"
     assert f"{waits}  waits  test.waits" in listed.stdout
-    assert "wrong  jobs: 2 wait, 0 run, 2 are held" in check.stdout and "no process runs them" in check.stdout
+    assert "wrong  jobs: 2 wait, 0 run, 2 are held" in check.stdout and "no process runs 1 that are due" in check.stdout
     assert "ok     mail: none configured" in check.stdout
 
     again, removed = run_all((["jobs", "--retry", str(first)], env), (["jobs", "--remove", str(second)], env))

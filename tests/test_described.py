@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from core.http import rate_limit
 from tests.support.described import described
 
 LIST, LOGIN, ME = "/api/sales/invoices/", "/api/auth/login/", "/api/auth/departments/"
@@ -74,3 +75,14 @@ def test_a_body_that_is_accepted_without_being_described_is_a_fault():
     assert "body that is not described" in fault(
         "POST", "/api/auth/token/refresh/", 200, JSON, tokens, b'{"token": "x"}'
     )
+
+
+def test_an_answer_of_a_limited_route_has_all_headers_of_the_limit_unless_it_is_to_a_question_for_its_methods():
+    path, whole = "/api/clients/", {**JSON, **dict.fromkeys(rate_limit.HEADERS, "x")}
+    assert fault("GET", path, 200, whole, PAGE) == ""
+    assert fault("OPTIONS", path, 204, {"Allow": "GET"}, b"") == ""
+    assert fault("PATCH", path, 405, {**whole, "Allow": "GET"}, ERROR) == ""
+    for name in rate_limit.HEADERS:
+        lacking = {other: value for other, value in whole.items() if other != name}
+        assert "headers" in fault("GET", path, 200, lacking, PAGE)
+        assert "405" in fault("PATCH", path, 405, {**lacking, "Allow": "GET"}, ERROR)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from core.problem import Message, invalid
 
-# Of the uploaded file: 5 MB, as the documents say.
+# Of the uploaded file, where a caller names no other limit: 5 MB, as the documents say.
 BYTES = 5 * 1024 * 1024
 # Of one frame, where a caller names no other limit: 100 MB when decoded. The cameras of phones take up to about 24 million by default.
 PIXELS = 25_000_000
@@ -49,11 +49,12 @@ class Image(NamedTuple):
 
 class Limits(NamedTuple):
     """What a picture may be. pixels: of one frame. formats: Pillow's names. rendition: pixels of the longer side of a smaller picture
-    that is made too; 0: none."""
+    that is made too; 0: none. bytes: of the file."""
 
     pixels: int = PIXELS
     formats: tuple[str, ...] = ("PNG", "JPEG", "GIF", "WEBP")
     rendition: int = 0
+    bytes: int = BYTES
 
 
 LIMITS = Limits()
@@ -78,8 +79,8 @@ async def check_image(data: bytes, limits: Limits = LIMITS) -> Image:
     """Decode it, in a thread. Raises ImageRefused."""
     if not data:
         raise ImageRefused("file.empty")
-    if len(data) > BYTES:
-        raise ImageRefused("file.too-long", megabytes=BYTES // 1024 // 1024)
+    if len(data) > limits.bytes:
+        raise ImageRefused("file.too-long", megabytes=limits.bytes // 1024 // 1024)
     return await asyncio.get_running_loop().run_in_executor(_threads, _decode, data, limits)
 
 

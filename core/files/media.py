@@ -11,13 +11,13 @@ If a process is killed between two of these steps, the register has a file that 
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
 from core.data import sql
 from core.data.database import Database
 from core.duties import Duty
-from core.files.images import Image
 from core.files.storage import Storage
 from core.problem import Problem
 
@@ -41,14 +41,25 @@ class Files(Protocol):
     def storage(self) -> Storage: ...
 
 
-async def store(app: Files, image: Image | None, prefix: str = "avatars") -> str | None:
-    """Store an image; returns its key, PREFIX/YYYY/MM/DD/RANDOM.EXTENSION, for the column of its row. Raises Problem 503; then no row
+class Content(Protocol):
+    """A file that was checked: an Image (core/files/images.py), or a Document (core/files/documents.py)."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def extension(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+
+
+async def store(app: Files, content: Content | None, prefix: str = "avatars") -> str | None:
+    """Store a file; returns its key, PREFIX/YYYY/MM/DD/RANDOM.EXTENSION, for the column of its row. Raises Problem 503; then no row
     has changed."""
-    if image is None:
+    if content is None:
         return None
-    key = f"{prefix}/{datetime.now(UTC):%Y/%m/%d}/{secrets.token_hex(16)}.{image.extension}"
+    key = f"{prefix}/{datetime.now(UTC):%Y/%m/%d}/{secrets.token_hex(16)}.{content.extension}"
     await hold(app.db, key)
-    await app.storage.put(key, image.data, image.content_type)
+    await app.storage.put(key, content.data, content.content_type)
     return key
 
 
@@ -77,6 +88,19 @@ async def remove_now(app: Files, key: str | None) -> None:
                 await _remove(app, key)
     except (Problem, TimeoutError):
         # remove_unused() removes the file once the claim has ended. Whatever is away has been logged where it was noticed.
+        pass
+
+
+async def discard(app: Files, keys: Sequence[str]) -> None:
+    """Remove those of the files that no row uses, also if they were only just stored. What isn't possible now, `remove_unused` will do."""
+    if not keys:
+        return
+    try:
+        async with asyncio.timeout(REMOVE_NOW_SECONDS):
+            for row in await query.claim_these(app.db, keys=keys):
+                await _remove(app, row["key"])
+    except (Problem, TimeoutError):
+        # As in remove_now.
         pass
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
+from urllib.parse import quote
 
 from core import product
 from core.problem import Problem, not_found, unavailable
@@ -20,7 +21,9 @@ CONTENT_TYPES = {
     "gif": "image/gif",
     "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
+    "pdf": "application/pdf",
     "png": "image/png",
+    "txt": "text/plain; charset=utf-8",
     "webp": "image/webp",
 }
 _KEY = re.compile(r"(?:[0-9A-Za-z_-]{1,64}/){1,8}[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}")
@@ -40,8 +43,10 @@ class Storage(Protocol):
     async def remove(self, key: str) -> None:
         """Remove a file, if it exists. Raises Problem 503."""
 
-    async def link(self, origin: str, key: str) -> str:
-        """An absolute URL from which everyone can read the file, for about an hour. origin: this server's, as the client sees it."""
+    async def link(self, origin: str, key: str, disposition: str = "") -> str:
+        """An absolute URL from which everyone can read the file, for about an hour. origin: this server's, as the client sees it.
+        disposition: what the answer says in its Content-Disposition (core/http/disposition.py). Without one, a browser shows pictures, and
+        saves other files."""
 
     def period(self) -> int:
         """The number of the present period. A link that is made in a period is valid until the period's end at least, so an answer with links
@@ -49,6 +54,11 @@ class Storage(Protocol):
 
     async def close(self) -> None:
         """Close all connections."""
+
+
+def is_shown(content_type: str) -> bool:
+    """Whether a browser may show a file of this media type. Only what can hold no script."""
+    return content_type.startswith("image/")
 
 
 def away(error: BaseException) -> Problem:
@@ -125,23 +135,26 @@ class LocalStorage:
             raise ValueError(f"{key!r} is not a key")
         return self.folder / key
 
-    async def link(self, origin: str, key: str) -> str:
+    async def link(self, origin: str, key: str, disposition: str = "") -> str:
         expires = (int(self._clock()) // LINK_SECONDS + 2) * LINK_SECONDS
-        return f"{origin}/media/{key}?expires={expires}&signature={self._signature(key, expires)}"
+        said = f"&disposition={quote(disposition, safe='')}" if disposition else ""
+        return f"{origin}/media/{key}?expires={expires}{said}&signature={self._signature(key, expires, disposition)}"
 
     def period(self) -> int:
         return int(self._clock()) // LINK_SECONDS
 
-    def seconds_left(self, key: str, expires: str, signature: str) -> int:
+    def seconds_left(self, key: str, expires: str, signature: str, disposition: str = "") -> int:
         """How long a link is still valid; 0: it has expired, or its signature is wrong."""
         if not re.fullmatch(r"[0-9]{1,12}", expires) or not _KEY.fullmatch(key):
             return 0
-        if not hmac.compare_digest(self._signature(key, int(expires)).encode(), signature.encode()):
+        if not hmac.compare_digest(self._signature(key, int(expires), disposition).encode(), signature.encode()):
             return 0
         return max(0, int(expires) - int(self._clock()))
 
-    def _signature(self, key: str, expires: int) -> str:
-        return hmac.digest(self._key, f"{key}\n{expires}".encode(), "sha256").hex()
+    def _signature(self, key: str, expires: int, disposition: str) -> str:
+        # Neither a key nor a number holds a line break, so no other link has the same text.
+        signed = f"{key}\n{expires}\n{disposition}" if disposition else f"{key}\n{expires}"
+        return hmac.digest(self._key, signed.encode(), "sha256").hex()
 
     async def find(self, key: str) -> Stored | None:
         """The file under that key; None when it doesn't exist, or is of a type that isn't served."""

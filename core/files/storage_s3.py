@@ -13,7 +13,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.files.storage import away
+from core.files.storage import away, is_shown
 
 CONNECT_SECONDS, READ_SECONDS = 2, 5
 # For one call with its retry, including the lookup of the host's name.
@@ -71,8 +71,8 @@ class S3Storage:
         self._client: Any = None
         self._opening = asyncio.Lock()
         self._exits = AsyncExitStack()
-        # By key: its link, and until when that link is given out (monotonic).
-        self._links: dict[str, tuple[str, float]] = {}
+        # By key: a link, its disposition, and until when that link is given out (monotonic).
+        self._links: dict[str, tuple[str, str, float]] = {}
 
     async def _open(self) -> Any:
         if self._client is None:
@@ -87,7 +87,13 @@ class S3Storage:
             client = await self._open()
             async with asyncio.timeout(TOTAL_SECONDS):
                 await client.put_object(
-                    Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, CacheControl=CACHE_CONTROL
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=data,
+                    ContentType=content_type,
+                    CacheControl=CACHE_CONTROL,
+                    # A bucket sends none of our security headers.
+                    **({} if is_shown(content_type) else {"ContentDisposition": "attachment"}),
                 )
         except _AWAY as error:
             raise away(error) from error
@@ -114,23 +120,24 @@ class S3Storage:
         except _AWAY as error:
             raise away(error) from error
 
-    async def link(self, origin: str, key: str) -> str:
+    async def link(self, origin: str, key: str, disposition: str = "") -> str:
         """Signing needs no request to the bucket, but takes 0.4 ms. So the same link is given out for the first half of its life, and
         browsers find the file in their cache."""
         if self._public_url:
             return f"{self._public_url}/{quote(key)}"
-        link, until = self._links.get(key, ("", 0.0))
-        if until > time.monotonic():
+        link, its_disposition, until = self._links.get(key, ("", "", 0.0))
+        if until > time.monotonic() and its_disposition == disposition:
             return link
         client = await self._open()
-        link = await client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._seconds
-        )
+        params = {"Bucket": self._bucket, "Key": key}
+        if disposition:
+            params["ResponseContentDisposition"] = disposition
+        link = await client.generate_presigned_url("get_object", Params=params, ExpiresIn=self._seconds)
         if not self._signs:
             link = link.partition("?")[0]
         if len(self._links) >= MOST_LINKS:
             self._links.clear()
-        self._links[key] = (link, time.monotonic() + self._seconds / 2)
+        self._links[key] = (link, disposition, time.monotonic() + self._seconds / 2)
         return link
 
     def period(self) -> int:

@@ -21,6 +21,7 @@ from typing import Protocol
 from core.data import sql
 from core.data.database import Database
 from core.duties import Duty
+from core.http import form
 from core.http.declare import is_idempotent
 from core.http.handler import LARGE_BODY, Handler
 from core.problem import Message, Problem
@@ -44,6 +45,8 @@ query = sql.load("core/idempotency")
 
 # Does the work on a transaction, or another runner, and returns the status and the body of the answer. It raises a refusal.
 Work = Callable[[sql.Runner], Awaitable[tuple[int, str]]]
+# Makes of the kept body of an answer what the client gets, such as one with links that end.
+Shown = Callable[[str], Awaitable[str]]
 
 
 class Keys(Protocol):
@@ -52,12 +55,14 @@ class Keys(Protocol):
     db: Database
 
 
-async def once(handler: Handler, caller: str, work: Work, *, is_one_statement: bool = False) -> None:
+async def once(
+    handler: Handler, caller: str, work: Work, *, is_one_statement: bool = False, shown: Shown | None = None
+) -> None:
     """Do the work in one transaction, and answer with the status and body that it returns; or answer as the first request did that came
     with the same key. `work` must suit Database.transaction, which may call it again.
 
     caller: whose key it is; keys of two callers are independent. is_one_statement: the work is a single statement, which needs no
-    transaction around it where there is no key.
+    transaction around it where there is no key. shown: what the client gets of the body, also when the request is repeated.
 
     Raises Problem: 400 a malformed key, 409 the first request is under way, 422 the first request was another one, and what `work`
     raises, after which the key is free; LookupError: the method doesn't declare that it takes a key (core/http/declare.py).
@@ -75,7 +80,7 @@ async def once(handler: Handler, caller: str, work: Work, *, is_one_statement: b
     if status == 204:
         handler.reply_nothing()
     else:
-        handler.reply(body, status)
+        handler.reply(body if shown is None else await shown(body), status)
 
 
 async def _with_key(handler: Handler, caller: str, key: str, work: Work) -> tuple[int, str, bool]:
@@ -108,7 +113,22 @@ def _digest(handler: Handler) -> bytes:
     # A path with its final slash is the same path. Neither a method nor a path holds a line break.
     head = f"{request.method}\n{request.path.removesuffix('/')}\n"
     digest = hashlib.sha256(head.encode())
-    digest.update(request.body)
+    arguments, files = form.parts(request)
+    if not arguments and not files:
+        digest.update(request.body)
+        return digest.digest()
+    # A form is its parts: clients draw a new boundary for each request. The lengths tell where a part ends.
+    for name, texts in arguments.items():
+        for text in texts:
+            digest.update(f"\n{len(name)} {len(text)} {name}".encode("utf-8", "surrogatepass"))
+            digest.update(text)
+    for name, found in files.items():
+        for file in found:
+            called = file.filename
+            digest.update(
+                f"\n{len(name)} {len(called)} {len(file.body)} {name}{called}".encode("utf-8", "surrogatepass")
+            )
+            digest.update(file.body)
     return digest.digest()
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from core.files.storage import LocalStorage, Stored
+from core.files.storage import LocalStorage, Stored, is_shown
 from core.http.declare import answers
 from core.http.handler import Handler
 from core.http.parameter import INTEGER, Parameter
@@ -18,11 +18,16 @@ class StoredFile(Handler):
     path_parameters = (Parameter("path", "Its key in the storage."),)
     parameters = (
         Parameter("expires", "When the link ends, in epoch seconds.", INTEGER),
+        Parameter("disposition", "What the answer says in its Content-Disposition."),
         Parameter("signature", "The signature of the link."),
     )
 
     @answers(200, FILE, media="image/*", headers=("ETag",))
+    @answers(200, FILE, media="application/pdf", headers=("ETag",))
+    @answers(200, FILE, media="text/plain", headers=("ETag",))
     @answers(206, FILE, media="image/*", headers=("ETag",))
+    @answers(206, FILE, media="application/pdf", headers=("ETag",))
+    @answers(206, FILE, media="text/plain", headers=("ETag",))
     @answers(304, None, headers=("ETag",))
     async def get(self, path: str) -> None:
         """Read an uploaded file, by its signed link. 200; 206 a part of it; 304; 404 also when the link is unsigned or has expired, so that
@@ -30,11 +35,12 @@ class StoredFile(Handler):
         storage = self.application.storage
         if not isinstance(storage, LocalStorage):
             raise not_found()
-        seconds = storage.seconds_left(path, self.asked("expires"), self.asked("signature"))
+        disposition = self.asked("disposition", strip=False)
+        seconds = storage.seconds_left(path, self.asked("expires"), self.asked("signature"), disposition)
         found = await storage.find(path) if seconds else None
         if found is None:
             raise not_found()
-        self._describe(found, seconds)
+        self._describe(found, seconds, disposition)
         if self.check_etag_header():
             self.set_status(304)
             self.finish()
@@ -46,11 +52,13 @@ class StoredFile(Handler):
             return
         self.reply(await storage.read(found, start, end), 206 if "Content-Range" in self._headers else 200)
 
-    def _describe(self, found: Stored, seconds: int) -> None:
+    def _describe(self, found: Stored, seconds: int, disposition: str) -> None:
         self.set_header("Content-Type", found.content_type)
         self.set_header("ETag", found.etag)
         self.set_header("Accept-Ranges", "bytes")
         self.set_header("Cache-Control", f"private, max-age={seconds}")
+        if disposition or not is_shown(found.content_type):
+            self.set_header("Content-Disposition", disposition or "attachment")
         # Even if a browser takes the file for a page, the page runs no script and loads nothing.
         self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
 

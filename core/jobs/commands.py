@@ -12,7 +12,7 @@ from core.jobs.job import query
 from core.logs import printable
 
 CONNECT_SECONDS = 5
-# A worker that was not seen for so long counts as gone, and a job that is due for so long as late.
+# A worker that was not seen for so long counts as gone. Jobs that are due for so long should have begun.
 GONE_SECONDS = 60.0
 STATUS_WORDS = {"failed": "held", "queued": "waits", "picked": "runs"}
 # Characters of a job's payload and error that the list shows.
@@ -56,10 +56,12 @@ async def remove_jobs(dsn: str, ids: list[int]) -> list[int]:
 
 
 async def check(dsn: str) -> str:
-    """How many jobs there are, and how many processes run them. Raises RuntimeError: some are due, and nobody runs them."""
+    """How many jobs there are, and how many processes run them. Raises RuntimeError: nobody runs some that are due."""
     async with _connection(dsn) as db:
         found = await query.count_jobs(db, seconds=GONE_SECONDS)
     says = f"{found['waiting']} wait, {found['running']} run, {found['held']} are held (server.py jobs)"
-    if found["late"] and not found["workers"]:
-        raise RuntimeError(f"{says}; no process runs them: start server.py worker, or serve without --no-jobs")
+    if found["stranded"]:
+        raise RuntimeError(
+            f"{says}; no process runs {found['stranded']} that are due: start server.py worker, or serve without --no-jobs"
+        )
     return f"{says}; {found['workers']} processes run them"

@@ -69,6 +69,7 @@ class Runner:
             raise ValueError("two jobs have one name")
         self._schedules = schedules
         self._kind, self._pace = kind, pace
+        self.id = uuid.uuid4()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._turns = {job.name: asyncio.Semaphore(job.at_once) for job in jobs}
         self._tasks: list[asyncio.Task[None]] = []
@@ -78,7 +79,7 @@ class Runner:
         self._manager: Manager
 
     async def open(self) -> None:
-        """Start. The import takes so long that a process that answers requests does it in a thread."""
+        """Start; does not wait for Postgres. The import is in a thread, because it takes long and background tasks may run already."""
         self._queue: Any = await asyncio.to_thread(importlib.import_module, "core.jobs.queue")
         if self._is_stopping:
             return
@@ -96,7 +97,7 @@ class Runner:
         self._manager = self._queue.Manager(self._driver, {job.name: job.at_once for job in self._jobs.values()})
         for name in self._jobs:
             self._manager.entrypoint(name, accepts_context=False)(self._perform)
-        self.id: uuid.UUID = self._manager.queue_manager_id
+        self._manager.queue_manager_id = self._queue.QueueManagerId(self.id)
 
     async def _run(self) -> None:
         """PgQueuer's loop, begun again whenever it ends before it should. What its jobs have is theirs until their heartbeat is old."""
@@ -184,8 +185,8 @@ class Runner:
             log.warning("job %d, %s, failed after it had finished: %r", run.job_id, job.name, error)
             return
         delay = None if isinstance(error, GiveUp) else job.delay_after(run.attempt)
-        said = f"{type(error).__name__}: {error}"[:ERROR_LENGTH].replace("\0", "")
-        trace = "".join(traceback.format_exception(error))[-TRACEBACK_LENGTH:].replace("\0", "")
+        said = _storable(f"{type(error).__name__}: {error}"[:ERROR_LENGTH])
+        trace = _storable("".join(traceback.format_exception(error))[-TRACEBACK_LENGTH:])
         is_mine = await self._driver.patiently(
             functools.partial(
                 query.fail_job,
@@ -230,3 +231,8 @@ class Runner:
                 seconds = await tick(self._db, self._schedules)
             # Several workers need not ask at the same moment.
             await asyncio.sleep(seconds + random.uniform(0, 0.1))
+
+
+def _storable(text: str) -> str:
+    """The text without what Postgres does not take: messages may quote anything."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any, ClassVar, TypedDict
 
+import tornado.httputil
+
 from core.access import public
 from core.data import sql
 from core.dialect import Dialect
@@ -59,6 +61,12 @@ async def ended(db: sql.Runner, account_id: Any) -> Problem:
     return bad_token("invalid") if await has_account(db, account_id) else gone()
 
 
+def bearer_of(request: tornado.httputil.HTTPServerRequest) -> str | None:
+    """The token of a request's Authorization header; None without the header, or with another scheme."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 class ApiHandler(Handler):
     """Knows its caller from `Authorization: Bearer <access token>`; None without such a header."""
 
@@ -99,12 +107,14 @@ class ApiHandler(Handler):
         if (row["role"], row["is_staff"]) != (caller.role, caller.is_staff):
             raise forbidden()
 
-    async def once(self, work: idempotency.Work, *, is_one_statement: bool = False) -> None:
+    async def once(
+        self, work: idempotency.Work, *, is_one_statement: bool = False, shown: idempotency.Shown | None = None
+    ) -> None:
         """Do the work and answer with what it returns, once for each Idempotency-Key of the caller's account
         (core/http/idempotency.py)."""
         assert self.caller is not None, "the handler's access must admit only those who are signed in"
         caller = f"account:{self.caller.account_id}"
-        await idempotency.once(self, caller, work, is_one_statement=is_one_statement)
+        await idempotency.once(self, caller, work, is_one_statement=is_one_statement, shown=shown)
 
     async def linked(self, text: str) -> str:
         """The same JSON with a link in place of the key in each member `"avatar": "media:KEY"`.
@@ -129,8 +139,7 @@ class ApiHandler(Handler):
     @property
     def bearer(self) -> str | None:
         """The token of the Authorization header; None without the header, or with another scheme."""
-        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else None
+        return bearer_of(self.request)
 
     async def authenticate(self) -> None:
         """Set self.caller. Raises Problem 401: the token is not valid, its session has ended, its account is inactive or deleted."""

@@ -39,8 +39,12 @@ FIELDS = {
     "null-character": "Null characters are not allowed.",
     "surrogate": "Surrogate characters are not allowed: U+{point:X}.",
     "bad-item": "Item {number} holds what is not allowed in text.",
-    # Uploaded images (core/files/images.py)
+    # Uploaded files (core/files/images.py, core/files/documents.py)
     "file.empty": "The submitted file is empty.",
+    "file.missing": "No file was submitted.",
+    "file.too-many": "Submit at most {limit} files at once.",
+    "file.kind": "This type of file is not allowed. Allowed types are: JPEG, PNG, GIF, WebP, PDF, plain text in UTF-8.",
+    "file.broken-pdf": "Upload a valid PDF. The file you uploaded is incomplete or corrupted.",
     "file.not-a-file": "The submitted data was not a file. Check the encoding type on the form.",
     "file.extension": "File extension “{extension}” is not allowed. Allowed extensions are: {allowed}.",
     "file.too-long": "Ensure this file has no more than {megabytes} MB.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.data import sql
 from core.http import keyset
+from core.http.application import Refusal
 from core.http.declare import answers, body, idempotent
 from core.http.keyset import Column
 from core.http.paging import page_of
@@ -18,6 +19,7 @@ from handlers.api.messages import SENTENCES
 from handlers.books import listing
 from handlers.books.handler import BooksHandler, stale
 from handlers.books.listing import Listing
+from handlers.books.paperwork import WRONG_CLIENT
 
 BOOLEAN = {"type": "boolean"}
 # Digits of a phone number, without its signs.
@@ -139,14 +141,19 @@ def _used(noun: str) -> Problem:
     return Problem(400, "client-used", f"The client has {noun} and can't be deleted. Deactivate it instead.")
 
 
+async def expense_refused(handler: BooksHandler) -> Problem:
+    """An expense names a client: the client can't be deleted, or doesn't exist for the owner of the expense."""
+    return _used("expenses") if isinstance(handler, Client) else invalid({"client": [WRONG_CLIENT]})
+
+
 KEPT = Problem(400, "has-books", "The account has books, which are kept. Deactivate it instead.")
 EMAIL_EXISTS = {"email": ["A client with this email already exists in your account."]}
-refusals = {
+refusals: dict[str, Refusal] = {
     "client_email_key": invalid(EMAIL_EXISTS),
     **dict.fromkeys((f"{table}_owner_id_exists" for table in OWNED), KEPT),
     "quote_client_id_exists": _used("quotes"),
     "invoice_client_id_exists": _used("invoices"),
-    "expense_client_id_exists": _used("expenses"),
+    "expense_client_id_exists": expense_refused,
 }
 groups = ("Books: clients",)
 routes = [

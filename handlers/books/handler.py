@@ -3,14 +3,21 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import tornado.httputil
+
 from core.dialect import Dialect
+from core.http.application import Application
 from core.http.declare import answers
 from core.problem import Problem, not_found
+from core.tokens import TokenError
+from handlers.api.caller import find_caller
 from handlers.api.dialects import BooksDialect
+from handlers.api.handler import bearer_of
 from handlers.api.limited import LimitedHandler
-from handlers.api.roles import may_enter, signed_in_caller
+from handlers.api.roles import ROLES, may_enter, signed_in_caller
 
-own_books = may_enter("books")
+AREA = "books"
+own_books = may_enter(AREA)
 # The 412 of a change names the present state.
 stale = answers(412, BooksDialect.error, headers=("ETag",))
 
@@ -59,3 +66,13 @@ class BooksHandler(LimitedHandler):
             said = "This was changed in the meantime. Please read it again."
             raise Problem(412, "stale", said, headers={"ETag": row["etag"]})
         return row
+
+
+async def admits(app: Application, request: tornado.httputil.HTTPServerRequest) -> bool:
+    """Whether a request, of which only the head is read, has the token of an account with books. Raises Problem 503."""
+    try:
+        claims = app.tokens.read("access", bearer_of(request) or "")
+    except TokenError:
+        return False
+    caller = await find_caller(app, claims.get("sid"))
+    return caller is not None and caller.is_active and AREA in ROLES[caller.role]

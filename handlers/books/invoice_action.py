@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from core.data import sql
+from core.data.database import Transaction
 from core.data.sql import Query
 from core.http.declare import answers, closed, idempotent, ref
 from core.http.json_text import composed
 from core.problem import Problem, not_found
+from handlers.books import mail
 from handlers.books.handler import stale
 from handlers.books.invoice_refusal import InvoiceHandler
 
 DONE = closed({"message": {"type": "string"}, "invoice": ref("books/invoice")})
+SENT = mail.told_of(invoice="books/invoice")
 DUPLICATED = closed(
     {"message": {"type": "string"}, "original_invoice": {"type": "string"}, "duplicate_invoice": ref("books/invoice")}
 )
@@ -45,12 +48,17 @@ class Sending(InvoiceStep):
     step, said, refused = query.send_invoice, "Invoice sent successfully", "sent"
 
     @stale
-    @answers(200, DONE, headers=("ETag",))
+    @answers(200, SENT, headers=("ETag",))
     async def post(self, id: str) -> None:
-        """Mark a draft as sent. 200; 400 it is no draft; 404; 412 the invoice is in another state than If-Match says."""
-        row = await self.take(self.db, id)
+        """Mark a draft as sent, and mail it to its client, if the client has an e-mail address. 200; 400 it is no draft; 404; 412 the invoice
+        is in another state than If-Match says; 429 too many mails within a day."""
+
+        async def send(tx: Transaction) -> tuple[Mapping[str, Any], mail.Mailed]:
+            return await self.take(tx, id), await mail.mail_if_possible(self, tx, mail.INVOICE, int(id))
+
+        row, mailed = await self.db.transaction(send)
         self.set_header("ETag", row["etag"])
-        self.reply(self.told(row))
+        self.reply(mailed.told(self.said, invoice=row["document"]))
 
 
 class Cancelling(InvoiceStep):

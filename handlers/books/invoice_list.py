@@ -1,5 +1,6 @@
 """Lists of invoices: filters, orders, searches. docs/api/books.md#invoices."""
 
+import re
 from typing import Any
 
 from core.data import sql
@@ -46,6 +47,9 @@ DAYS = {
 query = sql.load("books/invoice_list")
 invoices = Listing(query.list_invoices, query.find_invoices, query.walk_invoices, COLUMNS, ("-created_at",))
 
+# pg_trgm finds a word by three letters in a row.
+_FINDABLE = re.compile(r"[^\W_]{3}")
+
 
 async def show(handler: BooksHandler, search: str = "search") -> str:
     """The body of the page that is asked for. search: the parameter that has the words to find. Raises Problem: 400 a wrong filter, an
@@ -56,16 +60,15 @@ async def show(handler: BooksHandler, search: str = "search") -> str:
 def _filters(handler: BooksHandler, search: str) -> dict[str, Any]:
     """The filters that are asked for. Raises Problem 400."""
     filters = listing.created(handler)
+    if (status := listing.choice(handler, "status", STATUSES)) is not None:
+        filters[f"is_{status}"] = ()
     for parameter, name in DAYS.items():
         if (asked := day(handler, parameter)) is not None:
             filters[name] = asked
     if (client := listing.id_of(handler, "client")) is not None:
         filters["client"] = client
     if words := listing.search(handler, search):
-        filters["search"] = (handler.owner_id, *words["search"])
-    status = listing.choice(handler, "status", STATUSES)
-    if status == "overdue":
-        filters["is_overdue"] = ()
-    elif status is not None:
-        filters["open_status" if status in ("sent", "partial") else "status"] = status
+        longest = words["search"][0]
+        name = "search" if _FINDABLE.search(longest) else "short_search"
+        filters[name] = (handler.owner_id, *words["search"])
     return filters

@@ -29,13 +29,15 @@ CREATED = (
 
 class Listing(NamedTuple):
     """How a noun is listed. all: a page without filters, with the tally for its count; None: `found` takes its place. found: a page with
-    filters, counted. walk: a page by cursor. columns: by name, those to order by, and `id`. usual: the order unless another is asked for."""
+    filters, counted. walk: a page by cursor. columns: by name, those to order by, and `id`. usual: the order unless another is asked for.
+    ties: what decides between equals, in the direction of the last column that is asked for; the id is its end."""
 
     all: Query | None
     found: Query
     walk: Query
     columns: Mapping[str, Column]
     usual: Sequence[str]
+    ties: Sequence[str] = ("id",)
 
 
 def parameters(columns: Mapping[str, Column]) -> tuple[Parameter, ...]:
@@ -53,7 +55,7 @@ async def show_page(
 ) -> str:
     """The body of the page that is asked for. filters: by their names in the listing's SQL. beside: further members of the body, JSON
     text. Raises Problem: 400 an invalid cursor; 404 there is no such page."""
-    order = _order(listing, handler.asked("ordering"))
+    order = order_of(listing, handler.asked("ordering"))
     page = paging.requested(handler, default=PAGE_SIZE, most=MOST)
     if handler.asks_for("cursor"):
         return await _walked(handler, listing, order, filters, page.size, beside)
@@ -81,15 +83,16 @@ async def _walked(
     return keyset.envelope(handler, [row["document"] for row in rows[:size]], last and [order.name, *last], beside)
 
 
-def _order(listing: Listing, asked: str) -> Order:
-    """The requested order. Unknown columns are left out. The id, in the direction of the last column, makes it an order of all rows."""
+def order_of(listing: Listing, asked: str) -> Order:
+    """The requested order. Unknown columns are left out. The ties make it an order of all rows."""
     terms: dict[str, str] = {}
     for term in map(str.strip, asked.split(",")):
         if (name := term.removeprefix("-")) in listing.columns:
             terms.setdefault(name, term)
     terms = terms or {term.removeprefix("-"): term for term in listing.usual}
-    if "id" not in terms:
-        terms["id"] = "-id" if next(reversed(terms.values())).startswith("-") else "id"
+    sign = "-" if next(reversed(terms.values())).startswith("-") else ""
+    for name in () if "id" in terms else listing.ties:
+        terms.setdefault(name, f"{sign}{name}")
     return Order(listing.columns, list(terms.values()))
 
 
@@ -109,9 +112,27 @@ def choice(handler: BooksHandler, name: str, choices: Sequence[str]) -> str | No
     """The choice that is asked for; None: any. Raises Problem 400."""
     asked = handler.asked(name)
     if asked and asked not in choices:
-        said = f"Select a valid choice. {asked[: schema.LONGEST_VALUE]} is not one of the available choices."
-        raise invalid({name: [said]})
+        raise invalid({name: [_no_choice(asked)]})
     return asked or None
+
+
+def choices(handler: BooksHandler, name: str, choices: Sequence[str]) -> list[str]:
+    """The choices that are asked for, by a parameter that may be given several times, each once; none: any. Raises Problem 400."""
+    asked = list(dict.fromkeys(filter(None, handler.all_asked(name))))
+    for one in asked:
+        if one not in choices:
+            raise invalid({name: [_no_choice(one)]})
+    return asked
+
+
+def flag(handler: BooksHandler, name: str) -> bool | None:
+    """The truth that is asked for; None: any. Raises Problem 400."""
+    asked = choice(handler, name, ("true", "false"))
+    return None if asked is None else asked == "true"
+
+
+def _no_choice(asked: str) -> str:
+    return f"Select a valid choice. {asked[: schema.LONGEST_VALUE]} is not one of the available choices."
 
 
 def id_of(handler: BooksHandler, name: str) -> int | None:

@@ -1,12 +1,14 @@
 """Mails to clients: a quote or an invoice as a PDF, and reminders. docs/api/books.md#mail."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from core.data import sql
 from core.data.sql import Query
 from core.http import schema
-from core.http.declare import answers, idempotent, takes
+from core.http.declare import answers, closed, idempotent, ref, takes
+from core.http.json_text import composed
 from core.jobs import Job, Payload, Run
 from core.mail import Attachment, Letter, MailDelayed, MailRefused
 from core.problem import Problem, not_found
@@ -40,7 +42,7 @@ class Mails(BooksHandler):
 
     kind: Kind
 
-    @answers(200, {"type": "array", "items": {"$ref": "books/mail.json"}})
+    @answers(200, {"type": "array", "items": ref("books/mail")})
     async def get(self, id: str) -> None:
         """List the mails about it, oldest first. 200; 404."""
         found = await query.list_mails(self.db, owner_id=self.owner_id, **about(self.kind, int(id)))
@@ -70,14 +72,30 @@ class Mails(BooksHandler):
         await self.once(send)
 
 
-async def mail_if_possible(handler: BooksHandler, tx: sql.Runner, kind: Kind, id: int) -> tuple[str, str]:
-    """Mail a quote or an invoice that has just been marked as sent; returns a sentence about it, and the mail's document, or null. Raises
-    Problem 429."""
+class Mailed(NamedTuple):
+    """What became of the mail of a quote or an invoice that was sent. said: a sentence. document: JSON; `null`: there is no mail."""
+
+    said: str
+    document: str
+
+    def told(self, said: str, **sent: str) -> str:
+        """The body of an answer. said: that it was sent. sent: what was sent, by its name, as JSON."""
+        return composed({"message": json.dumps(f"{said}. {self.said}"), **sent, "mail": self.document})
+
+
+def told_of(**sent: str) -> dict[str, Any]:
+    """The schema of such a body. sent: the name of the schema of what was sent, by its name."""
+    mail = {"anyOf": [ref("books/mail"), {"type": "null"}]}
+    return closed({"message": {"type": "string"}, **{name: ref(shape) for name, shape in sent.items()}, "mail": mail})
+
+
+async def mail_if_possible(handler: BooksHandler, tx: sql.Runner, kind: Kind, id: int) -> Mailed:
+    """Mail a quote or an invoice that has just been marked as sent. Raises Problem 429."""
     found = handler.found(await kind.get(tx, owner_id=handler.owner_id, id=id))
     if not found["recipient"]:
-        return NO_ADDRESS, "null"
+        return Mailed(NO_ADDRESS, "null")
     made = await create(handler, tx, kind, found, {})
-    return (MAILED.format(recipient=found["recipient"]) if handler.config.email_host else NO_SERVER), made
+    return Mailed(MAILED.format(recipient=found["recipient"]) if handler.config.email_host else NO_SERVER, made)
 
 
 async def create(

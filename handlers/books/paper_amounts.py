@@ -1,9 +1,10 @@
-"""Amounts as papers show them. They come as decimal strings, the way Postgres writes them. docs/api/books.md#papers."""
+"""Amounts and days as papers show them. Amounts come as decimal strings, the way Postgres writes them. docs/api/books.md#papers."""
 
 from decimal import Decimal
 
 # Where these currencies are used, digits are grouped by two after the first three.
 GROUPED_BY_TWO = ("INR", "BDT", "NPR", "PKR")
+MONTHS = "January February March April May June July August September October November December".split()
 
 
 def amount(value: str, currency: str, sign: str) -> str:
@@ -32,3 +33,10 @@ def digits(value: Decimal | float) -> str:
 def percent(rate: str) -> str:
     """A rate as a percentage: 8.25%, 10%."""
     return f"{digits(Decimal(rate) * 100)}%"
+
+
+def day(text: str) -> str:
+    """18 January 2025: no reader takes the day for the month."""
+    # Not datetime.date, whose years end with 9999: a due date may be later.
+    year, month, number = map(int, text.split("-"))
+    return f"{number} {MONTHS[month - 1]} {year}"

@@ -12,7 +12,7 @@ from core.paper.pages import POINTS_OF_MILLIMETRE, Block, Sheet, pdf
 from core.paper.picture import Picture
 from core.paper.rows import BLACK, LEFT, RIGHT, Column, Ink, Row, Rows, Text, beside
 from core.paper.text import ELLIPSIS, plain, shortened, width
-from handlers.books.paper_amounts import amount, digits, percent
+from handlers.books.paper_amounts import amount, day, digits, percent
 
 # Width and height in millimetres.
 SIZES = {"A4": (210.0, 297.0), "Letter": (215.9, 279.4)}
@@ -22,6 +22,8 @@ MARGIN = 18
 SIZE = 9.0
 # Sizes of letters, in SIZE.
 TITLE, NAME, TOTAL, LABEL = 2.2, 1.3, 1.25, 0.83
+# What is white above a capital letter in its row, in sizes of the letter.
+ABOVE_CAPITALS = 0.286
 # Between columns of the table, in SIZE.
 COLUMN_GAP = 1.8
 # Parts of the width: of the owner's and the client's names and addresses, and of the dates; and where the sums begin.
@@ -37,20 +39,6 @@ MOST_NAME, MOST_ADDRESS, MOST_OTHER = 3, 20, 2
 # Points.
 HAIRLINE, STRONG = 0.4, 0.9
 LANGUAGE = "en"
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 class Kind(NamedTuple):
@@ -89,13 +77,6 @@ def paper_pdf(paper: Mapping[str, Any], logo: Picture | None = None) -> bytes:
         writer = PaperWriter(paper, Rows(sheet.room, SIZE, MOST))
         blocks = [*writer.head(logo), *writer.lines(), *writer.sums(), *writer.payments(), *writer.texts()]
         return pdf(blocks, sheet, title=writer.name, language=LANGUAGE, head=writer.head_of_others(), foot=writer.foot)
-
-
-def day(text: str) -> str:
-    """18 January 2025: no reader takes the day for the month."""
-    # Not datetime.date, whose years end with 9999: a due date may be later.
-    year, month, number = map(int, text.split("-"))
-    return f"{number} {MONTHS[month - 1]} {year}"
 
 
 def _first(rows: list[Row], most: int) -> list[Row]:
@@ -154,7 +135,9 @@ class PaperWriter:
             contact = [row for one in reached for row in _first(rows.text(one, ink=GREY), MOST_OTHER)]
         tax = self._tax_number(rows, company["tax_number"], GREY)
         picture = [rows.picture(logo, align=LEFT), rows.space(0.4)] if logo else []
-        return [*picture, *name, *address, *contact, *tax]
+        # What stands first begins level with the title.
+        level = rows.space(ABOVE_CAPITALS * (TITLE if logo else TITLE - NAME))
+        return [level, *picture, *name, *address, *contact, *tax]
 
     def _title(self, rows: Rows) -> list[Row]:
         shown = rows.text(self.kind.title, align=RIGHT, is_bold=True, scale=TITLE)
@@ -289,8 +272,8 @@ class PaperWriter:
 
     def foot(self, number: int, count: int) -> Sequence[Row]:
         rows = self.rows
-        size = LABEL * rows.size
-        small = Rows(rows.width, size, MOST)
+        small = Rows(rows.width, LABEL * rows.size, MOST)
         columns = [Column(0, 0.8 * rows.width, LEFT), Column(0.8 * rows.width, 0.2 * rows.width, RIGHT)]
         texts = [self.company["footer"], f"Page {number} of {count}" if count > 1 else ""]
-        return [rows.space(1), rows.rule(thickness=HAIRLINE, ink=LIGHT), *small.cells(columns, texts, ink=GREY)]
+        rule = rows.rule(thickness=HAIRLINE, ink=LIGHT) if any(texts) else rows.space(0.8)
+        return [rows.space(1), rule, *small.cells(columns, texts, ink=GREY)]

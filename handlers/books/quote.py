@@ -31,7 +31,8 @@ class Quotes(QuoteHandler):
     @body("books/quote_create")
     async def post(self) -> None:
         """Make a quote, a draft. Its number follows that of the owner's last quote of the year of issue_date, which is today unless given;
-        expiry_date is 30 days later unless given. 201; 400 wrong fields, a client that the owner doesn't have, a total that is too large."""
+        expiry_date is 30 days later, or as many as the owner prefers, unless given. 201; 400 wrong fields, a client that the owner doesn't have,
+        a total that is too large."""
         check_lines(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
@@ -80,16 +81,16 @@ class Quote(QuoteHandler):
 
     async def _update(self, id: str) -> None:
         check_lines(self.body)
-        changed = self.current(await update(self, id, self.body_text))
+        changed = self.current(await update(self, self.db, id, self.body_text))
         if changed["refusal"] is not None:
             raise refused(changed, self.body)
         self.show(changed)
 
 
-async def update(handler: BooksHandler, id: str, changes: str) -> Mapping[str, Any] | None:
+async def update(handler: BooksHandler, db: sql.Runner, id: str, changes: str) -> Mapping[str, Any] | None:
     """Change a quote, as update_quote in sql/books/quote.sql says. changes: the members that change, as JSON."""
     found: Mapping[str, Any] | None = await query.update_quote(
-        handler.db,
+        db,
         owner_id=handler.owner_id,
         id=int(id),
         body=changes,

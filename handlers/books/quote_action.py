@@ -1,16 +1,20 @@
 """What can be done with a quote: send it, accept or reject it, duplicate it. docs/api/books.md#quotes."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from core.data import sql
+from core.data.database import Transaction
 from core.http.declare import answers, closed, idempotent, ref
 from core.http.json_text import composed
 from core.problem import Problem, not_found
-from handlers.books import quote
+from handlers.books import mail, quote
 from handlers.books.handler import stale
 from handlers.books.quote import QuoteHandler, query
 
 MOVED = closed({"message": {"type": "string"}, "quote": ref("books/quote")})
+SENT = mail.told_of(quote="books/quote")
 DUPLICATED = closed(
     {"message": {"type": "string"}, "original_quote": {"type": "string"}, "duplicate_quote": ref("books/quote")}
 )
@@ -19,14 +23,19 @@ DUPLICATED = closed(
 class MoveHandler(QuoteHandler):
     """A quote's move to another status."""
 
-    async def move(self, id: str, status: str) -> None:
-        """Move the quote, and answer with it. Raises Problem: 400 its status doesn't admit that, or is the same; 404; 412."""
+    async def moved(self, db: sql.Runner, id: str, status: str) -> Mapping[str, Any]:
+        """Move the quote, and return its row. Raises Problem: 400 its status doesn't admit that, or is the same; 404; 412."""
         change = {"status": status}
-        moved = self.current(await quote.update(self, id, json.dumps(change)))
+        moved = self.current(await quote.update(self, db, id, json.dumps(change)))
         if moved["refusal"] == "status" or not moved["has_moved"]:
             raise Problem(400, "wrong-status", f"Quote cannot be {status} in current status")
         if moved["refusal"] is not None:
             raise quote.refused(moved, change)
+        return moved
+
+    async def move(self, id: str, status: str) -> None:
+        """Move the quote, and answer with it. Raises Problem as `moved` does."""
+        moved = await self.moved(self.db, id, status)
         self.set_header("ETag", moved["etag"])
         message = json.dumps(f"Quote {status} successfully")
         self.reply(composed({"message": message, "quote": moved["document"]}))
@@ -34,11 +43,17 @@ class MoveHandler(QuoteHandler):
 
 class Sending(MoveHandler):
     @stale
-    @answers(200, MOVED, headers=("ETag",))
+    @answers(200, SENT, headers=("ETag",))
     async def post(self, id: str) -> None:
-        """Send a quote. 200; 400 it is neither a draft nor expired, or its expiry_date has passed; 404; 412 the quote is in another state
-        than If-Match says."""
-        await self.move(id, "sent")
+        """Mark a quote as sent, and mail it to its client, if the client has an e-mail address. 200; 400 it is neither a draft nor expired, or
+        its expiry_date has passed; 404; 412 the quote is in another state than If-Match says; 429 too many mails within a day."""
+
+        async def send(tx: Transaction) -> tuple[Mapping[str, Any], mail.Mailed]:
+            return await self.moved(tx, id, "sent"), await mail.mail_if_possible(self, tx, mail.QUOTE, int(id))
+
+        moved, mailed = await self.db.transaction(send)
+        self.set_header("ETag", moved["etag"])
+        self.reply(mailed.told("Quote sent successfully", quote=moved["document"]))
 
 
 class Acceptance(MoveHandler):

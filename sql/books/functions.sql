@@ -1,8 +1,12 @@
 -- Functions and documents of the books area. This file is applied whenever its text has changed (core/data/migrations.py).
 -- Tables and triggers: sql/migrations/0013_books.sql, 0014_books_preferences.sql, 0015_books_mail.sql.
 --
--- Triggers on books.client, books.quote, books.invoice, books.expense
+-- Triggers on books.client, books.quote, books.invoice, books.expense, books.attachment
 --   NOUN_counted, NOUN_uncounted   after a statement that adds or deletes   keep books.tally
+-- Triggers on books.invoice
+--   invoice_of_quote_made, …       after a write that changes its quote_id   give the quote another ETag
+-- Triggers on books.attachment
+--   attachment_key_used            after a row is added or deleted          core.use_media_file keeps the register of files
 -- Triggers on books.preferences
 --   preferences_logo_used          after a row is written                   core.use_media_file keeps the register of files
 --
@@ -19,6 +23,16 @@ BEGIN
           FROM (SELECT gone.owner_id, count(*) AS n FROM gone GROUP BY gone.owner_id) g
          WHERE t.owner_id = g.owner_id AND t.kind = TG_ARGV[0];
     END IF;
+    RETURN NULL;
+END $$;
+
+-- The quotes of an invoice, before and after, show another invoice now, or none: their ETags become others.
+CREATE OR REPLACE FUNCTION books.touch_quote() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    its_owner bigint := CASE TG_OP WHEN 'DELETE' THEN OLD.owner_id ELSE NEW.owner_id END;
+    quotes    bigint[] := ARRAY[CASE WHEN TG_OP <> 'INSERT' THEN OLD.quote_id END, CASE WHEN TG_OP <> 'DELETE' THEN NEW.quote_id END];
+BEGIN
+    UPDATE books.quote q SET version = q.version + 1 WHERE q.owner_id = its_owner AND q.id = ANY (quotes);
     RETURN NULL;
 END $$;
 
@@ -162,14 +176,26 @@ CREATE OR REPLACE FUNCTION books.attachment_document(a books.attachment) RETURNS
                              'content_type', a.content_type, 'uploaded_at', core.iso(a.uploaded_at))
 $$;
 
--- attachments: those of books.attachment_document, in the order in which they came.
+-- attachments: those of books.attachment_document, in the order in which they came. They are read only where there are any.
 CREATE OR REPLACE FUNCTION books.expense_document(e books.expense) RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
     SELECT json_build_object(
         'id', e.id, 'description', e.description, 'amount', e.amount::text, 'category', e.category, 'expense_date', e.expense_date,
         'receipt_number', e.receipt_number, 'vendor', e.vendor, 'tax_amount', e.tax_amount::text, 'is_billable', e.is_billable,
         'client', e.client_id, 'status', e.status, 'notes', e.notes, 'created_at', core.iso(e.created_at), 'updated_at', core.iso(e.updated_at),
-        'owner', e.owner_id, 'attachments', coalesce((
-            SELECT json_agg(books.attachment_document(a) ORDER BY a.id) FROM books.attachment a WHERE a.owner_id = e.owner_id AND a.expense_id = e.id), '[]'))
+        'owner', e.owner_id, 'attachments', CASE WHEN e.attachment_count > 0 THEN (
+            SELECT coalesce(json_agg(books.attachment_document(a) ORDER BY a.id), '[]')
+              FROM books.attachment a WHERE a.owner_id = e.owner_id AND a.expense_id = e.id) ELSE '[]' END)
+$$;
+
+-- Why a day can't be that of an expense: 'future', 'past', or null.
+CREATE OR REPLACE FUNCTION books.wrong_expense_date(day date) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN day > books.today() THEN 'future' WHEN day < books.today() - 3650 THEN 'past' END
+$$;
+
+-- Whether an expense may pass from one status to another. What is reimbursed stays so.
+CREATE OR REPLACE FUNCTION books.expense_may_become(status text, next text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT status = next OR (status, next) IN (
+        ('pending', 'approved'), ('pending', 'rejected'), ('approved', 'reimbursed'), ('approved', 'rejected'), ('rejected', 'pending'))
 $$;
 
 CREATE OR REPLACE FUNCTION books.mail_document(m books.mail) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -244,7 +270,7 @@ CREATE OR REPLACE FUNCTION books.may_become(status text, paid numeric, wanted te
                        ELSE false END
 $$;
 
--- A draft of an owner without anything.
+-- A draft of an owner without anything but the usual terms.
 CREATE OR REPLACE FUNCTION books.blank_invoice(owner bigint) RETURNS books.invoice LANGUAGE plpgsql STABLE AS $$
 DECLARE
     i books.invoice;
@@ -253,7 +279,7 @@ BEGIN
     i.status := 'draft';
     i.issue_date := books.today();
     i.title := '';
-    i.terms := '';
+    i.terms := (SELECT p.invoice_terms FROM books.preference(owner) p);
     i.notes := '';
     i.line_items := '[]';
     i.subtotal := 0;
@@ -273,7 +299,7 @@ BEGIN
     i.client_id := coalesce(b.client, i.client_id);
     i.quote_id := CASE WHEN body ? 'source_quote' THEN b.source_quote ELSE i.quote_id END;
     i.issue_date := coalesce(b.issue_date, i.issue_date);
-    i.due_date := coalesce(b.due_date, i.due_date, books.days_after(i.issue_date, 30));
+    i.due_date := coalesce(b.due_date, i.due_date, books.days_after(i.issue_date, (SELECT p.invoice_days FROM books.preference(i.owner_id) p)));
     i.title := CASE WHEN body ? 'title' THEN coalesce(core.trimmed(b.title), '') ELSE i.title END;
     i.terms := CASE WHEN body ? 'terms' THEN coalesce(core.trimmed(b.terms), '') ELSE i.terms END;
     i.notes := CASE WHEN body ? 'notes' THEN coalesce(core.trimmed(b.notes), '') ELSE i.notes END;
@@ -652,7 +678,7 @@ END $$;
 CREATE OR REPLACE FUNCTION books.sweep_invoices(most bigint) RETURNS bigint LANGUAGE sql AS $$
     WITH due AS MATERIALIZED (
         SELECT i.owner_id, i.id FROM books.invoice i
-         WHERE i.status IN ('sent', 'partial') AND i.due_date < books.today()
+         WHERE i.status IN ('sent', 'partial') AND i.sent_at IS NOT NULL AND i.due_date < books.today()
          ORDER BY i.due_date LIMIT most FOR NO KEY UPDATE SKIP LOCKED
     ), swept AS (
         UPDATE books.invoice i SET status = 'overdue' FROM due WHERE i.owner_id = due.owner_id AND i.id = due.id RETURNING i.id

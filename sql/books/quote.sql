@@ -12,19 +12,21 @@ SELECT shown.document::text AS document,
 -- that it is not deleted meanwhile.
 WITH sent AS MATERIALIZED (
     SELECT c.id AS client_id, c.name AS client_name, coalesce(b.issue_date, books.today()) AS issue_date, b.expiry_date,
-           coalesce(core.trimmed(b.title), '') AS title, coalesce(core.trimmed(b.terms), '') AS terms,
+           coalesce(core.trimmed(b.title), '') AS title,
+           CASE WHEN $2::jsonb ? 'terms' THEN coalesce(core.trimmed(b.terms), '') ELSE p.quote_terms END AS terms, p.quote_days,
            coalesce(core.trimmed(b.notes), '') AS notes, l.line_items, l.subtotal, round(b.tax_rate, 4) AS tax_rate,
            books.tax_of(l.subtotal, round(b.tax_rate, 4), b.tax_amount) AS tax_amount
       FROM jsonb_to_record($2::jsonb) AS b (
            client numeric, issue_date date, expiry_date date, title text, terms text, notes text, tax_rate numeric, tax_amount numeric)
       JOIN books.client c ON c.owner_id = $1 AND c.id = b.client::bigint
      CROSS JOIN LATERAL books.priced_lines($2::jsonb -> 'line_items') l
+     CROSS JOIN LATERAL books.preference($1) p
        FOR KEY SHARE OF c
 )
 INSERT INTO books.quote AS q (owner_id, year, number, client_id, status, issue_date, expiry_date, title, terms, notes, line_items, tax_rate,
                               subtotal, tax_amount, total_amount)
 SELECT $1, extract(year FROM s.issue_date)::integer, books.next_number($1, 'quote', extract(year FROM s.issue_date)::integer), s.client_id,
-       'draft', s.issue_date, coalesce(s.expiry_date, books.days_after(s.issue_date, 30)), s.title, s.terms, s.notes, s.line_items,
+       'draft', s.issue_date, coalesce(s.expiry_date, books.days_after(s.issue_date, s.quote_days)), s.title, s.terms, s.notes, s.line_items,
        s.tax_rate, s.subtotal, s.tax_amount, s.subtotal + s.tax_amount
   FROM sent s
 RETURNING books.quote_document(q, (SELECT s.client_name FROM sent s), NULL)::text;

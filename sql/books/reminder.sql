@@ -1,10 +1,10 @@
 -- Reminders of invoices that are overdue. docs/api/books.md#reminders
 
 -- name: list_owners(first_day, last_day) -> rows
--- Whose invoices may have to be reminded of: those that fell due within these days.
+-- Whose invoices may have to be reminded of: those that fell due within these days. What was sent has a sent_at; the condition is for the index.
 SELECT DISTINCT i.owner_id
   FROM books.invoice i
- WHERE i.status IN ('sent', 'partial', 'overdue') AND i.due_date BETWEEN ($1::text)::date AND ($2::text)::date
+ WHERE i.status IN ('sent', 'partial', 'overdue') AND i.sent_at IS NOT NULL AND i.due_date BETWEEN ($1::text)::date AND ($2::text)::date
  ORDER BY i.owner_id;
 
 -- name: remind(owner_id, today, levels, longest, most, is_sent) -> value

@@ -38,9 +38,11 @@ SELECT q.id, q.status::text, q.entrypoint AS name, convert_from(q.payload, 'UTF8
  LIMIT $1;
 
 -- name: count_jobs(seconds) -> row
--- seconds: a worker that was not seen for so long counts as gone, and a job that is due for so long as late.
+-- seconds: a worker that was not seen for so long counts as gone. stranded: jobs that are due for so long, and no worker knows their kind.
 SELECT (SELECT count(*) FROM jobs.pgqueuer q WHERE q.status = 'queued') AS waiting,
-       (SELECT count(*) FROM jobs.pgqueuer q WHERE q.status = 'queued' AND q.execute_after < now() - make_interval(secs => $1)) AS late,
+       (SELECT count(*) FROM jobs.pgqueuer q
+         WHERE q.status = 'queued' AND q.execute_after < now() - make_interval(secs => $1)
+           AND NOT EXISTS (SELECT FROM jobs.worker w WHERE w.seen_at > now() - make_interval(secs => $1) AND q.entrypoint = ANY (w.jobs))) AS stranded,
        (SELECT count(*) FROM jobs.pgqueuer q WHERE q.status = 'picked') AS running,
        (SELECT count(*) FROM jobs.pgqueuer q WHERE q.status = 'failed') AS held,
        (SELECT count(*) FROM jobs.worker w WHERE w.seen_at > now() - make_interval(secs => $1)) AS workers;
@@ -57,7 +59,7 @@ DELETE FROM jobs.worker WHERE id = $1;
 -- write its row again. The newest tick of a schedule stays, because it says which ticks are past.
 WITH runs AS (
     DELETE FROM jobs.run WHERE id = ANY (ARRAY(SELECT r.id FROM jobs.run r
-                                                WHERE r.started_at < now() - make_interval(days => $1) AND r.status <> 'running'
+                                                WHERE r.started_at < now() - make_interval(days => $1)
                                                 ORDER BY r.started_at LIMIT $2 FOR UPDATE SKIP LOCKED))
     RETURNING 1
 ), entries AS (

@@ -20,6 +20,13 @@ UPDATE core.media_file SET unused_from = now() + interval '5 minutes'
                          ORDER BY unused_from, key LIMIT $1 FOR UPDATE SKIP LOCKED))
 RETURNING key;
 
+-- name: claim_these(keys) -> rows
+-- The same for these files, also if they are held for a row that was not written in the end. A transaction that is writing such a row
+-- has the entry locked; it is judged again afterwards.
+UPDATE core.media_file SET unused_from = now() + interval '5 minutes'
+ WHERE key = ANY ($1::text[]) AND unused_from IS NOT NULL
+RETURNING key;
+
 -- name: forget_file(key) -> none
 -- After the file is gone.
 DELETE FROM core.media_file WHERE key = $1 AND unused_from IS NOT NULL;

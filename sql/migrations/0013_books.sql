@@ -11,6 +11,7 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 CREATE SCHEMA books;
 
 CREATE FUNCTION books.count_rows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
+CREATE FUNCTION books.touch_quote() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 
 -- Texts that are missing are empty. searched: what a search looks into.
 CREATE TABLE books.client (
@@ -141,6 +142,7 @@ CREATE TABLE books.invoice (
     CONSTRAINT invoice_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id),
     CONSTRAINT invoice_quote_id_exists FOREIGN KEY (owner_id, quote_id) REFERENCES books.quote (owner_id, id) ON DELETE SET NULL (quote_id),
     CONSTRAINT invoice_due_date_order CHECK (due_date >= issue_date),
+    CONSTRAINT invoice_sent_at_known CHECK (sent_at IS NOT NULL OR status IN ('draft', 'cancelled')),
     CONSTRAINT invoice_adds_up CHECK (total_amount = subtotal + tax_amount AND tax_amount >= 0),
     CONSTRAINT invoice_paid_amount_fits CHECK (paid_amount BETWEEN 0 AND total_amount)
 );
@@ -158,12 +160,13 @@ CREATE INDEX invoice_client_id_idx ON books.invoice (owner_id, client_id, create
 CREATE INDEX invoice_status_idx ON books.invoice (owner_id, status, created_at, id);
 CREATE INDEX invoice_status_order_idx ON books.invoice (owner_id, status, id);
 CREATE INDEX invoice_searched_idx ON books.invoice USING gin (owner_id, searched gin_trgm_ops);
--- What is overdue, and what soon will be: few of an owner's invoices.
+-- What is overdue, and what soon will be: few of an owner's invoices. The list and its filter, and the reports.
+CREATE INDEX invoice_open_created_at_idx ON books.invoice (owner_id, created_at, id) WHERE status IN ('sent', 'partial', 'overdue');
 CREATE INDEX invoice_open_idx ON books.invoice (owner_id, due_date, id) WHERE status IN ('sent', 'partial', 'overdue');
--- What the sweep has to store, of all owners.
-CREATE INDEX invoice_unswept_idx ON books.invoice (due_date) WHERE status IN ('sent', 'partial');
+-- What the sweep has to store, of all owners. The condition on sent_at, which always holds, keeps lists of one owner from reading it.
+CREATE INDEX invoice_unswept_idx ON books.invoice (due_date) WHERE status IN ('sent', 'partial') AND sent_at IS NOT NULL;
 -- The invoices that may have to be reminded of.
-CREATE INDEX invoice_owed_idx ON books.invoice (due_date, owner_id, id) WHERE status IN ('sent', 'partial', 'overdue');
+CREATE INDEX invoice_owed_idx ON books.invoice (due_date, owner_id) WHERE status IN ('sent', 'partial', 'overdue') AND sent_at IS NOT NULL;
 
 -- What was paid for an invoice. Whoever writes here holds the invoice's row, and brings its paid_amount and status up to date.
 CREATE TABLE books.payment (
@@ -179,33 +182,46 @@ CREATE TABLE books.payment (
     CONSTRAINT payment_invoice_id_exists FOREIGN KEY (owner_id, invoice_id) REFERENCES books.invoice (owner_id, id) ON DELETE CASCADE
 );
 
--- client_id: whom it is billed to. searched: what a search looks into.
+-- client_id: whom it is billed to. attachment_count: how many rows of books.attachment it has; whoever adds or removes one holds the
+-- expense's row. searched: what a search looks into.
 CREATE TABLE books.expense (
-    owner_id       bigint        NOT NULL CONSTRAINT expense_owner_id_exists REFERENCES accounts.account,
-    id             bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
-    description    varchar(500)  NOT NULL,
-    amount         numeric(10,2) NOT NULL CONSTRAINT expense_amount_positive CHECK (amount > 0),
-    category       text          NOT NULL CONSTRAINT expense_category_known CHECK (category IN (
+    owner_id         bigint        NOT NULL CONSTRAINT expense_owner_id_exists REFERENCES accounts.account,
+    id               bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
+    description      varchar(500)  NOT NULL,
+    amount           numeric(10,2) NOT NULL CONSTRAINT expense_amount_positive CHECK (amount > 0),
+    category         text          NOT NULL CONSTRAINT expense_category_known CHECK (category IN (
         'office', 'travel', 'meals', 'software', 'marketing', 'other')),
-    expense_date   date          NOT NULL,
-    receipt_number varchar(100)  NOT NULL,
-    vendor         varchar(255)  NOT NULL,
-    tax_amount     numeric(10,2) NOT NULL CONSTRAINT expense_tax_amount_positive CHECK (tax_amount >= 0),
-    is_billable    boolean       NOT NULL,
-    client_id      bigint,
-    status         text          NOT NULL CONSTRAINT expense_status_known CHECK (status IN ('pending', 'approved', 'rejected', 'reimbursed')),
-    notes          text          NOT NULL,
-    version        integer       NOT NULL DEFAULT 1,
-    created_at     timestamptz   NOT NULL DEFAULT now(),
-    updated_at     timestamptz   NOT NULL DEFAULT now(),
-    searched       text          NOT NULL GENERATED ALWAYS AS (
+    expense_date     date          NOT NULL,
+    receipt_number   varchar(100)  NOT NULL,
+    vendor           varchar(255)  NOT NULL,
+    tax_amount       numeric(10,2) NOT NULL CONSTRAINT expense_tax_amount_positive CHECK (tax_amount >= 0),
+    is_billable      boolean       NOT NULL,
+    client_id        bigint,
+    status           text          NOT NULL CONSTRAINT expense_status_known CHECK (status IN ('pending', 'approved', 'rejected', 'reimbursed')),
+    notes            text          NOT NULL,
+    attachment_count smallint      NOT NULL DEFAULT 0 CONSTRAINT expense_attachment_count_bounded CHECK (attachment_count BETWEEN 0 AND 50),
+    version          integer       NOT NULL DEFAULT 1,
+    created_at       timestamptz   NOT NULL DEFAULT now(),
+    updated_at       timestamptz   NOT NULL DEFAULT now(),
+    searched         text          NOT NULL GENERATED ALWAYS AS (
         lower(description || E'\n' || vendor || E'\n' || receipt_number || E'\n' || notes)) STORED,
     PRIMARY KEY (owner_id, id),
     CONSTRAINT expense_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id)
 );
+-- Whatever the list is ordered by, expense_date, created_at and id decide between equals. So the index of an order is also that of the
+-- filter by the same column, in the list's usual order.
 CREATE INDEX expense_expense_date_idx ON books.expense (owner_id, expense_date, created_at, id);
-CREATE INDEX expense_created_at_idx ON books.expense (owner_id, created_at, id);
-CREATE INDEX expense_client_id_idx ON books.expense (owner_id, client_id) WHERE client_id IS NOT NULL;
+CREATE INDEX expense_created_at_idx ON books.expense (owner_id, created_at, expense_date, id);
+CREATE INDEX expense_updated_at_idx ON books.expense (owner_id, updated_at, expense_date, created_at, id);
+CREATE INDEX expense_amount_idx ON books.expense (owner_id, amount, expense_date, created_at, id);
+CREATE INDEX expense_vendor_idx ON books.expense (owner_id, lower(vendor), expense_date, created_at, id);
+CREATE INDEX expense_category_idx ON books.expense (owner_id, category, expense_date, created_at, id);
+CREATE INDEX expense_status_idx ON books.expense (owner_id, status, expense_date, created_at, id);
+-- Also for the foreign key.
+CREATE INDEX expense_client_id_idx ON books.expense (owner_id, client_id, expense_date, created_at, id);
+CREATE INDEX expense_is_billable_idx ON books.expense (owner_id, is_billable, expense_date, created_at, id);
+CREATE INDEX expense_has_receipts_idx ON books.expense (owner_id, (attachment_count > 0), expense_date, created_at, id);
+CREATE INDEX expense_searched_idx ON books.expense USING gin (owner_id, searched gin_trgm_ops);
 
 -- key: of the file in the storage. filename: as the client called it, only for people.
 CREATE TABLE books.attachment (
@@ -220,7 +236,10 @@ CREATE TABLE books.attachment (
     PRIMARY KEY (owner_id, id),
     CONSTRAINT attachment_expense_id_exists FOREIGN KEY (owner_id, expense_id) REFERENCES books.expense (owner_id, id) ON DELETE CASCADE
 );
-CREATE INDEX attachment_expense_id_idx ON books.attachment (owner_id, expense_id, id);
+CREATE INDEX attachment_expense_id_idx ON books.attachment (owner_id, expense_id, uploaded_at, id);
+CREATE INDEX attachment_uploaded_at_idx ON books.attachment (owner_id, uploaded_at, id);
+CREATE TRIGGER attachment_key_used AFTER INSERT OR DELETE ON books.attachment
+    FOR EACH ROW EXECUTE FUNCTION core.use_media_file('key');
 
 -- One statement may add rows of several owners (imports, tests), and the owners' rows of the tally are then locked in their order.
 CREATE TRIGGER client_counted AFTER INSERT ON books.client
@@ -239,3 +258,15 @@ CREATE TRIGGER expense_counted AFTER INSERT ON books.expense
     REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('expense');
 CREATE TRIGGER expense_uncounted AFTER DELETE ON books.expense
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('expense');
+CREATE TRIGGER attachment_counted AFTER INSERT ON books.attachment
+    REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('attachment');
+CREATE TRIGGER attachment_uncounted AFTER DELETE ON books.attachment
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION books.count_rows('attachment');
+
+-- A quote shows the invoice that was made of it.
+CREATE TRIGGER invoice_of_quote_made AFTER INSERT ON books.invoice
+    FOR EACH ROW WHEN (NEW.quote_id IS NOT NULL) EXECUTE FUNCTION books.touch_quote();
+CREATE TRIGGER invoice_of_quote_gone AFTER DELETE ON books.invoice
+    FOR EACH ROW WHEN (OLD.quote_id IS NOT NULL) EXECUTE FUNCTION books.touch_quote();
+CREATE TRIGGER invoice_of_quote_changed AFTER UPDATE OF quote_id ON books.invoice
+    FOR EACH ROW WHEN (OLD.quote_id IS DISTINCT FROM NEW.quote_id) EXECUTE FUNCTION books.touch_quote();

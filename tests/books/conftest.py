@@ -45,6 +45,16 @@ class Owner(NamedTuple):
         """The document of a new client."""
         return await self.made("/api/clients/", {"name": f"Client {next(_numbers)}", **fields})
 
+    async def expense(self, **fields):
+        """The document of a new expense."""
+        usual = {"description": f"Expense {next(_numbers)}", "amount": "10.00", "expense_date": "2026-01-02"}
+        return await self.made("/api/expenses/", {**usual, **fields})
+
+    async def upload(self, expense, *file, **more):
+        """The answer to the upload of a file (name, content) for an expense (its id)."""
+        path = "/api/expenses/attachments/"
+        return await self.call("POST", path, form={"expense": expense}, files={"file": file}, **more)
+
     async def quote(self, client=None, **fields):
         """The document of a new quote, for a new client unless given."""
         client = client or (await self.client())["id"]

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import re
+from datetime import UTC, datetime
 
 import pypdf
 
@@ -30,6 +31,8 @@ async def document(db, owner, kind, client_id, lines=LINES, status="sent", **fie
         )
         for name in ("issue_date", second)
     }
+    if kind == "invoice" and status != "draft":
+        fields.setdefault("sent_at", datetime.now(UTC))
     rated = {"tax_rate": await db.fetchval("SELECT $1::text::numeric", rate)} if rate else {}
     return await insert(
         db, f"books.{kind}", owner_id=owner.id, year=2024, number=fields.pop("number", next(_numbers)), client_id=client_id,

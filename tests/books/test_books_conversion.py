@@ -181,3 +181,13 @@ async def test_of_racing_invoices_of_a_quote_one_is_made(owner, quoted, db):
         *(owner.post(PATH, body) for _ in range(6)), *(owner.post(by_path(quote)) for _ in range(6))
     )
     assert sorted(answer.status for answer in answers) == [201] + [400] * 11
+
+
+async def test_a_quote_has_another_etag_once_an_invoice_is_made_of_it_and_when_that_is_deleted(owner, quoted):
+    path = f"/api/quotes/{await quoted(owner)}/"
+    tags = [(await owner.get(path)).headers["ETag"]]
+    invoice = (await owner.post(f"{path}convert_to_invoice/")).json["invoice"]
+    tags.append((await owner.get(path)).headers["ETag"])
+    assert (await owner.delete(f"/api/invoices/{invoice['id']}/")).status == 204
+    tags.append((await owner.get(path)).headers["ETag"])
+    assert len(set(tags)) == 3

@@ -163,3 +163,37 @@ async def test_wrong_words_are_refused(owner, invoice):
     answer = await owner.post(f"{await invoice(owner)}mails/", {"subject": "x" * 201, "message": 5})
     said = "Ensure this field has no more than 200 characters."
     assert (answer.status, answer.json["details"]) == (400, {"subject": [said]})
+
+
+@pytest.mark.parametrize(("kind", "name"), [("invoice", "Invoice"), ("quote", "Quote")])
+async def test_sending_marks_as_sent_and_mails_in_one_transaction(post, owner, runner, invoice, kind, name):
+    path = await invoice(owner, kind=kind, status="draft")
+    answer = await owner.post(f"{path}send/")
+    assert (answer.status, answer.json[kind]["status"]) == (200, "sent")
+    assert answer.json["message"] == f"{name} sent successfully. It is mailed to ana@example.com."
+    await runner()
+    assert (await sent(owner, path))["id"] == answer.json["mail"]["id"]
+    assert len(post.mails) == 1
+    assert (await owner.post(f"{path}send/")).json["error"] == f"{name} cannot be sent in current status"
+    assert len((await owner.get(f"{path}mails/")).json) == 1
+
+
+async def test_sending_says_why_nothing_is_mailed(owner, invoice):
+    answer = await owner.post(f"{await invoice(owner, status='draft', email='')}send/")
+    said = "Invoice sent successfully. The client has no e-mail address, so nothing is mailed."
+    assert (answer.status, answer.json["mail"], answer.json["message"]) == (200, None, said)
+    answer = await owner.post(f"{await invoice(owner, status='draft')}send/")
+    assert (answer.json["mail"]["status"], "no mail server" in answer.json["message"]) == ("recorded", True)
+
+
+@pytest.mark.parametrize("changed_settings", [{"books_mails_per_day": 0}])
+async def test_what_can_not_be_mailed_is_not_marked_as_sent(owner, invoice):
+    path = await invoice(owner, status="draft")
+    assert (await owner.post(f"{path}send/")).status == 429
+    assert (await owner.get(path)).json["status"] == "draft"
+
+
+async def test_a_status_that_is_patched_mails_nothing(owner, invoice):
+    path = await invoice(owner, status="draft")
+    assert (await owner.patch(path, {"status": "sent"})).status == 200
+    assert (await owner.get(f"{path}mails/")).json == []

@@ -40,6 +40,18 @@ async def test_a_preview_has_the_sums_of_what_is_stored_and_stores_nothing(owner
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("kind", "second"), [("quote", "expiry_date"), ("invoice", "due_date")])
+async def test_what_is_made_has_the_terms_and_days_that_its_owner_prefers_unless_it_says_otherwise(owner, kind, second):
+    await owner.patch("/api/books/preferences/", {f"{kind}_terms": "Within a week.", f"{kind}_days": 7})
+    client = (await owner.client())["id"]
+    lines = [{"description": "Work", "quantity": 1, "unit_price": "10.00"}]
+    body = {"client": client, "issue_date": "2026-01-28", "line_items": lines}
+    made = await owner.made(f"/api/{kind}s/", body)
+    assert (made["terms"], made[second]) == ("Within a week.", "2026-02-04")
+    made = await owner.made(f"/api/{kind}s/", {**body, "terms": "", second: "2026-03-01"})
+    assert (made["terms"], made[second]) == ("", "2026-03-01")
+
+
 async def test_a_tax_amount_counts_without_a_rate(owner):
     answer = await owner.post(PATH, {"line_items": LINES, "tax_amount": "7", "tax_rate": ""})
     assert (answer.json["tax_amount"], answer.json["total_amount"]) == ("7.00", "3094.27")

@@ -87,9 +87,8 @@ def invoice(db):
     async def invoice(owner, days, email="ana@example.com", **fields):
         client = await owner.client(email=email)
         due = await db.fetchval("SELECT ((now() AT TIME ZONE 'UTC')::date - $1::int)::text", days)
-        return await papers.document(
-            db, owner, "invoice", client["id"], due_date=due, issue_date="2020-01-01", **fields
-        )
+        fields = {"issue_date": "2020-01-01", "due_date": due, **fields}
+        return await papers.document(db, owner, "invoice", client["id"], **fields)
 
     return invoice
 

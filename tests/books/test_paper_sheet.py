@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from core.paper.text import ELLIPSIS
-from handlers.books.paper_amounts import amount, digits, percent
-from handlers.books.paper_sheet import SIZES, day, paper_pdf
+from handlers.books.paper_amounts import amount, day, digits, percent
+from handlers.books.paper_sheet import SIZES, paper_pdf
 from tests.books import papers
 
 COMPANY = {

@@ -81,10 +81,8 @@ async def test_an_action_moves_a_quote_where_its_status_admits_that(owner, quote
     answer = await owner.post(f"{PATH}{quote['id']}/{action}/")
     shown = await owner.get(f"{PATH}{quote['id']}/")
     if next_status in MOVES[status]:
-        assert (answer.status, answer.json) == (
-            200,
-            {"message": f"Quote {next_status} successfully", "quote": shown.json},
-        )
+        assert (answer.status, answer.json["quote"]) == (200, shown.json)
+        assert answer.json["message"].startswith(f"Quote {next_status} successfully")
         assert (shown.json["status"], shown.headers["ETag"]) == (next_status, answer.headers["ETag"])
     else:
         assert (answer.status, answer.json["error"]) == (400, f"Quote cannot be {next_status} in current status")
@@ -165,6 +163,17 @@ async def test_of_a_racing_acceptance_and_rejection_one_wins(owner):
         assert statuses[200, "Quote rejected successfully"] == 1
         assert statuses[200, "Quote accepted successfully"] <= 1
         assert (await owner.get(one)).json["status"] == "rejected"
+
+
+async def test_of_an_acceptance_and_a_rejection_of_the_same_state_one_is_done(owner):
+    for _ in range(3):
+        one = f"{PATH}{(await owner.quote())['id']}/"
+        seen = {"If-Match": (await owner.post(f"{one}send/")).headers["ETag"]}
+        answers = await asyncio.gather(
+            *(owner.post(f"{one}{action}/", headers=seen) for action in ("accept", "reject")),
+            *(owner.patch(one, {"status": status}, headers=seen) for status in ("accepted", "rejected")),
+        )
+        assert sorted(answer.status for answer in answers) == [200, 412, 412, 412]
 
 
 async def test_of_racing_sendings_one_wins(owner):

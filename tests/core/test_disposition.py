@@ -4,7 +4,7 @@ from email.message import Message
 
 import pytest
 
-from core.http.disposition import inline
+from core.http.disposition import attachment, inline
 
 
 def read(header):
@@ -24,6 +24,7 @@ def read(header):
 )
 def test_a_name_is_sent_as_ascii_and_if_it_has_more_as_utf_8_too(name, header):
     assert inline(name) == header
+    assert attachment(name) == header.replace("inline", "attachment")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import asyncpg
 import pytest
 
 from core.http import idempotency
-from core.http.declare import idempotent
+from core.http.declare import idempotent, takes
 from core.http.handler import LARGE_BODY
 from core.http.router import Router
+from core.http.schema import Schema
 from core.problem import Problem
 from handlers.api.handler import NotFound, PosHandler
 from handlers.api.roles import signed_in
@@ -19,7 +20,8 @@ from tests.support.forms import by_form
 
 pytestmark = pytest.mark.gen_test
 
-RECEIPTS, OTHERS, MARKS = "/receipts/", "/others/", "/marks/"
+RECEIPTS, OTHERS, MARKS, FORMS = "/receipts/", "/others/", "/marks/", "/forms/"
+ANYTHING = Schema({"type": "object"}, "anything")
 _keys = itertools.count(1)
 
 
@@ -53,6 +55,26 @@ class Receipts(PosHandler):
         await self.once(None)
 
 
+class Forms(PosHandler):
+    """Counts its answers. shown: how often one was shown."""
+
+    access = signed_in
+    shown = 0
+
+    @idempotent
+    @takes(ANYTHING, files=("file",))
+    async def post(self) -> None:
+        async def work(tx):
+            return 201, json.dumps(await tx.value("INSERT INTO public.receipt (size) VALUES (0) RETURNING id"))
+
+        async def show(body):
+            type(self).shown += 1
+            return json.dumps([json.loads(body), self.shown])
+
+        await self.read_body(ANYTHING)
+        await self.once(work, shown=show)
+
+
 class Marks(PosHandler):
     access = signed_in
 
@@ -68,10 +90,11 @@ class Marks(PosHandler):
 @pytest.fixture(autouse=True)
 def routes(app, io_loop, db, monkeypatch):
     """The handlers of this module beside those of the program, and the table that they write."""
-    own = [(RECEIPTS, Receipts), (OTHERS, Receipts), (MARKS, Marks)]
+    own = [(RECEIPTS, Receipts), (OTHERS, Receipts), (MARKS, Marks), (FORMS, Forms)]
     sign_in = [(route.path, route.handler) for route in app.router.routes if route.path == "/api/auth/login/"]
     monkeypatch.setattr(app, "router", Router([*own, *sign_in], [("", NotFound)]))
     monkeypatch.setattr(Receipts, "tries", 0)
+    monkeypatch.setattr(Forms, "shown", 0)
     io_loop.run_sync(
         lambda: db.execute(
             "CREATE TABLE IF NOT EXISTS public.receipt (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, size integer);"
@@ -408,3 +431,43 @@ def inlined(text, *values):
     for number, value in enumerate(values, 1):
         text = text.replace(f"${number}", str(value))
     return text
+
+
+# Forms, and answers that are shown anew
+
+
+def form(boundary, *parts):
+    """A form's body: of each part the head behind form-data, and the content."""
+    written = "".join(
+        f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n{data}\r\n" for head, data in parts
+    )
+    return f"{written}--{boundary}--\r\n".encode()
+
+
+async def test_a_form_is_the_same_under_another_boundary_and_another_with_another_part(api, token):
+    field, file = ('name="a"', "1"), ('name="file"; filename="a.txt"', "Text")
+
+    async def send(boundary, *parts):
+        headers = {"Idempotency-Key": "form", "Content-Type": f"multipart/form-data; boundary={boundary}"}
+        return await api.call("POST", FORMS, form(boundary, *parts), token=token, headers=headers)
+
+    first = await send("one", field, file)
+    again = await send("two", field, file)
+    assert (first.status, again.status, again.headers["Idempotency-Replayed"]) == (201, 201, "true")
+    for parts in (
+        [field],
+        [file],
+        [field, file, file],
+        [('name="b"', "1"), file],
+        [('name="a"', "2"), file],
+        [field, field, file],
+        [field, ('name="file"; filename="b.txt"', "Text")],
+        [field, ('name="file"; filename="a.txt"', "Texts")],
+        [field, ('name="files"; filename="a.txt"', "Text")],
+    ):
+        assert (await send("one", *parts)).status == 422, parts
+
+
+async def test_a_repeated_request_is_shown_its_answer_anew(send):
+    first, again = [await send("shown", path=FORMS) for _ in range(2)]
+    assert (first.json[1], again.json) == (1, [first.json[0], 2])

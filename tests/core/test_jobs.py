@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,8 +16,10 @@ from core.jobs import GiveUp, Job, Schedule, enqueue
 from core.jobs.job import Resources, query
 from core.jobs.runner import Pace, Runner
 from core.jobs.schedules import previous, tick
-from core.mail import Mail
+from core.mail import Letter, Mail, MailRefused
+from handlers.api import areas
 from tests.support.deadlines import until
+from tests.support.smtp import MailServer
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 QUICK = Pace(poll=0.1, poll_unheard=0.1, heartbeat=20.0, seen=0.2)
@@ -28,7 +31,7 @@ def runner(io_loop, pool, settings, clean_jobs):
     started: list[Runner] = []
 
     async def runner(*jobs: Job, schedules: Any = (), **more: Any) -> Runner:
-        resources = Resources(pool, settings, open_storage(settings), Mail(settings))
+        resources = Resources(pool, settings, open_storage(settings), more.get("mail") or Mail(settings))
         found = Runner(resources, jobs, schedules, kind="worker", pace=more.pop("pace", QUICK))
         await found.open()
         started.append(found)
@@ -126,7 +129,7 @@ async def test_a_job_that_gives_up_is_held_at_once_and_can_be_queued_again(pool,
 
     async def work(run: Any, payload: Any) -> Any:
         if broken:
-            raise GiveUp("wrong address")
+            raise GiveUp("wrong address \0\ud800")
         return {"sent": 1}
 
     job = await enqueue(pool, "test.work", {}, dedupe_key="key")
@@ -243,6 +246,42 @@ async def test_a_stopped_runner_takes_nothing_more_and_gives_back_what_has_not_e
     assert await db.fetchval("SELECT count(*) FROM jobs.worker") == 0
 
 
+@pytest.mark.gen_test
+async def test_a_mail_that_the_server_delays_is_sent_later_and_one_that_it_refuses_is_noted(
+    pool, db, runner, settings, tmp_path
+):
+    there = await MailServer().open(tmp_path)
+    there.says["RCPT"] = "450 4.2.0 greylisted"
+    client = Mail(
+        replace(settings, email_host="localhost", email_port=there.port, default_from_email="post@shop.example.com")
+    )
+
+    async def send(run: Any, payload: Any) -> Any:
+        try:
+            sent = await run.mail.send(Letter(run.key, payload["to"], "Hello", "Hello."))
+        except MailRefused as error:
+            return {"refused": str(error)}
+        return {"sent": sent}
+
+    job = await enqueue(pool, "test.mail", {"to": "ana@example.com"})
+    await runner(Job("test.mail", send, first_delay=0.05, longest_delay=0.05, attempts=1000), mail=client)
+    results = "SELECT result FROM jobs.run WHERE status = 'succeeded' ORDER BY id"
+    try:
+        await until(lambda: statuses(db, job), lambda found: "retried" in found)
+        assert there.mails == []
+        del there.says["RCPT"]
+        await until(lambda: queue(db), lambda rows: not rows)
+        (mail,) = there.mails
+        there.says["RCPT"] = "550 5.1.1 unknown"
+        await enqueue(pool, "test.mail", {"to": "nobody@example.com"})
+        await until(lambda: queue(db), lambda rows: not rows)
+        first, second = [json.loads(row["result"]) for row in await db.fetch(results)]
+        assert first == {"sent": mail["Message-ID"]} and "550 5.1.1 unknown" in second["refused"]
+        assert len(there.mails) == 1
+    finally:
+        there.close()
+
+
 def test_the_last_moment_of_a_schedule_may_be_now():
     nine = datetime(2026, 1, 2, 9, tzinfo=UTC)
     assert previous("0 9 * * *", nine) == nine
@@ -291,3 +330,11 @@ async def test_the_history_is_kept_for_its_days_and_the_last_moment_of_a_schedul
     assert await query.purge(pool, days=30, most=100) == 4
     assert await db.fetchval("SELECT count(*) FROM jobs.pgqueuer_log") == 1
     assert await db.fetchval("SELECT count(*) FROM jobs.tick") == 1
+
+
+def test_the_schedules_of_the_areas_name_jobs_and_moments():
+    for schedule in areas.schedules():
+        assert previous(schedule.cron, datetime.now(UTC))
+    names = [job.name for job in areas.jobs()] + [schedule.name for schedule in areas.schedules()]
+    assert len(set(names)) >= len(areas.jobs())
+    assert all(re.fullmatch(r"[a-z]+\.[a-z_]+", name) for name in names)

@@ -4,7 +4,7 @@ import pytest
 
 from core.access import Access, public
 from core.dialect import Dialect
-from core.http import openapi, schema
+from core.http import openapi, rate_limit, schema
 from core.http.declare import answers, body, idempotent, is_idempotent, takes
 from core.http.handler import Handler
 from core.http.openapi import Described, Docstring
@@ -48,6 +48,10 @@ def composed(*routes):
 
 async def show(self, id: str) -> None:
     """Show a thing. It may have parts. 200 the thing; with parts; 404; 409 somebody else has it."""
+
+
+async def show_nothing(self, id: str) -> None:
+    """Remove a thing. 204; 404."""
 
 
 def test_a_docstring_has_a_summary_details_and_answers():
@@ -136,6 +140,17 @@ def test_an_answer_that_the_docstring_or_the_declaration_lacks_is_refused():
         composed(("/things/", handler(get=get)))
 
 
+def test_each_answer_of_a_handler_that_counts_requests_has_the_headers_and_may_be_429():
+    document = composed(("/things/{id}/", handler(delete=show_nothing, is_limited=True)))
+    responses = document["paths"]["/things/{id}/"]["delete"]["responses"]
+    assert set(responses) == {"204", "400", "404", "429"}
+    for status, response in responses.items():
+        assert response["headers"].keys() - {"Retry-After"} == rate_limit.HEADERS.keys(), status
+    assert "Retry-After" in responses["429"]["headers"]
+    # An administrator may switch the limits off.
+    assert {document["components"]["headers"][name]["required"] for name in rate_limit.HEADERS} == {False}
+
+
 def test_an_answer_with_several_media_types_is_described_with_all_of_them():
     @answers(200, {"type": "string"}, media="text/plain")
     @answers(200, {"type": "string", "format": "binary"}, media="application/pdf", headers=("ETag",))
@@ -178,6 +193,19 @@ def test_a_parameter_of_a_path_is_a_number_a_uuid_or_what_its_handler_says():
     assert [one["schema"]["type"] for one in kinds.values()] == ["integer", "string", "string"]
     assert kinds["/b/{id}/"]["schema"]["format"] == "uuid" and "format" not in kinds["/c/{id}/"]["schema"]
     assert kinds["/c/{id}/"]["description"] == "Its name."
+
+
+def test_parameters_of_the_query_are_those_of_get_or_else_of_the_other_methods():
+    async def do(self) -> None:
+        """Do something. 200."""
+
+    done, asked = answers(200, "things/thing")(do), (Parameter("kind", "Which."),)
+    found = composed(
+        ("/a/", handler(get=done, put=done, parameters=asked)), ("/b/", handler(put=done, parameters=asked))
+    )["paths"]
+    names = {(path, method): [one["name"] for one in operation.get("parameters", ())]
+             for path, methods in found.items() for method, operation in methods.items()}  # fmt: skip
+    assert names == {("/a/", "get"): ["kind"], ("/a/", "put"): [], ("/b/", "put"): ["kind"]}
 
 
 def test_a_handler_at_two_paths_has_two_names():

@@ -12,7 +12,7 @@ from core.paper import text
 from core.paper.fonts import LATIN, LATIN_BOLD, PRIVATE, SCRIPTS, characters, placed, writing
 from core.paper.pages import Block, Sheet, paginated, pdf
 from core.paper.picture import picture
-from core.paper.rows import LEFT, RIGHT, Row, Rows
+from core.paper.rows import LEFT, RIGHT, Row, Rows, beside, height
 
 DEVANAGARI, MALAYALAM = "NotoSansDevanagari-Regular", "NotoSansMalayalam-Regular"
 # Letters that join, one word of each script.
@@ -156,6 +156,31 @@ def test_columns_are_as_wide_as_their_cells_and_one_takes_what_is_left(rows):
     assert len(rows.cells(columns, ["Tea", "W" * 100])) > 5
     columns = rows.columns([["Item", "W" * 100]], [LEFT, RIGHT], wide=0, least=0.3, most={1: 0.2})
     assert columns[1].width == pytest.approx(0.2 * 160, abs=0.1)
+
+
+def test_rows_beside_one_another_are_one_row_as_high_as_the_higher_part(rows):
+    left, right = rows.text("left " * 100), rows.text("right")
+    both = beside((0, left), (100, right))
+    assert both.height == pytest.approx(height(left)) and height(left) > height(right)
+    [page] = read(pdf([Block([both])], SHEET, title="t", language="en"))
+    places = {}
+    page.extract_text(
+        visitor_text=lambda text, _, place, *more: places.setdefault(text.strip().split(" ")[0], place[4:])
+    )
+    # Both begin at the same height.
+    assert places["right"][0] == pytest.approx(20 + 100) and places["right"][1] == places["left"][1]
+
+
+def test_texts_and_rules_have_inks(rows):
+    red, blue = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
+    joined = rows.text("राष्ट्र", is_bold=True, ink=red)
+    blocks = [Block([*joined, rows.rule(start=50, thickness=2, ink=blue), *rows.text("plain")])]
+    [page] = read(pdf(blocks, SHEET, title="t", language="en"))
+    drawn = page.get_contents().get_data()
+    # Bold letters of India are drawn with a stroke, which has the ink of their text.
+    assert drawn.count(b"1 0 0 rg") == drawn.count(b"1 0 0 RG") == 1
+    assert drawn.index(b"1 0 0 rg") < drawn.index(b"0 0 1 RG") < drawn.rindex(b"0 0 0 rg")
+    assert re.search(rb"2 w\s+0 0 1 RG\s+n 70 [0-9.]+ m 180 [0-9.]+ l S", drawn)
 
 
 # Pages

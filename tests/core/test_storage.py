@@ -168,6 +168,17 @@ async def test_a_signature_is_good_for_nothing_else(local, tmp_path, clock):
         assert LocalStorage(tmp_path, other, clock).seconds_left(key, expires, signature) == 0
 
 
+async def test_a_disposition_is_signed_with_its_link(local):
+    said = "attachment; filename=\"a-.pdf\"; filename*=UTF-8''a%20%C3%A9.pdf"
+    plain, link = await local.link(ORIGIN, KEY), await local.link(ORIGIN, KEY, said)
+    key, expires, signature = of_link(link)
+    assert parse_qs(urlsplit(link).query)["disposition"] == [said]
+    assert local.seconds_left(key, expires, signature, said) > 0
+    for other in ("", "inline", said.replace(".pdf", ".exe"), f"{said} ", f"\n{said}"):
+        assert local.seconds_left(key, expires, signature, other) == 0
+    assert local.seconds_left(key, expires, of_link(plain)[2], said) == 0
+
+
 async def test_what_is_no_picture_by_its_name_or_lies_behind_a_symbolic_link_is_not_found(local, tmp_path):
     await local.put(KEY, b"data", "image/png")
     secret = tmp_path / "secret.png"
@@ -260,6 +271,20 @@ async def test_a_file_in_s3_is_read_by_its_link_until_it_is_removed(s3, endpoint
     for _ in range(2):
         await storage.remove(KEY)
         assert (await fetch(await storage.link(ORIGIN, KEY)))[0] == 404
+
+
+async def test_a_file_in_s3_that_is_no_picture_is_saved_under_the_name_of_its_link(s3, endpoint):
+    storage = s3(AWS_S3_ENDPOINT_URL=endpoint)
+    pdf = KEY.replace(".png", ".pdf")
+    await storage.put(pdf, b"%PDF-", "application/pdf")
+    await storage.put(KEY, b"picture", "image/png")
+    said = "attachment; filename=\"a-.pdf\"; filename*=UTF-8''a%20%C3%A9.pdf"
+    for key, asked, sent in ((pdf, "", "attachment"), (pdf, said, said), (pdf, "", "attachment"), (KEY, "", None)):
+        link = await storage.link(ORIGIN, key, asked)
+        status, headers, _ = await fetch(link)
+        assert (status, headers["Content-Disposition"]) == (200, sent)
+        assert headers["Content-Type"] == ("image/png" if key == KEY else "application/pdf")
+        assert await storage.link(ORIGIN, key, asked) == link
 
 
 async def test_a_file_in_s3_is_read_whole_and_what_is_not_there_is_none(s3, endpoint):
@@ -439,5 +464,6 @@ async def test_where_s3_is_not_configured_its_client_is_not_even_imported():
     assert (await process.communicate())[0] == b"[]\n"
 
 
-def test_only_pictures_are_served():
-    assert set(CONTENT_TYPES.values()) == {"image/gif", "image/jpeg", "image/png", "image/webp"}
+def test_only_pictures_pdfs_and_plain_texts_are_served():
+    pictures = {"image/gif", "image/jpeg", "image/png", "image/webp"}
+    assert set(CONTENT_TYPES.values()) == {*pictures, "application/pdf", "text/plain; charset=utf-8"}

@@ -56,6 +56,9 @@ LISTS = {
     "product": "/api/products/",
     "product_id": "/api/products/",
     "customer_id": "/api/customers/",
+    "client": "/api/clients/",
+    "expense": "/api/expenses/",
+    "attachment_id": "/api/expenses/attachments/",
     "/api/access/admin/users/": "/api/auth/users/",
     "/api/access-control/admin/users/": "/api/auth/users/",
     "/backup/bills/": "/backup/sync/",
@@ -246,11 +249,24 @@ class Caller:
         self._worker()
         self.call("POST", "/api/sales/import/invoice/", _invoice(f"FUZZ-{number}"))
         self._plant_shop(number)
+        self._plant_books(number)
         self.call("POST", "/inventory/", {"name": f"Material {number}", "quantity": 1000})
         # A bill, and one that can't be stored.
         self.call("POST", "/backup/sync/", [{"invoice_number": f"FUZZ-{number}", "items": [{}]}, {"items": number}])
         self.call("POST", "/items/categories/", {"name": f"Category {number}"})
         self.call("POST", "/items/", {"name": f"Item {number}", "price": 1})
+
+    def _plant_books(self, number: int) -> None:
+        """A client, and an expense with an attachment."""
+        client = _member(self.call("POST", "/api/clients/", {"name": f"Client {number}"}).json(), "id")
+        spent = {
+            "description": f"Expense {number}",
+            "amount": "1.50",
+            "expense_date": datetime.now(UTC).date().isoformat(),
+        }
+        expense = _member(self.call("POST", "/api/expenses/", {**spent, "client": client}).json(), "id")
+        file = {"file": ("a.png", _picture())}
+        self.call("POST", "/api/expenses/attachments/", data={"expense": expense}, files=file)
 
     def _plant_shop(self, number: int) -> None:
         """What a shop needs to sell, and two sales of today, of which one is paid."""
