@@ -34,10 +34,10 @@ class ClientSearch(ClientHandler):
     @answers(200, FOUND)
     async def get(self) -> None:
         """Find clients, newest first. 200; 400 without `q`, a wrong filter, an invalid cursor; 404 there is no such page."""
-        words = listing.search(self, "q").get("search")
-        if words is None:
+        words = listing.search(self, "q")
+        if not words:
             raise Problem(400, "no-query", 'Search query parameter "q" is required')
-        filters: dict[str, Any] = {"search_with_address": words}
+        filters: dict[str, Any] = {f"{name}_with_address": value for name, value in words.items()}
         is_active = listing.choice(self, "is_active", ("true", "false"))
         if is_active is not None:
             filters["is_active"] = is_active == "true"

@@ -1,6 +1,5 @@
 """Lists of invoices: filters, orders, searches. docs/api/books.md#invoices."""
 
-import re
 from typing import Any
 
 from core.data import sql
@@ -47,9 +46,6 @@ DAYS = {
 query = sql.load("books/invoice_list")
 invoices = Listing(query.list_invoices, query.find_invoices, query.walk_invoices, COLUMNS, ("-created_at",))
 
-# pg_trgm finds a word by three letters in a row.
-_FINDABLE = re.compile(r"[^\W_]{3}")
-
 
 async def show(handler: BooksHandler, search: str = "search") -> str:
     """The body of the page that is asked for. search: the parameter that has the words to find. Raises Problem: 400 a wrong filter, an
@@ -72,8 +68,4 @@ def _filters(handler: BooksHandler, search: str) -> dict[str, Any]:
             filters[name] = asked
     if (client := listing.id_of(handler, "client")) is not None:
         filters["client"] = client
-    if words := listing.search(handler, search):
-        longest = words["search"][0]
-        name = "search" if _FINDABLE.search(longest) else "short_search"
-        filters[name] = (handler.owner_id, *words["search"])
-    return filters
+    return filters | listing.search(handler, search, handler.owner_id)

@@ -1,6 +1,7 @@
 """The lists of the books area: pages by number or by cursor, filters, orders, and searches. docs/api/books.md#lists."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ PAGE_SIZE, MOST = 20, 100
 MOST_COUNTED = 10_000
 # Characters of a search.
 LONGEST_SEARCH = 100
+# pg_trgm finds a word by three letters in a row.
+_FINDABLE = re.compile(r"[^\W_]{3}")
 # Digits of an id, which is a bigint then.
 LONGEST_ID = 18
 ID = {"type": "integer", "minimum": 1}
@@ -102,10 +105,14 @@ def created(handler: BooksHandler) -> dict[str, Any]:
     return {name: value for name, value in (("created_since", since), ("created_until", until)) if value is not None}
 
 
-def search(handler: BooksHandler, name: str = "search") -> dict[str, Any]:
-    """The filter `search` that is asked for: (the longest word, all words), which must all occur, ignoring case."""
+def search(handler: BooksHandler, name: str = "search", *before: Any) -> dict[str, Any]:
+    """The filter `search` that is asked for, or `short_search` where no word can be found by an index: (…, the word to look for, all
+    words), which must all occur, ignoring case. before: values of the filter that stand before these."""
     words = [canonical(word) for word in handler.asked(name)[:LONGEST_SEARCH].split()]
-    return {"search": (max(words, key=len), words)} if words else {}
+    findable = [word for word in words if _FINDABLE.search(word)]
+    if findable:
+        return {"search": (*before, max(findable, key=len), words)}
+    return {"short_search": (*before, max(words, key=len), words)} if words else {}
 
 
 def choice(handler: BooksHandler, name: str, choices: Sequence[str]) -> str | None:

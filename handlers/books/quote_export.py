@@ -11,7 +11,7 @@ from handlers.books.quote import QuoteHandler
 
 
 class QuoteExport(QuoteHandler, Export):
-    exported = Exported("quotes", columns.QUOTES, {"": quote_list.quotes, "expired": quote_list.expired})
+    exported = Exported("quotes", columns.QUOTES, {"": quote_list.quotes})
     parameters = export.parameters((*quote_list.PARAMETERS, quote_list.SEARCH))
 
     def chosen(self) -> tuple[Listing, Mapping[str, Any]]:

@@ -45,7 +45,6 @@ DAYS = {
 
 query = sql.load("books/quote_list")
 quotes = Listing(query.list_quotes, query.find_quotes, query.walk_quotes, COLUMNS, ("-created_at",))
-expired = Listing(None, query.find_expired_quotes, query.walk_expired_quotes, COLUMNS, ("-created_at",))
 
 
 async def show(handler: BooksHandler, search: str = "search") -> str:
@@ -56,23 +55,17 @@ async def show(handler: BooksHandler, search: str = "search") -> str:
 
 def chosen(handler: BooksHandler, search: str = "search") -> tuple[Listing, dict[str, Any]]:
     """The list that is asked for, and its filters. Raises Problem 400."""
-    status = listing.choice(handler, "status", STATUSES)
-    filters = _filters(handler, search)
-    if status == "expired":
-        return expired, filters
-    if status is not None:
-        filters[f"is_{status}"] = ()
-    return quotes, filters
+    return quotes, _filters(handler, search)
 
 
 def _filters(handler: BooksHandler, search: str) -> dict[str, Any]:
-    """The filters that are asked for besides the status. Raises Problem 400."""
+    """The filters that are asked for. Raises Problem 400."""
     filters = listing.created(handler)
+    if (status := listing.choice(handler, "status", STATUSES)) is not None:
+        filters[f"is_{status}"] = ()
     for parameter, name in DAYS.items():
         if (asked := day(handler, parameter)) is not None:
             filters[name] = asked
     if (client := listing.id_of(handler, "client")) is not None:
         filters["client"] = client
-    if words := listing.search(handler, search):
-        filters["search"] = (handler.owner_id, *words["search"])
-    return filters
+    return filters | listing.search(handler, search, handler.owner_id)

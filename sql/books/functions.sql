@@ -131,16 +131,6 @@ CREATE OR REPLACE FUNCTION books.shown_quote(q books.quote) RETURNS SETOF json L
         (SELECT i.id FROM books.invoice i WHERE i.owner_id = q.owner_id AND i.quote_id = q.id))
 $$;
 
--- The quotes that have expired. The second part is what the sweep has not stored yet.
-CREATE OR REPLACE VIEW books.expired_quote AS
-    SELECT q AS quote, q.owner_id, q.id, q.year, q.number, q.client_id, q.status, q.issue_date, q.expiry_date, q.total_amount, q.created_at,
-           q.updated_at, q.searched
-      FROM books.quote q WHERE q.status = 'expired'
-     UNION ALL
-    SELECT q, q.owner_id, q.id, q.year, q.number, q.client_id, q.status, q.issue_date, q.expiry_date, q.total_amount, q.created_at,
-           q.updated_at, q.searched
-      FROM books.quote q WHERE q.status = 'sent' AND q.expiry_date < books.today();
-
 -- Stores that quotes have expired, at most so many; returns how many. Nothing of them changes that anybody sees, so their versions stay.
 CREATE OR REPLACE FUNCTION books.sweep_quotes(most integer) RETURNS integer LANGUAGE sql AS $$
     WITH passed AS MATERIALIZED (

@@ -103,6 +103,8 @@ CREATE INDEX quote_total_amount_idx ON books.quote (owner_id, total_amount, id);
 CREATE INDEX quote_status_idx ON books.quote (owner_id, status, id);
 CREATE INDEX quote_status_created_at_idx ON books.quote (owner_id, status, created_at, id);
 CREATE INDEX quote_client_id_idx ON books.quote (owner_id, client_id, created_at, id);
+-- Those that may have expired are few.
+CREATE INDEX quote_passed_idx ON books.quote (owner_id, created_at, id) WHERE status IN ('sent', 'expired');
 CREATE INDEX quote_searched_idx ON books.quote USING gin (owner_id, searched gin_trgm_ops);
 -- The quotes that may have expired, of an owner, and of all for the daily sweep.
 CREATE INDEX quote_sent_idx ON books.quote (owner_id, expiry_date, id) WHERE status = 'sent';
