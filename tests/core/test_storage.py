@@ -464,6 +464,7 @@ async def test_where_s3_is_not_configured_its_client_is_not_even_imported():
     assert (await process.communicate())[0] == b"[]\n"
 
 
-def test_only_pictures_pdfs_and_plain_texts_are_served():
+def test_only_pictures_and_these_documents_are_served():
     pictures = {"image/gif", "image/jpeg", "image/png", "image/webp"}
-    assert set(CONTENT_TYPES.values()) == {*pictures, "application/pdf", "text/plain; charset=utf-8"}
+    sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    assert set(CONTENT_TYPES.values()) == {*pictures, "application/pdf", "text/plain; charset=utf-8", sheet}
