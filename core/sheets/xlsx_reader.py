@@ -21,8 +21,13 @@ from core.sheets.cell import Cell, Fault, Unreadable
 
 # Of all parts that are read, unpacked. A sheet of 10,000 rows with ten columns has some 5 MB.
 MOST_BYTES = 64 << 20
-# XML elements of all parts that are read: some 4 s of a slow core.
-MOST_ELEMENTS = 3_000_000
+# XML elements and attributes of all parts that are read: some 5 s of a core. A sheet of 10,000 rows with fifty columns has 2.6 million.
+MOST_ELEMENTS = 5_000_000
+# Of one element; spreadsheets write ten. expat reads all of them before it tells of the element, which must therefore be short.
+MOST_ATTRIBUTES = 100
+LONGEST_TAG = 1 << 18
+# Different names of elements and attributes, each of which expat keeps; spreadsheets use a hundred.
+MOST_NAMES = 5000
 MOST_STRINGS = 1_000_000
 # Files within the archive. Each takes memory for its entry alone.
 MOST_PARTS = 2000
@@ -51,14 +56,12 @@ def rows(data: bytes, most_columns: int) -> Iterator[tuple[int, list[Cell]]]:
         raise Unreadable(_BROKEN) from None
 
 
-def _local(name: str) -> str:
-    return name.rpartition("\n")[2]
-
-
 class _Book:
     def __init__(self, archive: zipfile.ZipFile, most_columns: int) -> None:
         self._archive, self._most_columns = archive, most_columns
         self._bytes = self._elements = 0
+        # Names without their namespaces, by the whole names.
+        self._locals: dict[str, str] = {}
 
     def rows(self) -> Iterator[tuple[int, list[Cell]]]:
         book = self._target("", "officeDocument", "xl/workbook.xml")
@@ -82,12 +85,8 @@ class _Book:
         strings = self._strings(parts["sharedStrings"]) if "sharedStrings" in parts else []
         dates = self._dates(parts["styles"]) if "styles" in parts else []
         sheet = _Sheet(strings, dates, is_1904, self._most_columns)
-        parser = self._parser(sheet.start, sheet.end, sheet.text)
-        for chunk in self._chunks(sheets[0]):
-            parser.Parse(chunk, False)
+        for _ in self._events(sheets[0], sheet.start, sheet.end, sheet.text):
             yield from sheet.taken()
-        parser.Parse(b"", True)
-        yield from sheet.taken()
 
     def _target(self, source: str, kind: str, usual: str) -> str:
         return next((target for its, target in self._related(source).values() if its == kind), usual)
@@ -150,20 +149,31 @@ class _Book:
         end: Callable[[str], None] | None = None,
         text: Callable[[str], None] | None = None,
     ) -> None:
-        parser = self._parser(start, end, text)
+        for _ in self._events(part, start, end, text):
+            pass
+
+    def _events(self, part: str, start: Any, end: Any, text: Any) -> Iterator[None]:
+        """Call these functions for the events of a part; yields now and then."""
+        parser, fed = self._parser(start, end, text), 0
         for chunk in self._chunks(part):
             parser.Parse(chunk, False)
+            fed += len(chunk)
+            # The byte where what is not complete yet begins: a tag or a comment.
+            if fed - max(parser.CurrentByteIndex, 0) > LONGEST_TAG:
+                raise Unreadable(_BROKEN)
+            yield
         parser.Parse(b"", True)
+        yield
 
     def _parser(self, start: Any, end: Any, text: Any) -> Any:
         parser = expat.ParserCreate(namespace_separator="\n")
         parser.buffer_text = True
 
         def counted(name: str, attributes: dict[str, str]) -> None:
-            self._elements += 1
-            if self._elements > MOST_ELEMENTS:
+            self._elements += 1 + len(attributes)
+            if self._elements > MOST_ELEMENTS or len(attributes) > MOST_ATTRIBUTES:
                 raise Unreadable("The file holds too much.")
-            start(_local(name), {_local(one): value for one, value in attributes.items()})
+            start(self._local(name), {self._local(one): value for one, value in attributes.items()})
 
         def refused(*_: Any) -> None:
             # No spreadsheet writes a DTD, and its entities can make a large text of a small file.
@@ -172,10 +182,18 @@ class _Book:
         parser.StartElementHandler = counted
         parser.StartDoctypeDeclHandler = refused
         if end is not None:
-            parser.EndElementHandler = lambda name: end(_local(name))
+            parser.EndElementHandler = lambda name: end(self._local(name))
         if text is not None:
             parser.CharacterDataHandler = text
         return parser
+
+    def _local(self, name: str) -> str:
+        found = self._locals.get(name)
+        if found is None:
+            found = self._locals[name] = name.rpartition("\n")[2]
+            if len(self._locals) > MOST_NAMES:
+                raise Unreadable(_BROKEN)
+        return found
 
     def _chunks(self, part: str) -> Iterator[bytes]:
         entry = self._archive.getinfo(part)

@@ -245,6 +245,24 @@ def test_entities_and_wide_sheets_are_refused():
     assert refusal(with_sheet(wide)) == "The sheet has more than 50 columns."
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "<row " + " ".join(f'a{n}="1"' for n in range(200)) + "/>",
+        "<row " + " ".join(f'a{n}="1"' for n in range(100_000)) + "/>",
+        "<!--" + "x" * 1_000_000 + "-->",
+        "".join(f"<a{n}/>" for n in range(6000)),
+        "<a>" * 10_000,
+    ],
+    ids=["attributes", "more attributes", "comment", "names", "nesting"],
+)
+def test_xml_that_would_take_much_memory_or_time_is_refused(rows):
+    assert refusal(with_sheet(SMALL + rows)) in (
+        "The file is not a readable XLSX file. It may be damaged.",
+        "The file holds too much.",
+    )
+
+
 def test_an_archive_of_very_many_parts_is_refused():
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
