@@ -13,6 +13,7 @@ ROOMS = {
     "live": {"", "data"},
     "files": {"", "data"},
     "paper": {"", "files"},
+    "sheets": {""},
     "jobs": {"", "data", "files"},
     "http": {"", "data", "live", "files"},
     "run": {"", "data", "live", "files", "http", "jobs"},

@@ -32,7 +32,7 @@ query = sql.load("core/media")
 
 
 class Files(Protocol):
-    """What of an application this module uses."""
+    """What of an application, or of a job, this module uses."""
 
     @property
     def db(self) -> Database: ...

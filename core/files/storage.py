@@ -25,6 +25,7 @@ CONTENT_TYPES = {
     "png": "image/png",
     "txt": "text/plain; charset=utf-8",
     "webp": "image/webp",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _KEY = re.compile(r"(?:[0-9A-Za-z_-]{1,64}/){1,8}[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}")
 

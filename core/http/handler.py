@@ -332,10 +332,12 @@ class Handler(tornado.web.RequestHandler):
         self.finish()
 
     def refuse(self, problem: Problem) -> None:
-        """Answer with the error body of the handler's dialect. Too late once the answer has begun: then it ends there."""
+        """Answer with the error body of the handler's dialect. Too late once the answer has begun: then the connection ends, without the
+        end of the body, by which the client sees that it has only a part."""
         if self._finished:
             return
         if self._headers_written:
+            self.request.connection.stream.close()  # type: ignore[union-attr]
             self.finish()
             return
         self.clear()

@@ -108,10 +108,11 @@ async def _with_key(handler: Handler, caller: str, key: str, work: Work) -> tupl
 
 
 def _digest(handler: Handler) -> bytes:
-    """Tells one request of a caller from another. Only GET reads parameters of the query, so the query is not part of it."""
+    """Tells one request of a caller from another. Where only GET reads parameters of the query, the query is not part of it."""
     request = handler.request
-    # A path with its final slash is the same path. Neither a method nor a path holds a line break.
-    head = f"{request.method}\n{request.path.removesuffix('/')}\n"
+    # A path with its final slash is the same path. Neither a method, a path nor a query holds a line break.
+    query = "" if "GET" in handler.methods() or not handler.parameters else f"?{request.query}"
+    head = f"{request.method}\n{request.path.removesuffix('/')}{query}\n"
     digest = hashlib.sha256(head.encode())
     arguments, files = form.parts(request)
     if not arguments and not files:

@@ -203,6 +203,7 @@ class Operation:
                     "schema": parameter.schema,
                 }
             )
+        # Those of a handler without a GET are read by its other methods.
         if self.method == "GET" or "GET" not in self.handler.methods():
             for name, says, one, repeats in self.handler.parameters:
                 kind = {"type": "array", "items": one} if repeats else one

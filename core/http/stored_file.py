@@ -2,13 +2,14 @@
 
 import re
 
-from core.files.storage import LocalStorage, Stored, is_shown
+from core.files.storage import CONTENT_TYPES, LocalStorage, Stored, is_shown
 from core.http.declare import answers
 from core.http.handler import Handler
 from core.http.parameter import INTEGER, Parameter
 from core.problem import Message, Problem, not_found
 
 FILE = {"type": "string", "format": "binary"}
+XLSX = CONTENT_TYPES["xlsx"]
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -25,9 +26,11 @@ class StoredFile(Handler):
     @answers(200, FILE, media="image/*", headers=("ETag",))
     @answers(200, FILE, media="application/pdf", headers=("ETag",))
     @answers(200, FILE, media="text/plain", headers=("ETag",))
+    @answers(200, FILE, media=XLSX, headers=("ETag",))
     @answers(206, FILE, media="image/*", headers=("ETag",))
     @answers(206, FILE, media="application/pdf", headers=("ETag",))
     @answers(206, FILE, media="text/plain", headers=("ETag",))
+    @answers(206, FILE, media=XLSX, headers=("ETag",))
     @answers(304, None, headers=("ETag",))
     async def get(self, path: str) -> None:
         """Read an uploaded file, by its signed link. 200; 206 a part of it; 304; 404 also when the link is unsigned or has expired, so that

@@ -49,7 +49,9 @@ class ClientHandler(BooksHandler):
     dialect = ClientDialect()
 
 
-class Clients(ClientHandler):
+class ClientList(ClientHandler):
+    """Reads which clients are asked for."""
+
     parameters = (
         *listing.parameters(COLUMNS),
         Parameter("search", "Words that occur in the name, e-mail, phone or company, ignoring case."),
@@ -58,10 +60,22 @@ class Clients(ClientHandler):
         *listing.CREATED,
     )
 
+    def filters(self) -> dict[str, Any]:
+        """The filters that are asked for, by their names in sql/books/client.sql. Raises Problem 400."""
+        filters = {**listing.created(self), **listing.search(self)}
+        is_active = listing.choice(self, "is_active", ("true", "false"))
+        if is_active is not None:
+            filters["is_active"] = is_active == "true"
+        if company := self.asked("company"):
+            filters["company"] = company
+        return filters
+
+
+class Clients(ClientList):
     @answers(200, page_of("books/client"))
     async def get(self) -> None:
         """List the clients, newest first. 200; 400 a wrong filter, an invalid cursor; 404 there is no such page."""
-        self.reply(await listing.show_page(self, clients, self._filters()))
+        self.reply(await listing.show_page(self, clients, self.filters()))
 
     @answers(201, "books/client")
     @idempotent
@@ -74,16 +88,6 @@ class Clients(ClientHandler):
             return 201, await query.create_client(db, owner_id=self.owner_id, body=self.body_text)
 
         await self.once(make, is_one_statement=True)
-
-    def _filters(self) -> dict[str, Any]:
-        """The filters that are asked for, by their names in sql/books/client.sql. Raises Problem 400."""
-        filters = {**listing.created(self), **listing.search(self)}
-        is_active = listing.choice(self, "is_active", ("true", "false"))
-        if is_active is not None:
-            filters["is_active"] = is_active == "true"
-        if company := self.asked("company"):
-            filters["company"] = company
-        return filters
 
 
 class Client(ClientHandler):

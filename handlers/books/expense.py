@@ -90,7 +90,9 @@ class ExpenseHandler(ReceiptHandler):
         return invalid({"non_field_errors": [KEPT]}) if code == "kept" else WRONG_DATES[code]
 
 
-class Expenses(ExpenseHandler):
+class ExpenseList(ExpenseHandler):
+    """Reads which expenses are asked for."""
+
     parameters = (
         *listing.parameters(COLUMNS),
         Parameter("search", "Words that occur in the description, vendor, receipt number or notes, ignoring case."),
@@ -112,26 +114,7 @@ class Expenses(ExpenseHandler):
         *listing.CREATED,
     )
 
-    @answers(200, page_of("books/expense"))
-    async def get(self) -> None:
-        """List the expenses, those of the latest day first. 200; 400 a wrong filter, an invalid cursor; 404 there is no such page."""
-        self.reply(await self.linked(await listing.show_page(self, expenses, self._filters())))
-
-    @answers(201, "books/expense")
-    @idempotent
-    @body("books/expense_write")
-    async def post(self) -> None:
-        """Make an expense. 201; 400 wrong fields, or an unknown client."""
-
-        async def make(db: sql.Runner) -> tuple[int, str]:
-            made = await query.create_expense(db, owner_id=self.owner_id, body=self.body_text)
-            if made["refused"] is not None:
-                raise WRONG_DATES[made["refused"]]
-            return 201, made["document"]
-
-        await self.once(make, is_one_statement=True)
-
-    def _filters(self) -> dict[str, Any]:
+    def filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/books/expense.sql. Raises Problem 400."""
         found = {
             "status": listing.choice(self, "status", STATUSES),
@@ -168,6 +151,27 @@ class Expenses(ExpenseHandler):
         if asked and not _AMOUNT.fullmatch(asked):
             raise invalid({name: ["Enter a number."]})
         return asked or None
+
+
+class Expenses(ExpenseList):
+    @answers(200, page_of("books/expense"))
+    async def get(self) -> None:
+        """List the expenses, those of the latest day first. 200; 400 a wrong filter, an invalid cursor; 404 there is no such page."""
+        self.reply(await self.linked(await listing.show_page(self, expenses, self.filters())))
+
+    @answers(201, "books/expense")
+    @idempotent
+    @body("books/expense_write")
+    async def post(self) -> None:
+        """Make an expense. 201; 400 wrong fields, or an unknown client."""
+
+        async def make(db: sql.Runner) -> tuple[int, str]:
+            made = await query.create_expense(db, owner_id=self.owner_id, body=self.body_text)
+            if made["refused"] is not None:
+                raise WRONG_DATES[made["refused"]]
+            return 201, made["document"]
+
+        await self.once(make, is_one_statement=True)
 
 
 class Expense(ExpenseHandler):

@@ -54,7 +54,12 @@ _FINDABLE = re.compile(r"[^\W_]{3}")
 async def show(handler: BooksHandler, search: str = "search") -> str:
     """The body of the page that is asked for. search: the parameter that has the words to find. Raises Problem: 400 a wrong filter, an
     invalid cursor; 404 there is no such page."""
-    return await listing.show_page(handler, invoices, _filters(handler, search))
+    return await listing.show_page(handler, *chosen(handler, search))
+
+
+def chosen(handler: BooksHandler, search: str = "search") -> tuple[Listing, dict[str, Any]]:
+    """The list that is asked for, and its filters. Raises Problem 400."""
+    return invoices, _filters(handler, search)
 
 
 def _filters(handler: BooksHandler, search: str) -> dict[str, Any]:

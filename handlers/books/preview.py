@@ -4,6 +4,7 @@ from core.http import negotiate
 from core.http.declare import JSON, answers, body
 from core.http.disposition import inline
 from core.http.parameter import Parameter
+from core.http.rate_limit import Allowance
 from core.problem import Problem, invalid
 from handlers.api.handler import gone
 from handlers.books import listing
@@ -13,6 +14,8 @@ from handlers.books.paper_sheet import KINDS
 from handlers.books.paperwork import TOO_LARGE, WRONG_CLIENT, PaperworkDialect
 
 OFFERED = (JSON, PDF)
+# How many times as many previews as other requests a caller may ask for within an hour. While somebody types there is one each half second.
+PREVIEWS = 5
 
 
 class PreviewDialect(PaperworkDialect):
@@ -24,6 +27,11 @@ class Preview(BooksHandler):
     parameters = (
         Parameter("kind", "What is written; an invoice without it.", {"type": "string", "enum": sorted(KINDS)}),
     )
+
+    def allowance(self) -> Allowance:
+        """Previews are counted by themselves: an hour of typing would leave nothing for the rest of the work."""
+        usual = super().allowance()
+        return Allowance("preview", usual.limit * PREVIEWS, f"preview:{usual.key}")
 
     @answers(200, "books/preview_sums")
     @answers(200, BINARY, media=PDF)

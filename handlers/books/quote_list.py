@@ -51,13 +51,18 @@ expired = Listing(None, query.find_expired_quotes, query.walk_expired_quotes, CO
 async def show(handler: BooksHandler, search: str = "search") -> str:
     """The body of the page that is asked for. search: the parameter that has the words to find. Raises Problem: 400 a wrong filter, an
     invalid cursor; 404 there is no such page."""
+    return await listing.show_page(handler, *chosen(handler, search))
+
+
+def chosen(handler: BooksHandler, search: str = "search") -> tuple[Listing, dict[str, Any]]:
+    """The list that is asked for, and its filters. Raises Problem 400."""
     status = listing.choice(handler, "status", STATUSES)
     filters = _filters(handler, search)
     if status == "expired":
-        return await listing.show_page(handler, expired, filters)
+        return expired, filters
     if status is not None:
         filters[f"is_{status}"] = ()
-    return await listing.show_page(handler, quotes, filters)
+    return quotes, filters
 
 
 def _filters(handler: BooksHandler, search: str) -> dict[str, Any]:

@@ -73,6 +73,39 @@ SELECT $1, core.trimmed(b.name), lower(coalesce(core.trimmed(b.email), '')), coa
        name text, email text, phone text, address text, company text, tax_number text, notes text, is_active boolean)
 RETURNING books.client_document(c)::text;
 
+-- name: find_refusals(owner_id, rows) -> rows
+-- The rows of an import that can't be stored. rows: an array of bodies. place: of the row, from 1. wrong: `stored`, a client has its e-mail;
+-- `repeated`, an earlier row has it, at the place `first`.
+WITH sent AS (
+    SELECT place, lower(core.trimmed(body ->> 'email')) AS email
+      FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS sent_row (body, place)
+), found AS (
+    SELECT s.place, min(s.place) OVER (PARTITION BY s.email) AS first,
+           EXISTS (SELECT FROM books.client c WHERE c.owner_id = $1 AND c.email = s.email AND c.email <> '') AS is_stored
+      FROM sent s WHERE s.email <> ''
+)
+SELECT f.place, CASE WHEN f.is_stored THEN 'stored' ELSE 'repeated' END AS wrong, CASE WHEN NOT f.is_stored THEN f.first END AS first
+  FROM found f WHERE f.is_stored OR f.place > f.first;
+
+-- name: import_clients(owner_id, rows) -> row
+-- rows: an array of bodies with different e-mails. skipped: the places of those whose e-mail another request has taken meanwhile.
+WITH sent AS MATERIALIZED (
+    SELECT place, core.trimmed(b.name) AS name, lower(coalesce(core.trimmed(b.email), '')) AS email, coalesce(core.trimmed(b.phone), '') AS phone,
+           coalesce(core.trimmed(b.address), '') AS address, coalesce(core.trimmed(b.company), '') AS company,
+           coalesce(core.trimmed(b.tax_number), '') AS tax_number, coalesce(core.trimmed(b.notes), '') AS notes,
+           coalesce(b.is_active, true) AS is_active
+      FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS sent_row (body, place),
+           jsonb_to_record(body) AS b (
+           name text, email text, phone text, address text, company text, tax_number text, notes text, is_active boolean)
+), made AS (
+    INSERT INTO books.client AS c (owner_id, name, email, phone, address, company, tax_number, notes, is_active)
+    SELECT $1, s.name, s.email, s.phone, s.address, s.company, s.tax_number, s.notes, s.is_active FROM sent s ORDER BY s.place
+        ON CONFLICT (owner_id, email) WHERE email <> '' DO NOTHING
+    RETURNING c.email
+)
+SELECT (SELECT count(*) FROM made) AS created,
+       ARRAY(SELECT s.place FROM sent s WHERE s.email <> '' AND NOT EXISTS (SELECT FROM made m WHERE m.email = s.email) ORDER BY s.place) AS skipped;
+
 -- name: update_client(owner_id, id, body, if_match, actor) -> row
 -- Members that the body omits stay, and those that are null become empty. is_stale: if_match names another state, and nothing is changed.
 -- No row: the client does not exist.

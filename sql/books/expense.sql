@@ -115,6 +115,47 @@ WITH sent AS (
 SELECT sent.refused, document::text AS document
   FROM sent LEFT JOIN made ON true LEFT JOIN LATERAL books.expense_document(made.expense) AS document ON made.id IS NOT NULL;
 
+-- name: find_refusals(owner_id, rows) -> rows
+-- The rows of an import that can't be stored. rows: an array of bodies. place: of the row, from 1. wrong: `client`, the owner has no such
+-- client; or what books.wrong_expense_date says. first: of no row.
+WITH sent AS (
+    SELECT place, (body ->> 'client')::numeric::bigint AS client_id, books.wrong_expense_date((body ->> 'expense_date')::date) AS wrong
+      FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS sent_row (body, place)
+)
+SELECT s.place, w.wrong, NULL::bigint AS first
+  FROM sent s CROSS JOIN LATERAL (
+       SELECT s.wrong WHERE s.wrong IS NOT NULL
+        UNION ALL
+       SELECT 'client' WHERE s.client_id IS NOT NULL AND NOT EXISTS (
+              SELECT FROM books.client c WHERE c.owner_id = $1 AND c.id = s.client_id)) w
+ ORDER BY s.place;
+
+-- name: import_expenses(owner_id, rows) -> row
+-- rows: an array of bodies. skipped: the places of those whose client another request has deleted meanwhile.
+WITH sent AS MATERIALIZED (
+    SELECT place, core.trimmed(b.description) AS description, b.amount, coalesce(b.category, 'other') AS category, b.expense_date,
+           coalesce(core.trimmed(b.receipt_number), '') AS receipt_number, coalesce(core.trimmed(b.vendor), '') AS vendor,
+           coalesce(b.tax_amount, 0) AS tax_amount, coalesce(b.is_billable, false) AS is_billable, b.client::bigint AS client_id,
+           coalesce(b.status, 'pending') AS status, coalesce(core.trimmed(b.notes), '') AS notes
+      FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS sent_row (body, place),
+           jsonb_to_record(body) AS b (
+           description text, amount numeric, category text, expense_date date, receipt_number text, vendor text, tax_amount numeric,
+           is_billable boolean, client numeric, status text, notes text)
+), known AS MATERIALIZED (
+    SELECT c.id FROM books.client c
+     WHERE c.owner_id = $1 AND c.id = ANY (ARRAY(SELECT s.client_id FROM sent s)) ORDER BY c.id FOR KEY SHARE
+), made AS (
+    INSERT INTO books.expense AS e (owner_id, description, amount, category, expense_date, receipt_number, vendor, tax_amount, is_billable,
+                                    client_id, status, notes)
+    SELECT $1, s.description, s.amount, s.category, s.expense_date, s.receipt_number, s.vendor, s.tax_amount, s.is_billable, s.client_id,
+           s.status, s.notes
+      FROM sent s WHERE s.client_id IS NULL OR s.client_id IN (SELECT known.id FROM known)
+     ORDER BY s.place
+    RETURNING e.id
+)
+SELECT (SELECT count(*) FROM made) AS created,
+       ARRAY(SELECT s.place FROM sent s WHERE s.client_id IS NOT NULL AND s.client_id NOT IN (SELECT known.id FROM known) ORDER BY s.place) AS skipped;
+
 -- name: update_expense(owner_id, id, body, if_match, actor) -> row
 -- Members that the body omits stay; those that are null become empty, or as they are on a new expense. refused: why nothing is changed:
 -- 'stale' if_match names another state, 'status' the status can't follow the present one, 'kept' the expense is approved and the body

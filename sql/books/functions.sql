@@ -1,5 +1,5 @@
 -- Functions and documents of the books area. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0013_books.sql, 0014_books_preferences.sql, 0015_books_mail.sql.
+-- Tables and triggers: sql/migrations/0013_books.sql, 0014_books_preferences.sql, 0015_books_mail.sql, 0016_books_export.sql.
 --
 -- Triggers on books.client, books.quote, books.invoice, books.expense, books.attachment
 --   NOUN_counted, NOUN_uncounted   after a statement that adds or deletes   keep books.tally
@@ -9,6 +9,8 @@
 --   attachment_key_used            after a row is added or deleted          core.use_media_file keeps the register of files
 -- Triggers on books.preferences
 --   preferences_logo_used          after a row is written                   core.use_media_file keeps the register of files
+-- Triggers on books.export
+--   export_file_used               after a row whose key changes            core.use_media_file keeps the register of files
 --
 -- Money is numeric with two places, and sent as text. Days are those of UTC.
 
@@ -196,6 +198,13 @@ $$;
 CREATE OR REPLACE FUNCTION books.expense_may_become(status text, next text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT status = next OR (status, next) IN (
         ('pending', 'approved'), ('pending', 'rejected'), ('approved', 'reimbursed'), ('approved', 'rejected'), ('rejected', 'pending'))
+$$;
+
+-- file: the key of the file, for which the handler puts a link.
+CREATE OR REPLACE FUNCTION books.export_document(x books.export) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', x.id, 'noun', x.noun, 'status', x.status, 'rows', x.rows, 'file', 'media:' || x.key, 'error', x.error,
+        'created_at', core.iso(x.created_at), 'finished_at', core.iso(x.finished_at), 'expires_at', core.iso(x.created_at + interval '7 days'))
 $$;
 
 CREATE OR REPLACE FUNCTION books.mail_document(m books.mail) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$

@@ -102,6 +102,12 @@ async def test_accounts_do_not_share_their_requests_and_sessions_of_one_account_
     assert (await owner.api.get(PATH, token=signed.json["access"])).status == 429
 
 
+async def test_previews_are_counted_by_themselves(owner):
+    answer = await owner.post("/api/books/preview/", {"line_items": []})
+    assert (answer.status, shown(answer)) == (200, ("preview", 25, 24))
+    assert shown(await owner.get(PATH)) == ("authenticated", 5, 4)
+
+
 async def test_requests_of_all_kinds_count_and_their_answers_show_it(owner):
     made = await owner.post(PATH, {"name": "Asha"})
     one = f"{PATH}{made.json['id']}/"

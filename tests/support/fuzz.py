@@ -257,8 +257,12 @@ class Caller:
         self.call("POST", "/items/", {"name": f"Item {number}", "price": 1})
 
     def _plant_books(self, number: int) -> None:
-        """A client, and an expense with an attachment."""
+        """A client with a quote, two invoices (a draft, and one that is paid in part), and an expense with an attachment."""
         client = _member(self.call("POST", "/api/clients/", {"name": f"Client {number}"}).json(), "id")
+        bill = {"client": client, "line_items": [{"description": f"Work {number}", "unit_price": 1000}]}
+        self.call("POST", "/api/quotes/", bill)
+        for payments in ([], [{"amount": 1}]):
+            self.call("POST", "/api/invoices/", {**bill, "payments": payments})
         spent = {
             "description": f"Expense {number}",
             "amount": "1.50",

@@ -1,0 +1,1 @@
+"""Tables as files of spreadsheets: written and read as CSV and as XLSX."""
