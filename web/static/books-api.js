@@ -1,7 +1,7 @@
 // The requests of the books, and how their API refuses. docs/api/books.md
 
 import { say } from "./books-words.js";
-import { accountId, forget, json, Refused, request, retryAfter, SignInNeeded, Unavailable } from "./live-session.js";
+import { accessToken, accountId, forget, json, Refused, request, retryAfter, SignInNeeded, Unavailable, withRenewal } from "./live-session.js";
 
 export { accountId, Refused, SignInNeeded, Unavailable };
 
@@ -77,6 +77,17 @@ export async function judged(response) {
   if (status === 404) throw new Missing(body.error || say("gone"));
   const fields = body.details && typeof body.details === "object" ? body.details : {};
   throw new Refused(body.error || say("refused", { status }), fields);
+}
+
+/** Asks for a file, which may take long, and returns the response. Throws as ask() does. */
+export async function askFile(path, { accept = "*/*", signal } = {}) {
+  const response = await withRenewal(() => fetch(path, { headers: { Accept: accept, Authorization: `Bearer ${accessToken()}` }, signal, cache: "no-store", credentials: "omit" })).catch((error) => {
+    if (signal?.aborted) throw new Suspended();
+    const lost = error instanceof Unavailable ? error : new Unavailable(say("no-answer"));
+    noAnswer(lost);
+    throw lost;
+  });
+  return judged(response);
 }
 
 /** Sends a GET request and returns the JSON of the response. parameters: those without a value are left out. */

@@ -39,10 +39,13 @@ export function grow(area) {
   area.setAttribute("rows", area.getAttribute("rows") ?? "2");
   // A browser without field-sizing measures the text.
   if (!CSS.supports("field-sizing", "content")) {
-    area.addEventListener("input", () => {
+    const measure = () => {
       area.style.height = "auto";
       area.style.height = `${area.scrollHeight + 2}px`;
-    });
+    };
+    area.addEventListener("input", measure);
+    // Once it stands in the page with its text.
+    requestAnimationFrame(measure);
   }
   return area;
 }

@@ -1,6 +1,6 @@
 // The PDF of a paper: saved, or handed to another program of the phone, such as its mail or a messenger.
 
-import { ask, isQuiet, wordsOf } from "./books-api.js";
+import { askFile, isQuiet, wordsOf } from "./books-api.js";
 import { button, make } from "./books-dom.js";
 import { tell } from "./books-shell.js";
 import { say } from "./books-words.js";
@@ -27,20 +27,27 @@ async function share(pressed, path, name) {
 /** Fetches the file with the token of the session, and saves it under this name. */
 export async function save(pressed, path, name, accept = PDF) {
   const blob = await fetched(pressed, path, accept);
-  if (!blob) return;
+  if (blob) saveBlob(blob, name);
+}
+
+export function saveBlob(blob, name) {
   const url = URL.createObjectURL(blob);
+  saveAddress(url, name);
+  // The browser reads the file after this task.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+export function saveAddress(url, name) {
   const link = make("a", { href: url, download: name });
   document.body.append(link);
   link.click();
   link.remove();
-  // The browser reads the file after this task.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 async function fetched(pressed, path, accept) {
   pressed.disabled = true;
   try {
-    return await (await ask(path, { headers: { Accept: accept } })).blob();
+    return await (await askFile(path, { accept })).blob();
   } catch (error) {
     if (!isQuiet(error)) tell(wordsOf(error), { isWrong: true });
     return null;

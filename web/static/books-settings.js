@@ -3,17 +3,15 @@
 import { Changed, isQuiet, send, wordsOf } from "./books-api.js";
 import { button, make } from "./books-dom.js";
 import { check, field, formFoot, KeptForm } from "./books-form.js";
-import { setCurrency, today } from "./books-format.js";
+import { setCurrency } from "./books-format.js";
+import { exportsOf } from "./books-exports.js";
 import { importClients } from "./books-import.js";
-import { save } from "./books-pdf.js";
 import { forgetProfile, loadProfile, PREFERENCES, PROFILE } from "./books-profile.js";
 import { failed, setTitle, tell, waiting } from "./books-shell.js";
 import { scaled, upload } from "./books-upload.js";
 import { say } from "./books-words.js";
 
 const COMMON = ["USD", "EUR", "GBP", "INR", "CAD", "AUD", "MXN", "BRL", "JPY", "CNY", "SGD", "MYR", "AED", "ZAR", "CHF", "NGN", "KES", "PKR", "BDT", "IDR", "PHP", "PLN", "SEK", "TRY"];
-const EXPORTED = ["clients", "quotes", "invoices", "expenses"];
-const XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 export async function settingsView(page) {
   setTitle(say("settings"), "#/");
@@ -32,7 +30,7 @@ function show(page, { profile, preferences }) {
   page.outlet.replaceChildren(make("div", { class: "settings" },
     section("your-company", "company-why", logo(page, preferences), companyForm(page, profile, preferences)),
     section("papers", "papers-why", papersForm(page, preferences)),
-    section("exports", "exports-why", exports()),
+    section("exports", "exports-why", exportsOf(page)),
     section("import", "import-why", importClients(page))));
 }
 
@@ -113,11 +111,4 @@ function logo(page, preferences) {
   const remove = button(say("remove-logo"), { icon: "bin", hidden: !preferences.logo, on: { click: () => change(async () => (await send("DELETE", `${PREFERENCES}logo/`)).document) } });
   show(preferences.logo);
   return make("div", { class: "logo-part" }, shown, make("p", { class: "actions" }, button(say("choose-logo"), { icon: "file", on: { click: () => input.click() } }), remove), input, problem);
-}
-
-function exports() {
-  const one = (room, format) => button(format.toUpperCase(), { icon: "save", "aria-label": say("export-what", { what: say(room), format: format.toUpperCase() }), data: { export: `${room}-${format}` }, on: {
-    click: (event) => save(event.currentTarget, `/api/${room}/export/?export_format=${format}`, `${room}-${today()}.${format}`, format === "csv" ? "text/csv" : XLSX),
-  } });
-  return make("ul", { class: "exports", role: "list" }, EXPORTED.map((room) => make("li", {}, make("span", { text: say(room) }), one(room, "csv"), one(room, "xlsx"))));
 }

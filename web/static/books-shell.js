@@ -7,6 +7,7 @@ import { find, write } from "./live-format.js";
 const MESSAGE_MS = 6000;
 
 let hiding = 0;
+let sheets = 0;
 
 /** Goes to another view. replace: the present one does not stay in the history. */
 export function go(hash, { replace = false } = {}) {
@@ -41,9 +42,10 @@ export function tell(words, { isWrong = false, action } = {}) {
  * closed; value is "" unless close() was given one.
  */
 export function openSheet({ title, content, onClose = () => {}, kind = "" }) {
-  const heading = make("h2", { text: title, id: "sheet-title", tabindex: "-1" });
+  const id = `sheet-title-${++sheets}`;
+  const heading = make("h2", { text: title, id, tabindex: "-1" });
   const close = button(say("close"), { icon: "close", unseen: true, class: "plain close", on: { click: () => dialog.close("") } });
-  const dialog = make("dialog", { class: `sheet ${kind}`, "aria-labelledby": "sheet-title" }, make("header", {}, heading, close), content);
+  const dialog = make("dialog", { class: `sheet ${kind}`, "aria-labelledby": id }, make("header", {}, heading, close), content);
   dialog.addEventListener("close", () => {
     dialog.remove();
     onClose(dialog.returnValue);

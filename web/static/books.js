@@ -169,6 +169,14 @@ find("skip").addEventListener("click", (event) => {
 // A list that was left is found as it was: the entries of the history that have been shown are marked, as a link makes one without a mark.
 history.scrollRestoration = "manual";
 window.addEventListener("hashchange", () => show({ isBack: Boolean(history.state?.wasShown) }));
+// Control and Enter, or S, save the form in which somebody types.
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || !["Enter", "s"].includes(event.key)) return;
+  const form = event.target.closest?.("form") ?? document.querySelector("#view > form, #view .editor-form");
+  if (!form?.querySelector("[type=submit]:enabled")) return;
+  event.preventDefault();
+  form.requestSubmit();
+});
 document.addEventListener("session", begin);
 document.addEventListener("server", showState);
 window.addEventListener("offline", showState);
