@@ -23,10 +23,10 @@ SELECT books.export_document(x)::text FROM books.export x WHERE x.owner_id = $1 
 
 -- name: list_exports(owner_id, page, page_size, most) -> row
 -- One page. They are counted, because they last a week only. page: 1-based; null: the last page. results is null if the page does not
--- exist. count: more than `most` means that the counting ended there.
+-- exist. count: one more than `most`, or than the page and those before it hold, means that the counting ended there.
 WITH page AS (
     SELECT count, core.page_number($2::bigint, least(count, $4::bigint), $3::bigint) AS number
-      FROM (SELECT count(*) AS count FROM (SELECT FROM books.export x WHERE x.owner_id = $1 /* filters */ LIMIT $4::bigint + 1) found) counted
+      FROM (SELECT count(*) AS count FROM (SELECT FROM books.export x WHERE x.owner_id = $1 /* filters */ LIMIT greatest($4::bigint, $2::bigint * $3::bigint) + 1) found) counted
 )
 SELECT page.count, page.number AS page, found.documents::text AS results
   FROM page LEFT JOIN LATERAL (
