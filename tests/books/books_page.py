@@ -40,6 +40,10 @@ NAMELESS = """
 class BooksPage(Page):
     """The books under test."""
 
+    @property
+    def origin(self) -> str:
+        return self._address.removesuffix("/books/")
+
     async def open(self, tokens: dict[str, str], hash: str = "#/") -> None:
         """Open the page as somebody who is signed in already."""
         # A small file of the same origin has the same storage.
