@@ -154,10 +154,10 @@ def _seed(installation: Installation, dsn: str, owners: int, each: int) -> None:
             SELECT o, 'Client ' || c || ' of ' || o, 'client-' || c || '@example.com', '', '2 Pier, Dublin', 'Company ' || c, '', '', true
               FROM generate_series(1, {owners}) o, generate_series(1, {CLIENTS}) c ORDER BY o, c""",
         f"""INSERT INTO books.invoice (owner_id, year, number, client_id, status, issue_date, due_date, title, terms, notes, line_items, subtotal,
-                                       tax_amount, total_amount, paid_amount, created_at, updated_at)
+                                       tax_amount, total_amount, paid_amount, sent_at, created_at, updated_at)
             SELECT o, 2026, n, (o - 1) * {CLIENTS} + 1 + n % {CLIENTS}, (ARRAY['draft', 'sent', 'paid', 'partial', 'cancelled', 'sent'])[1 + n % 6],
                    day, day + 30, '', 'Payment within 30 days.', 'Thank you.', l.line_items, l.subtotal, 0, l.subtotal,
-                   CASE n % 6 WHEN 2 THEN l.subtotal WHEN 3 THEN 100 ELSE 0 END, at, at
+                   CASE n % 6 WHEN 2 THEN l.subtotal WHEN 3 THEN 100 ELSE 0 END, CASE WHEN n % 6 NOT IN (0, 4) THEN at END, at, at
               FROM generate_series(1, {each}) n, generate_series(1, {owners}) o
              CROSS JOIN LATERAL (SELECT now() - n * interval '1 minute' AS at, '2026-01-01'::date + n % 300 AS day) t
              CROSS JOIN LATERAL books.priced_lines((

@@ -91,9 +91,9 @@ def _through_http(installation: Installation, plan: Plan) -> Row:
            SELECT a.id, 'Ravi Menon', '', '', E'2 Pier\\nDublin', 'Blue Harbour', 'IE1', '', true
              FROM accounts.account a WHERE a.email = 'person1@example.com'""",
         f"""INSERT INTO books.invoice (owner_id, year, number, client_id, status, issue_date, due_date, title, terms, notes, line_items, subtotal,
-                                       tax_amount, total_amount)
+                                       tax_amount, total_amount, sent_at)
             SELECT c.owner_id, 2024, n, c.id, 'sent', '2024-01-15', '2999-01-01', '', 'Payment within 30 days.', '', l.line_items, l.subtotal, 0,
-                   l.subtotal
+                   l.subtotal, now()
               FROM books.client c, generate_series(1, {INVOICES}) n CROSS JOIN LATERAL books.priced_lines((
                    SELECT jsonb_agg(jsonb_build_object('description', (ARRAY['{words}'])[1 + (n + at) % 9] || ' ' || n, 'quantity', at,
                                                        'unit_price', 100 + n))

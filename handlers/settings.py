@@ -111,8 +111,8 @@ class Settings(CoreSettings):
     books_mails_per_day: int = setting(
         "BOOKS_MAILS_PER_DAY",
         number(0, MOST_REQUESTS, "mails"),
-        "books: mails to clients that one account sends within 24 hours, without reminders",
-        default=200,
+        "books: mails to clients that one account sends within 24 hours, and as many reminders; 0: none",
+        default=50,
     )
     vendor_password_reset: bool = setting(
         "VENDOR_RESET_BY_GST_NO",

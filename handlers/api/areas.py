@@ -9,6 +9,8 @@ An area is a package in handlers/; handlers/api is what all areas share. Each mo
     listeners  {topic of the event log: listener}            core/duties.py
     jobs       [Job] that run after the answer               core/jobs/job.py
     schedules  [Schedule] that enqueue them                  core/jobs/job.py
+    demos      [coroutine function of the settings] that fill the demo
+    exports    {noun: what a job exports}                    handlers/books/export_job.py
     tables, clearings                                        handlers/api/clearing.py
 """
 

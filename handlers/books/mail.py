@@ -14,11 +14,12 @@ from core.mail import Attachment, Letter, MailDelayed, MailRefused
 from core.problem import Problem, not_found
 from handlers.books import mail_text, paper
 from handlers.books.handler import BooksHandler
+from handlers.settings import Settings
 
 HOURS = 24
 MAILED = "It is mailed to {recipient}."
 NO_ADDRESS = "The client has no e-mail address, so nothing is mailed."
-NO_SERVER = "This server has no mail server (EMAIL_HOST), so the mail is recorded and not sent."
+NO_SERVER = "This server sends no mail (EMAIL_HOST, BOOKS_MAILS_PER_DAY), so the mail is recorded and not sent."
 
 query = sql.load("books/mail")
 write = schema.load("books/mail_write")
@@ -95,15 +96,16 @@ async def mail_if_possible(handler: BooksHandler, tx: sql.Runner, kind: Kind, id
     if not found["recipient"]:
         return Mailed(NO_ADDRESS, "null")
     made = await create(handler, tx, kind, found, {})
-    return Mailed(MAILED.format(recipient=found["recipient"]) if handler.config.email_host else NO_SERVER, made)
+    return Mailed(MAILED.format(recipient=found["recipient"]) if sends(handler.config) else NO_SERVER, made)
 
 
 async def create(
     handler: BooksHandler, tx: sql.Runner, kind: Kind, found: Mapping[str, Any], sent: Mapping[str, Any]
 ) -> str:
     """Record a mail, and enqueue its job; returns its document. Raises Problem 429."""
-    if await query.count_mails(tx, owner_id=handler.owner_id, hours=HOURS) >= handler.config.books_mails_per_day:
-        said = f"No more than {handler.config.books_mails_per_day} mails are sent for an account within {HOURS} hours."
+    most, is_sent = handler.config.books_mails_per_day, sends(handler.config)
+    if is_sent and await query.count_mails(tx, owner_id=handler.owner_id, hours=HOURS, is_reminder=False) >= most:
+        said = f"No more than {most} mails are sent for an account within {HOURS} hours."
         raise Problem(429, "too-many-mails", said, headers={"Retry-After": "3600"})
     document: str = await query.create_mail(
         tx,
@@ -113,9 +115,14 @@ async def create(
         recipient=found["recipient"],
         subject=sent.get("subject") or f"{kind.name.capitalize()} {found['number']}",
         message=sent.get("message") or "",
-        is_sent=bool(handler.config.email_host),
+        is_sent=is_sent,
     )
     return document
+
+
+def sends(config: Settings) -> bool:
+    """Whether mails are sent, and not only recorded."""
+    return bool(config.email_host) and config.books_mails_per_day > 0
 
 
 def about(kind: Kind, id: int) -> dict[str, int | None]:
@@ -127,7 +134,8 @@ async def send(run: Run, payload: Payload) -> None:
     """Send one mail. A reminder of an invoice that was paid or cancelled in the meantime is dropped."""
     whose = {"owner_id": payload["owner_id"], "id": payload["mail_id"]}
     found = await query.get_mail(run.db, **whose)
-    if found is None or found["status"] != "queued":
+    # A mail that failed after the last attempt is sent when an administrator queues its job again.
+    if found is None or found["status"] not in ("queued", "failed"):
         return
     if found["kind"] == "reminder" and not found["owed"]:
         await _end(run, whose, "dropped")
@@ -153,7 +161,7 @@ async def send(run: Run, payload: Payload) -> None:
     except MailRefused as error:
         await _end(run, whose, "failed", str(error))
     except MailDelayed as error:
-        await query.note_failure(run.db, **whose, error=str(error))
+        await query.note_failure(run.db, **whose, status="failed" if run.is_last else "queued", error=str(error))
         raise
     else:
         await _end(run, whose, "sent")
@@ -173,7 +181,8 @@ class InvoiceMails(Mails):
     groups = ("Books: invoices",)
 
 
-jobs = [Job("books.mail", send)]
+# Attempts over a day: a mail server that is away for a night loses no mail.
+jobs = [Job("books.mail", send, attempts=30, first_delay=30)]
 routes = [
     ("/api/quotes/{id:int}/mails/", QuoteMails),
     ("/api/invoices/{id:int}/mails/", InvoiceMails),

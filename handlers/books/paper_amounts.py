@@ -37,6 +37,5 @@ def percent(rate: str) -> str:
 
 def day(text: str) -> str:
     """18 January 2025: no reader takes the day for the month."""
-    # Not datetime.date, whose years end with 9999: a due date may be later.
     year, month, number = map(int, text.split("-"))
     return f"{number} {MONTHS[month - 1]} {year}"

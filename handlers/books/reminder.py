@@ -1,9 +1,10 @@
 """Reminders: mails to clients whose invoices are 7, 14 and 30 days overdue. docs/api/books.md#reminders."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from core.data import sql
 from core.jobs import Job, Payload, Run, Schedule
+from handlers.books import mail
 
 # Days overdue at which a client is reminded.
 LEVELS = (7, 14, 30)
@@ -13,7 +14,7 @@ LONGEST = 37
 # Invoices of one transaction.
 MOST = 100
 
-query = sql.load("books/reminder")
+query, mails = sql.load("books/reminder"), sql.load("books/mail")
 
 
 async def remind(run: Run, payload: Payload) -> Payload:
@@ -22,17 +23,30 @@ async def remind(run: Run, payload: Payload) -> Payload:
     days = {"first_day": str(today - timedelta(LONGEST)), "last_day": str(today - timedelta(LEVELS[0]))}
     reminders = 0
     for row in await query.list_owners(run.db, **days):
-        while made := await query.remind(
-            run.db,
-            owner_id=row["owner_id"],
-            today=str(today),
-            levels=list(LEVELS),
-            longest=LONGEST,
-            most=MOST,
-            is_sent=run.mail.is_configured,
-        ):
+        left = await _left(run, row["owner_id"])
+        while left > 0 and (made := await _remind(run, row["owner_id"], today, min(left, MOST))):
             reminders += made
+            left -= made
     return {"reminders": reminders}
+
+
+async def _left(run: Run, owner_id: int) -> int:
+    """How many reminders an owner may still send today: anyone can sign up, and this server must not mail for them without end."""
+    sent: int = await mails.count_mails(run.db, owner_id=owner_id, hours=mail.HOURS, is_reminder=True)
+    return int(run.config.books_mails_per_day) - sent
+
+
+async def _remind(run: Run, owner_id: int, today: date, most: int) -> int:
+    made: int = await query.remind(
+        run.db,
+        owner_id=owner_id,
+        today=str(today),
+        levels=list(LEVELS),
+        longest=LONGEST,
+        most=most,
+        is_sent=mail.sends(run.config),
+    )
+    return made
 
 
 jobs = [Job("books.remind", remind)]

@@ -16,9 +16,12 @@ SELECT i.id, books.number_text('INV', i.year, i.number) AS number, books.invoice
   FROM books.invoice i JOIN books.client c ON c.owner_id = i.owner_id AND c.id = i.client_id CROSS JOIN LATERAL books.preference($1) p
  WHERE i.owner_id = $1 AND i.id = $2;
 
--- name: count_mails(owner_id, hours) -> value
--- How many mails an owner has sent within the last hours.
-SELECT count(*) FROM books.mail m WHERE m.owner_id = $1 AND m.created_at > now() - $2::integer * interval '1 hour' AND m.kind <> 'reminder';
+-- name: count_mails(owner_id, hours, is_reminder) -> value
+-- How many mails, or reminders, of an owner were handed to the mail server within the last hours, or wait for it.
+SELECT count(*)
+  FROM books.mail m
+ WHERE m.owner_id = $1 AND m.created_at > now() - $2::integer * interval '1 hour' AND m.status <> 'recorded'
+   AND (m.kind = 'reminder') = $3::boolean;
 
 -- name: create_mail(owner_id, kind, quote_id, invoice_id, recipient, subject, message, is_sent) -> value
 -- is_sent: its job is enqueued; otherwise the mail is only recorded.
@@ -59,6 +62,6 @@ UPDATE books.mail m
    SET status = $3::text, error = $4::text, sent_at = CASE WHEN $3 = 'sent' THEN now() END
  WHERE m.owner_id = $1 AND m.id = $2;
 
--- name: note_failure(owner_id, id, error) -> none
--- The mail stays queued: it is sent again.
-UPDATE books.mail m SET error = $3::text WHERE m.owner_id = $1 AND m.id = $2;
+-- name: note_failure(owner_id, id, status, error) -> none
+-- status: `queued` where it is tried again, `failed` after the last attempt.
+UPDATE books.mail m SET status = $3::text, error = $4::text WHERE m.owner_id = $1 AND m.id = $2;

@@ -52,6 +52,13 @@ async def test_what_is_made_has_the_terms_and_days_that_its_owner_prefers_unless
     assert (made["terms"], made[second]) == ("", "2026-03-01")
 
 
+async def test_a_rate_with_more_than_four_places_is_rounded_as_it_is_when_it_is_stored(owner):
+    body = {"line_items": [{"description": "Work", "unit_price": "1000.00"}], "tax_rate": "0.08255"}
+    preview = await owner.post(PATH, body)
+    made = await owner.made("/api/invoices/", {**body, "client": (await owner.client())["id"]})
+    assert (preview.json["tax_amount"], made["tax_amount"], made["tax_rate"]) == ("82.60", "82.60", "0.0826")
+
+
 async def test_a_tax_amount_counts_without_a_rate(owner):
     answer = await owner.post(PATH, {"line_items": LINES, "tax_amount": "7", "tax_rate": ""})
     assert (answer.json["tax_amount"], answer.json["total_amount"]) == ("7.00", "3094.27")
@@ -193,4 +200,4 @@ async def test_kind_and_accept_are_checked(owner):
 
 async def test_a_date_in_the_last_year_of_the_calendar_is_printed(owner):
     answer = await owner.post(PATH, {"issue_date": "9999-12-31"}, headers=PDF)
-    assert answer.status == 200 and "30 January 10000" in papers.read(answer.body)
+    assert answer.status == 200 and "Due date 31 December 9999" in papers.read(answer.body)

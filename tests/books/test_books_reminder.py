@@ -48,9 +48,16 @@ class Post(MailServer):
 
 
 @pytest.fixture
-def post(io_loop, tmp_path, changed_settings):
+def most():
+    """The reminders that an account may send within a day."""
+    return 50
+
+
+@pytest.fixture
+def post(io_loop, tmp_path, changed_settings, most):
     found = io_loop.run_sync(lambda: Post().open(tmp_path))
     changed_settings |= {
+        "books_mails_per_day": most,
         "email_host": "localhost",
         "email_port": found.port,
         "default_from_email": "post@shop.example.com",
@@ -132,6 +139,15 @@ async def test_a_reminder_names_the_open_amount_and_brings_the_invoice(post, own
     assert mail["Subject"] == "Reminder: invoice INV-2024-012 from Member"
     assert "$600.00 is still open" in text
     assert [paper.get_filename() for paper in mail.iter_attachments()] == ["INV-2024-012.pdf"]
+
+
+@pytest.mark.parametrize("most", [3])
+async def test_an_account_sends_no_more_reminders_a_day_than_the_setting_says(post, owner, remind, invoice):
+    post.opens.set()
+    for days in (7, 8, 9, 10, 11):
+        await invoice(owner, days, email=f"many-{days}@example.com")
+    assert [status for _, _, status in await remind()] == ["sent"] * 3
+    assert len(await remind()) == 3
 
 
 @pytest.mark.parametrize("status", ["draft", "paid", "cancelled"])

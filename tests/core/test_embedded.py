@@ -171,7 +171,7 @@ def test_the_owner_of_a_database_can_create_the_trusted_extensions(postgres):
     query(postgres.dsn, f"CREATE ROLE plain LOGIN PASSWORD '{unquote(urlsplit(postgres.dsn).password)}'")
     query(postgres.dsn, "CREATE DATABASE theirs OWNER plain")
 
-    for name in ("pg_trgm", "unaccent", "btree_gist"):
+    for name in ("pg_trgm", "btree_gin", "unaccent", "btree_gist"):
         query(owner, f"CREATE EXTENSION {name}")
 
     assert query(owner, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
