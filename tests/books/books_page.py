@@ -40,6 +40,10 @@ NAMELESS = """
 class BooksPage(Page):
     """The books under test."""
 
+    @property
+    def origin(self) -> str:
+        return self._address.removesuffix("/books/")
+
     async def open(self, tokens: dict[str, str], hash: str = "#/") -> None:
         """Open the page as somebody who is signed in already."""
         # A small file of the same origin has the same storage.
@@ -219,11 +223,16 @@ def opened(driver: Any, base_url: str, io_loop: Any) -> Iterator[BooksPage]:
     driver.get_log("browser")  # empties it
     page = BooksPage(driver, f"{base_url}/books/")
     io_loop.run_sync(lambda: page.resize(*DESK))
+    # Without animations, each of whose frames this browser draws without a graphics card.
+    driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
+    )
     yield page
     # A page of a server that is gone, or that was left, has no storage to be emptied.
     with contextlib.suppress(WebDriverException):
         io_loop.run_sync(page.forget)
         io_loop.run_sync(page.leave)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     io_loop.run_sync(page.restore_size)
 
 

@@ -539,3 +539,14 @@ async def test_no_view_of_a_phone_is_too_wide_too_small_to_press_or_without_a_na
         found["payment"] = faults
     assert found == {}
     assert await page.log() == []
+
+
+async def test_the_page_names_all_of_its_modules_and_none_is_asked_for_twice(page, tokens):
+    await page.open(tokens)
+    await page.sees(".welcome", "All quiet")
+    named = await page.script("return [...document.querySelectorAll('link[rel=modulepreload]')].map(link => link.href)")
+    loaded = await page.script(
+        "return performance.getEntriesByType('resource').map(one => one.name).filter(name => name.endsWith('.js'))"
+    )
+    assert sorted(loaded) == sorted([*named, f"{page.origin}/static/books.js"])
+    assert await page.log() == []

@@ -104,6 +104,25 @@ async def test_an_upload_without_an_answer_is_repeated_and_doubles_nothing(page,
     assert (relay.lost, len(expense["attachments"])) == (2, 1)
 
 
+async def test_a_receipt_is_uploaded_whatever_view_is_shown_also_after_an_outage_and_a_reload(
+    page, owner, tokens, relay
+):
+    await page.open(tokens, "#/expenses/new")
+    await page.attach("bill.jpg", "image/jpeg", photo(300, 400, "JPEG"))
+    await write_expense(page)
+    # The expense is made; nothing comes through after that.
+    relay.lose("POST /api/expenses/attachments/ ")
+    await page.save()
+    await page.sees("#title", "Train to Madrid")
+    await page.go("#/clients")
+    await page.sees("#title", "Clients")
+    await page.reload()
+    await page.sees("#title", "Clients")
+    await page.until(page.kept, lambda found: found == {})
+    [expense] = await everything(owner, "/api/expenses/")
+    assert len(expense["attachments"]) == 1
+
+
 async def test_a_picture_that_was_not_uploaded_is_offered_again_after_a_reload(page, owner, tokens, relay):
     await page.open(tokens, "#/expenses/new?draft=a")
     await page.attach("bill.jpg", "image/jpeg", photo(300, 400, "JPEG"))

@@ -10,8 +10,9 @@ import { forgetPlaces } from "./books-list.js";
 import { kept, newName } from "./books-memory.js";
 import { ClientPicker } from "./books-picker.js";
 import { dropPictures, keepPictures, keptPictures } from "./books-pictures.js";
-import { cameraButton, pictureOf, queueReceipts } from "./books-receipts.js";
+import { cameraButton, pictureOf } from "./books-receipts.js";
 import { failed, go, setTitle, tell, waiting } from "./books-shell.js";
+import { queueReceipts } from "./books-uploads.js";
 import { say } from "./books-words.js";
 
 const EDITED = ["description", "amount", "expense_date", "category", "vendor", "tax_amount", "receipt_number", "is_billable", "client", "notes"];

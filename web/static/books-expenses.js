@@ -7,7 +7,7 @@ import { badge } from "./books-kinds.js";
 import { emptyList, forgetPlaces, List, listHead } from "./books-list.js";
 import { newName } from "./books-memory.js";
 import { save } from "./books-pdf.js";
-import { Receipts } from "./books-receipts.js";
+import { receiptsOf } from "./books-receipts.js";
 import { confirm, failed, go, setTitle, tell, waiting } from "./books-shell.js";
 import { say } from "./books-words.js";
 
@@ -56,7 +56,7 @@ function show(page, { expense, etag, client }) {
   setTitle(expense.description, "#/expenses");
   const refresh = () => expenseView(page);
   const decide = (step, image) => button(say(`do-${step}`), { icon: image, on: { click: (event) => move(page, expense, etag, step, event.currentTarget) } });
-  const receipts = new Receipts({ expense, signal: page.signal, onUploaded: refresh });
+  const receipts = receiptsOf({ expense, signal: page.signal, onUploaded: refresh });
   page.outlet.replaceChildren(make("div", { class: "detail expense" },
     make("div", { class: "detail-side" },
       make("section", { class: "card summary" },
@@ -72,7 +72,7 @@ function show(page, { expense, etag, client }) {
         expense.status === "pending" && [decide("approve", "check"), decide("reject-expense", "stop")], expense.status === "approved" && decide("reimburse", "coins"),
         button(say("delete"), { icon: "bin", class: "danger", on: { click: () => remove(page, expense, etag) } }))),
     make("section", { class: "receipts" }, make("h2", { text: say("receipts") }),
-      make("ul", { class: "attachments", role: "list" }, expense.attachments.map((one) => make("li", {}, attachment(page, one, refresh)))), receipts.element)));
+      make("ul", { class: "attachments", role: "list" }, expense.attachments.map((one) => make("li", {}, attachment(page, one, refresh)))), receipts)));
 }
 
 function attachment(page, one, refresh) {

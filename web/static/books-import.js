@@ -5,7 +5,7 @@ import { button, make } from "./books-dom.js";
 import { count } from "./books-format.js";
 import { sentences } from "./books-form.js";
 import { forgetPlaces } from "./books-list.js";
-import { upload } from "./books-upload.js";
+import { upload } from "./books-file.js";
 import { say } from "./books-words.js";
 
 const PATH = "/api/clients/import/";

@@ -1,18 +1,13 @@
-// Receipts of an expense that the server does not have yet: they are uploaded one by one, and tried again until the server has them.
+// Receipts in the views: the camera, pictures before they are uploaded, and how far the upload is.
 
-import { isQuiet, newKey, Refused, Unavailable, wordsOf } from "./books-api.js";
+import { newKey, Refused, wordsOf } from "./books-api.js";
 import { button, icon, make } from "./books-dom.js";
 import { size } from "./books-format.js";
-import { keep } from "./books-memory.js";
-import { dropPictures, keepPictures, keptPictures } from "./books-pictures.js";
-import { scaled, upload } from "./books-upload.js";
+import { scaled } from "./books-file.js";
+import { queueReceipts, uploadOf } from "./books-uploads.js";
 import { say } from "./books-words.js";
 
-const PATH = "/api/expenses/attachments/";
-// Seconds until a receipt that was not uploaded is tried again: the first time, and at most.
-const AGAIN = 2;
-const LONGEST_WAIT = 60;
-export const TAKEN = "image/jpeg,image/png,image/webp,image/gif,application/pdf,text/plain,image/*";
+const TAKEN = "image/jpeg,image/png,image/webp,image/gif,application/pdf,text/plain,image/*";
 
 /** Returns a button that opens the camera of a phone, or the files of a computer. onFiles([{blob, filename, key}, …]). */
 export function cameraButton(onFiles, { words = say("snap"), isLarge = false } = {}) {
@@ -40,100 +35,39 @@ export function pictureOf({ blob, filename }, signal, ...more) {
     make("p", { class: "attachment-name" }, make("strong", { text: filename }), make("span", { class: "note", text: size(blob.size) })), ...more);
 }
 
-/** Keeps these receipts as those that the expense is to get. */
-export async function queueReceipts(expense, pictures) {
-  const name = `upload-${expense.id}`;
-  await keepPictures(name, [...(await keptPictures(name)), ...pictures]);
-  keep(name, { at: Date.now(), hash: `#/expenses/${expense.id}`, label: say("unsaved-receipt", { name: expense.description }) });
+/** Returns the receipts of the expense that are not uploaded yet, and the camera for another. onUploaded(): the server has another one. */
+export function receiptsOf({ expense, signal, onUploaded }) {
+  const upload = uploadOf(expense.id);
+  const list = make("ul", { class: "attachments", role: "list" });
+  const words = make("p", { class: "form-problem", role: "status" });
+  const again = button(say("again"), { icon: "up", class: "", on: { click: () => upload.go() } });
+  const bar = make("progress", { max: "1", value: "0", "aria-label": say("uploading") });
+  let shown = "";
+  const show = () => {
+    const { pictures, part, error } = upload;
+    bar.value = part;
+    again.hidden = !error;
+    words.dataset.kind = error ? "wrong" : "waiting";
+    words.textContent = error ? why(error) : pictures.length ? say("uploading") : "";
+    // The pictures are made anew only if they are others.
+    const keys = `${pictures.map(({ key }) => key)}${Boolean(error)}`;
+    if (keys === shown) return;
+    shown = keys;
+    const drop = () => button(say("drop-receipt"), { icon: "bin", unseen: true, class: "plain bare", on: { click: () => upload.drop() } });
+    list.replaceChildren(...pictures.map((picture, n) => pictureOf(picture, signal, n === 0 && (error ? drop() : bar))));
+  };
+  upload.addEventListener("change", show, { signal });
+  upload.addEventListener("done", () => {
+    show();
+    onUploaded();
+  }, { signal });
+  show();
+  upload.go();
+  return make("div", { class: "uploading" }, list, words, again, cameraButton((pictures) => queueReceipts(expense, pictures)));
 }
 
-export class Receipts {
-  #expense;
-  #signal;
-  #onUploaded;
-  #name;
-  #isUploading = false;
-  #fails = 0;
-  #timer = 0;
-  #list = make("ul", { class: "attachments", role: "list" });
-  #words = make("p", { class: "form-problem", role: "status" });
-  #again = button(say("again"), { icon: "up", class: "", hidden: true, on: { click: () => this.#go() } });
-  element;
-
-  /** onUploaded(): the server has them all. */
-  constructor({ expense, signal, onUploaded }) {
-    [this.#expense, this.#signal, this.#onUploaded, this.#name] = [expense, signal, onUploaded, `upload-${expense.id}`];
-    const camera = cameraButton(async (pictures) => {
-      await queueReceipts(expense, pictures);
-      this.#go();
-    });
-    this.element = make("div", { class: "uploading" }, this.#list, this.#words, this.#again, camera);
-    signal.addEventListener("abort", () => clearTimeout(this.#timer));
-    this.#go();
-  }
-
-  async #go() {
-    if (this.#isUploading) return;
-    clearTimeout(this.#timer);
-    this.#isUploading = true;
-    this.#again.hidden = true;
-    let done = 0;
-    try {
-      for (let left = await keptPictures(this.#name); left.length && !this.#signal.aborted; left = await keptPictures(this.#name)) {
-        await this.#upload(left);
-        // Others may have been added meanwhile.
-        const rest = (await keptPictures(this.#name)).filter(({ key }) => key !== left[0].key);
-        if (rest.length) await keepPictures(this.#name, rest);
-        else {
-          await dropPictures(this.#name);
-          keep(this.#name, null);
-        }
-        done += 1;
-        this.#fails = 0;
-      }
-      this.#isUploading = false;
-      if (done && !this.#signal.aborted) this.#onUploaded();
-    } catch (error) {
-      this.#isUploading = false;
-      if (!this.#signal.aborted && !isQuiet(error)) this.#fail(error);
-    }
-  }
-
-  async #upload(left) {
-    const bar = make("progress", { max: "1", value: "0", "aria-label": say("uploading") });
-    this.#list.replaceChildren(...left.map((picture, n) => pictureOf(picture, this.#signal, n === 0 && bar)));
-    this.#words.dataset.kind = "waiting";
-    this.#words.textContent = say("uploading");
-    const { blob, filename, key } = left[0];
-    await upload("POST", PATH, { fields: { expense: this.#expense.id }, blob, filename, key, signal: this.#signal, onProgress: (part) => { bar.value = part; } });
-    this.#words.textContent = "";
-    this.#list.replaceChildren();
-  }
-
-  /** The expense is saved, so only the receipt is tried again; one that the server refuses can only be left. */
-  #fail(error) {
-    this.#words.dataset.kind = "wrong";
-    const isRefused = error instanceof Refused;
-    const said = isRefused && error.fields.file ? [error.fields.file].flat().join(" ") : wordsOf(error);
-    this.#words.textContent = isRefused ? said : say("not-uploaded", { why: said });
-    this.#again.hidden = false;
-    if (error instanceof Unavailable) {
-      this.#timer = setTimeout(() => this.#go(), Math.max(error.retryAfter, Math.min(AGAIN * 2 ** this.#fails, LONGEST_WAIT)) * 1000);
-      this.#fails += 1;
-    }
-    if (!isRefused && !(error instanceof Unavailable)) return;
-    this.#list.querySelector("li")?.append(button(say("drop-receipt"), { icon: "bin", unseen: true, class: "plain bare", on: { click: () => this.#drop() } }));
-  }
-
-  async #drop() {
-    const [, ...rest] = await keptPictures(this.#name);
-    if (rest.length) await keepPictures(this.#name, rest);
-    else {
-      await dropPictures(this.#name);
-      keep(this.#name, null);
-    }
-    this.#words.textContent = "";
-    this.#list.replaceChildren();
-    this.#go();
-  }
+/** The expense is saved, so only the receipt is tried again; one that the server refuses can only be left out. */
+function why(error) {
+  if (!(error instanceof Refused)) return say("not-uploaded", { why: wordsOf(error) });
+  return error.fields.file ? [error.fields.file].flat().join(" ") : wordsOf(error);
 }

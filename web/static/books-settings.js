@@ -8,7 +8,7 @@ import { exportsOf } from "./books-exports.js";
 import { importClients } from "./books-import.js";
 import { forgetProfile, loadProfile, PREFERENCES, PROFILE } from "./books-profile.js";
 import { failed, setTitle, tell, waiting } from "./books-shell.js";
-import { scaled, upload } from "./books-upload.js";
+import { scaled, upload } from "./books-file.js";
 import { say } from "./books-words.js";
 
 const COMMON = ["USD", "EUR", "GBP", "INR", "CAD", "AUD", "MXN", "BRL", "JPY", "CNY", "SGD", "MYR", "AED", "ZAR", "CHF", "NGN", "KES", "PKR", "BDT", "IDR", "PHP", "PLN", "SEK", "TRY"];

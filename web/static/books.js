@@ -17,6 +17,7 @@ import { forgetProfile, loadProfile } from "./books-profile.js";
 import { settingsView } from "./books-settings.js";
 import { closeAll, confirm, go, waiting } from "./books-shell.js";
 import { openSignUp } from "./books-sign-up.js";
+import { resumeUploads, stopUploads } from "./books-uploads.js";
 import { say, speak } from "./books-words.js";
 import { find, write } from "./live-format.js";
 import { accountId, signedInAs, signOut } from "./live-session.js";
@@ -104,6 +105,7 @@ async function begin() {
   signIn.settle();
   openMemory(who);
   forgetPictures(who);
+  resumeUploads();
   document.body.dataset.signedIn = "true";
   showState();
   find("view").replaceChildren(waiting());
@@ -118,6 +120,7 @@ async function begin() {
 function end() {
   account = "";
   leave();
+  stopUploads();
   if (isSigningOut) {
     forgetKept();
     forgetPictures();
