@@ -8,6 +8,7 @@ from core.http import schema
 from core.http.declare import answers, body, closed, idempotent, ref, takes
 from core.http.json_text import composed
 from core.problem import Problem, invalid, not_found
+from handlers.books.handler import stale
 from handlers.books.invoice_refusal import InvoiceHandler
 
 CONVERTED = closed({"message": {"type": "string"}, "source_quote": {"type": "string"}, "invoice": ref("books/invoice")})
@@ -21,14 +22,17 @@ class ConversionHandler(InvoiceHandler):
     # What an unknown quote is answered with.
     unknown: ClassVar[Problem]
 
-    async def convert(self, quote_id: int, sent: str) -> None:
-        """Make an invoice of a quote, and answer with it. sent: JSON of an object. Raises Problem 400, or as of an unknown quote."""
+    async def convert(self, quote_id: int, sent: str, if_match: list[str] | None = None) -> None:
+        """Make an invoice of a quote, and answer with it. sent: JSON of an object. if_match: states of the quote. Raises Problem 400, 412, or
+        as of an unknown quote."""
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            made = await query.convert_quote(db, owner_id=self.owner_id, quote_id=quote_id, body=sent)
+            made = await query.convert_quote(
+                db, owner_id=self.owner_id, quote_id=quote_id, body=sent, if_match=if_match
+            )
             if made["refusal"] == "missing":
                 raise self.unknown
-            if made["refusal"] is not None:
+            if self.current(made)["refusal"] is not None:
                 raise invalid({"quote_id": ["Quote cannot be converted to invoice."]})
             message, number = json.dumps("Invoice created from quote successfully"), json.dumps(made["original"])
             return 201, composed({"message": message, "source_quote": number, "invoice": made["document"]})
@@ -40,17 +44,18 @@ class QuoteConversion(ConversionHandler):
     missing = MISSING
     unknown = not_found(MISSING)
 
+    @stale
     @answers(201, CONVERTED)
     @idempotent
     @takes(OVERRIDES, is_optional=True)
     async def post(self, id: str) -> None:
         """Make an invoice of an accepted quote, once. What the body has replaces the quote's own. 201; 400 wrong fields, or the quote is not
-        accepted or has an invoice; 404."""
+        accepted or has an invoice; 404; 412 the quote is in another state than If-Match says."""
         sent = "{}"
         if self.request.body:
             await self.read_body(OVERRIDES)
             sent = self.body_text
-        await self.convert(int(id), sent)
+        await self.convert(int(id), sent, self.if_match)
 
 
 class InvoiceFromQuote(ConversionHandler):

@@ -7,18 +7,21 @@ from typing import Any, ClassVar
 from core.data import sql
 from core.data.database import Transaction
 from core.data.sql import Query
-from core.http.declare import answers, closed, idempotent, ref
+from core.http import schema
+from core.http.declare import answers, closed, idempotent, ref, takes
 from core.http.json_text import composed
-from core.problem import Problem, not_found
+from core.problem import Problem, invalid, not_found
 from handlers.books import mail
 from handlers.books.handler import stale
-from handlers.books.invoice_refusal import InvoiceHandler
+from handlers.books.invoice_refusal import FUTURE, InvoiceHandler
 
 DONE = closed({"message": {"type": "string"}, "invoice": ref("books/invoice")})
 SENT = mail.told_of(invoice="books/invoice")
 DUPLICATED = closed(
     {"message": {"type": "string"}, "original_invoice": {"type": "string"}, "duplicate_invoice": ref("books/invoice")}
 )
+
+PAYMENT = schema.load("books/mark_paid")
 
 query = sql.load("books/invoice_action")
 
@@ -30,11 +33,12 @@ class InvoiceStep(InvoiceHandler):
     said: ClassVar[str]
     refused: ClassVar[str]
 
-    async def take(self, db: sql.Runner, id: str) -> Mapping[str, Any]:
-        """Take the step, and return the row. Raises Problem 400, 404, 412."""
-        row = self.current(
-            await self.step(db, owner_id=self.owner_id, id=int(id), if_match=self.if_match, actor=self.actor)
-        )
+    async def take(self, db: sql.Runner, id: str, **more: str) -> Mapping[str, Any]:
+        """Take the step, and return the row. more: further parameters of its statement. Raises Problem 400, 404, 412."""
+        whose = {"owner_id": self.owner_id, "id": int(id), "if_match": self.if_match, "actor": self.actor}
+        row = self.current(await self.step(db, **whose, **more))
+        if row["refusal"] == "payment_date":
+            raise invalid({"payment_date": [FUTURE]})
         if row["refusal"] is not None:
             raise Problem(400, "wrong-status", f"Invoice cannot be {self.refused} in current status")
         return row
@@ -49,9 +53,13 @@ class Sending(InvoiceStep):
 
     @stale
     @answers(200, SENT, headers=("ETag",))
+    @takes(mail.WORDS, is_optional=True)
     async def post(self, id: str) -> None:
-        """Mark a draft as sent, and mail it to its client, if the client has an e-mail address. 200; 400 it is no draft; 404; 412 the invoice
-        is in another state than If-Match says; 429 too many mails within a day."""
+        """Mark a draft as sent, and mail it to its client, if the client has an e-mail address; an own `subject` and `message` may come along.
+        200; 400 wrong fields, or it is no draft; 404; 412 the invoice is in another state than If-Match says; 429 too many mails within a
+        day."""
+        if self.request.body:
+            await self.read_body(mail.WORDS)
 
         async def send(tx: Transaction) -> tuple[Mapping[str, Any], mail.Mailed]:
             return await self.take(tx, id), await mail.mail_if_possible(self, tx, mail.INVOICE, int(id))
@@ -81,12 +89,15 @@ class MarkingPaid(InvoiceStep):
     # An answer that is repeated has no ETag, as the invoice may be in another state by then.
     @answers(200, DONE)
     @idempotent
+    @takes(PAYMENT, is_optional=True)
     async def post(self, id: str) -> None:
-        """Record a payment of the whole balance, of today. 200; 400 the invoice is a draft, paid or cancelled; 404; 412 the invoice is in
-        another state than If-Match says."""
+        """Record a payment of the whole balance, of today unless the body says otherwise. 200; 400 wrong fields, or the invoice is a draft,
+        paid or cancelled; 404; 412 the invoice is in another state than If-Match says."""
+        if self.request.body:
+            await self.read_body(PAYMENT)
 
         async def pay(db: sql.Runner) -> tuple[int, str]:
-            return 200, self.told(await self.take(db, id))
+            return 200, self.told(await self.take(db, id, body=self.body_text or "{}"))
 
         await self.once(pay, is_one_statement=True)
 

@@ -18,7 +18,7 @@ _FIELDS = {
     "quote used": {"source_quote": ["This quote already has an invoice."]},
     "payment": {"payments": ["Invalid payment selected."]},
 }
-_FUTURE = "Payment date cannot be in the future."
+FUTURE = "Payment date cannot be in the future."
 
 
 class InvoiceDialect(PaperworkDialect):
@@ -45,7 +45,7 @@ def paid(row: Mapping[str, Any]) -> Mapping[str, Any]:
         case "not payable":
             raise Problem(400, "not-payable", _not_payable(said["status"]))
         case "payment_date":
-            raise invalid({"payment_date": [_FUTURE]})
+            raise invalid({"payment_date": [FUTURE]})
         case "overpaid":
             raise invalid({"amount": [f"The payment exceeds the balance of {said['balance']}."]})
     return row
@@ -61,7 +61,7 @@ def _refused(refusal: str, said: Any) -> Problem:
         case "not payable":
             return invalid({"payments": [_not_payable(said["status"])]})
         case "payment_date":
-            return invalid({"payments": [_FUTURE]})
+            return invalid({"payments": [FUTURE]})
         case "overpaid":
             return invalid({"payments": [f"The payments exceed the balance of {said['balance']}."]})
     return invalid(_FIELDS[refusal])

@@ -22,7 +22,8 @@ NO_ADDRESS = "The client has no e-mail address, so nothing is mailed."
 NO_SERVER = "This server sends no mail (EMAIL_HOST, BOOKS_MAILS_PER_DAY), so the mail is recorded and not sent."
 
 query = sql.load("books/mail")
-write = schema.load("books/mail_write")
+# What an owner says in a mail.
+WORDS = schema.load("books/mail_write")
 
 
 class Kind(NamedTuple):
@@ -54,12 +55,12 @@ class Mails(BooksHandler):
     @answers(201, "books/mail")
     @answers(429, BooksHandler.dialect.error)
     @idempotent
-    @takes(write, is_optional=True)
+    @takes(WORDS, is_optional=True)
     async def post(self, id: str) -> None:
         """Mail it to its client, with the paper as a PDF; an own `subject` and `message` may come along. Its status stays. 201; 400 wrong
         fields, a draft, what was cancelled or rejected, or a client without e-mail address; 404; 429 too many mails within a day."""
         if self.request.body:
-            await self.read_body(write)
+            await self.read_body(WORDS)
 
         async def send(tx: sql.Runner) -> tuple[int, str]:
             found = self.found(await self.kind.get(tx, owner_id=self.owner_id, id=int(id)))
@@ -95,7 +96,7 @@ async def mail_if_possible(handler: BooksHandler, tx: sql.Runner, kind: Kind, id
     found = handler.found(await kind.get(tx, owner_id=handler.owner_id, id=id))
     if not found["recipient"]:
         return Mailed(NO_ADDRESS, "null")
-    made = await create(handler, tx, kind, found, {})
+    made = await create(handler, tx, kind, found, handler.body or {})
     return Mailed(MAILED.format(recipient=found["recipient"]) if sends(handler.config) else NO_SERVER, made)
 
 

@@ -4,6 +4,7 @@ from core.data import sql
 from core.http.declare import answers, body, idempotent, ref
 from core.problem import invalid, not_found
 from handlers.books import invoice_refusal
+from handlers.books.handler import stale
 from handlers.books.invoice_refusal import InvoiceHandler
 
 query = sql.load("books/payment")
@@ -18,18 +19,21 @@ class Payments(InvoiceHandler):
             raise not_found(self.missing)
         self.reply(found)
 
+    @stale
     @answers(201, "books/payment")
     @idempotent
     @body("books/payment_create")
     async def post(self, id: str) -> None:
         """Record a payment. What is paid of the invoice, its balance and its status follow. 201; 400 wrong fields, more than the balance, or
-        an invoice that is a draft or cancelled; 404."""
+        an invoice that is a draft or cancelled; 404; 412 the invoice is in another state than If-Match says."""
 
         async def pay(db: sql.Runner) -> tuple[int, str]:
-            row = await query.pay_invoice(db, owner_id=self.owner_id, invoice_id=int(id), body=self.body_text)
+            row = await query.pay_invoice(
+                db, owner_id=self.owner_id, invoice_id=int(id), body=self.body_text, if_match=self.if_match
+            )
             if row["refusal"] == "missing":
                 raise not_found(self.missing)
-            return 201, invoice_refusal.paid(row)["document"]
+            return 201, invoice_refusal.paid(self.current(row))["document"]
 
         await self.once(pay, is_one_statement=True)
 
@@ -43,12 +47,18 @@ class Payment(InvoiceHandler):
             raise not_found(self.missing)
         self.reply(found)
 
+    @stale
     async def delete(self, id: str, payment_id: str) -> None:
-        """Remove a payment, which reopens its invoice. 204; 404."""
+        """Remove a payment, which reopens its invoice. 204; 404; 412 the invoice is in another state than If-Match says."""
         removed = await query.remove_payment(
-            self.db, owner_id=self.owner_id, invoice_id=int(id), id=int(payment_id), actor=self.actor
+            self.db,
+            owner_id=self.owner_id,
+            invoice_id=int(id),
+            id=int(payment_id),
+            if_match=self.if_match,
+            actor=self.actor,
         )
-        if removed["refusal"] is not None:
+        if self.current(removed)["refusal"] is not None:
             raise not_found(self.missing)
         self.reply_nothing()
 

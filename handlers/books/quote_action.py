@@ -6,7 +6,7 @@ from typing import Any
 
 from core.data import sql
 from core.data.database import Transaction
-from core.http.declare import answers, closed, idempotent, ref
+from core.http.declare import answers, closed, idempotent, ref, takes
 from core.http.json_text import composed
 from core.problem import Problem, not_found
 from handlers.books import mail, quote
@@ -44,9 +44,13 @@ class MoveHandler(QuoteHandler):
 class Sending(MoveHandler):
     @stale
     @answers(200, SENT, headers=("ETag",))
+    @takes(mail.WORDS, is_optional=True)
     async def post(self, id: str) -> None:
-        """Mark a quote as sent, and mail it to its client, if the client has an e-mail address. 200; 400 it is neither a draft nor expired, or
-        its expiry_date has passed; 404; 412 the quote is in another state than If-Match says; 429 too many mails within a day."""
+        """Mark a quote as sent, and mail it to its client, if the client has an e-mail address; an own `subject` and `message` may come along.
+        200; 400 wrong fields, it is neither a draft nor expired, or its expiry_date has passed; 404; 412 the quote is in another state than
+        If-Match says; 429 too many mails within a day."""
+        if self.request.body:
+            await self.read_body(mail.WORDS)
 
         async def send(tx: Transaction) -> tuple[Mapping[str, Any], mail.Mailed]:
             return await self.moved(tx, id, "sent"), await mail.mail_if_possible(self, tx, mail.QUOTE, int(id))

@@ -74,7 +74,7 @@ $$;
 
 -- QUO-2024-001, INV-2024-001; from 1000 on with as many digits as the number has.
 CREATE OR REPLACE FUNCTION books.number_text(prefix text, year integer, number integer) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT prefix || '-' || year || '-' || CASE WHEN number < 1000 THEN lpad(number::text, 3, '0') ELSE number::text END
+    SELECT prefix || '-' || lpad(year::text, 4, '0') || '-' || CASE WHEN number < 1000 THEN lpad(number::text, 3, '0') ELSE number::text END
 $$;
 
 -- The lines of a quote or an invoice as they are stored, and their sum. sent: [{description, quantity, unit_price}]; null: no lines. All
@@ -482,6 +482,8 @@ DECLARE
     client_version integer;
     list           jsonb;
     paid           numeric;
+    -- What a step to paid says of its payment.
+    its_payment    jsonb := CASE WHEN is_step THEN jsonb_strip_nulls(body - 'status' - 'amount') ELSE '{}' END;
 BEGIN
     SELECT * INTO before FROM books.invoice i WHERE i.owner_id = owner AND i.id = its_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -536,8 +538,12 @@ BEGIN
             RETURN;
         END IF;
         IF wanted = 'paid' THEN
+            IF (its_payment ->> 'payment_date')::date > books.today() + 1 THEN
+                refusal := 'payment_date';
+                RETURN;
+            END IF;
             list := coalesce(list, (SELECT jsonb_agg(to_jsonb(p)) FROM books.payment p WHERE p.owner_id = owner AND p.invoice_id = its_id), '[]')
-                    || books.payment_of(after.total_amount - after.paid_amount);
+                    || (books.payment_of(after.total_amount - after.paid_amount) || its_payment);
             after := books.paid_invoice(after, after.total_amount);
         END IF;
         after.status := wanted;
@@ -569,8 +575,15 @@ CREATE OR REPLACE FUNCTION books.store_paid(i books.invoice, paid numeric) RETUR
      WHERE stored.owner_id = i.owner_id AND stored.id = i.id
 $$;
 
--- Records one payment of an invoice.
-CREATE OR REPLACE FUNCTION books.pay_invoice(owner bigint, its_invoice bigint, body jsonb, OUT refusal text, OUT said jsonb, OUT document json)
+-- The ETag of an invoice whose row the caller holds.
+CREATE OR REPLACE FUNCTION books.invoice_etag(i books.invoice) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT books.paper_etag(i.version, c.version, books.invoice_status(i.status, i.due_date, books.today()))
+      FROM books.client c WHERE c.owner_id = i.owner_id AND c.id = i.client_id
+$$;
+
+-- Records one payment of an invoice. refusal `stale`: if_match names another state.
+CREATE OR REPLACE FUNCTION books.pay_invoice(
+    owner bigint, its_invoice bigint, body jsonb, if_match text[], OUT refusal text, OUT said jsonb, OUT document json, OUT etag text)
 LANGUAGE plpgsql AS $$
 DECLARE
     i    books.invoice;
@@ -580,6 +593,11 @@ BEGIN
     SELECT * INTO i FROM books.invoice o WHERE o.owner_id = owner AND o.id = its_invoice FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         refusal := 'missing';
+        RETURN;
+    END IF;
+    etag := books.invoice_etag(i);
+    IF NOT books.is_match(if_match, etag) THEN
+        refusal := 'stale';
         RETURN;
     END IF;
     SELECT jsonb_agg(to_jsonb(s)) INTO list FROM books.sent_payments(owner, NULL, jsonb_build_array(body - 'id')) s;
@@ -595,13 +613,25 @@ BEGIN
     document := books.payment_document(one);
 END $$;
 
--- Removes a payment, which reopens its invoice. refusal 'missing': there is no such payment.
-CREATE OR REPLACE FUNCTION books.remove_payment(owner bigint, its_invoice bigint, its_id bigint, actor jsonb, OUT refusal text) LANGUAGE plpgsql AS $$
+-- Removes a payment, which reopens its invoice. refusal `missing`: there is no such payment; `stale`: if_match names another state.
+CREATE OR REPLACE FUNCTION books.remove_payment(
+    owner bigint, its_invoice bigint, its_id bigint, if_match text[], actor jsonb, OUT refusal text, OUT etag text)
+LANGUAGE plpgsql AS $$
 DECLARE
     i   books.invoice;
     one books.payment;
 BEGIN
     SELECT * INTO i FROM books.invoice o WHERE o.owner_id = owner AND o.id = its_invoice FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        refusal := 'missing';
+        RETURN;
+    END IF;
+    etag := books.invoice_etag(i);
+    IF NOT books.is_match(if_match, etag) THEN
+        refusal := CASE WHEN EXISTS (SELECT FROM books.payment p WHERE p.owner_id = owner AND p.invoice_id = its_invoice AND p.id = its_id)
+                        THEN 'stale' ELSE 'missing' END;
+        RETURN;
+    END IF;
     DELETE FROM books.payment p WHERE p.owner_id = owner AND p.invoice_id = its_invoice AND p.id = its_id RETURNING * INTO one;
     IF NOT FOUND THEN
         refusal := 'missing';
@@ -638,7 +668,8 @@ END $$;
 
 -- Makes an invoice of an accepted quote that has none. body: title, notes, terms, due_date and tax_rate replace the quote's own where they
 -- are not null. The quote's row is held, so that of several attempts one succeeds. original: the quote's number.
-CREATE OR REPLACE FUNCTION books.convert_quote(owner bigint, its_quote bigint, body jsonb, OUT refusal text, OUT original text, OUT document json)
+CREATE OR REPLACE FUNCTION books.convert_quote(
+    owner bigint, its_quote bigint, body jsonb, if_match text[], OUT refusal text, OUT original text, OUT document json, OUT etag text)
 LANGUAGE plpgsql AS $$
 DECLARE
     q           books.quote;
@@ -648,6 +679,12 @@ BEGIN
     SELECT * INTO q FROM books.quote o WHERE o.owner_id = owner AND o.id = its_quote FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         refusal := 'missing';
+        RETURN;
+    END IF;
+    SELECT books.paper_etag(q.version, c.version, books.quote_status(q.status, q.expiry_date, books.today())) INTO etag
+      FROM books.client c WHERE c.owner_id = owner AND c.id = q.client_id;
+    IF NOT books.is_match(if_match, etag) THEN
+        refusal := 'stale';
     ELSIF q.status <> 'accepted' OR q.total_amount = 0 OR json_array_length(q.line_items) = 0
        OR EXISTS (SELECT FROM books.invoice o WHERE o.owner_id = owner AND o.quote_id = its_quote) THEN
         refusal := 'not convertible';

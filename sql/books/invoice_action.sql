@@ -6,9 +6,10 @@ SELECT refusal, is_stale, document::text, etag
   FROM books.change_invoice($1::bigint, $2::bigint, '{"status": "sent"}', true, $3::text[], $4::jsonb, 'invoice.send')
  WHERE refusal IS DISTINCT FROM 'missing';
 
--- name: mark_invoice_paid(owner_id, id, if_match, actor) -> row
+-- name: mark_invoice_paid(owner_id, id, body, if_match, actor) -> row
+-- body: what is known of the payment: payment_date, payment_method, reference.
 SELECT refusal, is_stale, document::text, etag
-  FROM books.change_invoice($1::bigint, $2::bigint, '{"status": "paid"}', true, $3::text[], $4::jsonb, 'invoice.mark_paid')
+  FROM books.change_invoice($1::bigint, $2::bigint, $3::jsonb || '{"status": "paid"}', true, $4::text[], $5::jsonb, 'invoice.mark_paid')
  WHERE refusal IS DISTINCT FROM 'missing';
 
 -- name: cancel_invoice(owner_id, id, if_match, actor) -> row

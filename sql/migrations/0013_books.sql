@@ -86,7 +86,7 @@ CREATE TABLE books.quote (
     updated_at   timestamptz   NOT NULL DEFAULT now(),
     -- The number as books.number_text writes it, which the migration can't call.
     searched     text          NOT NULL GENERATED ALWAYS AS (
-        'quo-' || year::text || '-' || lpad(number::text, greatest(3, length(number::text)), '0') || E'\n' || lower(title)) STORED,
+        'quo-' || lpad(year::text, 4, '0') || '-' || lpad(number::text, greatest(3, length(number::text)), '0') || E'\n' || lower(title)) STORED,
     PRIMARY KEY (owner_id, id),
     CONSTRAINT quote_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id),
     CONSTRAINT quote_expiry_date_order CHECK (expiry_date >= issue_date),
@@ -139,7 +139,7 @@ CREATE TABLE books.invoice (
     created_at   timestamptz   NOT NULL DEFAULT now(),
     updated_at   timestamptz   NOT NULL DEFAULT now(),
     searched     text          NOT NULL GENERATED ALWAYS AS (
-        lower('INV-' || year::text || '-' || CASE WHEN number < 1000 THEN lpad(number::text, 3, '0') ELSE number::text END || E'\n' || title)) STORED,
+        lower('INV-' || lpad(year::text, 4, '0') || '-' || CASE WHEN number < 1000 THEN lpad(number::text, 3, '0') ELSE number::text END || E'\n' || title)) STORED,
     PRIMARY KEY (owner_id, id),
     CONSTRAINT invoice_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id),
     CONSTRAINT invoice_quote_id_exists FOREIGN KEY (owner_id, quote_id) REFERENCES books.quote (owner_id, id) ON DELETE SET NULL (quote_id),

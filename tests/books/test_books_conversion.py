@@ -191,3 +191,11 @@ async def test_a_quote_has_another_etag_once_an_invoice_is_made_of_it_and_when_t
     assert (await owner.delete(f"/api/invoices/{invoice['id']}/")).status == 204
     tags.append((await owner.get(path)).headers["ETag"])
     assert len(set(tags)) == 3
+
+
+async def test_only_the_state_of_a_quote_that_if_match_names_is_converted(owner, quoted):
+    path = f"/api/quotes/{await quoted(owner)}/"
+    tag = (await owner.get(path)).headers["ETag"]
+    answer = await owner.post(f"{path}convert_to_invoice/", headers={"If-Match": '"9.9-accepted"'})
+    assert (answer.status, answer.headers["ETag"]) == (412, tag)
+    assert (await owner.post(f"{path}convert_to_invoice/", headers={"If-Match": tag})).status == 201

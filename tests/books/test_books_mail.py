@@ -237,3 +237,14 @@ async def test_a_status_that_is_patched_mails_nothing(owner, invoice):
     path = await invoice(owner, status="draft")
     assert (await owner.patch(path, {"status": "sent"})).status == 200
     assert (await owner.get(f"{path}mails/")).json == []
+
+
+@pytest.mark.parametrize("kind", ["invoice", "quote"])
+async def test_what_is_said_when_sending_is_mailed_and_a_broken_body_sends_nothing(post, owner, runner, invoice, kind):
+    path = await invoice(owner, kind=kind, status="draft")
+    assert (await owner.post(f"{path}send/", b"{bad")).status == 400
+    assert (await owner.post(f"{path}send/", {"subject": "Here it is", "message": "As agreed."})).status == 200
+    await runner()
+    await sent(owner, path)
+    [mail] = post.mails
+    assert (mail["Subject"], "As agreed." in mail.get_body(("plain",)).get_content()) == ("Here it is", True)

@@ -291,3 +291,35 @@ async def test_balances_are_right_at_any_moment_of_concurrent_payments_and_remov
         steps = chance.choices([pay, remove, mark, replace], [5, 4, 1, 1], k=8)
         await asyncio.gather(*(step(shown) for step in (*steps, look, look)))
         check_balance((await owner.get(one(invoice))).json)
+
+
+async def test_only_the_state_of_the_invoice_that_if_match_names_is_paid_or_reopened(owner):
+    invoice = await owner.invoice(status="sent")
+    seen = {"If-Match": (await owner.get(one(invoice))).headers["ETag"]}
+    first = await owner.post(payments(invoice), {"amount": "40"}, headers=seen)
+    assert first.status == 201
+    now = (await owner.get(one(invoice))).headers["ETag"]
+    second = await owner.post(payments(invoice), {"amount": "40"}, headers=seen)
+    assert (second.status, second.headers["ETag"]) == (412, now)
+    its_payment = f"{payments(invoice)}{first.json['id']}/"
+    removed = await owner.delete(its_payment, headers=seen)
+    assert (removed.status, removed.headers["ETag"]) == (412, now)
+    assert (await owner.delete(f"{payments(invoice)}{10**15}/", headers=seen)).status == 404
+    assert (await owner.delete(its_payment, headers={"If-Match": now})).status == 204
+
+
+async def test_marking_as_paid_keeps_what_is_known_of_the_payment(owner):
+    invoice = await owner.invoice(status="sent")
+    known = {"payment_method": "cash", "payment_date": "2026-11-02", "reference": "TXN123456"}
+    paid = await owner.post(f"{one(invoice)}mark_paid/", {**known, "amount": "1.00"})
+    assert paid.status == 200, paid.text
+    [payment] = paid.json["invoice"]["payments"]
+    assert {name: payment[name] for name in (*known, "amount")} == {**known, "amount": invoice["total_amount"]}
+
+
+async def test_marking_as_paid_refuses_a_payment_of_the_future_and_a_body_that_is_broken(owner):
+    invoice = await owner.invoice(status="sent")
+    answer = await owner.post(f"{one(invoice)}mark_paid/", {"payment_date": "2999-01-01"})
+    assert (answer.status, answer.json["details"]) == (400, {"payment_date": ["Payment date cannot be in the future."]})
+    assert (await owner.post(f"{one(invoice)}mark_paid/", b"{bad")).status == 400
+    assert (await owner.get(one(invoice))).json["status"] == "sent"
