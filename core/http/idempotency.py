@@ -67,14 +67,44 @@ async def once(
     Raises Problem: 400 a malformed key, 409 the first request is under way, 422 the first request was another one, and what `work`
     raises, after which the key is free; LookupError: the method doesn't declare that it takes a key (core/http/declare.py).
     """
-    if not is_idempotent(getattr(handler, (handler.request.method or "").lower())):
-        raise LookupError(f"{type(handler).__name__} reads the header {HEADER}, which the method does not declare")
-    key = handler.request.headers.get(HEADER)
+    key = _key(handler)
     if key is not None:
         status, body, is_replayed = await _with_key(handler, caller, key, work)
     else:
         status, body = await (work(handler.db) if is_one_statement else handler.db.transaction(work))
         is_replayed = False
+    await _reply(handler, status, body, is_replayed, shown)
+
+
+async def answered(handler: Handler, caller: str, *, shown: Shown | None = None) -> bool:
+    """Answer as the first request did that came with the same key, if there was one that was done; returns whether it was so.
+
+    A method asks this before it does what a repeated request needs not, such as to store files. What it would refuse because of what the
+    first request has changed, it reads before it asks this and judges after: then it can't miss the answer that came with the change.
+    `once` must follow, as the first request may be under way.
+
+    Raises Problem: 400 a malformed key, 422 the first request was another one; LookupError as `once` does.
+    """
+    key = _key(handler)
+    first = None if key is None else await query.find_answer(handler.db, caller=caller, key=key)
+    if first is None:
+        return False
+    _check_same(first["fingerprint"], await _fingerprint(handler))
+    await _reply(handler, first["status"], first["body"], True, shown)
+    return True
+
+
+def _key(handler: Handler) -> str | None:
+    """The key of the request; None: it has none. Raises Problem 400, and LookupError where the method doesn't declare that it takes one."""
+    if not is_idempotent(getattr(handler, (handler.request.method or "").lower())):
+        raise LookupError(f"{type(handler).__name__} reads the header {HEADER}, which the method does not declare")
+    key: str | None = handler.request.headers.get(HEADER)
+    if key is not None and not _KEY.fullmatch(key):
+        raise Problem(400, "bad-key", Message.of("idempotency-key", limit=LONGEST_KEY))
+    return key
+
+
+async def _reply(handler: Handler, status: int, body: str, is_replayed: bool, shown: Shown | None) -> None:
     if is_replayed:
         handler.set_header(REPLAYED, "true")
     if status == 204:
@@ -83,13 +113,20 @@ async def once(
         handler.reply(body if shown is None else await shown(body), status)
 
 
+async def _fingerprint(handler: Handler) -> bytes:
+    # As in Handler.read_body, other requests don't wait for a large body.
+    is_large = len(handler.request.body) >= LARGE_BODY
+    return await asyncio.to_thread(_digest, handler) if is_large else _digest(handler)
+
+
+def _check_same(first: bytes, fingerprint: bytes) -> None:
+    if first != fingerprint:
+        raise Problem(422, "key-used", Message.of("idempotency-used"))
+
+
 async def _with_key(handler: Handler, caller: str, key: str, work: Work) -> tuple[int, str, bool]:
     """The status and body of the answer, and whether the work was done before."""
-    if not _KEY.fullmatch(key):
-        raise Problem(400, "bad-key", Message.of("idempotency-key", limit=LONGEST_KEY))
-    sent = handler.request.body
-    # As in Handler.read_body, other requests don't wait for a large body.
-    fingerprint = await asyncio.to_thread(_digest, handler) if len(sent) >= LARGE_BODY else _digest(handler)
+    fingerprint = await _fingerprint(handler)
 
     async def claim_and_work(tx: sql.Runner) -> tuple[int, str, bool]:
         first = await query.claim_key(tx, caller=caller, key=key)
@@ -100,8 +137,7 @@ async def _with_key(handler: Handler, caller: str, key: str, work: Work) -> tupl
             status, body = await work(tx)
             await query.keep_answer(tx, caller=caller, key=key, fingerprint=fingerprint, status=status, body=body)
             return status, body, False
-        if first["fingerprint"] != fingerprint:
-            raise Problem(422, "key-used", Message.of("idempotency-used"))
+        _check_same(first["fingerprint"], fingerprint)
         return first["status"], first["body"], True
 
     return await handler.db.transaction(claim_and_work)

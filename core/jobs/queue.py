@@ -36,7 +36,7 @@ from core.problem import Problem
 AWAY_SECONDS = 0.5
 # To open the listening connection.
 CONNECT_SECONDS = 5.0
-# Jobs that one look at the queue takes.
+# Jobs after which PgQueuer writes what it has gathered; how many it takes from the queue at once, says Manager.fetch_jobs.
 BATCH = 4
 CHANNEL = Channel("ch_pgqueuer")
 
@@ -177,7 +177,7 @@ class QueueQueries(Queries):
 
 
 class Manager(QueueManager):
-    """PgQueuer's loop, which takes only jobs of kinds that have less than their number in this process. at_once: this number, by name."""
+    """PgQueuer's loop, which takes no more jobs of a kind than this process may have of it. at_once: this number, by the kind's name."""
 
     def __init__(self, driver: Driver, at_once: Mapping[str, int]) -> None:
         super().__init__(QueueQueries(driver), CHANNEL)
@@ -192,7 +192,9 @@ class Manager(QueueManager):
     async def fetch_jobs(
         self, batch_size: int, global_concurrency_limit: int | None, heartbeat_timeout: timedelta
     ) -> AsyncGenerator[Picked, None]:
-        async for job in super().fetch_jobs(batch_size, global_concurrency_limit, heartbeat_timeout):
+        # One job is taken at a time, and then the kinds that have a free place are counted again. A statement that took several could take
+        # more of a kind than it has places, and an idle process could not have those that wait here.
+        async for job in super().fetch_jobs(1, global_concurrency_limit, heartbeat_timeout):
             self._mine[job.id] = job.entrypoint
             yield job
 

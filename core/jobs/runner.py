@@ -71,7 +71,6 @@ class Runner:
         self._kind, self._pace = kind, pace
         self.id = uuid.uuid4()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self._turns = {job.name: asyncio.Semaphore(job.at_once) for job in jobs}
         self._tasks: list[asyncio.Task[None]] = []
         self._running: asyncio.Task[None] | None = None
         self._is_stopping = False
@@ -146,39 +145,36 @@ class Runner:
 
     async def _perform(self, picked: "Picked") -> None:
         job = self._jobs[picked.entrypoint]
-        async with self._turns[job.name]:
-            if self._is_stopping:
-                # It has waited for its turn, and stop() gives it back.
-                return
-            begun = await self._driver.patiently(
-                functools.partial(
-                    query.begin_job,
-                    self._db,
-                    job=picked.id,
-                    owner=self.id,
-                    worker=self.name,
-                    most_losses=job.most_losses,
-                )
+        if self._is_stopping:
+            # It was taken from the queue at the last moment, and stop() gives it back.
+            return
+        begun = await self._driver.patiently(
+            functools.partial(
+                query.begin_job,
+                self._db,
+                job=picked.id,
+                owner=self.id,
+                worker=self.name,
+                most_losses=job.most_losses,
             )
-            if begun["outcome"] == "held":
-                log.error("job %d, %s, is held: processes that ran it have ended (server.py jobs)", picked.id, job.name)
-            if begun["outcome"] != "begun":
-                return
-            attempt = picked.attempts + 1
-            run = Run(
-                self._resources, picked.id, begun["run"], self.id, attempt, is_last=job.delay_after(attempt) is None
+        )
+        if begun["outcome"] == "held":
+            log.error("job %d, %s, is held: processes that ran it have ended (server.py jobs)", picked.id, job.name)
+        if begun["outcome"] != "begun":
+            return
+        attempt = picked.attempts + 1
+        run = Run(self._resources, picked.id, begun["run"], self.id, attempt, is_last=job.delay_after(attempt) is None)
+        try:
+            async with asyncio.timeout(job.seconds):
+                result = await job.work(run, json.loads(picked.payload or b"{}"))
+                if not run.is_finished:
+                    await run.finish(result=result)
+        except Taken:
+            log.warning(
+                "job %d, %s, was taken over by another process; what it did here is undone", picked.id, job.name
             )
-            try:
-                async with asyncio.timeout(job.seconds):
-                    result = await job.work(run, json.loads(picked.payload or b"{}"))
-                    if not run.is_finished:
-                        await run.finish(result=result)
-            except Taken:
-                log.warning(
-                    "job %d, %s, was taken over by another process; what it did here is undone", picked.id, job.name
-                )
-            except Exception as error:
-                await self._fail(job, run, error)
+        except Exception as error:
+            await self._fail(job, run, error)
 
     async def _fail(self, job: Job, run: Run, error: Exception) -> None:
         if run.is_finished:

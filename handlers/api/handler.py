@@ -112,9 +112,16 @@ class ApiHandler(Handler):
     ) -> None:
         """Do the work and answer with what it returns, once for each Idempotency-Key of the caller's account
         (core/http/idempotency.py)."""
+        await idempotency.once(self, self._key_owner, work, is_one_statement=is_one_statement, shown=shown)
+
+    async def answered(self, shown: idempotency.Shown | None = None) -> bool:
+        """Whether the request repeats one that was done, which is then answered as that was (core/http/idempotency.py)."""
+        return await idempotency.answered(self, self._key_owner, shown=shown)
+
+    @property
+    def _key_owner(self) -> str:
         assert self.caller is not None, "the handler's access must admit only those who are signed in"
-        caller = f"account:{self.caller.account_id}"
-        await idempotency.once(self, caller, work, is_one_statement=is_one_statement, shown=shown)
+        return f"account:{self.caller.account_id}"
 
     async def linked(self, text: str) -> str:
         """The same JSON with a link in place of the key in each member `"avatar": "media:KEY"`.

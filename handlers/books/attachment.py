@@ -44,7 +44,14 @@ class AttachmentDialect(BooksDialect):
     sentences = {**SENTENCES, "expense:minimum": WRONG_EXPENSE}
 
 
-class Attachments(UploadHandler):
+class AttachHandler(UploadHandler):
+    async def present(self, expense_id: int) -> int | None:
+        """How many attachments an expense has; None: it doesn't exist."""
+        found: int | None = await query.get_expense_state(self.db, owner_id=self.owner_id, expense_id=expense_id)
+        return found
+
+
+class Attachments(AttachHandler):
     dialect = AttachmentDialect()
     large_body = body_limit(1)
     parameters = (
@@ -66,8 +73,12 @@ class Attachments(UploadHandler):
         """Attach a file to an expense. `file` is a file of a form: JPEG, PNG, GIF, WebP, PDF or plain text, of at most 10 MB. 201; 400
         wrong fields, another kind of file, an unknown expense, or one that has 50 attachments; 503 the storage is away."""
         expense_id = int(self.body["expense"])
+        # Before the key: the first request under it may have taken the last room.
+        present = await self.present(expense_id)
+        if await self.answered(self.linked):
+            return
         files = await receipt.submitted(self, "file")
-        await check_room(self, expense_id, len(files), unknown=invalid({"expense": [WRONG_EXPENSE]}))
+        check_room(present, len(files), unknown=invalid({"expense": [WRONG_EXPENSE]}))
         async with receipt.stored(self, files) as rows:
 
             async def attach(db: sql.Runner) -> tuple[int, str]:
@@ -111,7 +122,7 @@ class Download(BooksHandler):
         self.reply(data)
 
 
-class UploadReceipts(UploadHandler):
+class UploadReceipts(AttachHandler):
     most = MOST
     large_body = body_limit(MOST)
 
@@ -121,8 +132,12 @@ class UploadReceipts(UploadHandler):
     async def post(self, id: str) -> None:
         """Attach up to five files to an expense, all or none. `files` are files of a form: JPEG, PNG, GIF, WebP, PDF or plain text, each of
         at most 10 MB. 201; 400 wrong fields, another kind of file, or an expense with 50 attachments; 404; 503 the storage is away."""
+        # Before the key: the first request under it may have taken the last room.
+        present = await self.present(int(id))
+        if await self.answered(self.linked):
+            return
         files = await receipt.submitted(self, "files")
-        await check_room(self, int(id), len(files), unknown=not_found(self.missing))
+        check_room(present, len(files), unknown=not_found(self.missing))
         async with receipt.stored(self, files) as rows:
 
             async def attach(db: sql.Runner) -> tuple[int, str]:
@@ -151,9 +166,9 @@ class DeleteReceipt(BooksHandler):
         self.reply({"message": "Receipt deleted successfully.", "remaining_attachments": remaining})
 
 
-async def check_room(handler: BooksHandler, expense_id: int, count: int, *, unknown: Exception) -> None:
-    """Check that an expense exists and has room for so many files, before they are stored. Raises `unknown`, or Problem 400."""
-    present = await query.get_expense_state(handler.db, owner_id=handler.owner_id, expense_id=expense_id)
+def check_room(present: int | None, count: int, *, unknown: Exception) -> None:
+    """Check that an expense has room for so many files, before they are stored. present: how many it has; None: it doesn't exist. Raises
+    `unknown`, or Problem 400."""
     if present is None:
         raise unknown
     if present + count > MOST_OF_EXPENSE:

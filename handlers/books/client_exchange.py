@@ -1,8 +1,5 @@
 """Clients as files: their export, and their import. docs/api/books.md#exports-and-imports."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from core.http import schema
 from handlers.books import columns, export
 from handlers.books.client import EMAIL_EXISTS, ClientHandler, ClientList, check_phone, clients, query
@@ -10,15 +7,11 @@ from handlers.books.export import Export
 from handlers.books.export_rows import Exported
 from handlers.books.import_file import Imported
 from handlers.books.importing import Import
-from handlers.books.listing import Listing
 
 
 class ClientExport(ClientList, Export):
-    exported = Exported("clients", columns.CLIENTS, {"": clients})
+    exported = Exported("clients", columns.CLIENTS, clients)
     parameters = export.parameters(ClientList.parameters)
-
-    def chosen(self) -> tuple[Listing, Mapping[str, Any]]:
-        return clients, self.filters()
 
 
 class ClientImport(ClientHandler, Import):

@@ -1,8 +1,5 @@
 """Expenses as files: their export, and their import. docs/api/books.md#exports-and-imports."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from core.http import schema
 from handlers.books import columns, export
 from handlers.books.expense import WRONG_DATES, ExpenseHandler, ExpenseList, expenses, query
@@ -10,16 +7,12 @@ from handlers.books.export import Export
 from handlers.books.export_rows import Exported
 from handlers.books.import_file import Imported
 from handlers.books.importing import Import
-from handlers.books.listing import Listing
 from handlers.books.paperwork import WRONG_CLIENT
 
 
 class ExpenseExport(ExpenseList, Export):
-    exported = Exported("expenses", columns.EXPENSES, {"": expenses})
+    exported = Exported("expenses", columns.EXPENSES, expenses)
     parameters = export.parameters(ExpenseList.parameters)
-
-    def chosen(self) -> tuple[Listing, Mapping[str, Any]]:
-        return expenses, self.filters()
 
 
 class ExpenseImport(ExpenseHandler, Import):

@@ -3,21 +3,21 @@
 A noun adds, in a module of its own (handlers/books/quote_export.py):
 
     class ThingExport(ThingHandler, Export):
-        exported = Exported("things", columns.THINGS, {"": things})
+        exported = Exported("things", columns.THINGS, things)
         parameters = export.parameters(PARAMETERS_OF_THE_LIST)
 
-        def chosen(self) -> tuple[Listing, Mapping[str, Any]]:
-            return thing_list.chosen(self)
+        def filters(self) -> dict[str, Any]:
+            return thing_list.filters(self)
 
     exports = {"things": ThingExport.exported}
 
-and the route `("/api/things/export/", ThingExport)`. `chosen` is what the list itself uses, so that both take the same filters. The values of
+and the route `("/api/things/export/", ThingExport)`. `filters` is what the list itself uses, so that both take the same filters. The values of
 filters must be JSON, as a job keeps them.
 """
 
 import asyncio
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,7 +32,7 @@ from core.sheets import csv_writer, xlsx_writer
 from handlers.books import export_job
 from handlers.books.export_rows import Exported, Wanted
 from handlers.books.handler import BooksHandler
-from handlers.books.listing import Listing, order_of
+from handlers.books.listing import order_of
 
 FORMATS = ("csv", "xlsx")
 # Rows of an XLSX that a request waits for: writing them takes some two seconds.
@@ -63,14 +63,14 @@ class Export(BooksHandler):
 
     exported: ClassVar[Exported]
 
-    def chosen(self) -> tuple[Listing, Mapping[str, Any]]:
-        """The list that is asked for, and its filters. Raises Problem 400."""
+    def filters(self) -> dict[str, Any]:
+        """The filters that are asked for, as Query.where takes them. Raises Problem 400."""
         raise NotImplementedError
 
     def wanted(self) -> Wanted:
         """What is asked for. Raises Problem 400."""
-        listing, filters = self.chosen()
-        return Wanted(self.exported, listing, self.owner_id, filters, order_of(listing, self.asked("ordering")))
+        order = order_of(self.exported.listing, self.asked("ordering"))
+        return Wanted(self.exported, self.owner_id, self.filters(), order)
 
     @answers(200, FILE, media=csv_writer.MEDIA)
     @answers(200, FILE, media=xlsx_writer.MEDIA)

@@ -17,30 +17,27 @@ BATCH = 500
 
 
 class Exported(NamedTuple):
-    """How a noun is exported. noun: under which a job finds it, and which names the file. listings: of the noun, by names for the job."""
+    """How a noun is exported. noun: under which a job finds it, and which names the file."""
 
     noun: str
     columns: Sequence[Column]
-    listings: Mapping[str, Listing]
+    listing: Listing
 
 
 class Wanted(NamedTuple):
     """What is to be exported. filters: as Query.where takes them."""
 
     exported: Exported
-    listing: Listing
     owner_id: int
     filters: Mapping[str, Any]
     order: Order
 
     def kept(self) -> dict[str, Any]:
         """What a job needs to know, by the parameters of queue_export in sql/books/export.sql."""
-        [name] = [name for name, one in self.exported.listings.items() if one is self.listing]
         filters = {name: [*value] if isinstance(value, tuple) else [value] for name, value in self.filters.items()}
         return {
             "owner_id": self.owner_id,
             "noun": self.exported.noun,
-            "listing": name,
             "filters": json.dumps(filters),
             "ordering": self.order.name,
         }
@@ -48,13 +45,12 @@ class Wanted(NamedTuple):
     @classmethod
     def of(cls, exported: Exported, kept: Mapping[str, Any]) -> "Wanted":
         """The same again, of what was kept."""
-        listing = exported.listings[kept["listing"]]
         filters = {name: tuple(values) for name, values in json.loads(kept["filters"]).items()}
-        return cls(exported, listing, kept["owner_id"], filters, order_of(listing, kept["ordering"]))
+        return cls(exported, kept["owner_id"], filters, order_of(exported.listing, kept["ordering"]))
 
     async def number(self, db: Database, most: int) -> int:
         """How many rows there are; more than `most` counts as one more."""
-        find = self.listing.found.where(**self.filters)
+        find = self.exported.listing.found.where(**self.filters)
         found = await find(db, owner_id=self.owner_id, page=1, page_size=1, most=most)
         return int(found["count"])
 
@@ -63,7 +59,7 @@ class Wanted(NamedTuple):
         shows is as it is when the batch is read."""
         after = None
         while True:
-            walk = self.order.walk(self.listing.walk, after).where(**self.filters)
+            walk = self.order.walk(self.exported.listing.walk, after).where(**self.filters)
             rows = await walk(db, after=after, owner_id=self.owner_id, page_size=BATCH)
             yield [row["document"] for row in rows[:BATCH]]
             if len(rows) <= BATCH:

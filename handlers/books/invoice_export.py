@@ -1,21 +1,19 @@
 """Invoices as files. docs/api/books.md#exports-and-imports."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from handlers.books import columns, export, invoice_list
 from handlers.books.export import Export
 from handlers.books.export_rows import Exported
 from handlers.books.invoice_refusal import InvoiceHandler
-from handlers.books.listing import Listing
 
 
 class InvoiceExport(InvoiceHandler, Export):
-    exported = Exported("invoices", columns.INVOICES, {"": invoice_list.invoices})
+    exported = Exported("invoices", columns.INVOICES, invoice_list.invoices)
     parameters = export.parameters((*invoice_list.PARAMETERS, invoice_list.SEARCH))
 
-    def chosen(self) -> tuple[Listing, Mapping[str, Any]]:
-        return invoice_list.chosen(self)
+    def filters(self) -> dict[str, Any]:
+        return invoice_list.filters(self)
 
 
 exports = {"invoices": InvoiceExport.exported}

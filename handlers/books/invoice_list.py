@@ -50,22 +50,17 @@ invoices = Listing(query.list_invoices, query.find_invoices, query.walk_invoices
 async def show(handler: BooksHandler, search: str = "search") -> str:
     """The body of the page that is asked for. search: the parameter that has the words to find. Raises Problem: 400 a wrong filter, an
     invalid cursor; 404 there is no such page."""
-    return await listing.show_page(handler, *chosen(handler, search))
+    return await listing.show_page(handler, invoices, filters(handler, search))
 
 
-def chosen(handler: BooksHandler, search: str = "search") -> tuple[Listing, dict[str, Any]]:
-    """The list that is asked for, and its filters. Raises Problem 400."""
-    return invoices, _filters(handler, search)
-
-
-def _filters(handler: BooksHandler, search: str) -> dict[str, Any]:
+def filters(handler: BooksHandler, search: str = "search") -> dict[str, Any]:
     """The filters that are asked for. Raises Problem 400."""
-    filters = listing.created(handler)
+    found = listing.created(handler)
     if (status := listing.choice(handler, "status", STATUSES)) is not None:
-        filters[f"is_{status}"] = ()
+        found[f"is_{status}"] = ()
     for parameter, name in DAYS.items():
         if (asked := day(handler, parameter)) is not None:
-            filters[name] = asked
+            found[name] = asked
     if (client := listing.id_of(handler, "client")) is not None:
-        filters["client"] = client
-    return filters | listing.search(handler, search, handler.owner_id)
+        found["client"] = client
+    return found | listing.search(handler, search, handler.owner_id)

@@ -9,7 +9,7 @@ from core.data.sql import Query
 from core.http import keyset, paging, schema
 from core.http.keyset import Column, Order
 from core.http.parameter import Parameter
-from core.problem import Message, invalid
+from core.problem import Message, invalid, not_found
 from core.text import canonical
 from handlers.books.handler import BooksHandler
 from handlers.books.moment import MOMENT, moment
@@ -67,7 +67,11 @@ async def show_page(
         found = await listing.all.ordered(order.by)(handler.db, **whose)
         return paging.envelope(handler, found["count"], found["page"], page.size, found["results"], beside=beside)
     found = await listing.found.ordered(order.by).where(**filters)(handler.db, **whose, most=MOST_COUNTED)
-    exact, count = found["count"] <= MOST_COUNTED, min(found["count"], MOST_COUNTED)
+    count: int = found["count"]
+    exact = count <= max(MOST_COUNTED, (page.number or 0) * page.size)
+    if page.number is None and not exact:
+        # Where the last page begins is not known.
+        raise not_found(Message.of("bad-page"))
     return paging.envelope(handler, count, found["page"], page.size, found["results"], exact=exact, beside=beside)
 
 

@@ -46,11 +46,11 @@ SELECT page.count, page.number AS page, found.documents::text AS results
        ) found ON page.number = 1 OR (page.number - 1) * $3::bigint < page.count;
 
 -- name: find_clients(owner_id, page, page_size, most) -> row
--- The same with filters. count: more than `most` means that the counting ended there.
+-- The same with filters. count: one more than `most`, or than the page and those before it hold, means that the counting ended there.
 WITH page AS (
     SELECT count, core.page_number($2::bigint, least(count, $4::bigint), $3::bigint) AS number
       FROM (SELECT count(*) AS count FROM (
-            SELECT FROM books.client c WHERE c.owner_id = $1 /* filters */ LIMIT $4::bigint + 1) found) counted
+            SELECT FROM books.client c WHERE c.owner_id = $1 /* filters */ LIMIT greatest($4::bigint, $2::bigint * $3::bigint) + 1) found) counted
 )
 SELECT page.count, page.number AS page, found.documents::text AS results
   FROM page LEFT JOIN LATERAL (

@@ -1,17 +1,17 @@
 -- Exports that are made as files. docs/api/books.md#exports-and-imports. x: the export.
 
--- name: queue_export(owner_id, noun, listing, filters, ordering, most) -> row
+-- name: queue_export(owner_id, noun, filters, ordering, most) -> row
 -- The id of a new export, or of the same one that is under way; its job is enqueued unless it is in the queue. No row: the owner has as many
 -- under way as there may be; requests at the same moment may make a few more.
 WITH made AS (
-    INSERT INTO books.export AS x (owner_id, noun, listing, filters, ordering)
-    SELECT $1, $2, $3, $4::jsonb, $5
-     WHERE (SELECT count(*) FROM books.export y WHERE y.owner_id = $1 AND y.status IN ('queued', 'running')) < $6::bigint
+    INSERT INTO books.export AS x (owner_id, noun, filters, ordering)
+    SELECT $1, $2, $3::jsonb, $4
+     WHERE (SELECT count(*) FROM books.export y WHERE y.owner_id = $1 AND y.status IN ('queued', 'running')) < $5::bigint
         OR EXISTS (SELECT FROM books.export y
-                    WHERE y.owner_id = $1 AND y.noun = $2 AND y.listing = $3 AND y.filters = $4::jsonb AND y.ordering = $5
+                    WHERE y.owner_id = $1 AND y.noun = $2 AND y.filters = $3::jsonb AND y.ordering = $4
                       AND y.status IN ('queued', 'running'))
         -- The update changes nothing: it is there for RETURNING.
-        ON CONFLICT (owner_id, noun, listing, md5(filters::text || ordering)) WHERE status IN ('queued', 'running') DO UPDATE SET noun = x.noun
+        ON CONFLICT (owner_id, noun, md5(filters::text || ordering)) WHERE status IN ('queued', 'running') DO UPDATE SET noun = x.noun
     RETURNING x.owner_id, x.id
 )
 SELECT made.id, core.enqueue_job('books.export', jsonb_build_object('owner_id', made.owner_id, 'id', made.id),
@@ -23,10 +23,10 @@ SELECT books.export_document(x)::text FROM books.export x WHERE x.owner_id = $1 
 
 -- name: list_exports(owner_id, page, page_size, most) -> row
 -- One page. They are counted, because they last a week only. page: 1-based; null: the last page. results is null if the page does not
--- exist. count: more than `most` means that the counting ended there.
+-- exist. count: one more than `most`, or than the page and those before it hold, means that the counting ended there.
 WITH page AS (
     SELECT count, core.page_number($2::bigint, least(count, $4::bigint), $3::bigint) AS number
-      FROM (SELECT count(*) AS count FROM (SELECT FROM books.export x WHERE x.owner_id = $1 /* filters */ LIMIT $4::bigint + 1) found) counted
+      FROM (SELECT count(*) AS count FROM (SELECT FROM books.export x WHERE x.owner_id = $1 /* filters */ LIMIT greatest($4::bigint, $2::bigint * $3::bigint) + 1) found) counted
 )
 SELECT page.count, page.number AS page, found.documents::text AS results
   FROM page LEFT JOIN LATERAL (
@@ -49,7 +49,7 @@ SELECT books.export_document(x)::text AS document, (/* key */ jsonb_build_array(
 -- No row: it is done or has failed for good, or was removed.
 UPDATE books.export AS x SET status = 'running'
  WHERE x.owner_id = $1 AND x.id = $2 AND x.status IN ('queued', 'running')
-RETURNING x.owner_id, x.noun, x.listing, x.filters::text AS filters, x.ordering;
+RETURNING x.owner_id, x.noun, x.filters::text AS filters, x.ordering;
 
 -- name: finish_export(owner_id, id, key, rows) -> value
 -- The file takes the place of one that another run has made. Null: the export was removed.

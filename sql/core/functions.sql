@@ -144,7 +144,7 @@ BEGIN
 END $$;
 
 -- Begins a run of a job that `owner` has picked from the queue. outcome: `begun`, with the run's id; `taken`: another process has picked
--- it meanwhile; `held`: it was begun `most_losses` times without an end, so it seems to end its process, and is given up.
+-- it meanwhile; `held`: `most_losses` processes ended while they had the job, so it is given up.
 CREATE OR REPLACE FUNCTION core.begin_job(job bigint, owner uuid, worker text, most_losses integer, OUT outcome text, OUT run bigint)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -159,10 +159,10 @@ BEGIN
     END IF;
     UPDATE jobs.run r SET status = 'lost', finished_at = clock_timestamp(), error = 'Its process ended or stood still.'
      WHERE r.job_id = job AND r.status = 'running';
-    -- The queue's log has an entry for each time that the job was picked, and for each time that it was queued.
-    SELECT count(*) - 1 INTO losses FROM jobs.pgqueuer_log l
-     WHERE l.job_id = job AND l.status = 'picked'
-       AND l.id > coalesce((SELECT max(b.id) FROM jobs.pgqueuer_log b WHERE b.job_id = job AND b.status = 'queued'), 0);
+    -- The runs that were lost since the job was last queued, for which the queue's log has an entry.
+    SELECT count(*) INTO losses FROM jobs.run r
+     WHERE r.job_id = job AND r.status = 'lost'
+       AND r.started_at >= coalesce((SELECT max(l.created) FROM jobs.pgqueuer_log l WHERE l.job_id = job AND l.status = 'queued'), '-infinity');
     INSERT INTO jobs.run (job_id, name, payload, attempt, worker)
     VALUES (job, picked.entrypoint, convert_from(picked.payload, 'UTF8')::jsonb, picked.attempts + 1, worker)
     RETURNING id INTO run;

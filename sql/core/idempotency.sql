@@ -4,6 +4,10 @@
 -- Without a fingerprint nothing is kept under the key, and unless it is taken this transaction holds it now.
 SELECT is_taken, fingerprint, status, body FROM core.claim_key($1, $2);
 
+-- name: find_answer(caller, key) -> row
+-- What is kept under the key; no row: nothing is.
+SELECT fingerprint, status, body FROM core.idempotency WHERE caller = $1 AND key = $2;
+
 -- name: keep_answer(caller, key, fingerprint, status, body) -> none
 INSERT INTO core.idempotency (caller, key, fingerprint, status, body) VALUES ($1, $2, $3, $4, $5);
 

@@ -3,13 +3,12 @@
 --
 -- An export is no part of the books, and goes with its owner's account. key: of the file in the storage.
 
--- noun, listing: what is exported, by the names in handlers/books/export_rows.py. filters: by name, each a list of the values that it takes in SQL. ordering: as the
--- request asked for it.
+-- noun: what is exported, by its name in handlers/books/export_rows.py. filters: by name, each a list of the values that it takes in SQL.
+-- ordering: as the request asked for it.
 CREATE TABLE books.export (
     owner_id    bigint      NOT NULL CONSTRAINT export_owner_id_exists REFERENCES accounts.account ON DELETE CASCADE,
     id          bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
     noun        text        NOT NULL,
-    listing     text        NOT NULL,
     filters     jsonb       NOT NULL,
     ordering    text        NOT NULL,
     status      text        NOT NULL DEFAULT 'queued' CONSTRAINT export_status_known CHECK (status IN ('queued', 'running', 'done', 'failed')),
@@ -22,7 +21,7 @@ CREATE TABLE books.export (
     CONSTRAINT export_done_has_key CHECK ((status = 'done') = (key IS NOT NULL))
 );
 -- The same request finds the export that is under way.
-CREATE UNIQUE INDEX export_under_way_key ON books.export (owner_id, noun, listing, md5(filters::text || ordering)) WHERE status IN ('queued', 'running');
+CREATE UNIQUE INDEX export_under_way_key ON books.export (owner_id, noun, md5(filters::text || ordering)) WHERE status IN ('queued', 'running');
 -- The oldest, which are removed.
 CREATE INDEX export_created_at_idx ON books.export (created_at);
 

@@ -493,11 +493,43 @@ async def test_an_upload_that_is_repeated_attaches_once_whatever_boundary_its_fo
     headers = {**key, "Content-Type": "multipart/form-data; boundary=another"}
     again = await owner.call("POST", PATH, body, headers=headers)
     assert (again.status, again.json, again.headers["Idempotency-Replayed"]) == (201, first.json, "true")
-    # What the repeated request has stored is removed once it is answered.
-    await until(lambda: stored(settings) == files)
+    assert stored(settings) == files
     other = await owner.upload(expense, "a.txt", b"B", headers=key)
     assert (other.status, stored(settings)) == (422, files)
     assert (await owner.get(PATH)).json["count"] == 1
+
+
+async def upload_to_list(owner, expense, name, **headers):
+    return await owner.upload(expense, name, b"A", headers=headers)
+
+
+async def upload_to_expense(owner, expense, name, **headers):
+    return await upload_receipts(owner, expense, [(name, b"A")], **headers)
+
+
+@pytest.mark.parametrize("upload", [upload_to_list, upload_to_expense])
+async def test_an_upload_that_is_repeated_is_answered_also_where_the_expense_is_full_or_gone(
+    owner, expense, settings, app, monkeypatch, upload
+):
+    for n in range(0, 45, 5):
+        assert (await upload_receipts(owner, expense, [(f"{n}-{k}.txt", b"x") for k in range(5)])).status == 201
+    assert (await upload_receipts(owner, expense, [(f"{n}.txt", b"x") for n in range(4)])).status == 201
+    key = {"Idempotency-Key": f"last-{upload.__name__}"}
+    first = await upload(owner, expense, "last.txt", **key)
+    assert first.status == 201, first.text
+
+    async def put(*_):
+        raise AssertionError("a repeated upload stores nothing")
+
+    monkeypatch.setattr(app.storage, "put", put)
+    again = await upload(owner, expense, "last.txt", **key)
+    assert (again.status, again.json, again.headers["Idempotency-Replayed"]) == (201, first.json, "true")
+    assert (await upload(owner, expense, "other.txt", **key)).status == 422
+    full = await upload(owner, expense, "more.txt")
+    assert (full.status, full.json["error"]) == (400, "An expense can have at most 50 attachments.")
+    assert (await owner.delete(f"{EXPENSES}{expense}/")).status == 204
+    again = await upload(owner, expense, "last.txt", **key)
+    assert (again.status, again.json) == (201, first.json)
 
 
 async def test_racing_deletions_of_attachments_and_their_expense_end_well(owner, db):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from handlers.books import listing
 from tests.conftest import PASSWORD_HASH
 
 pytestmark = pytest.mark.gen_test
@@ -155,6 +156,21 @@ async def test_a_walk_by_cursor_meets_every_client_once(owner, ordering):
         met += [client["id"] for client in page["results"]]
         path = page["next"]
     assert met == listed and sorted(met) == made
+
+
+async def test_pages_with_a_filter_lead_on_where_the_counting_ends(owner, monkeypatch):
+    monkeypatch.setattr(listing, "MOST_COUNTED", 3)
+    made = [(await owner.client(company="Acme"))["id"] for _ in range(7)]
+    path, met, counts = f"{PATH}?company=acme&page_size=2&ordering=id", [], []
+    while path:
+        page = (await owner.get(path)).json
+        met += [client["id"] for client in page["results"]]
+        counts.append((page["count"], page.get("count_is_exact", True)))
+        path = page["next"]
+    assert met == made
+    assert counts == [(4, False), (5, False), (7, False), (7, True)]
+    assert (await owner.get(f"{PATH}?company=acme&page=last&page_size=2")).status == 404
+    assert (await owner.get(f"{PATH}?company=acme&page=5&page_size=2")).status == 404
 
 
 async def test_a_search_finds_clients_that_have_all_words(owner):

@@ -20,7 +20,7 @@ from tests.support.forms import by_form
 
 pytestmark = pytest.mark.gen_test
 
-RECEIPTS, OTHERS, MARKS, FORMS = "/receipts/", "/others/", "/marks/", "/forms/"
+RECEIPTS, OTHERS, MARKS, FORMS, ASKED = "/receipts/", "/others/", "/marks/", "/forms/", "/asked/"
 ANYTHING = Schema({"type": "object"}, "anything")
 _keys = itertools.count(1)
 
@@ -87,14 +87,38 @@ class Marks(PosHandler):
         await self.once(work)
 
 
+class Asked(PosHandler):
+    """Looks for an earlier answer before it works. looked: how often it found none."""
+
+    access = signed_in
+    looked = 0
+
+    @idempotent
+    async def post(self) -> None:
+        async def work(tx):
+            return 201, json.dumps(await tx.value("INSERT INTO public.receipt (size) VALUES (0) RETURNING id"))
+
+        async def show(body):
+            return json.dumps({"id": json.loads(body)})
+
+        if await self.answered(show):
+            return
+        type(self).looked += 1
+        await self.once(work, shown=show)
+
+    async def patch(self) -> None:
+        await self.answered()
+
+
 @pytest.fixture(autouse=True)
 def routes(app, io_loop, db, monkeypatch):
     """The handlers of this module beside those of the program, and the table that they write."""
-    own = [(RECEIPTS, Receipts), (OTHERS, Receipts), (MARKS, Marks), (FORMS, Forms)]
+    own = [(RECEIPTS, Receipts), (OTHERS, Receipts), (MARKS, Marks), (FORMS, Forms), (ASKED, Asked)]
     sign_in = [(route.path, route.handler) for route in app.router.routes if route.path == "/api/auth/login/"]
     monkeypatch.setattr(app, "router", Router([*own, *sign_in], [("", NotFound)]))
     monkeypatch.setattr(Receipts, "tries", 0)
     monkeypatch.setattr(Forms, "shown", 0)
+    monkeypatch.setattr(Asked, "looked", 0)
     io_loop.run_sync(
         lambda: db.execute(
             "CREATE TABLE IF NOT EXISTS public.receipt (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, size integer);"
@@ -155,6 +179,17 @@ async def test_the_same_request_again_gets_the_same_answer_and_is_done_once(send
     assert [is_replayed(one) for one in (first, second, third)] == [False, True, True]
     assert second.headers["Content-Type"] == "application/json"
     assert await count() == (1, 1)
+
+
+async def test_a_method_that_looks_for_the_answer_first_does_nothing_before_it_repeats_it(send, count):
+    first, second = [await send("asked", path=ASKED) for _ in range(2)]
+    assert (first.status, first.json) == (second.status, second.json) == (201, {"id": first.json["id"]})
+    assert [is_replayed(one) for one in (first, second)] == [False, True] and Asked.looked == 1
+    assert (await send("asked", {"n": 2}, path=ASKED)).status == 422
+    assert (await send("x" * 256, path=ASKED)).status == 400
+    assert (await send("asked", path=ASKED, method="PATCH")).status == 500
+    assert [(await send(None, path=ASKED)).status for _ in range(2)] == [201, 201]
+    assert await count() == (3, 1)
 
 
 async def test_without_a_key_each_request_is_done_and_nothing_is_kept(send, count):

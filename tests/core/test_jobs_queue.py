@@ -136,6 +136,35 @@ async def test_a_job_is_ended_only_by_the_process_that_has_it(pool, theirs, db):
     assert not await query.finish_job(pool, **mine, owner=OWNER, result=None)
 
 
+async def pick_again(theirs: Queries, db: Any, name: str) -> None:
+    """Pick the jobs of a kind as if the process that had them before stood still."""
+    await db.execute("UPDATE jobs.pgqueuer SET heartbeat = now() - interval '1 hour'")
+    assert len(await pick(theirs, name)) == 1
+
+
+@pytest.mark.gen_test
+async def test_a_job_that_was_picked_again_and_again_and_never_begun_is_not_held(pool, theirs, db):
+    job = await enqueue(pool, "a.b", {})
+    for _ in range(4):
+        await pick_again(theirs, db, "a.b")
+    begun = await query.begin_job(pool, job=job, owner=OWNER, worker="w", most_losses=1)
+    assert begun["outcome"] == "begun"
+
+
+@pytest.mark.gen_test
+async def test_a_job_is_held_after_its_losses_and_they_no_longer_count_when_it_is_queued_again(pool, theirs, db):
+    job = await enqueue(pool, "a.b", {})
+
+    async def outcome() -> str:
+        await pick_again(theirs, db, "a.b")
+        begun = await query.begin_job(pool, job=job, owner=OWNER, worker="w", most_losses=2)
+        return str(begun["outcome"])
+
+    assert [await outcome() for _ in range(3)] == ["begun", "begun", "held"]
+    await query.retry_jobs(pool, ids=[job])
+    assert [await outcome() for _ in range(3)] == ["begun", "begun", "held"]
+
+
 def test_names_in_the_environment_are_not_read(monkeypatch):
     before = settings()
     for name in ("CHANNEL", "TRIGGER", "QUEUE_TABLE", "PGQUEUER_QUEUE_TABLE", "PGQUEUER_PREFIX", "PGQUEUER_SCHEMA"):
