@@ -349,7 +349,26 @@ async def test_a_save_whose_answer_was_lost_goes_on_after_a_reload(page, owner, 
     await page.until(lambda: page.script("return arguments[0]", relay.lost), lambda found: relay.lost == 1)
     await page.reload()
     await page.sees("#title", "QUO-")
-    assert len(await everything(owner, "/api/quotes/")) == 1 and await page.kept() == {}
+    await page.until(page.kept, lambda found: found == {})
+    assert len(await everything(owner, "/api/quotes/")) == 1
+
+
+async def test_a_reload_of_an_editor_whose_paper_was_just_saved_shows_the_paper(page, owner, tokens):
+    client = await owner.client(name="Café Aurora")
+    await page.open(tokens, f"#/quotes/new?draft=a&client={client['id']}")
+    await page.line(1, "Design", "1", "100")
+    await page.total("$100.00")
+    # The answer comes while the browser leaves the page for the reload: what is kept is already that it is saved.
+    await page.script("window.fetch = () => new Promise(() => {})")
+    quote = await owner.quote(client["id"])
+    await page.script(
+        """const [name] = Object.keys(localStorage).filter(name => name.includes('quote-new-a'));
+           localStorage.setItem(name, JSON.stringify({savedAs: arguments[0]}))""",
+        f"#/quotes/{quote['id']}",
+    )
+    await page.reload()
+    await page.sees("#title", quote["quote_number"])
+    await page.until(page.kept, lambda found: found == {})
 
 
 async def test_a_quote_whose_conversion_was_not_answered_becomes_one_invoice(page, owner, tokens, relay):

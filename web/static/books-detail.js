@@ -6,6 +6,7 @@ import { facts, linkButton, make, none } from "./books-dom.js";
 import { day, isSome, money } from "./books-format.js";
 import { isOwed, stateOf } from "./books-kinds.js";
 import { mailsOf } from "./books-mails.js";
+import { unmarkSaved } from "./books-memory.js";
 import { paperOf } from "./books-paper.js";
 import { payInvoice, paymentsOf } from "./books-payments.js";
 import { pdfButtons } from "./books-pdf.js";
@@ -30,6 +31,7 @@ export async function detailView(page) {
 function show(page, shown) {
   const { kind, paper, client, company } = shown;
   setTitle(paper[kind.number], `#/${kind.room}`);
+  unmarkSaved(page.hash);
   const left = make("div", { class: "detail-side" }, summary(shown), actionsOf(page, shown), kind.name === "invoice" && paymentsOf(page, shown), mailsOf(page, shown), related(shown));
   page.outlet.replaceChildren(make("div", { class: "detail" }, left, make("div", { class: "detail-paper" },
     paperOf(kind, paper, client, company), pdfButtons(shown))));

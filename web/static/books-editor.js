@@ -7,7 +7,7 @@ import { clearProblems, field, fill, formFoot, showProblems, valuesOf } from "./
 import { fraction, money, percent, plusDays, today, typedNumber } from "./books-format.js";
 import { Lines } from "./books-lines.js";
 import { forgetPlaces } from "./books-list.js";
-import { keep, kept, newName } from "./books-memory.js";
+import { keep, kept, markSaved, newName } from "./books-memory.js";
 import { paperOf } from "./books-paper.js";
 import { ClientPicker } from "./books-picker.js";
 import { Preview } from "./books-preview.js";
@@ -34,6 +34,10 @@ export async function editorView(page) {
   try {
     const { company, preferences } = await loadProfile();
     const before = kept(name);
+    if (before?.savedAs) {
+      go(before.savedAs, { replace: true });
+      return;
+    }
     const start = before ?? await begun(page, preferences);
     if (page.signal.aborted) return;
     if (id && !before && start.base.status !== "draft") {
@@ -257,10 +261,11 @@ class Editor {
     const { signal } = this.#page;
     try {
       const { document: paper } = await perform(attempted, { isWanted: () => !signal.aborted, onWait: (tries, error) => this.#say(waitWords(tries, error), "waiting") });
-      keep(this.#name, null);
+      const hash = `#/${this.#kind.room}/${paper.id}`;
+      markSaved(this.#name, hash);
       forgetPlaces();
       tell(say("saved", { name: paper[this.#kind.number] }));
-      go(`#/${this.#kind.room}/${paper.id}`, { replace: true });
+      go(hash, { replace: true });
     } catch (error) {
       if (signal.aborted || isQuiet(error)) return;
       this.#disable(false);

@@ -30,6 +30,11 @@ export async function expenseForm(page) {
     const found = id ? await read(`${EXPENSES}${id}/`, signal) : { document: null, etag: "" };
     const client = found.document?.client && (await get(`/api/clients/${found.document.client}/`, {}, signal));
     const pictures = await keptPictures(name);
+    const { savedAs } = kept(name) ?? {};
+    if (savedAs && !signal.aborted) {
+      go(savedAs, { replace: true });
+      return;
+    }
     if (!signal.aborted) show(page, name, found, client, pictures);
   } catch (error) {
     if (signal.aborted || isQuiet(error)) return;
@@ -79,6 +84,7 @@ function show(page, name, { document: expense, etag: found }, client, pictures) 
       if (pictures.length) await queueReceipts(saved, pictures);
       await dropPictures(name);
     },
+    savedAs: ({ id }) => `#/expenses/${id}`,
     saved: ({ document: saved }) => {
       forgetPlaces();
       tell(say("saved", { name: saved.description }));

@@ -5,7 +5,7 @@ import { button, facts, icon, linkButton, make, none, prose } from "./books-dom.
 import { day, isSome, money, month, shortDay, size } from "./books-format.js";
 import { badge } from "./books-kinds.js";
 import { emptyList, forgetPlaces, List, listHead } from "./books-list.js";
-import { newName } from "./books-memory.js";
+import { newName, unmarkSaved } from "./books-memory.js";
 import { save } from "./books-pdf.js";
 import { receiptsOf } from "./books-receipts.js";
 import { confirm, failed, go, setTitle, tell, waiting } from "./books-shell.js";
@@ -54,6 +54,7 @@ export async function expenseView(page) {
 
 function show(page, { expense, etag, client }) {
   setTitle(expense.description, "#/expenses");
+  unmarkSaved(page.hash);
   const refresh = () => expenseView(page);
   const decide = (step, image) => button(say(`do-${step}`), { icon: image, on: { click: (event) => move(page, expense, etag, step, event.currentTarget) } });
   const receipts = receiptsOf({ expense, signal: page.signal, onUploaded: refresh });

@@ -2,7 +2,7 @@
 
 import { attempt, isQuiet, perform, Refused, waitWords, wordsOf } from "./books-api.js";
 import { make } from "./books-dom.js";
-import { keep, kept } from "./books-memory.js";
+import { keep, kept, markSaved } from "./books-memory.js";
 import { say } from "./books-words.js";
 
 let numbers = 0;
@@ -108,6 +108,7 @@ export class KeptForm {
   #beside;
   #isBegun;
   #untouched;
+  #savedAs;
   #request;
   #taken;
   #saved;
@@ -118,11 +119,12 @@ export class KeptForm {
    * label: how the home view names what is unfinished, or a function of the values; hash: where it is gone on with. request(values): {method, path, body, etag}; taken({document}): a promise of
    * what must be done before what was typed is forgotten; saved({document, etag}): it is done; failed(error): returns true if it has dealt with the error. initial: the values of a form in which nothing was typed.
    * signal: aborted when the view is left. beside(): what is kept beside the values; isBegun(): whether that alone is worth keeping.
+   * savedAs(document): the address at which the saved document is shown, if the form is left for it.
    */
-  constructor(form, { name, label, hash = location.hash, request, saved, taken = () => {}, failed = () => false, initial = {}, signal, beside = () => ({}), isBegun = () => false }) {
+  constructor(form, { name, label, hash = location.hash, request, saved, taken = () => {}, failed = () => false, initial = {}, signal, beside = () => ({}), isBegun = () => false, savedAs = null }) {
     [this.#form, this.#name, this.#label, this.#request, this.#taken, this.#saved, this.#failed] = [form, name, label, request, taken, saved, failed];
     this.#signal = signal;
-    [this.#hash, this.#beside, this.#isBegun] = [hash, beside, isBegun];
+    [this.#hash, this.#beside, this.#isBegun, this.#savedAs] = [hash, beside, isBegun, savedAs];
     const before = kept(name);
     fill(form, initial);
     this.#untouched = JSON.stringify(valuesOf(form));
@@ -184,7 +186,8 @@ export class KeptForm {
         onWait: (tries, error) => this.say(waitWords(tries, error), "waiting"),
       });
       await this.#taken(done);
-      this.forget();
+      if (this.#savedAs) markSaved(this.#name, this.#savedAs(done.document));
+      else this.forget();
       this.say("");
       this.#isSending = false;
       await this.#saved(done);

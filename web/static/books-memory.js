@@ -41,6 +41,20 @@ export function allKept() {
   return found.map((name) => [name, kept(name)]).filter(([, value]) => value).sort(([, one], [, other]) => (other.at ?? 0) - (one.at ?? 0));
 }
 
+/**
+ * What was typed is saved, and is shown at another address. Until it is shown there, a reload of the old address leads to it: it could not be
+ * told from an empty form otherwise.
+ */
+export const markSaved = (name, hash) => keep(name, { savedAs: hash });
+
+/** What was saved is shown at this address: nothing leads to it any more. */
+export function unmarkSaved(hash) {
+  for (const [name, { savedAs }] of allKept()) if (savedAs === hash) keep(name, null);
+}
+
+/** Whether something is kept that is not saved. */
+export const hasUnsaved = () => allKept().some(([, { savedAs }]) => !savedAs);
+
 /** Removes all that is kept for the account. */
 export function forgetKept() {
   for (const [name] of allKept()) keep(name, null);

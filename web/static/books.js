@@ -10,7 +10,7 @@ import { expenseView, expensesView } from "./books-expenses.js";
 import { homeView } from "./books-home.js";
 import { KINDS } from "./books-kinds.js";
 import { forgetPlaces } from "./books-list.js";
-import { allKept, forgetKept, openMemory } from "./books-memory.js";
+import { forgetKept, hasUnsaved, openMemory } from "./books-memory.js";
 import { papersView } from "./books-papers.js";
 import { forgetPictures } from "./books-pictures.js";
 import { forgetProfile, loadProfile } from "./books-profile.js";
@@ -149,7 +149,7 @@ function showState() {
 find("account").addEventListener("click", async (event) => {
   if (!signedInAs()) return;
   event.stopImmediatePropagation();
-  const isUnsaved = allKept().length > 0;
+  const isUnsaved = hasUnsaved();
   const words = say(isUnsaved ? "unsaved-lost" : "sign-out-why", { who: signedInAs() });
   if (!(await confirm(say("sign-out"), words, say(isUnsaved ? "sign-out-anyway" : "sign-out"), { isDanger: isUnsaved }))) return;
   isSigningOut = true;
