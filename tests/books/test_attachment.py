@@ -12,7 +12,6 @@ from PIL import Image
 from core.files import documents, media
 from core.problem import unavailable
 from tests.core.test_images import picture, png_that_claims
-from tests.support.deadlines import until
 from tests.support.http import BOUNDARY
 
 pytestmark = pytest.mark.gen_test
