@@ -137,8 +137,8 @@ def check_phone(sent: dict[str, Any]) -> None:
         raise invalid({"phone": ["Phone number must be between 10 and 15 digits."]})
 
 
-# The tables whose rows name their owner.
-OWNED = ("client", "number_counter", "tally", "quote", "invoice", "expense")
+# The tables whose rows keep their owner.
+OWNED = ("client", "quote", "invoice", "expense", "mail")
 
 
 def _used(noun: str) -> Problem:
