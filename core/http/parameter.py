@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 TEXT: Mapping[str, Any] = {"type": "string"}
 DATE: Mapping[str, Any] = {"type": "string", "format": "date"}
+BOOLEAN: Mapping[str, Any] = {"type": "boolean"}
 INTEGER: Mapping[str, Any] = {"type": "integer"}
 UUID: Mapping[str, Any] = {"type": "string", "format": "uuid"}
 # What {id:int} of a path takes (core/http/router.py).

@@ -12,7 +12,7 @@ from core.http.application import Refusal
 from core.http.declare import answers, body, idempotent
 from core.http.keyset import Column
 from core.http.paging import page_of
-from core.http.parameter import Parameter
+from core.http.parameter import BOOLEAN, Parameter
 from core.problem import Problem, invalid
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
@@ -21,7 +21,6 @@ from handlers.books.handler import BooksHandler, stale
 from handlers.books.listing import Listing
 from handlers.books.paperwork import WRONG_CLIENT
 
-BOOLEAN = {"type": "boolean"}
 # Digits of a phone number, without its signs.
 PHONE_DIGITS = range(10, 16)
 COLUMNS = {
@@ -63,9 +62,9 @@ class ClientList(ClientHandler):
     def filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/books/client.sql. Raises Problem 400."""
         filters = {**listing.created(self), **listing.search(self)}
-        is_active = listing.choice(self, "is_active", ("true", "false"))
+        is_active = listing.flag(self, "is_active")
         if is_active is not None:
-            filters["is_active"] = is_active == "true"
+            filters["is_active"] = is_active
         if company := self.asked("company"):
             filters["company"] = company
         return filters
@@ -137,8 +136,8 @@ def check_phone(sent: dict[str, Any]) -> None:
         raise invalid({"phone": ["Phone number must be between 10 and 15 digits."]})
 
 
-# The tables whose rows name their owner.
-OWNED = ("client", "number_counter", "tally", "quote", "invoice", "expense")
+# The tables whose rows keep their owner.
+OWNED = ("client", "quote", "invoice", "expense", "mail")
 
 
 def _used(noun: str) -> Problem:

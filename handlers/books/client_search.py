@@ -5,10 +5,10 @@ from typing import Any
 
 from core.http.declare import answers, closed, ref
 from core.http.paging import page_members, page_of
-from core.http.parameter import Parameter
+from core.http.parameter import BOOLEAN, Parameter
 from core.problem import Problem
 from handlers.books import listing
-from handlers.books.client import BOOLEAN, COLUMNS, ClientHandler, clients
+from handlers.books.client import COLUMNS, ClientHandler, clients
 
 FOUND = closed(
     {**page_members(ref("books/client")), "search_query": {"type": "string"}}, optional=("count", "count_is_exact")
@@ -38,9 +38,9 @@ class ClientSearch(ClientHandler):
         if not words:
             raise Problem(400, "no-query", 'Search query parameter "q" is required')
         filters: dict[str, Any] = {f"{name}_with_address": value for name, value in words.items()}
-        is_active = listing.choice(self, "is_active", ("true", "false"))
+        is_active = listing.flag(self, "is_active")
         if is_active is not None:
-            filters["is_active"] = is_active == "true"
+            filters["is_active"] = is_active
         asked = json.dumps(self.asked("q"), ensure_ascii=False)
         self.reply(await listing.show_page(self, clients, filters, {"search_query": asked}))
 

@@ -2,21 +2,23 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from core.data import sql
 from core.files import media
-from core.http import keyset, schema
+from core.http import keyset
 from core.http.declare import answers, body, idempotent
 from core.http.keyset import Column
 from core.http.paging import page_of
-from core.http.parameter import DATE, Parameter
+from core.http.parameter import BOOLEAN, DATE, Parameter
 from core.problem import Problem, invalid
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
 from handlers.books import listing
 from handlers.books.handler import stale
 from handlers.books.listing import Listing
+from handlers.books.moment import day
 from handlers.books.paperwork import WRONG_CLIENT
 from handlers.books.receipt import ReceiptHandler
 
@@ -30,7 +32,6 @@ CATEGORIES = {
     "other": "Other business expenses",
 }
 STATUSES = ("pending", "approved", "rejected", "reimbursed")
-BOOLEAN = {"type": "boolean"}
 NUMBER = {"type": "number"}
 # The digits of an amount in a filter: more than any amount has.
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?")
@@ -121,8 +122,8 @@ class ExpenseList(ExpenseHandler):
             "client": listing.id_of(self, "client"),
             "is_billable": listing.flag(self, "is_billable"),
             "has_receipts": listing.flag(self, "has_receipts"),
-            "day_since": self._first(self._day, "expense_date__gte", "date_from"),
-            "day_until": self._first(self._day, "expense_date__lte", "date_to"),
+            "day_since": self._first(partial(day, self), "expense_date__gte", "date_from"),
+            "day_until": self._first(partial(day, self), "expense_date__lte", "date_to"),
             "amount_since": self._first(self._amount, "amount__gte", "amount_min"),
             "amount_until": self._first(self._amount, "amount__lte", "amount_max"),
         }
@@ -139,12 +140,6 @@ class ExpenseList(ExpenseHandler):
     def _first(read: Any, *names: str) -> str | None:
         """What the first of these parameters says that is asked for."""
         return next((found for name in names if (found := read(name)) is not None), None)
-
-    def _day(self, name: str) -> str | None:
-        asked = self.asked(name)
-        if asked and not schema.is_date(asked):
-            raise invalid({name: ["Enter a valid date."]})
-        return asked or None
 
     def _amount(self, name: str) -> str | None:
         asked = self.asked(name)

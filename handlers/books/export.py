@@ -51,7 +51,7 @@ def parameters(of_list: Sequence[Parameter]) -> tuple[Parameter, ...]:
     return (*(one for one in of_list if one.name not in _PAGES), EXPORT_FORMAT)
 
 
-class Turns:
+class WritingTurns:
     """One XLSX is written at a time in a process, because writing keeps a core busy."""
 
     def __init__(self, app: Any) -> None:
@@ -116,7 +116,7 @@ class Export(BooksHandler):
         """Write the file beside the answer, then send it."""
         with tempfile.TemporaryDirectory(prefix="export-") as folder:
             path = Path(folder) / "export.xlsx"
-            async with self.application.kept(Turns).writing:
+            async with self.application.kept(WritingTurns).writing:
                 await wanted.write_xlsx(self.db, path)
             self._begin(wanted, "xlsx", xlsx_writer.MEDIA)
             self.set_header("Content-Length", str(path.stat().st_size))

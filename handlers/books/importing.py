@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from core.data import sql
 from core.http import schema
 from core.http.declare import answers, idempotent, ref, takes
-from core.http.parameter import Parameter
+from core.http.parameter import BOOLEAN, Parameter
 from core.problem import Message, Problem, invalid
 from handlers.books import import_file, listing
 from handlers.books.handler import BooksHandler
@@ -29,7 +29,7 @@ MOST_LISTED = 1000
 MODES = ("all", "good")
 OPTIONS = schema.load("books/import_options")
 PARAMETERS = (
-    Parameter("dry_run", "Only check the file, and report what would be stored.", {"type": "boolean"}),
+    Parameter("dry_run", "Only check the file, and report what would be stored.", BOOLEAN),
     Parameter(
         "mode",
         "With `all` nothing is stored if one row is wrong; with `good` the right rows are stored.",
@@ -39,7 +39,7 @@ PARAMETERS = (
 REFUSED = {"anyOf": [ref(name) for name in ("api/error_books", "api/field_errors_books", "books/import_refused")]}
 
 
-class Turns:
+class ReadingTurns:
     """One file is read at a time in a process: a file of 10 MB takes some 100 MB of memory."""
 
     def __init__(self, app: Any) -> None:
@@ -77,8 +77,8 @@ class Import(BooksHandler):
 
     def _options(self) -> tuple[bool, str]:
         """Whether it is a dry run, and the mode. What the query says counts before what the form says. Raises Problem 400."""
-        dry_run, mode = listing.choice(self, "dry_run", ("true", "false")), listing.choice(self, "mode", MODES)
-        is_dry = self.body.get("dry_run", False) if dry_run is None else dry_run == "true"
+        dry_run, mode = listing.flag(self, "dry_run"), listing.choice(self, "mode", MODES)
+        is_dry = self.body.get("dry_run", False) if dry_run is None else dry_run
         return is_dry, mode or self.body.get("mode", "all")
 
     async def _content(self) -> Content:
@@ -88,7 +88,7 @@ class Import(BooksHandler):
         _, data = self.files["file"]
         if not data:
             raise refused(Message.of("file.empty"))
-        async with self.application.kept(Turns).reading:
+        async with self.application.kept(ReadingTurns).reading:
             return await asyncio.to_thread(import_file.read, data, self.imported)
 
 

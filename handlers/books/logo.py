@@ -15,23 +15,39 @@ WIDTH, HEIGHT = 60 * POINTS_OF_MILLIMETRE, 22 * POINTS_OF_MILLIMETRE
 MOST = 32
 
 log = product.logger("paper")
-# By key. The file of a key never changes.
-_remembered: OrderedDict[str, Picture] = OrderedDict()
+
+
+class Logos:
+    """The logos that were used last, by key. The file of a key never changes."""
+
+    def __init__(self) -> None:
+        self._remembered: OrderedDict[str, Picture] = OrderedDict()
+
+    def get(self, key: str) -> Picture | None:
+        if key in self._remembered:
+            self._remembered.move_to_end(key)
+        return self._remembered.get(key)
+
+    def add(self, key: str, found: Picture) -> None:
+        self._remembered[key] = found
+        if len(self._remembered) > MOST:
+            self._remembered.popitem(last=False)
+
+
+# Not kept by the application, as jobs have none and write papers, too.
+_logos = Logos()
 
 
 async def find_logo(app: Files, key: str | None) -> Picture | None:
     """The logo with this key. None: there is none, or it can't be read, which is logged."""
     if key is None:
         return None
-    if key in _remembered:
-        _remembered.move_to_end(key)
-        return _remembered[key]
+    if remembered := _logos.get(key):
+        return remembered
     data = await media.read(app, key)
     found = await in_thread(lambda: picture(data, WIDTH, HEIGHT)) if data else None
     if found is None:
         log.warning("a paper is written without its logo, as %s can't be read", key)
         return None
-    _remembered[key] = found
-    if len(_remembered) > MOST:
-        _remembered.popitem(last=False)
+    _logos.add(key, found)
     return found

@@ -10,7 +10,7 @@ from core.data import sql
 from core.files.media import Files
 from core.http.declare import answers
 from core.http.disposition import attachment, inline
-from core.http.parameter import Parameter
+from core.http.parameter import BOOLEAN, Parameter
 from core.paper.fonts import in_thread
 from core.paper.picture import Picture
 from core.problem import not_found
@@ -21,7 +21,7 @@ from handlers.books.paper_sheet import KINDS, paper_pdf
 
 PDF = "application/pdf"
 BINARY = {"type": "string", "format": "binary"}
-DOWNLOAD = Parameter("download", "Whether a browser saves the file instead of showing it.", {"type": "boolean"})
+DOWNLOAD = Parameter("download", "Whether a browser saves the file instead of showing it.", BOOLEAN)
 
 query = sql.load("books/paper")
 _statements = {"quote": query.get_quote, "invoice": query.get_invoice}
@@ -83,7 +83,7 @@ class PaperHandler(BooksHandler):
 
     async def show_paper(self, id: int) -> None:
         """Raises Problem: 400 a wrong parameter; 404."""
-        named = attachment if listing.choice(self, "download", ("true", "false")) == "true" else inline
+        named = attachment if listing.flag(self, "download") else inline
         paper = await find(self.application, self.kind, self.owner_id, id)
         if paper is None:
             raise not_found(self.missing)

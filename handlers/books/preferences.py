@@ -8,8 +8,10 @@ import json
 from core.data import sql
 from core.files import images, media
 from core.files.images import Limits
+from core.files.storage import CONTENT_TYPES
 from core.http.declare import answers, body
-from core.problem import Message, invalid
+from core.http.stored_file import FILE
+from core.problem import Message, invalid, not_found
 from handlers.api.handler import MEDIA, gone
 from handlers.books.handler import BooksHandler
 
@@ -50,6 +52,19 @@ class Preferences(PreferencesHandler):
 
 
 class PreferencesLogo(PreferencesHandler):
+    @answers(200, FILE, media="image/*")
+    async def get(self) -> None:
+        """Read the picture of the logo. 200; 404 there is none; 503 the storage is away."""
+        key = await query.get_logo(self.db, owner_id=self.owner_id)
+        data = None if key is None else await self.application.storage.get(key)
+        if data is None:
+            raise not_found("There is no logo.")
+        self.set_header("Content-Type", CONTENT_TYPES[key.rpartition(".")[2]])
+        self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
+        # Another logo has the same address.
+        self.set_header("Cache-Control", "private, no-store")
+        self.reply(data)
+
     @answers(200, "books/preferences")
     @body("books/preferences_logo", files=("logo",))
     async def put(self) -> None:

@@ -9,7 +9,7 @@ from core.http.paging import page_of
 from core.problem import Problem, invalid
 from handlers.books import quote_list
 from handlers.books.handler import BooksHandler, stale
-from handlers.books.paperwork import NO_LINES, TOO_LARGE, WRONG_CLIENT, PaperworkDialect
+from handlers.books.paperwork import TOO_LARGE, WRONG_CLIENT, PaperworkDialect, check_lines
 
 query = sql.load("books/quote")
 
@@ -98,12 +98,6 @@ async def update(handler: BooksHandler, db: sql.Runner, id: str, changes: str) -
         actor=handler.actor,
     )
     return found
-
-
-def check_lines(sent: Mapping[str, Any]) -> None:
-    """Check that a body has lines, if it says anything of them. Raises Problem 400."""
-    if sent.get("line_items") == []:
-        raise invalid({"line_items": [NO_LINES]})
 
 
 def refused(found: Mapping[str, Any], sent: Mapping[str, Any]) -> Problem:

@@ -97,18 +97,21 @@ SELECT f.place, CASE WHEN f.is_stored THEN 'stored' ELSE 'repeated' END AS wrong
   FROM found f WHERE f.is_stored OR f.place > f.first;
 
 -- name: import_clients(owner_id, rows) -> row
--- rows: an array of bodies with different e-mails. skipped: the places of those whose e-mail another request has taken meanwhile.
+-- rows: an array of bodies with different e-mails. skipped: the places of those whose e-mail another request has taken meanwhile. The ids
+-- follow the places. The rows are stored in the order of their e-mails: two imports of the same e-mails would else wait for each other.
 WITH sent AS MATERIALIZED (
-    SELECT place, core.trimmed(b.name) AS name, lower(coalesce(core.trimmed(b.email), '')) AS email, coalesce(core.trimmed(b.phone), '') AS phone,
+    SELECT nextval(pg_get_serial_sequence('books.client', 'id')) AS id, place, core.trimmed(b.name) AS name, lower(coalesce(core.trimmed(b.email), '')) AS email, coalesce(core.trimmed(b.phone), '') AS phone,
            coalesce(core.trimmed(b.address), '') AS address, coalesce(core.trimmed(b.company), '') AS company,
            coalesce(core.trimmed(b.tax_number), '') AS tax_number, coalesce(core.trimmed(b.notes), '') AS notes,
            coalesce(b.is_active, true) AS is_active
       FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS sent_row (body, place),
            jsonb_to_record(body) AS b (
            name text, email text, phone text, address text, company text, tax_number text, notes text, is_active boolean)
+     ORDER BY place
 ), made AS (
-    INSERT INTO books.client AS c (owner_id, name, email, phone, address, company, tax_number, notes, is_active)
-    SELECT $1, s.name, s.email, s.phone, s.address, s.company, s.tax_number, s.notes, s.is_active FROM sent s ORDER BY s.place
+    INSERT INTO books.client AS c (owner_id, id, name, email, phone, address, company, tax_number, notes, is_active)
+    OVERRIDING SYSTEM VALUE
+    SELECT $1, s.id, s.name, s.email, s.phone, s.address, s.company, s.tax_number, s.notes, s.is_active FROM sent s ORDER BY s.email, s.place
         ON CONFLICT (owner_id, email) WHERE email <> '' DO NOTHING
     RETURNING c.email
 )

@@ -131,7 +131,8 @@ CREATE OR REPLACE FUNCTION books.shown_quote(q books.quote) RETURNS SETOF json L
         (SELECT i.id FROM books.invoice i WHERE i.owner_id = q.owner_id AND i.quote_id = q.id))
 $$;
 
--- Stores that quotes have expired, at most so many; returns how many. Nothing of them changes that anybody sees, so their versions stay.
+-- Stores as expired at most `most` quotes whose expiry_date has passed, and returns how many. Their documents don't change, so their versions
+-- stay.
 CREATE OR REPLACE FUNCTION books.sweep_quotes(most integer) RETURNS integer LANGUAGE sql AS $$
     WITH passed AS MATERIALIZED (
         SELECT q.owner_id, q.id FROM books.quote q
@@ -179,9 +180,9 @@ CREATE OR REPLACE FUNCTION books.expense_document(e books.expense) RETURNS SETOF
               FROM books.attachment a WHERE a.owner_id = e.owner_id AND a.expense_id = e.id) ELSE '[]' END)
 $$;
 
--- Why a day can't be that of an expense: 'future', 'past', or null.
+-- Why a day can't be that of an expense: 'future', 'past', or null. It may be a day ahead, because somewhere it is tomorrow already.
 CREATE OR REPLACE FUNCTION books.wrong_expense_date(day date) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN day > books.today() THEN 'future' WHEN day < books.today() - 3650 THEN 'past' END
+    SELECT CASE WHEN day > books.today() + 1 THEN 'future' WHEN day < books.today() - 3650 THEN 'past' END
 $$;
 
 -- Whether an expense may pass from one status to another. What is reimbursed stays so.
@@ -203,7 +204,7 @@ CREATE OR REPLACE FUNCTION books.mail_document(m books.mail) RETURNS json LANGUA
                              'created_at', core.iso(m.created_at), 'sent_at', core.iso(m.sent_at))
 $$;
 
--- The preferences of an owner: the row, or the defaults. One row for every owner.
+-- The preferences of an owner, or the defaults where the owner has no row. Every owner gets exactly one row.
 CREATE OR REPLACE FUNCTION books.preference(owner bigint) RETURNS SETOF books.preferences LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
     SELECT owner, coalesce(p.currency, 'USD'), coalesce(p.paper_size, 'A4'), coalesce(p.tax_number, ''), coalesce(p.phone, ''),
            coalesce(p.website, ''), coalesce(p.quote_terms, ''), coalesce(p.invoice_terms, ''), coalesce(p.quote_days, 30),
@@ -253,7 +254,31 @@ $$;
 -- Invoices that are written. docs/api/books.md#invoices
 --
 -- The functions below judge everything before they write, and then answer with a refusal and what it says; the table's constraints
--- refuse the rest. Each locks the invoice's row first, so that payments and changes of one invoice follow each other.
+-- refuse the rest. Each locks the invoice's row first, so that payments and changes of one invoice follow each other; only quotes come
+-- before it (CONTRIBUTING.md, lock order of books).
+
+-- The invoice, whose row is held from now on; no row: it does not exist. with_quotes: the statement changes or deletes its quote_id, so its
+-- quote and next_quote, which may be null, are held before it.
+CREATE OR REPLACE FUNCTION books.hold_invoice(owner bigint, its_id bigint, with_quotes boolean, next_quote bigint)
+RETURNS SETOF books.invoice LANGUAGE plpgsql ROWS 1 AS $$
+DECLARE
+    its_quote bigint;
+    i         books.invoice;
+BEGIN
+    IF with_quotes THEN
+        its_quote := (SELECT o.quote_id FROM books.invoice o WHERE o.owner_id = owner AND o.id = its_id);
+        PERFORM FROM books.quote q WHERE q.owner_id = owner AND q.id IN (its_quote, next_quote) ORDER BY q.id FOR NO KEY UPDATE;
+    END IF;
+    SELECT * INTO i FROM books.invoice o WHERE o.owner_id = owner AND o.id = its_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF with_quotes AND i.quote_id IS DISTINCT FROM its_quote AND i.quote_id IS NOT NULL THEN
+        -- It got another quote meanwhile, which can't be held in order any more. Database.attempt begins anew.
+        RAISE 'the invoice has got another quote' USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN NEXT i;
+END $$;
 
 -- The status of an invoice that was sent, by what is paid of it.
 CREATE OR REPLACE FUNCTION books.status_by_payments(paid numeric, total numeric, due_date date, day date) RETURNS text
@@ -262,7 +287,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- Whether an invoice in a status may be brought to another one, where its payments don't do that. paid: what is paid of it.
-CREATE OR REPLACE FUNCTION books.may_become(status text, paid numeric, wanted text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE OR REPLACE FUNCTION books.invoice_may_become(status text, paid numeric, wanted text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE wanted WHEN 'sent' THEN status = 'draft'
                        WHEN 'paid' THEN status IN ('sent', 'partial', 'overdue')
                        WHEN 'cancelled' THEN status IN ('draft', 'sent', 'overdue') AND paid = 0
@@ -485,7 +510,7 @@ DECLARE
     -- What a step to paid says of its payment.
     its_payment    jsonb := CASE WHEN is_step THEN jsonb_strip_nulls(body - 'status' - 'amount') ELSE '{}' END;
 BEGIN
-    SELECT * INTO before FROM books.invoice i WHERE i.owner_id = owner AND i.id = its_id FOR NO KEY UPDATE;
+    SELECT * INTO before FROM books.hold_invoice(owner, its_id, body ? 'source_quote', (body ->> 'source_quote')::numeric::bigint);
     IF NOT FOUND THEN
         refusal := 'missing';
         RETURN;
@@ -512,7 +537,7 @@ BEGIN
 
     IF wanted = status AND NOT is_step THEN
         wanted := NULL;
-    ELSIF wanted = 'sent' AND books.may_become(status, 0, wanted) THEN
+    ELSIF wanted = 'sent' AND books.invoice_may_become(status, 0, wanted) THEN
         after := books.sent_invoice(after);
         status := after.status;
         wanted := NULL;
@@ -532,7 +557,7 @@ BEGIN
         END IF;
     END IF;
     IF wanted IS NOT NULL AND (is_step OR wanted <> status) THEN
-        IF NOT books.may_become(status, after.paid_amount, wanted) THEN
+        IF NOT books.invoice_may_become(status, after.paid_amount, wanted) THEN
             refusal := 'status';
             said := jsonb_build_object('from', status, 'to', wanted);
             RETURN;

@@ -21,8 +21,7 @@ SELECT refusal, said::text, is_stale, document::text, etag
 WITH old AS MATERIALIZED (
     SELECT i AS invoice, books.is_match($3::text[], books.paper_etag(i.version, c.version, books.invoice_status(i.status, i.due_date, books.today()))) AS is_current,
            books.paper_etag(i.version, c.version, books.invoice_status(i.status, i.due_date, books.today())) AS etag
-      FROM books.invoice i JOIN books.client c ON c.owner_id = i.owner_id AND c.id = i.client_id
-     WHERE i.owner_id = $1 AND i.id = $2 FOR UPDATE OF i
+      FROM books.hold_invoice($1, $2, true, NULL) i JOIN books.client c ON c.owner_id = i.owner_id AND c.id = i.client_id
 ), gone AS (
     DELETE FROM books.invoice i USING old
      WHERE i.owner_id = $1 AND i.id = (old.invoice).id AND old.is_current AND (old.invoice).status = 'draft'

@@ -17,9 +17,9 @@ SELECT json_build_object('kind', 'invoice', 'document', document, 'client', book
  WHERE i.owner_id = $1 AND i.id = $2;
 
 -- name: preview(owner_id, kind, body) -> row
--- A quote or an invoice that isn't stored: its sums, and its paper as a draft without number. It is asked for while somebody types, so a
--- line without description, price or quantity is left out, and a date or client that is empty is not there yet. has_client: false, the body
--- names a client that the owner doesn't have.
+-- A quote or an invoice that isn't stored: its sums, and its paper as a draft without number. Somebody is still typing: lines without
+-- description, price or quantity are left out, and an empty date or client counts as not sent. has_client: false, the body names a client that
+-- the owner doesn't have.
 WITH sent AS (
     SELECT b.*, round(nullif(b.tax_rate, '')::numeric, 4) AS rate, p.terms, p.days FROM jsonb_to_record($3::jsonb) AS b (
            client text, issue_date text, expiry_date text, due_date text, title text, notes text, tax_rate text, tax_amount text)

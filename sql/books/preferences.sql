@@ -3,6 +3,10 @@
 -- name: get_preferences(owner_id) -> value
 SELECT document::text FROM books.preference($1) AS p CROSS JOIN LATERAL books.preferences_document(p) AS document;
 
+-- name: get_logo(owner_id) -> value
+-- The key of the file; null: the owner has no logo.
+SELECT p.logo FROM books.preferences p WHERE p.owner_id = $1;
+
 -- name: change_preferences(owner_id, body, actor) -> row
 -- Members that the body omits stay, and texts that are null become empty. Of two changes at the same time each one's members are kept:
 -- the row is changed as it is when the statement has it. An owner that has no row yet gets one with the defaults.

@@ -2,8 +2,8 @@
 -- Safe beside a running release: creates new objects only.
 --
 -- owner_id is the account whose books a row belongs to. It leads every key, so that no row can refer to one of another owner. An account
--- that has books is not deleted but deactivated. Money has 8 digits before the point; the columns are wider, so that a sum which is too
--- large breaks a constraint with a name and not the column's type.
+-- that has books is not deleted but deactivated; counters and tallies are no books, and go with their account. Money has 8 digits before the
+-- point; the columns are wider, so that a sum which is too large breaks a constraint with a name and not the column's type.
 
 -- An index of an owner's rows by a part of their text has both in one index. Like pg_trgm, btree_gin is a trusted extension.
 CREATE EXTENSION IF NOT EXISTS btree_gin;
@@ -43,7 +43,7 @@ CREATE INDEX client_searched_idx ON books.client USING gin (owner_id, searched g
 
 -- The last number that an owner's quotes or invoices of a year have got. The row is held until the commit, so numbers have no gaps.
 CREATE TABLE books.number_counter (
-    owner_id bigint  NOT NULL CONSTRAINT number_counter_owner_id_exists REFERENCES accounts.account,
+    owner_id bigint  NOT NULL CONSTRAINT number_counter_owner_id_exists REFERENCES accounts.account ON DELETE CASCADE,
     kind     text    NOT NULL CONSTRAINT number_counter_kind_known CHECK (kind IN ('quote', 'invoice')),
     year     integer NOT NULL,
     last     integer NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE books.number_counter (
 
 -- How many rows an owner has of each kind. Kept by triggers: counting them reads all of the owner's rows.
 CREATE TABLE books.tally (
-    owner_id bigint NOT NULL CONSTRAINT tally_owner_id_exists REFERENCES accounts.account,
+    owner_id bigint NOT NULL CONSTRAINT tally_owner_id_exists REFERENCES accounts.account ON DELETE CASCADE,
     kind     text   NOT NULL,
     n        bigint NOT NULL,
     PRIMARY KEY (owner_id, kind)
@@ -92,7 +92,7 @@ CREATE TABLE books.quote (
     CONSTRAINT quote_expiry_date_order CHECK (expiry_date >= issue_date),
     CONSTRAINT quote_adds_up CHECK (total_amount = subtotal + tax_amount AND tax_amount >= 0)
 );
--- Also the order of the numbers.
+-- The list's order by number reads this index too.
 CREATE UNIQUE INDEX quote_number_key ON books.quote (owner_id, (year * 10000000000 + number));
 -- The orders of the list, its filters by client and status, and the search. Other filters read the list in its order.
 CREATE INDEX quote_created_at_idx ON books.quote (owner_id, created_at, id);
@@ -219,7 +219,7 @@ CREATE INDEX expense_amount_idx ON books.expense (owner_id, amount, expense_date
 CREATE INDEX expense_vendor_idx ON books.expense (owner_id, lower(vendor), expense_date, created_at, id);
 CREATE INDEX expense_category_idx ON books.expense (owner_id, category, expense_date, created_at, id);
 CREATE INDEX expense_status_idx ON books.expense (owner_id, status, expense_date, created_at, id);
--- Also for the foreign key.
+-- The foreign key to client is checked by this index too.
 CREATE INDEX expense_client_id_idx ON books.expense (owner_id, client_id, expense_date, created_at, id);
 CREATE INDEX expense_is_billable_idx ON books.expense (owner_id, is_billable, expense_date, created_at, id);
 CREATE INDEX expense_has_receipts_idx ON books.expense (owner_id, (attachment_count > 0), expense_date, created_at, id);

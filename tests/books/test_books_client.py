@@ -256,6 +256,24 @@ async def test_an_account_with_books_is_not_deleted(owner, sign_in, db):
     assert (answer.status, answer.json["error"]) == (400, said)
 
 
+async def test_an_account_whose_books_are_empty_again_is_deleted(owner, sign_in, db):
+    client = (await owner.client())["id"]
+    quote, invoice, expense = await owner.quote(client), await owner.invoice(client), await owner.expense()
+    for path in (
+        f"/api/quotes/{quote['id']}/",
+        f"/api/invoices/{invoice['id']}/",
+        f"/api/expenses/{expense['id']}/",
+        f"{PATH}{client}/",
+    ):
+        assert (await owner.delete(path)).status == 204
+    boss = (await sign_in("SUPERADMIN"))["access"]
+    id = await db.fetchval("SELECT public_id::text FROM accounts.account WHERE id = $1", owner.id)
+    answer = await owner.api.call("DELETE", f"/api/auth/users/{id}/", token=boss)
+    assert answer.status in (200, 204), answer.text
+    assert await db.fetchval("SELECT count(*) FROM books.tally WHERE owner_id = $1", owner.id) == 0
+    assert await db.fetchval("SELECT count(*) FROM books.number_counter WHERE owner_id = $1", owner.id) == 0
+
+
 async def test_people_without_books_may_not_enter(api, sign_in, db):
     assert (await api.get(PATH)).status == 401
     await db.execute(

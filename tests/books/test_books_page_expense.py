@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from handlers.books import export
 from tests.books.books_page import PHONE, BooksPage, opened, session_of
 from tests.support.browser import needs_chromium
 from tests.support.outages import Relay
@@ -164,6 +165,20 @@ async def test_an_expense_is_edited_approved_and_deleted(page, owner, tokens):
     assert (await owner.get(f"/api/expenses/{made['id']}/")).json["status"] == "approved"
 
 
+async def test_the_logo_is_shown_also_where_the_storage_is_another_host(page, owner, tokens, app, monkeypatch):
+    async def link(origin, key, disposition=""):
+        return f"https://storage.example/{key}"
+
+    monkeypatch.setattr(app.storage, "link", link)
+    answer = await owner.call("PUT", "/api/books/preferences/logo/", files={"logo": ("logo.png", photo(90, 60))})
+    assert answer.json["logo"].startswith("https://storage.example/")
+    await page.open(tokens, "#/settings")
+    await page.until(
+        lambda: page.script("return document.querySelector('.logo-place img')?.naturalWidth"), lambda width: width == 90
+    )
+    assert await page.log() == []
+
+
 async def test_the_settings_change_what_papers_say(page, owner, tokens):
     quote = await owner.quote()
     await page.open(tokens, "#/settings")
@@ -217,3 +232,43 @@ async def test_exports_and_pdfs_are_saved_with_the_token_of_the_session(page, ow
         lambda: page.script("return window.saved.map(([type]) => type)"),
         lambda found: found == ["application/pdf", "text/csv"],
     )
+
+
+async def test_a_table_that_is_never_made_is_looked_for_less_and_less_and_then_given_up(
+    page, owner, tokens, monkeypatch
+):
+    await owner.client()
+    monkeypatch.setattr(export, "MOST_AT_ONCE", 0)
+    # Each wait of seconds ends at once, and the clock goes on by it.
+    await page.before_scripts(
+        """window.waits = [];
+           const [wait, now] = [window.setTimeout, Date.now];
+           let passed = 0;
+           Date.now = () => now() + passed;
+           window.setTimeout = (work, delay, ...more) => {
+             if (!window.isExporting || delay < 3000) return wait(work, delay, ...more);
+             window.waits.push(delay / 1000);
+             return wait(() => { passed += delay; work(); }, 1);
+           };"""
+    )
+    await page.open(tokens, "#/settings")
+    await page.until(lambda: page.shown("[data-export=clients-xlsx]"), bool)
+    await page.script("window.isExporting = true")
+    await page.press_on("[data-export=clients-xlsx]")
+    await page.sees("body", "The table is not ready yet.")
+    waits = [wait for wait in await page.script("return window.waits") if wait in (3, 5, 8, 13, 21, 34, 60)]
+    assert waits[:7] == [3, 5, 8, 13, 21, 34, 60] and 20 < len(waits) < 50
+
+
+async def test_where_it_is_tomorrow_already_an_expense_of_today_can_be_written(page, owner, tokens):
+    await page.before_scripts("Date.prototype.getTimezoneOffset = () => -24 * 60")
+    await page.open(tokens, "#/expenses/new?draft=a")
+    await write_expense(page)
+    day, most, tomorrow = await page.script(
+        "const {value, max} = document.querySelector('[name=expense_date]');"
+        "return [value, max, new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)]"
+    )
+    assert day == most == tomorrow
+    await page.save()
+    await page.sees("#title", "Train to Madrid")
+    assert [one["expense_date"] for one in await everything(owner, "/api/expenses/")] == [tomorrow]

@@ -175,6 +175,27 @@ async def test_a_logo_is_stored_linked_replaced_and_removed(owner, put_logo, db,
     assert await db.fetchval("SELECT count(*) FROM core.media_file WHERE key LIKE $1", f"logos/{owner.id}/%") == 0
 
 
+async def test_the_picture_of_a_logo_is_read_with_the_token_of_its_owner(owner, open_books, put_logo, app, monkeypatch):
+    none = await owner.get(LOGO)
+    assert (none.status, none.json["error"]) == (404, "There is no logo.")
+    for kind, wanted in (("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")):
+        data = picture_file(kind)
+        assert (await put_logo(owner, data)).status == 200
+        read = await owner.get(LOGO)
+        assert (read.status, read.body, read.headers["Content-Type"]) == (200, data, wanted)
+    assert read.headers["Cache-Control"] == "private, no-store"
+    assert read.headers["X-Content-Type-Options"] == "nosniff"
+    assert read.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert (await (await open_books()).get(LOGO)).status == 404
+    assert (await owner.api.get(LOGO)).status == 401
+
+    async def away(key):
+        raise unavailable("away")
+
+    monkeypatch.setattr(app.storage, "get", away)
+    assert (await owner.get(LOGO)).status == 503
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -1,6 +1,6 @@
 // The exports: a table is saved at once, or, if it is long, made by the server and saved when it is done.
 
-import { askFile, get, isQuiet, wordsOf } from "./books-api.js";
+import { askFile, get, isQuiet, pause, wordsOf } from "./books-api.js";
 import { button, make } from "./books-dom.js";
 import { today } from "./books-format.js";
 import { saveAddress, saveBlob } from "./books-pdf.js";
@@ -9,8 +9,9 @@ import { say } from "./books-words.js";
 
 const EXPORTED = ["clients", "quotes", "invoices", "expenses"];
 const TYPES = { csv: "text/csv", xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" };
-// Between two looks at a table that is being made.
-const LOOK_MS = 3000;
+// Seconds between two looks at a table that is being made; the last one is repeated. Each look is one of the hour's requests.
+const LOOKS = [3, 5, 8, 13, 21, 34, 60];
+const LONGEST_MS = 30 * 60_000;
 
 /** Returns the tables with a button for each format. */
 export function exportsOf(page) {
@@ -44,13 +45,15 @@ async function start(page, room, format, pressed) {
 /** Waits until the table is made, and saves it. */
 async function follow(page, { id }, name, state) {
   state.textContent = say("export-made");
-  for (;;) {
+  const begun = Date.now();
+  for (let looks = 0; Date.now() - begun < LONGEST_MS; looks += 1) {
     const found = await get(`/api/books/exports/${id}/`, {}, page.signal);
     if (found.file) {
       saveAddress(found.file, name);
       return;
     }
     if (found.error) throw new Error(found.error);
-    await new Promise((resolve) => { setTimeout(resolve, LOOK_MS); });
+    await pause(LOOKS[Math.min(looks, LOOKS.length - 1)]);
   }
+  throw new Error(say("export-late"));
 }

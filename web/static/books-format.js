@@ -73,8 +73,11 @@ export function percent(rate) {
   return text.replace(/\.?0*$/, (tail) => (text.includes(".") ? "" : tail)) || "0";
 }
 
-/** Today as the server counts days: in UTC. */
-export const today = () => new Date().toISOString().slice(0, 10);
+/** Today where the reader is: the day of what is written now. */
+export const today = () => new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
+
+/** Today as the server counts days, such as those that an invoice is overdue: in UTC. */
+export const todayInUtc = () => new Date().toISOString().slice(0, 10);
 
 export const plusDays = (day, count) => new Date(Date.parse(day) + count * DAY_MS).toISOString().slice(0, 10);
 

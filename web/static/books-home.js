@@ -3,7 +3,7 @@
 import { get, isQuiet, wordsOf } from "./books-api.js";
 import { paperRow, tile } from "./books-clients.js";
 import { button, icon, linkButton, make } from "./books-dom.js";
-import { count, money, monthName, sum, today } from "./books-format.js";
+import { count, money, monthName, sum, todayInUtc } from "./books-format.js";
 import { KINDS } from "./books-kinds.js";
 import { allKept, keep, newName } from "./books-memory.js";
 import { choosePaid, owedInvoices } from "./books-payments.js";
@@ -33,7 +33,7 @@ export async function homeView(page) {
         tile(say("is-overdue"), money(statistics.performance.overdue_value), overdue.length ? "alarm" : "")),
       make("div", { class: "tiles" },
         tile(say("paid-30-days"), money(statistics.recent_activity.payments_value_last_30_days)),
-        tile(say("spent-in", { month: monthName(today()) }), money(expenses.this_month.total))));
+        tile(say("spent-in", { month: monthName(todayInUtc()) }), money(expenses.this_month.total))));
     const waits = accepted.results.filter(({ invoice }) => !invoice);
     const sections = [
       section("overdue-ones", KINDS.invoice, overdue, "#/invoices?status=overdue", overdue.length),

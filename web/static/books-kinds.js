@@ -1,7 +1,7 @@
 // The two kinds of papers, quotes and invoices: where the API has them, and how they differ.
 
 import { make } from "./books-dom.js";
-import { daysBetween, isSome, shortDay, today } from "./books-format.js";
+import { daysBetween, isSome, shortDay, todayInUtc } from "./books-format.js";
 import { say } from "./books-words.js";
 
 export const KINDS = {
@@ -31,7 +31,7 @@ export function badge(status) {
 
 /** Returns what the day of a paper means today: "8 days overdue", "due in 3 days", "expires today"; "" if it doesn't matter any more. */
 export function dueWords(kind, paper) {
-  const days = daysBetween(today(), paper[kind.until]);
+  const days = daysBetween(todayInUtc(), paper[kind.until]);
   if (kind.name === "invoice" && ["sent", "partial", "overdue"].includes(paper.status)) {
     if (days < 0) return say("overdue-by", { days: say.days(-days) });
     return days === 0 ? say("due-today") : days <= 14 ? say("due-in", { days: say.days(days) }) : say("due-on", { day: shortDay(paper.due_date) });

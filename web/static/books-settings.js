@@ -1,6 +1,6 @@
 // The settings: who writes the papers, how these look, and what goes out of the books and into them.
 
-import { Changed, isQuiet, send, wordsOf } from "./books-api.js";
+import { askFile, Changed, isQuiet, send, wordsOf } from "./books-api.js";
 import { button, make } from "./books-dom.js";
 import { check, field, formFoot, KeptForm } from "./books-form.js";
 import { setCurrency } from "./books-format.js";
@@ -91,7 +91,25 @@ function logo(page, preferences) {
   const shown = make("div", { class: "logo-place" });
   const problem = make("p", { class: "form-problem", role: "alert" });
   const input = make("input", { type: "file", accept: "image/png,image/jpeg,image/webp", class: "unseen", tabindex: "-1", "aria-hidden": "true", id: "logo-file" });
-  const show = (address) => shown.replaceChildren(address ? make("img", { src: address, alt: say("logo") }) : make("span", { class: "note", text: say("no-logo") }));
+  const note = (text) => shown.replaceChildren(make("span", { class: "note", text }));
+  let asked = 0;
+  // The picture comes through the API: the page shows none from another host, and the storage may be one.
+  const show = async (hasLogo) => {
+    asked += 1;
+    const turn = asked;
+    if (!hasLogo) {
+      note(say("no-logo"));
+      return;
+    }
+    try {
+      const blob = await (await askFile(`${PREFERENCES}logo/`, { accept: "image/*", signal: page.signal })).blob();
+      if (page.signal.aborted || turn !== asked) return;
+      const src = URL.createObjectURL(blob);
+      shown.replaceChildren(make("img", { src, alt: say("logo"), on: { load: () => URL.revokeObjectURL(src) } }));
+    } catch (error) {
+      if (!page.signal.aborted && !isQuiet(error) && turn === asked) note(error instanceof TypeError ? say("no-answer") : wordsOf(error));
+    }
+  };
   const change = async (work) => {
     problem.textContent = "";
     try {
