@@ -18,6 +18,8 @@ from core.files.storage import away, is_shown
 CONNECT_SECONDS, READ_SECONDS = 2, 5
 # For one call with its retry, including the lookup of the host's name.
 TOTAL_SECONDS = 12
+# An upload has more time: what its bytes take on a slow line (4 Mbit/s). 100 MB have 212 s.
+UPLOAD_BYTES_A_SECOND = 500_000
 ATTEMPTS = 2
 # A day. The file of a key never changes, so any value would be right.
 CACHE_CONTROL = "max-age=86400"
@@ -85,7 +87,7 @@ class S3Storage:
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         try:
             client = await self._open()
-            async with asyncio.timeout(TOTAL_SECONDS):
+            async with asyncio.timeout(TOTAL_SECONDS + len(data) / UPLOAD_BYTES_A_SECOND):
                 await client.put_object(
                     Bucket=self._bucket,
                     Key=key,

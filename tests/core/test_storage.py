@@ -395,6 +395,17 @@ async def test_with_an_s3_that_does_not_answer_it_is_503(s3, monkeypatch):
     silent.close()
 
 
+async def test_an_upload_has_more_time_the_larger_it_is(s3, endpoint, monkeypatch):
+    # Only its size gives an upload time: 1000 s.
+    monkeypatch.setattr("core.files.storage_s3.TOTAL_SECONDS", 0)
+    monkeypatch.setattr("core.files.storage_s3.UPLOAD_BYTES_A_SECOND", 1)
+    storage = s3(AWS_S3_ENDPOINT_URL=endpoint)
+    await storage.put(KEY, b"x" * 1000, "image/png")
+    assert (await fetch(await storage.link(ORIGIN, KEY)))[2] == b"x" * 1000
+    for work in (storage.put(KEY, b"", "image/png"), storage.get(KEY), storage.remove(KEY)):
+        assert await refused(work) == (503, {"Retry-After": "2"})
+
+
 async def test_without_the_bucket_it_is_503(s3, endpoint):
     storage = s3(AWS_S3_ENDPOINT_URL=endpoint, AWS_STORAGE_BUCKET_NAME="no-such-bucket")
     for work in (storage.put(KEY, b"x", "image/png"), storage.get(KEY)):
