@@ -1,6 +1,5 @@
 """Exports that are made as files after the answer, and kept for a week. docs/api/books.md#exports-and-imports."""
 
-import asyncio
 import json
 import secrets
 import tempfile
@@ -76,9 +75,8 @@ async def _make(app: Files, wanted: Wanted, id: int) -> None:
     with tempfile.TemporaryDirectory(prefix="export-") as folder:
         path = Path(folder) / "export.xlsx"
         rows = await wanted.write_xlsx(app.db, path)
-        data = await asyncio.to_thread(path.read_bytes)
-    await media.hold(app.db, key)
-    await app.storage.put(key, data, xlsx_writer.MEDIA)
+        await media.hold(app.db, key)
+        await app.storage.put_file(key, path, xlsx_writer.MEDIA)
     await query.finish_export(app.db, owner_id=wanted.owner_id, id=id, key=key, rows=rows)
 
 

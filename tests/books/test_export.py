@@ -329,13 +329,13 @@ async def test_an_export_that_was_removed_meanwhile_leaves_no_file(owner, db, ap
     await db.execute("DELETE FROM books.export WHERE id = $1", made["id"])
     await export_job.make_export(app, owner.id, made["id"])
     made = await queued(owner, "ordering=name")
-    put = app.storage.put
+    put = app.storage.put_file
 
-    async def put_and_remove(key, data, content_type):
-        await put(key, data, content_type)
+    async def put_and_remove(key, path, content_type):
+        await put(key, path, content_type)
         await db.execute("DELETE FROM books.export WHERE id = $1", made["id"])
 
-    monkeypatch.setattr(app.storage, "put", put_and_remove)
+    monkeypatch.setattr(app.storage, "put_file", put_and_remove)
     await export_job.make_export(app, owner.id, made["id"])
     await db.execute(
         "UPDATE core.media_file SET unused_from = now() WHERE unused_from IS NOT NULL AND key LIKE 'exports/%'"
@@ -355,7 +355,7 @@ async def test_a_failure_is_tried_again_and_at_last_reported(owner, app, few, mo
     async def away(*given):
         raise unavailable("The storage is away.")
 
-    monkeypatch.setattr(app.storage, "put", away)
+    monkeypatch.setattr(app.storage, "put_file", away)
     with pytest.raises(Exception, match="away"):
         await export_job.make_export(app, owner.id, made["id"], is_last=False)
     assert (await owner.get(made["status_url"])).json["status"] == "running"
