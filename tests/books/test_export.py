@@ -379,6 +379,33 @@ async def test_an_export_of_more_rows_than_a_sheet_has_fails_and_says_why(owner,
     assert (shown["status"], shown["error"]) == ("failed", export_job.TOO_MANY)
 
 
+async def test_other_requests_have_their_turn_while_the_links_of_a_page_are_signed(owner, db, app, monkeypatch):
+    await db.execute(
+        "INSERT INTO books.export (owner_id, noun, filters, ordering, status, rows, key, finished_at)"
+        " SELECT $1, 'clients', '{}', '', 'done', 1, 'exports/' || n || '.xlsx', now() FROM generate_series(1, 100) n",
+        owner.id,
+    )
+    signed, at_once, sign = 0, [], app.storage.link
+
+    async def counted(*given):
+        nonlocal signed
+        signed += 1
+        return await sign(*given)
+
+    async def others():
+        while True:
+            before = signed
+            await asyncio.sleep(0)
+            at_once.append(signed - before)
+
+    monkeypatch.setattr(app.storage, "link", counted)
+    task = asyncio.create_task(others())
+    page = (await owner.get("/api/books/exports/?page_size=100")).json
+    task.cancel()
+    assert len({export["file"] for export in page["results"]}) == 100
+    assert max(at_once) == export_job.SIGNED_AT_ONCE
+
+
 async def test_exports_are_removed_after_a_week_with_their_files(owner, db, app, few):
     for _ in range(3):
         await owner.client()
