@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import hmac
+import io
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 from urllib.parse import quote
 
 from core import product
@@ -37,6 +39,9 @@ class Storage(Protocol):
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store a file. Raises Problem 503; then nothing can be read under that key."""
+
+    async def put_file(self, key: str, path: Path, content_type: str) -> None:
+        """Store a copy of the file at a path, which may be too large for the memory. Raises Problem 503, as `put` does."""
 
     async def get(self, key: str) -> bytes | None:
         """The file; None: it doesn't exist. Raises Problem 503."""
@@ -86,18 +91,25 @@ class LocalStorage:
         self._key = hmac.digest(secret.encode(), b"links to media", "sha256")
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
+        await self._store(key, io.BytesIO(data))
+
+    async def put_file(self, key: str, path: Path, content_type: str) -> None:
+        with path.open("rb") as source:
+            await self._store(key, source)
+
+    async def _store(self, key: str, source: BinaryIO) -> None:
         try:
-            await asyncio.to_thread(self._write, key, data)
+            await asyncio.to_thread(self._write, key, source)
         except OSError as error:
             raise away(error) from error
 
-    def _write(self, key: str, data: bytes) -> None:
+    def _write(self, key: str, source: BinaryIO) -> None:
         path = self._path(key)
         _make_folders(self.folder, path.parent)
         temporary = _unfinished(path)
         try:
             with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(data)
+                shutil.copyfileobj(source, file)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.rename(path)

@@ -32,6 +32,8 @@ MOST_UNDER_WAY = 5
 RETRY_SECONDS = 30
 # As books.export_document says it.
 KEPT_DAYS = 7
+# Links that are signed before other requests get their turn: one of S3 takes 0.4 ms.
+SIGNED_AT_ONCE = 50
 # Between two searches for old exports.
 REMOVE_SECONDS = 600
 REMOVED_AT_ONCE = 100
@@ -76,9 +78,8 @@ async def _make(app: Files, wanted: Wanted, id: int) -> None:
     with tempfile.TemporaryDirectory(prefix="export-") as folder:
         path = Path(folder) / "export.xlsx"
         rows = await wanted.write_xlsx(app.db, path)
-        data = await asyncio.to_thread(path.read_bytes)
-    await media.hold(app.db, key)
-    await app.storage.put(key, data, xlsx_writer.MEDIA)
+        await media.hold(app.db, key)
+        await app.storage.put_file(key, path, xlsx_writer.MEDIA)
     await query.finish_export(app.db, owner_id=wanted.owner_id, id=id, key=key, rows=rows)
 
 
@@ -110,7 +111,11 @@ class Exports(ExportHandler):
         """List the exports that are made as jobs, newest first. They are kept for seven days. 200; 400 an invalid cursor; 404 there is no such
         page; 503 the storage is away."""
         page = json.loads(await listing.show_page(self, listed, {}))
-        self.reply({**page, "results": [await self.with_link(export) for export in page["results"]]})
+        for n, export in enumerate(page["results"], 1):
+            await self.with_link(export)
+            if n % SIGNED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        self.reply(page)
 
 
 class ExportStatus(ExportHandler):

@@ -329,13 +329,13 @@ async def test_an_export_that_was_removed_meanwhile_leaves_no_file(owner, db, ap
     await db.execute("DELETE FROM books.export WHERE id = $1", made["id"])
     await export_job.make_export(app, owner.id, made["id"])
     made = await queued(owner, "ordering=name")
-    put = app.storage.put
+    put = app.storage.put_file
 
-    async def put_and_remove(key, data, content_type):
-        await put(key, data, content_type)
+    async def put_and_remove(key, path, content_type):
+        await put(key, path, content_type)
         await db.execute("DELETE FROM books.export WHERE id = $1", made["id"])
 
-    monkeypatch.setattr(app.storage, "put", put_and_remove)
+    monkeypatch.setattr(app.storage, "put_file", put_and_remove)
     await export_job.make_export(app, owner.id, made["id"])
     await db.execute(
         "UPDATE core.media_file SET unused_from = now() WHERE unused_from IS NOT NULL AND key LIKE 'exports/%'"
@@ -355,7 +355,7 @@ async def test_a_failure_is_tried_again_and_at_last_reported(owner, app, few, mo
     async def away(*given):
         raise unavailable("The storage is away.")
 
-    monkeypatch.setattr(app.storage, "put", away)
+    monkeypatch.setattr(app.storage, "put_file", away)
     with pytest.raises(Exception, match="away"):
         await export_job.make_export(app, owner.id, made["id"], is_last=False)
     assert (await owner.get(made["status_url"])).json["status"] == "running"
@@ -377,6 +377,33 @@ async def test_an_export_of_more_rows_than_a_sheet_has_fails_and_says_why(owner,
     await run_jobs(app)
     shown = (await owner.get(made["status_url"])).json
     assert (shown["status"], shown["error"]) == ("failed", export_job.TOO_MANY)
+
+
+async def test_other_requests_have_their_turn_while_the_links_of_a_page_are_signed(owner, db, app, monkeypatch):
+    await db.execute(
+        "INSERT INTO books.export (owner_id, noun, filters, ordering, status, rows, key, finished_at)"
+        " SELECT $1, 'clients', '{}', '', 'done', 1, 'exports/' || n || '.xlsx', now() FROM generate_series(1, 100) n",
+        owner.id,
+    )
+    signed, at_once, sign = 0, [], app.storage.link
+
+    async def counted(*given):
+        nonlocal signed
+        signed += 1
+        return await sign(*given)
+
+    async def others():
+        while True:
+            before = signed
+            await asyncio.sleep(0)
+            at_once.append(signed - before)
+
+    monkeypatch.setattr(app.storage, "link", counted)
+    task = asyncio.create_task(others())
+    page = (await owner.get("/api/books/exports/?page_size=100")).json
+    task.cancel()
+    assert len({export["file"] for export in page["results"]}) == 100
+    assert max(at_once) == export_job.SIGNED_AT_ONCE
 
 
 async def test_exports_are_removed_after_a_week_with_their_files(owner, db, app, few):

@@ -17,7 +17,7 @@ from moto.server import ThreadedMotoServer
 from core import setting, settings
 from core.files.configured import open_storage
 from core.files.storage import CONTENT_TYPES, LINK_SECONDS, LocalStorage
-from core.files.storage_s3 import S3Storage
+from core.files.storage_s3 import PART, S3Storage
 from core.problem import Problem
 from handlers.settings import Settings
 
@@ -89,6 +89,14 @@ async def test_a_file_is_read_whole_and_what_is_not_there_is_none(local):
     await local.put(KEY, b"data", "image/png")
     assert await local.get(KEY) == b"data"
     assert await local.get("../secret.png") is None
+
+
+async def test_a_file_is_stored_from_a_path(local, tmp_path):
+    source = tmp_path / "source"
+    source.write_bytes(b"data" * 100_000)
+    await local.put_file(KEY, source, "image/png")
+    assert await local.get(KEY) == source.read_bytes()
+    assert stat.S_IMODE((local.folder / KEY).stat().st_mode) == 0o600
 
 
 async def test_files_stored_at_once_are_all_there(local):
@@ -294,6 +302,34 @@ async def test_a_file_in_s3_is_read_whole_and_what_is_not_there_is_none(s3, endp
     assert await storage.get("logos/read.png") == b"x" * 300_000
 
 
+@pytest.mark.parametrize("size", [0, 1, PART - 1, PART, 2 * PART, 2 * PART + 1])
+async def test_a_file_of_any_size_is_stored_in_s3_from_a_path(s3, endpoint, tmp_path, size):
+    storage, key, source = s3(AWS_S3_ENDPOINT_URL=endpoint), f"exports/{size}.xlsx", tmp_path / "source"
+    source.write_bytes(os.urandom(1 << 20) * (size >> 20) + b"x" * (size % (1 << 20)))
+    await storage.put_file(key, source, CONTENT_TYPES["xlsx"])
+    status, headers, data = await fetch(await storage.link(ORIGIN, key))
+    assert status == 200 and data == source.read_bytes()
+    told = headers["Content-Type"], headers["Content-Disposition"], headers["Cache-Control"]
+    assert told == (CONTENT_TYPES["xlsx"], "attachment", "max-age=86400")
+
+
+async def test_a_file_whose_transfer_breaks_off_leaves_no_parts_in_s3(s3, endpoint, tmp_path, monkeypatch):
+    storage, key, source = s3(AWS_S3_ENDPOINT_URL=endpoint), "exports/broken.xlsx", tmp_path / "source"
+    source.write_bytes(b"x" * (2 * PART))
+    client = await storage._open()
+    send = client.upload_part
+
+    async def first_only(*, PartNumber, **more):  # noqa: N803
+        if PartNumber > 1:
+            raise TimeoutError
+        return await send(PartNumber=PartNumber, **more)
+
+    monkeypatch.setattr(client, "upload_part", first_only)
+    assert (await refused(storage.put_file(key, source, CONTENT_TYPES["xlsx"])))[0] == 503
+    assert await storage.get(key) is None
+    assert "Uploads" not in await client.list_multipart_uploads(Bucket=BUCKET)
+
+
 async def test_a_link_is_signed_with_version_4_and_carries_the_setting_of_its_life_and_no_secret(s3, endpoint):
     for env, seconds in (({}, "3600"), ({"S3_PRESIGNED_URL_EXPIRATION": "120"}, "120")):
         link = await s3(AWS_S3_ENDPOINT_URL=endpoint, **env).link(ORIGIN, KEY)
@@ -393,6 +429,17 @@ async def test_with_an_s3_that_does_not_answer_it_is_503(s3, monkeypatch):
     storage = s3(AWS_S3_ENDPOINT_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert (await refused(storage.put(KEY, b"x", "image/png")))[0] == 503
     silent.close()
+
+
+async def test_an_upload_has_more_time_the_larger_it_is(s3, endpoint, monkeypatch):
+    # Only its size gives an upload time: 1000 s.
+    monkeypatch.setattr("core.files.storage_s3.TOTAL_SECONDS", 0)
+    monkeypatch.setattr("core.files.storage_s3.UPLOAD_BYTES_A_SECOND", 1)
+    storage = s3(AWS_S3_ENDPOINT_URL=endpoint)
+    await storage.put(KEY, b"x" * 1000, "image/png")
+    assert (await fetch(await storage.link(ORIGIN, KEY)))[2] == b"x" * 1000
+    for work in (storage.put(KEY, b"", "image/png"), storage.get(KEY), storage.remove(KEY)):
+        assert await refused(work) == (503, {"Retry-After": "2"})
 
 
 async def test_without_the_bucket_it_is_503(s3, endpoint):
