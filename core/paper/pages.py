@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core import product
 from core.paper.fonts import LATIN, font, writing
@@ -54,16 +54,27 @@ def paginated(blocks: Iterable[Block], room: float, head: Sequence[Row]) -> list
     return pages
 
 
+def describe(canvas: Any, title: str, author: str) -> None:
+    """Set what readers show as the properties of the file."""
+    canvas.setTitle(plain(title))
+    # ReportLab would write "anonymous" and "unspecified".
+    canvas.setAuthor(plain(author))
+    canvas.setSubject("")
+    canvas.setCreator(product.NAME)
+
+
 def pdf(
     blocks: Sequence[Block],
     sheet: Sheet,
     *,
     title: str,
     language: str,
+    author: str = "",
     head: Sequence[Row] = (),
     foot: Foot | None = None,
 ) -> bytes:
-    """The blocks as a PDF. The same blocks are the same bytes. foot: the rows at the foot of a page, by its number and how many there are.
+    """The blocks as a PDF. The same blocks are the same bytes. author: who issues the paper. foot: the rows at the foot of a page, by its
+    number and how many there are.
 
     Call it in the thread of core.paper.fonts.in_thread, and hold core.paper.fonts.writing.
     """
@@ -77,8 +88,7 @@ def pdf(
     file = io.BytesIO()
     # invariant: no time and no random id.
     canvas = Canvas(file, invariant=1, lang=language, initialFontName=LATIN)
-    canvas.setTitle(plain(title))
-    canvas.setCreator(product.NAME)
+    describe(canvas, title, author)
     for number, rows in enumerate(found, 1):
         page_height = sheet.height or height(rows) + 2 * sheet.margin + foot_height
         canvas.setPageSize((sheet.width, page_height))

@@ -76,7 +76,15 @@ def paper_pdf(paper: Mapping[str, Any], logo: Picture | None = None) -> bytes:
     with writing:
         writer = PaperWriter(paper, Rows(sheet.room, SIZE, MOST))
         blocks = [*writer.head(logo), *writer.lines(), *writer.sums(), *writer.payments(), *writer.texts()]
-        return pdf(blocks, sheet, title=writer.name, language=LANGUAGE, head=writer.head_of_others(), foot=writer.foot)
+        return pdf(
+            blocks,
+            sheet,
+            title=writer.name,
+            language=LANGUAGE,
+            author=writer.company["name"],
+            head=writer.head_of_others(),
+            foot=writer.foot,
+        )
 
 
 def _first(rows: list[Row], most: int) -> list[Row]:

@@ -1,7 +1,9 @@
 """What papers say, and how it fits. docs/api/books.md#papers."""
 
+import io
 from decimal import Decimal
 
+import pypdf
 import pytest
 
 from core.paper.text import ELLIPSIS
@@ -155,3 +157,12 @@ def test_a_paper_without_anything_is_one():
     empty = dict.fromkeys(("name", "address", "email"), "")
     shown = {**paper(empty, line_items=[]), "client": None}
     assert "INVOICE" in papers.read(paper_pdf(shown))
+
+
+@pytest.mark.parametrize("name", ["Asha Studio", "श्री & Söhne (Ltd)", ""])
+def test_a_reader_shows_who_issues_the_paper_and_which_it_is(name):
+    shown = paper({"name": name})
+    data = paper_pdf(shown)
+    found = pypdf.PdfReader(io.BytesIO(data)).metadata
+    assert (found.title, found.author or "", found.subject or "") == ("Invoice INV-2024-001", name, "")
+    assert paper_pdf(shown) == data
