@@ -36,7 +36,7 @@ from core.problem import Problem
 AWAY_SECONDS = 0.5
 # To open the listening connection.
 CONNECT_SECONDS = 5.0
-# Jobs after which PgQueuer writes what it has gathered; how many it takes from the queue at once, says Manager.fetch_jobs.
+# PgQueuer writes what it has gathered of so many jobs at once. Manager.fetch_jobs says how many it takes from the queue.
 BATCH = 4
 CHANNEL = Channel("ch_pgqueuer")
 

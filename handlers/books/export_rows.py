@@ -1,6 +1,5 @@
 """The rows of an export, and its file as XLSX. docs/api/books.md#exports-and-imports."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 from core.data.database import Database
 from core.http.keyset import Order
 from core.sheets.cell import Column
-from core.sheets.xlsx_writer import XlsxWriter
+from core.sheets.xlsx_process import xlsx_process
 from handlers.books.listing import Listing, order_of
 
 # Rows that are read, formatted and sent at once.
@@ -67,9 +66,9 @@ class Wanted(NamedTuple):
             after = rows[BATCH - 1]["key"]
 
     async def write_xlsx(self, db: Database, path: Path) -> int:
-        """Write the file, in threads; the number of its rows. Raises Full (core/sheets/xlsx_writer.py)."""
-        writer = await asyncio.to_thread(XlsxWriter, path, self.exported.noun.title(), self.exported.columns)
-        async for documents in self.batches(db):
-            await asyncio.to_thread(writer.add, documents)
-        await asyncio.to_thread(writer.close)
+        """Write the file, in a process of its own; the number of its rows. Raises Full (core/sheets/xlsx_writer.py)."""
+        async with xlsx_process(path, self.exported.noun.title(), self.exported.columns) as writer:
+            async for documents in self.batches(db):
+                await writer.add(documents)
+            await writer.close()
         return writer.count
