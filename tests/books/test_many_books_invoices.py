@@ -154,7 +154,7 @@ async def test_other_statements_read_few_of_many_invoices(large, read, db):
         (invoice.query.delete_invoice, [large, id, None, actor]),
         (invoice_action.query.send_invoice, [large, id, None, actor]),
         (invoice_action.query.duplicate_invoice, [large, id]),
-        (payment.query.pay_invoice, [large, sent, '{"amount": 1}']),
+        (payment.query.pay_invoice, [large, sent, '{"amount": 1}', None]),
         (payment.query.list_payments, [large, sent]),
         (invoice_report.query.list_overdue, [large, 100]),
         (invoice_report.query.list_due_soon, [large, 7, 100]),
