@@ -9,6 +9,7 @@ import { newName, unmarkSaved } from "./books-memory.js";
 import { save } from "./books-pdf.js";
 import { receiptsOf } from "./books-receipts.js";
 import { confirm, failed, go, setTitle, tell, waiting } from "./books-shell.js";
+import { uploadOf } from "./books-uploads.js";
 import { say } from "./books-words.js";
 
 export const EXPENSES = "/api/expenses/";
@@ -42,10 +43,15 @@ export async function expenseView(page) {
   const path = `${EXPENSES}${page.id}/`;
   setTitle(say("expense"), "#/expenses");
   if (!page.outlet.firstChild) page.outlet.replaceChildren(waiting());
+  const upload = uploadOf(Number(page.id));
+  const { done } = upload;
   try {
     const { document: expense, etag } = await read(path, page.signal);
     const client = expense.client && (await get(`/api/clients/${expense.client}/`, {}, page.signal));
-    if (!page.signal.aborted) show(page, { expense, etag, client });
+    if (page.signal.aborted) return;
+    show(page, { expense, etag, client });
+    // A receipt that was uploaded during the read may be missing in the answer, and its event came before the view listened.
+    if (upload.done !== done) expenseView(page);
   } catch (error) {
     if (page.signal.aborted || isQuiet(error)) return;
     page.outlet.replaceChildren(error instanceof Missing ? none(error.message) : failed(wordsOf(error), () => expenseView(page)));

@@ -21,6 +21,8 @@ class Upload extends EventTarget {
   pictures = [];
   part = 0;
   error = null;
+  // How many receipts the server has got.
+  done = 0;
   #expense;
   #name;
   #ending = new AbortController();
@@ -46,6 +48,7 @@ class Upload extends EventTarget {
         await this.#send(this.pictures[0]);
         await this.#remove();
         this.#fails = 0;
+        this.done += 1;
         this.#tell("done");
       }
     } catch (error) {
