@@ -193,7 +193,8 @@ def _mailbox(address: str, name: str) -> Address:
 
 
 def _on_the_wire(address: str) -> str:
-    """The address with its domain in ASCII. Raises MailRefused when it is none, before a line break in it reaches the connection."""
+    """The address with its domain in ASCII. Raises MailRefused if it is not an e-mail address: a line break
+    in it must not reach the connection."""
     found = normal(address)
     if found is None:
         raise MailRefused(f"{address[:100]!r} is not an e-mail address.")

@@ -46,7 +46,7 @@ class Document(NamedTuple):
 
 
 class DocumentRefused(Exception):
-    """The file is none that we store. `message` is for the client."""
+    """The server does not store files of this kind. `message` is for the client."""
 
     def __init__(self, message: Message) -> None:
         super().__init__(message.code)

@@ -4,8 +4,8 @@ What differs from PgQueuer's own classes, and why:
 - Its settings would be read from the environment, also from names such as CHANNEL and TRIGGER. Here all of them are given.
 - Its driver holds one connection, and its loop ends when that is lost. Ours uses the pool, waits while Postgres is away, and opens the
   listening connection again.
-- It writes the end of a job later, in a transaction of its own, whoever has the job by then: a process that stood still would remove
-  a job that another one runs. Here the job's own transaction ends it (core.finish_job), and PgQueuer writes nothing.
+- PgQueuer writes the end of a job in a later transaction, and does not check which process has the job by then. A process that stood still
+  would so remove a job that another one runs. Here the job's own transaction ends it (core.finish_job), and PgQueuer writes nothing.
 - Its limit of concurrency is counted in Postgres at each look at the queue. Ours is counted in the process.
 
 This module imports pgqueuer, which takes some 170 ms and 10 MB: it is itself imported only where jobs run.

@@ -1,7 +1,7 @@
 """Runs jobs in one process: takes them from the queue, begins and ends them, and enqueues what schedules ask for.
 
-A runner that has nothing to do holds no transaction and one connection, on which it listens. It looks at the queue when it is told of a
-change, and every `poll_seconds` for what nobody tells of: a job whose delay is over, or whose process has ended.
+An idle runner holds one connection, on which it listens, and no transaction. It reads the queue when a notification arrives, and also every
+`Pace.poll` seconds, because no notification tells that the delay of a job is over, or that the process of a job has ended.
 """
 
 import asyncio

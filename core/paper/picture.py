@@ -24,7 +24,7 @@ class Picture(NamedTuple):
     def draw(self, canvas: Any, left: float, bottom: float) -> None:
         from reportlab.pdfbase.pdfdoc import PDFImageXObject
 
-        # As Canvas.drawImage does it; but that compresses the picture anew for each PDF, which takes longer than all the rest.
+        # Canvas.drawImage would compress the picture again for each PDF, which takes longer than writing all the rest.
         document = canvas._doc
         its_name = document.getXObjectName(self.name)
         if its_name not in document.idToObject:

@@ -1,4 +1,5 @@
-"""Numbers as people write them: with a decimal point or comma, and signs between thousands. What may mean two numbers is none."""
+"""Numbers as people write them: with a decimal point or comma, and signs between thousands. A text that may mean two
+numbers is refused."""
 
 import re
 
@@ -23,7 +24,7 @@ class Ambiguous(ValueError):
 
 
 def digits(text: str) -> str | None:
-    """The number as JSON writes it; None: the text is none. Raises Ambiguous."""
+    """The number as JSON writes it; None: the text is not a number. Raises Ambiguous."""
     sent = cleaned(text)
     sign, sent = ("-", sent[1:]) if sent.startswith("-") else ("", sent.removeprefix("+"))
     if len(sent) > LONGEST:

@@ -322,5 +322,5 @@ def _column(letters: str) -> int:
 
 
 def _is_date(code: str) -> bool:
-    """Whether a format shows a number as a day or a time. Elapsed hours, [h], are none."""
+    """Whether a format shows a number as a day or a time. A format of elapsed hours, [h], does not."""
     return re.search("[ymdhs]", _NO_CODE.sub("", code).lower()) is not None
