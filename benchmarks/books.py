@@ -17,8 +17,8 @@ from benchmarks.plan import Plan
 from benchmarks.table import Row
 from benchmarks.warehouse import seed_people
 from core.data import sql
+from handlers.api.books_listing import MOST_COUNTED, order_of
 from handlers.books.invoice_list import invoices
-from handlers.books.listing import MOST_COUNTED, order_of
 
 # Owners of books, and the invoices and clients that each has: 100,000 and 1,000,000 invoices.
 OWNERS, FEW, MANY, CLIENTS = 100, 1_000, 10_000, 100

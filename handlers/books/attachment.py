@@ -12,12 +12,13 @@ from core.http.paging import page_of
 from core.http.parameter import Parameter
 from core.http.stored_file import FILE
 from core.problem import invalid, not_found
+from handlers.api import books_listing
+from handlers.api.books_handler import BooksHandler
+from handlers.api.books_listing import Listing
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
-from handlers.books import listing, receipt
+from handlers.books import receipt
 from handlers.books.expense import query as expense_query
-from handlers.books.handler import BooksHandler
-from handlers.books.listing import Listing
 from handlers.books.receipt import FULL, MOST, MOST_OF_EXPENSE, ReceiptHandler, UploadHandler, body_limit
 
 COLUMNS = {
@@ -55,16 +56,16 @@ class Attachments(AttachHandler):
     dialect = AttachmentDialect()
     large_body = body_limit(1)
     parameters = (
-        *listing.parameters(COLUMNS),
-        Parameter("expense", "Only attachments of this expense.", listing.ID),
+        *books_listing.parameters(COLUMNS),
+        Parameter("expense", "Only attachments of this expense.", books_listing.ID),
     )
 
     @answers(200, page_of("books/attachment"))
     async def get(self) -> None:
         """List the attachments, newest first. 200; 400 a wrong filter, an invalid cursor; 404 there is no such page."""
-        expense = listing.id_of(self, "expense")
+        expense = books_listing.id_of(self, "expense")
         filters = {} if expense is None else {"expense": expense}
-        self.reply(await self.linked(await listing.show_page(self, attachments, filters)))
+        self.reply(await self.linked(await books_listing.show_page(self, attachments, filters)))
 
     @answers(201, "books/attachment")
     @idempotent
@@ -154,12 +155,12 @@ class UploadReceipts(AttachHandler):
 
 
 class DeleteReceipt(BooksHandler):
-    parameters = (Parameter("attachment_id", "Which attachment of the expense.", listing.ID),)
+    parameters = (Parameter("attachment_id", "Which attachment of the expense.", books_listing.ID),)
 
     @answers(200, REMOVED)
     async def delete(self, id: str) -> None:
         """Delete an attachment of an expense, and its file. 200; 400 there is no attachment_id; 404."""
-        attachment_id = listing.id_of(self, "attachment_id")
+        attachment_id = books_listing.id_of(self, "attachment_id")
         if attachment_id is None:
             raise invalid({"attachment_id": ["This field is required."]})
         remaining = await remove(self, attachment_id, expense_id=int(id))

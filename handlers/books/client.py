@@ -14,11 +14,11 @@ from core.http.keyset import Column
 from core.http.paging import page_of
 from core.http.parameter import BOOLEAN, Parameter
 from core.problem import Problem, invalid
+from handlers.api import books_listing
+from handlers.api.books_handler import BooksHandler, stale
+from handlers.api.books_listing import Listing
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
-from handlers.books import listing
-from handlers.books.handler import BooksHandler, stale
-from handlers.books.listing import Listing
 from handlers.books.paperwork import WRONG_CLIENT
 
 # Digits of a phone number, without its signs.
@@ -52,17 +52,17 @@ class ClientList(ClientHandler):
     """Reads which clients are asked for."""
 
     parameters = (
-        *listing.parameters(COLUMNS),
+        *books_listing.parameters(COLUMNS),
         Parameter("search", "Words that occur in the name, e-mail, phone or company, ignoring case."),
         Parameter("is_active", "Only clients that are active, or only those that are not.", BOOLEAN),
         Parameter("company", "Only clients of this company, ignoring case."),
-        *listing.CREATED,
+        *books_listing.CREATED,
     )
 
     def filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/books/client.sql. Raises Problem 400."""
-        filters = {**listing.created(self), **listing.search(self)}
-        is_active = listing.flag(self, "is_active")
+        filters = {**books_listing.created(self), **books_listing.search(self)}
+        is_active = books_listing.flag(self, "is_active")
         if is_active is not None:
             filters["is_active"] = is_active
         if company := self.asked("company"):
@@ -74,7 +74,7 @@ class Clients(ClientList):
     @answers(200, page_of("books/client"))
     async def get(self) -> None:
         """List the clients, newest first. 200; 400 a wrong filter, an invalid cursor; 404 there is no such page."""
-        self.reply(await listing.show_page(self, clients, self.filters()))
+        self.reply(await books_listing.show_page(self, clients, self.filters()))
 
     @answers(201, "books/client")
     @idempotent

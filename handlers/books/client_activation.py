@@ -6,8 +6,8 @@ from core.data import sql
 from core.http.declare import answers, closed, ref
 from core.http.json_text import composed
 from core.problem import Problem
+from handlers.api.books_handler import stale
 from handlers.books.client import ClientHandler
-from handlers.books.handler import stale
 
 CHANGED = closed({"message": {"type": "string"}, "client": ref("books/client")})
 

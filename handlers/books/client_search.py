@@ -7,7 +7,7 @@ from core.http.declare import answers, closed, ref
 from core.http.paging import page_members, page_of
 from core.http.parameter import BOOLEAN, Parameter
 from core.problem import Problem
-from handlers.books import listing
+from handlers.api import books_listing
 from handlers.books.client import COLUMNS, ClientHandler, clients
 
 FOUND = closed(
@@ -16,17 +16,17 @@ FOUND = closed(
 
 
 class ActiveClients(ClientHandler):
-    parameters = listing.parameters(COLUMNS)
+    parameters = books_listing.parameters(COLUMNS)
 
     @answers(200, page_of("books/client"))
     async def get(self) -> None:
         """List the active clients, newest first. 200; 400 an invalid cursor; 404 there is no such page."""
-        self.reply(await listing.show_page(self, clients, {"is_active": True}))
+        self.reply(await books_listing.show_page(self, clients, {"is_active": True}))
 
 
 class ClientSearch(ClientHandler):
     parameters = (
-        *listing.parameters(COLUMNS),
+        *books_listing.parameters(COLUMNS),
         Parameter("q", "Words that occur in the name, e-mail, phone, company or address, ignoring case. Required."),
         Parameter("is_active", "Only clients that are active, or only those that are not.", BOOLEAN),
     )
@@ -34,15 +34,15 @@ class ClientSearch(ClientHandler):
     @answers(200, FOUND)
     async def get(self) -> None:
         """Find clients, newest first. 200; 400 without `q`, a wrong filter, an invalid cursor; 404 there is no such page."""
-        words = listing.search(self, "q")
+        words = books_listing.search(self, "q")
         if not words:
             raise Problem(400, "no-query", 'Search query parameter "q" is required')
         filters: dict[str, Any] = {f"{name}_with_address": value for name, value in words.items()}
-        is_active = listing.flag(self, "is_active")
+        is_active = books_listing.flag(self, "is_active")
         if is_active is not None:
             filters["is_active"] = is_active
         asked = json.dumps(self.asked("q"), ensure_ascii=False)
-        self.reply(await listing.show_page(self, clients, filters, {"search_query": asked}))
+        self.reply(await books_listing.show_page(self, clients, filters, {"search_query": asked}))
 
 
 groups = ("Books: clients",)

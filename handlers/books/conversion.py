@@ -8,7 +8,7 @@ from core.http import schema
 from core.http.declare import answers, body, closed, idempotent, ref, takes
 from core.http.json_text import composed
 from core.problem import Problem, invalid, not_found
-from handlers.books.handler import stale
+from handlers.api.books_handler import stale
 from handlers.books.invoice_refusal import InvoiceHandler
 
 CONVERTED = closed({"message": {"type": "string"}, "source_quote": {"type": "string"}, "invoice": ref("books/invoice")})

@@ -13,12 +13,12 @@ from core.http.keyset import Column
 from core.http.paging import page_of
 from core.http.parameter import BOOLEAN, DATE, Parameter
 from core.problem import Problem, invalid
+from handlers.api import books_listing
+from handlers.api.books_handler import stale
+from handlers.api.books_listing import Listing
 from handlers.api.dialects import BooksDialect
 from handlers.api.messages import SENTENCES
-from handlers.books import listing
-from handlers.books.handler import stale
-from handlers.books.listing import Listing
-from handlers.books.moment import day
+from handlers.api.moment import day
 from handlers.books.paperwork import WRONG_CLIENT
 from handlers.books.receipt import ReceiptHandler
 
@@ -39,7 +39,7 @@ _AMOUNT = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?")
 COLUMNS = {
     "id": Column("e.id", "bigint", keyset.is_id),
     "expense_date": Column("e.expense_date", "date", keyset.is_day),
-    "amount": Column("e.amount", "numeric", listing.is_amount),
+    "amount": Column("e.amount", "numeric", books_listing.is_amount),
     "category": Column("e.category", "text", keyset.is_text),
     "vendor": Column("lower(e.vendor)", "text", keyset.is_text),
     "status": Column("e.status", "text", keyset.is_text),
@@ -95,13 +95,13 @@ class ExpenseList(ExpenseHandler):
     """Reads which expenses are asked for."""
 
     parameters = (
-        *listing.parameters(COLUMNS),
+        *books_listing.parameters(COLUMNS),
         Parameter("search", "Words that occur in the description, vendor, receipt number or notes, ignoring case."),
         Parameter(
             "category", "Only expenses of this category; several may be given.", {"enum": [*CATEGORIES]}, repeats=True
         ),
         Parameter("status", "Only expenses with this status.", {"enum": [*STATUSES]}),
-        Parameter("client", "Only expenses for this client.", listing.ID),
+        Parameter("client", "Only expenses for this client.", books_listing.ID),
         Parameter("is_billable", "Only expenses that are billed to a client, or only the others.", BOOLEAN),
         Parameter("has_receipts", "Only expenses with attachments, or only those without.", BOOLEAN),
         Parameter("expense_date__gte", "Spent on this day or later.", DATE),
@@ -112,29 +112,29 @@ class ExpenseList(ExpenseHandler):
         Parameter("amount__lte", "Of this amount or less.", NUMBER),
         Parameter("amount_min", "The same as amount__gte.", NUMBER),
         Parameter("amount_max", "The same as amount__lte.", NUMBER),
-        *listing.CREATED,
+        *books_listing.CREATED,
     )
 
     def filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/books/expense.sql. Raises Problem 400."""
         found = {
-            "status": listing.choice(self, "status", STATUSES),
-            "client": listing.id_of(self, "client"),
-            "is_billable": listing.flag(self, "is_billable"),
-            "has_receipts": listing.flag(self, "has_receipts"),
+            "status": books_listing.choice(self, "status", STATUSES),
+            "client": books_listing.id_of(self, "client"),
+            "is_billable": books_listing.flag(self, "is_billable"),
+            "has_receipts": books_listing.flag(self, "has_receipts"),
             "day_since": self._first(partial(day, self), "expense_date__gte", "date_from"),
             "day_until": self._first(partial(day, self), "expense_date__lte", "date_to"),
             "amount_since": self._first(self._amount, "amount__gte", "amount_min"),
             "amount_until": self._first(self._amount, "amount__lte", "amount_max"),
         }
         filters: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
-        categories = listing.choices(self, "category", tuple(CATEGORIES))
+        categories = books_listing.choices(self, "category", tuple(CATEGORIES))
         if len(categories) == 1:
             # Its index has the expenses of one category in the order of the list.
             filters["category"] = categories[0]
         elif categories:
             filters["categories"] = categories
-        return {**filters, **listing.created(self), **listing.search(self)}
+        return {**filters, **books_listing.created(self), **books_listing.search(self)}
 
     @staticmethod
     def _first(read: Any, *names: str) -> str | None:
@@ -152,7 +152,7 @@ class Expenses(ExpenseList):
     @answers(200, page_of("books/expense"))
     async def get(self) -> None:
         """List the expenses, those of the latest day first. 200; 400 a wrong filter, an invalid cursor; 404 there is no such page."""
-        self.reply(await self.linked(await listing.show_page(self, expenses, self.filters())))
+        self.reply(await self.linked(await books_listing.show_page(self, expenses, self.filters())))
 
     @answers(201, "books/expense")
     @idempotent

@@ -5,8 +5,8 @@ from typing import ClassVar
 from core.http.declare import answers, closed, ref
 from core.http.json_text import composed, written
 from core.problem import Problem
+from handlers.api.books_handler import stale
 from handlers.books.expense import ExpenseHandler, query
-from handlers.books.handler import stale
 
 DECIDED = closed({"message": {"type": "string"}, "expense": ref("books/expense")})
 

@@ -2,9 +2,9 @@
 
 from core.http.declare import answers, closed
 from core.http.paging import page_of
-from handlers.books import listing
+from handlers.api import books_listing
+from handlers.api.books_handler import BooksHandler
 from handlers.books.expense import CATEGORIES, COLUMNS, ExpenseHandler, expenses, query
-from handlers.books.handler import BooksHandler
 
 # Up to today.
 RECENT_DAYS = 30
@@ -19,12 +19,12 @@ class Categories(BooksHandler):
 
 
 class Recent(ExpenseHandler):
-    parameters = listing.parameters(COLUMNS)
+    parameters = books_listing.parameters(COLUMNS)
 
     @answers(200, page_of("books/expense"))
     async def get(self) -> None:
         """List the expenses of the last 30 days, those of the latest day first. 200; 400 an invalid cursor; 404 there is no such page."""
-        self.reply(await self.linked(await listing.show_page(self, expenses, {"recent": RECENT_DAYS})))
+        self.reply(await self.linked(await books_listing.show_page(self, expenses, {"recent": RECENT_DAYS})))
 
 
 class Stats(BooksHandler):

@@ -29,10 +29,10 @@ from core.http.parameter import Parameter
 from core.http.stored_file import FILE
 from core.problem import Message, Problem, invalid
 from core.sheets import csv_writer, xlsx_writer
+from handlers.api.books_handler import BooksHandler
+from handlers.api.books_listing import order_of
 from handlers.books import export_job
 from handlers.books.export_rows import Exported, Wanted
-from handlers.books.handler import BooksHandler
-from handlers.books.listing import order_of
 
 FORMATS = ("csv", "xlsx")
 # Rows of an XLSX that a request waits for: writing them takes some two seconds.

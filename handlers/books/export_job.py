@@ -20,12 +20,11 @@ from core.jobs import Job
 from core.jobs.job import Payload, Run
 from core.problem import not_found
 from core.sheets import xlsx_writer
-from handlers.api import areas
+from handlers.api import areas, books_listing
+from handlers.api.books_handler import BooksHandler
+from handlers.api.books_listing import Listing
 from handlers.api.handler import MEDIA
-from handlers.books import listing
 from handlers.books.export_rows import Exported, Wanted
-from handlers.books.handler import BooksHandler
-from handlers.books.listing import Listing
 
 # Exports of one owner that wait or are being made.
 MOST_UNDER_WAY = 5
@@ -104,13 +103,13 @@ class ExportHandler(BooksHandler):
 
 
 class Exports(ExportHandler):
-    parameters = listing.parameters(COLUMNS)
+    parameters = books_listing.parameters(COLUMNS)
 
     @answers(200, page_of("books/export"))
     async def get(self) -> None:
         """List the exports that are made as jobs, newest first. They are kept for seven days. 200; 400 an invalid cursor; 404 there is no such
         page; 503 the storage is away."""
-        page = json.loads(await listing.show_page(self, listed, {}))
+        page = json.loads(await books_listing.show_page(self, listed, {}))
         for n, export in enumerate(page["results"], 1):
             await self.with_link(export)
             if n % SIGNED_AT_ONCE == 0:

@@ -9,7 +9,7 @@ from core.data.database import Database
 from core.http.keyset import Order
 from core.sheets.cell import Column
 from core.sheets.xlsx_process import xlsx_process
-from handlers.books.listing import Listing, order_of
+from handlers.api.books_listing import Listing, order_of
 
 # Rows that are read, formatted and sent at once.
 BATCH = 500

@@ -20,8 +20,9 @@ from core.http import schema
 from core.http.declare import answers, idempotent, ref, takes
 from core.http.parameter import BOOLEAN, Parameter
 from core.problem import Message, Problem, invalid
-from handlers.books import import_file, listing
-from handlers.books.handler import BooksHandler
+from handlers.api import books_listing
+from handlers.api.books_handler import BooksHandler
+from handlers.books import import_file
 from handlers.books.import_file import Content, Imported, Row, refused
 
 # Rows that one report names.
@@ -77,7 +78,7 @@ class Import(BooksHandler):
 
     def _options(self) -> tuple[bool, str]:
         """Whether it is a dry run, and the mode. What the query says counts before what the form says. Raises Problem 400."""
-        dry_run, mode = listing.flag(self, "dry_run"), listing.choice(self, "mode", MODES)
+        dry_run, mode = books_listing.flag(self, "dry_run"), books_listing.choice(self, "mode", MODES)
         is_dry = self.body.get("dry_run", False) if dry_run is None else dry_run
         return is_dry, mode or self.body.get("mode", "all")
 

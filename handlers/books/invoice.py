@@ -4,8 +4,8 @@ from core.data import sql
 from core.http.declare import answers, body, idempotent
 from core.http.paging import page_of
 from core.problem import Problem
+from handlers.api.books_handler import stale
 from handlers.books import invoice_list, invoice_refusal, paperwork
-from handlers.books.handler import stale
 from handlers.books.invoice_refusal import InvoiceHandler
 
 query = sql.load("books/invoice")

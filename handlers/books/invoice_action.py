@@ -11,8 +11,8 @@ from core.http import schema
 from core.http.declare import answers, closed, idempotent, ref, takes
 from core.http.json_text import composed
 from core.problem import Problem, invalid, not_found
+from handlers.api.books_handler import stale
 from handlers.books import mail
-from handlers.books.handler import stale
 from handlers.books.invoice_refusal import FUTURE, InvoiceHandler
 
 DONE = closed({"message": {"type": "string"}, "invoice": ref("books/invoice")})

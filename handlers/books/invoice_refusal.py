@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.problem import Problem, invalid
+from handlers.api.books_handler import BooksHandler
 from handlers.books import paperwork
-from handlers.books.handler import BooksHandler
 from handlers.books.paperwork import PaperworkDialect
 
 WRONG_QUOTE = "Invalid quote selected."

@@ -12,8 +12,8 @@ from core.http.json_text import composed
 from core.jobs import Job, Payload, Run
 from core.mail import Attachment, Letter, MailDelayed, MailRefused
 from core.problem import Problem, not_found
+from handlers.api.books_handler import BooksHandler
 from handlers.books import mail_text, paper
-from handlers.books.handler import BooksHandler
 from handlers.settings import Settings
 
 HOURS = 24

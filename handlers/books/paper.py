@@ -14,8 +14,8 @@ from core.http.parameter import BOOLEAN, Parameter
 from core.paper.fonts import in_thread
 from core.paper.picture import Picture
 from core.problem import not_found
-from handlers.books import listing
-from handlers.books.handler import BooksHandler
+from handlers.api import books_listing
+from handlers.api.books_handler import BooksHandler
 from handlers.books.logo import find_logo
 from handlers.books.paper_sheet import KINDS, paper_pdf
 
@@ -83,7 +83,7 @@ class PaperHandler(BooksHandler):
 
     async def show_paper(self, id: int) -> None:
         """Raises Problem: 400 a wrong parameter; 404."""
-        named = attachment if listing.flag(self, "download") else inline
+        named = attachment if books_listing.flag(self, "download") else inline
         paper = await find(self.application, self.kind, self.owner_id, id)
         if paper is None:
             raise not_found(self.missing)

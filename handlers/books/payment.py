@@ -3,8 +3,8 @@
 from core.data import sql
 from core.http.declare import answers, body, idempotent, ref
 from core.problem import invalid, not_found
+from handlers.api.books_handler import stale
 from handlers.books import invoice_refusal
-from handlers.books.handler import stale
 from handlers.books.invoice_refusal import InvoiceHandler
 
 query = sql.load("books/payment")

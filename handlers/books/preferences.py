@@ -12,8 +12,8 @@ from core.files.storage import CONTENT_TYPES
 from core.http.declare import answers, body
 from core.http.stored_file import FILE
 from core.problem import Message, invalid, not_found
+from handlers.api.books_handler import BooksHandler
 from handlers.api.handler import MEDIA, gone
-from handlers.books.handler import BooksHandler
 
 # An animation would lose its other frames on paper.
 LIMITS = Limits(formats=("PNG", "JPEG", "WEBP"))

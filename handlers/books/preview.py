@@ -6,9 +6,9 @@ from core.http.disposition import inline
 from core.http.parameter import Parameter
 from core.http.rate_limit import Allowance
 from core.problem import Problem, invalid
+from handlers.api import books_listing
+from handlers.api.books_handler import BooksHandler
 from handlers.api.handler import gone
-from handlers.books import listing
-from handlers.books.handler import BooksHandler
 from handlers.books.paper import BINARY, PDF, query, unwritten
 from handlers.books.paper_sheet import KINDS
 from handlers.books.paperwork import TOO_LARGE, WRONG_CLIENT, PaperworkDialect
@@ -40,7 +40,7 @@ class Preview(BooksHandler):
         """Compute a quote or an invoice that is being written, by the same rules as those that are stored, and store nothing. Lines that
         are not complete are left out. The Accept header decides between the sums and the paper, a PDF. 200; 400 wrong fields, or an
         unknown kind; 406 the Accept header names nothing of it."""
-        media, kind = self._media(), listing.choice(self, "kind", sorted(KINDS)) or "invoice"
+        media, kind = self._media(), books_listing.choice(self, "kind", sorted(KINDS)) or "invoice"
         found = await query.preview(self.db, owner_id=self.owner_id, kind=kind, body=self.body_text)
         if found is None:
             # The account was deleted after the token was checked.

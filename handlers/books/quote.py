@@ -7,8 +7,8 @@ from core.data import sql
 from core.http.declare import answers, body, idempotent
 from core.http.paging import page_of
 from core.problem import Problem, invalid
+from handlers.api.books_handler import BooksHandler, stale
 from handlers.books import quote_list
-from handlers.books.handler import BooksHandler, stale
 from handlers.books.paperwork import TOO_LARGE, WRONG_CLIENT, PaperworkDialect, check_lines
 
 query = sql.load("books/quote")

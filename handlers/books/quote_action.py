@@ -9,8 +9,8 @@ from core.data.database import Transaction
 from core.http.declare import answers, closed, idempotent, ref, takes
 from core.http.json_text import composed
 from core.problem import Problem, not_found
+from handlers.api.books_handler import stale
 from handlers.books import mail, quote
-from handlers.books.handler import stale
 from handlers.books.quote import QuoteHandler, query
 
 MOVED = closed({"message": {"type": "string"}, "quote": ref("books/quote")})

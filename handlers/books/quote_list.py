@@ -6,10 +6,10 @@ from core.data import sql
 from core.http import keyset
 from core.http.keyset import Column
 from core.http.parameter import Parameter
-from handlers.books import listing
-from handlers.books.handler import BooksHandler
-from handlers.books.listing import Listing
-from handlers.books.moment import DAY, day
+from handlers.api import books_listing
+from handlers.api.books_handler import BooksHandler
+from handlers.api.books_listing import Listing
+from handlers.api.moment import DAY, day
 
 STATUSES = ("draft", "sent", "accepted", "rejected", "expired")
 COLUMNS = {
@@ -18,16 +18,16 @@ COLUMNS = {
     "quote_number": Column("(q.year * 10000000000 + q.number)", "bigint", keyset.is_id),
     "issue_date": Column("q.issue_date", "date", keyset.is_day),
     "expiry_date": Column("q.expiry_date", "date", keyset.is_day),
-    "total_amount": Column("q.total_amount", "numeric", listing.is_amount),
+    "total_amount": Column("q.total_amount", "numeric", books_listing.is_amount),
     "status": Column("q.status", "text", keyset.is_text),
     "created_at": Column("q.created_at", "timestamptz", keyset.is_instant),
     "updated_at": Column("q.updated_at", "timestamptz", keyset.is_instant),
 }
 PARAMETERS = (
-    *listing.parameters(COLUMNS),
+    *books_listing.parameters(COLUMNS),
     Parameter("status", "Only quotes of this status.", {"type": "string", "enum": list(STATUSES)}),
-    Parameter("client", "Only quotes for the client with this id.", listing.ID),
-    *listing.CREATED,
+    Parameter("client", "Only quotes for the client with this id.", books_listing.ID),
+    *books_listing.CREATED,
     Parameter("issue_date__gte", "Issued on this day or later.", DAY),
     Parameter("issue_date__lte", "Issued on this day or earlier.", DAY),
     Parameter("expiry_date__gte", "Valid until this day or later.", DAY),
@@ -50,17 +50,17 @@ quotes = Listing(query.list_quotes, query.find_quotes, query.walk_quotes, COLUMN
 async def show(handler: BooksHandler, search: str = "search") -> str:
     """The body of the page that is asked for. search: the parameter that has the words to find. Raises Problem: 400 a wrong filter, an
     invalid cursor; 404 there is no such page."""
-    return await listing.show_page(handler, quotes, filters(handler, search))
+    return await books_listing.show_page(handler, quotes, filters(handler, search))
 
 
 def filters(handler: BooksHandler, search: str = "search") -> dict[str, Any]:
     """The filters that are asked for. Raises Problem 400."""
-    found = listing.created(handler)
-    if (status := listing.choice(handler, "status", STATUSES)) is not None:
+    found = books_listing.created(handler)
+    if (status := books_listing.choice(handler, "status", STATUSES)) is not None:
         found[f"is_{status}"] = ()
     for parameter, name in DAYS.items():
         if (asked := day(handler, parameter)) is not None:
             found[name] = asked
-    if (client := listing.id_of(handler, "client")) is not None:
+    if (client := books_listing.id_of(handler, "client")) is not None:
         found["client"] = client
-    return found | listing.search(handler, search, handler.owner_id)
+    return found | books_listing.search(handler, search, handler.owner_id)

@@ -14,8 +14,8 @@ from core.files.storage import is_shown
 from core.http import disposition, form
 from core.http.application import Application
 from core.problem import Message, Problem, invalid
+from handlers.api.books_handler import BooksHandler, admits
 from handlers.api.handler import MEDIA
-from handlers.books.handler import BooksHandler, admits
 
 # Files of one request.
 MOST = 5

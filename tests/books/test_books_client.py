@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from handlers.books import listing
 from tests.conftest import PASSWORD_HASH
 
 pytestmark = pytest.mark.gen_test
@@ -159,7 +158,7 @@ async def test_a_walk_by_cursor_meets_every_client_once(owner, ordering):
 
 
 async def test_pages_with_a_filter_lead_on_where_the_counting_ends(owner, monkeypatch):
-    monkeypatch.setattr(listing, "MOST_COUNTED", 3)
+    monkeypatch.setattr(books_listing, "MOST_COUNTED", 3)
     made = [(await owner.client(company="Acme"))["id"] for _ in range(7)]
     path, met, counts = f"{PATH}?company=acme&page_size=2&ordering=id", [], []
     while path:

@@ -17,7 +17,7 @@ from PIL import Image
 from core.http import openapi
 from core.http.declare import bodies_of
 from handlers.api import areas
-from handlers.books.handler import BooksHandler
+from handlers.api.books_handler import BooksHandler
 from tests.support.described import described
 
 pytestmark = pytest.mark.gen_test

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 
 from core.http import schema
 from core.problem import invalid
-from handlers.books.handler import BooksHandler
+from handlers.api.books_handler import BooksHandler
 
 MOMENT = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
 DAY = {"type": "string", "format": "date"}

@@ -11,8 +11,8 @@ from core.http.keyset import Column, Order
 from core.http.parameter import Parameter
 from core.problem import Message, invalid, not_found
 from core.text import canonical
-from handlers.books.handler import BooksHandler
-from handlers.books.moment import MOMENT, moment
+from handlers.api.books_handler import BooksHandler
+from handlers.api.moment import MOMENT, moment
 
 PAGE_SIZE, MOST = 20, 100
 # Rows that are counted of a filtered list: counting all of a large one would take longer than showing its page.
