@@ -1,5 +1,6 @@
 """The base of the books API's handlers: whose books they are, and which state of a row the client has seen. docs/api/books.md."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from core.problem import Problem, not_found
 from core.tokens import TokenError
 from handlers.api.caller import find_caller
 from handlers.api.dialects import BooksDialect
-from handlers.api.handler import bearer_of
+from handlers.api.handler import NotFound, bearer_of
 from handlers.api.limited import LimitedHandler
 from handlers.api.roles import ROLES, may_enter, signed_in_caller
 
@@ -66,6 +67,17 @@ class BooksHandler(LimitedHandler):
             said = "This was changed in the meantime. Please read it again."
             raise Problem(412, "stale", said, headers={"ETag": row["etag"]})
         return row
+
+
+class NotFoundInBooks(LimitedHandler, NotFound):
+    """404 for unknown paths of the API, in its dialect. They count among the requests of who asks for them."""
+
+    dialect: ClassVar[Dialect] = BooksDialect()
+
+    async def authenticate(self) -> None:
+        """The path isn't there for anybody, so a wrong token is no reason to say something else."""
+        with contextlib.suppress(Problem):
+            await super().authenticate()
 
 
 async def admits(app: Application, request: tornado.httputil.HTTPServerRequest) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from handlers.api import books_listing
 from tests.conftest import PASSWORD_HASH
 
 pytestmark = pytest.mark.gen_test

@@ -4,7 +4,7 @@ import pytest
 
 from handlers.accounts import commands as accounts
 from handlers.books import demo
-from tests.books.conftest import Owner
+from tests.support.owners import Owner
 
 pytestmark = pytest.mark.gen_test
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.books.conftest import LINE
+from tests.support.owners import LINE
 from tests.books.invoices import LATE, NO_LINES, PATH, one, today
 
 pytestmark = pytest.mark.gen_test

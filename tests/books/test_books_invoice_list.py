@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.books.conftest import LINE
+from tests.support.owners import LINE
 from tests.books.invoices import LATE, PATH, one, today
 
 pytestmark = pytest.mark.gen_test

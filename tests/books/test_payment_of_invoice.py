@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
-from tests.books.conftest import LINE
+from tests.support.owners import LINE
 from tests.books.invoices import LATE, PATH, one, sums, today
 from tests.support import forms
 

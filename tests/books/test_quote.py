@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.books.conftest import LINE
+from tests.support.owners import LINE
 
 pytestmark = pytest.mark.gen_test
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.books.conftest import LINE
+from tests.support.owners import LINE
 from tests.books.test_quote import PATH, later, today
 
 pytestmark = pytest.mark.gen_test

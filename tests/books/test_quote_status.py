@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from handlers.books import quote_sweep
-from tests.books.conftest import LINE
+from tests.support.owners import LINE
 from tests.books.test_quote import PATH, later, refused, today
 
 pytestmark = pytest.mark.gen_test
