@@ -1,0 +1,1 @@
+"""Webhooks: events of all areas, sent to the addresses that accounts name. docs/api/webhooks.md."""
