@@ -3,6 +3,8 @@
 --
 -- Triggers on books.invoice, books.quote, books.expense, books.client
 --   NOUN_figures_made, NOUN_figures_changed, NOUN_figures_gone   after a statement that writes   add up what it has changed
+-- Trigger on dashboard.total
+--   total_gone                                                   after a row goes with its account   the owner's other figures go
 --
 -- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
 -- that goes takes it away, and a row that changes does both. Every transaction locks dashboard.total first, by owner, and each function
@@ -58,28 +60,38 @@ CREATE OR REPLACE FUNCTION dashboard.active_clients(owner bigint) RETURNS bigint
          - (SELECT count(*) FROM books.client c WHERE c.owner_id = owner AND NOT c.is_active)
 $$;
 
--- Adds to the totals of owners, and announces that their figures have changed. All that changes figures begins here, as it locks the owners.
-CREATE OR REPLACE FUNCTION dashboard.add_totals(owners bigint[], open_invoices bigint[], balances numeric[]) RETURNS void LANGUAGE sql AS $$
+-- The binary logarithm of an amount, rounded down. A larger amount never has a smaller one, so ORDER BY magnitude DESC, amount DESC is the order by
+-- amount; and it seldom changes, so an index by it is cheap to keep. Less than a cent is below all others.
+CREATE OR REPLACE FUNCTION dashboard.magnitude(amount numeric) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN amount > 0 THEN floor(ln(amount::float8) / ln(2::float8)) ELSE -10 END::smallint
+$$;
+
+-- How well a client pays: 100, less two for each day that its payments are late on average.
+CREATE OR REPLACE FUNCTION dashboard.score(paid bigint, late_days bigint) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN paid > 0 THEN greatest(0, 100 - round(2.0 * late_days / paid, 2)) ELSE 100 END
+$$;
+
+-- Locks the totals of owners and announces that their figures have changed, without changing the totals.
+CREATE OR REPLACE FUNCTION dashboard.touch_totals(owners bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     WITH moved AS (
         INSERT INTO dashboard.total AS t (owner_id, invoices, balance)
-        SELECT a.owner_id, a.invoices, a.balance
-          FROM unnest(owners, open_invoices, balances) AS a (owner_id, invoices, balance) ORDER BY a.owner_id
-            ON CONFLICT (owner_id) DO UPDATE
-           SET invoices = t.invoices + EXCLUDED.invoices, balance = t.balance + EXCLUDED.balance, version = t.version + 1, changed_at = now()
+        SELECT DISTINCT o.id, 0, 0 FROM unnest(owners) AS o (id) ORDER BY o.id
+            ON CONFLICT (owner_id) DO UPDATE SET version = t.version + 1, changed_at = now()
         RETURNING t.owner_id, t.version
     )
-    INSERT INTO core.event (topic, payload, tags)
-    SELECT 'dashboard.changed', json_build_object('owner_id', m.owner_id, 'version', m.version)::text, ARRAY['owner:' || m.owner_id] FROM moved m
+    INSERT INTO core.event (topic, payload, tags) SELECT e.* FROM moved m CROSS JOIN LATERAL dashboard.change_event(m.owner_id, m.version) e;
+END $$;
+
+-- The event that tells of changed figures.
+CREATE OR REPLACE FUNCTION dashboard.change_event(owner bigint, version bigint) RETURNS TABLE (topic text, payload text, tags text[])
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT 'dashboard.changed', '{"owner_id":' || owner || ',"version":' || version || '}', ARRAY['owner:' || owner]
 $$;
 
--- The same for changes that leave the totals as they are.
-CREATE OR REPLACE FUNCTION dashboard.touch_totals(owners bigint[]) RETURNS void LANGUAGE sql AS $$
-    SELECT dashboard.add_totals(array_agg(o.id), array_agg(0::bigint), array_agg(0::numeric)) FROM (SELECT DISTINCT unnest(owners)) AS o (id)
-$$;
-
--- What an invoice counts as: 'open', 'paid', or nothing.
-CREATE OR REPLACE FUNCTION dashboard.counts_as(status text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN status IN ('sent', 'partial', 'overdue') THEN 'open' WHEN status = 'paid' THEN 'paid' END
+-- Whether an invoice with this status counts: drafts and cancelled ones don't.
+CREATE OR REPLACE FUNCTION dashboard.counts(status text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT status NOT IN ('draft', 'cancelled')
 $$;
 
 -- Invoices that count, each with the sign of its contribution, the balance that is open, and the days of its payment.
@@ -88,87 +100,101 @@ RETURNS TABLE (sign integer, owner_id bigint, client_id bigint, issue_date date,
                is_open boolean, is_unpaid boolean, balance numeric, is_paid boolean, days integer, late_days integer)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT s.sign, i.owner_id, i.client_id, i.issue_date, i.due_date, i.total_amount, i.subtotal, i.line_items,
-           w.state = 'open', w.state = 'open' AND i.paid_amount = 0, CASE WHEN w.state = 'open' THEN i.total_amount - i.paid_amount ELSE 0 END,
-           w.state = 'paid', greatest(0, w.paid_on - i.issue_date), greatest(0, w.paid_on - i.due_date)
-      FROM (VALUES (-1, gone), (1, made)) AS s (sign, invoices)
-     CROSS JOIN LATERAL unnest(s.invoices) AS i
-     CROSS JOIN LATERAL (SELECT dashboard.counts_as(i.status) AS state, (i.paid_at AT TIME ZONE 'UTC')::date AS paid_on) AS w
-     WHERE w.state IS NOT NULL
+           i.status <> 'paid', i.paid_amount = 0, i.total_amount - i.paid_amount, i.status = 'paid',
+           greatest(0, (i.paid_at AT TIME ZONE 'UTC')::date - i.issue_date), greatest(0, (i.paid_at AT TIME ZONE 'UTC')::date - i.due_date)
+      FROM (VALUES (-1, gone), (1, made)) AS s (sign, invoices) CROSS JOIN LATERAL unnest(s.invoices) AS i
+     WHERE dashboard.counts(i.status)
 $$;
 
--- Takes away what the first invoices contribute, and adds what the second do.
-CREATE OR REPLACE FUNCTION dashboard.add_invoices(gone books.invoice[], made books.invoice[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Takes away what the first invoices contribute, and adds what the second do. bills: what they bill differs, and not only what is paid of them.
+-- Each owner's total is locked first: all other rows are joined with it, or are written by a later statement.
+CREATE OR REPLACE FUNCTION dashboard.add_invoices(gone books.invoice[], made books.invoice[], bills boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM dashboard.add_totals(array_agg(o.owner_id), array_agg(o.n), array_agg(o.balance))
-       FROM (SELECT s.owner_id, coalesce(sum(s.sign) FILTER (WHERE s.is_open), 0) AS n, sum(s.sign * s.balance) AS balance
-               FROM dashboard.signed_invoices(gone, made) s GROUP BY s.owner_id) o
-     HAVING count(*) > 0;
-
-    INSERT INTO dashboard.due AS d (owner_id, due_date, invoices, unpaid, balance)
-    SELECT s.owner_id, s.due_date, sum(s.sign), coalesce(sum(s.sign) FILTER (WHERE s.is_unpaid), 0), sum(s.sign * s.balance)
-      FROM dashboard.signed_invoices(gone, made) s
-     WHERE s.is_open GROUP BY s.owner_id, s.due_date
-        ON CONFLICT (owner_id, due_date) DO UPDATE
-       SET invoices = d.invoices + EXCLUDED.invoices, unpaid = d.unpaid + EXCLUDED.unpaid, balance = d.balance + EXCLUDED.balance;
-
-    INSERT INTO dashboard.client AS c (owner_id, client_id, billed, invoices, balance, paid, days, late_days)
-    SELECT s.owner_id, s.client_id, sum(s.sign * s.total), sum(s.sign), sum(s.sign * s.balance), coalesce(sum(s.sign) FILTER (WHERE s.is_paid), 0),
-           coalesce(sum(s.sign * s.days) FILTER (WHERE s.is_paid), 0), coalesce(sum(s.sign * s.late_days) FILTER (WHERE s.is_paid), 0)
-      FROM dashboard.signed_invoices(gone, made) s
-     GROUP BY s.owner_id, s.client_id
+    WITH signed AS MATERIALIZED (
+        SELECT * FROM dashboard.signed_invoices(gone, made)
+    ), moved AS (
+        INSERT INTO dashboard.total AS t (owner_id, invoices, balance)
+        SELECT s.owner_id, coalesce(sum(s.sign) FILTER (WHERE s.is_open), 0), sum(s.sign * s.balance) FROM signed s GROUP BY s.owner_id ORDER BY s.owner_id
+            ON CONFLICT (owner_id) DO UPDATE
+           SET invoices = t.invoices + EXCLUDED.invoices, balance = t.balance + EXCLUDED.balance, version = t.version + 1, changed_at = now()
+        RETURNING t.owner_id, t.version
+    ), told AS (
+        INSERT INTO core.event (topic, payload, tags) SELECT e.* FROM moved m CROSS JOIN LATERAL dashboard.change_event(m.owner_id, m.version) e
+    ), due AS (
+        INSERT INTO dashboard.due AS d (owner_id, due_date, invoices, unpaid, balance)
+        SELECT s.owner_id, s.due_date, sum(s.sign), coalesce(sum(s.sign) FILTER (WHERE s.is_unpaid), 0), sum(s.sign * s.balance)
+          FROM moved m JOIN signed s ON s.owner_id = m.owner_id AND s.is_open
+         GROUP BY s.owner_id, s.due_date
+            ON CONFLICT (owner_id, due_date) DO UPDATE
+           SET invoices = d.invoices + EXCLUDED.invoices, unpaid = d.unpaid + EXCLUDED.unpaid, balance = d.balance + EXCLUDED.balance
+    )
+    INSERT INTO dashboard.client AS c (owner_id, client_id, billed, invoices, balance, paid, days, late_days, score)
+    SELECT g.owner_id, g.client_id, g.billed, g.invoices, g.balance, g.paid, g.days, g.late_days, dashboard.score(g.paid, g.late_days)
+      FROM (SELECT s.owner_id, s.client_id, sum(s.sign * s.total) AS billed, sum(s.sign) AS invoices, sum(s.sign * s.balance) AS balance,
+                   coalesce(sum(s.sign) FILTER (WHERE s.is_paid), 0) AS paid, coalesce(sum(s.sign * s.days) FILTER (WHERE s.is_paid), 0) AS days,
+                   coalesce(sum(s.sign * s.late_days) FILTER (WHERE s.is_paid), 0) AS late_days
+              FROM moved m JOIN signed s ON s.owner_id = m.owner_id
+             GROUP BY s.owner_id, s.client_id) g
         ON CONFLICT (owner_id, client_id) DO UPDATE
        SET billed = c.billed + EXCLUDED.billed, invoices = c.invoices + EXCLUDED.invoices, balance = c.balance + EXCLUDED.balance,
-           paid = c.paid + EXCLUDED.paid, days = c.days + EXCLUDED.days, late_days = c.late_days + EXCLUDED.late_days;
+           paid = c.paid + EXCLUDED.paid, days = c.days + EXCLUDED.days, late_days = c.late_days + EXCLUDED.late_days,
+           score = dashboard.score(c.paid + EXCLUDED.paid, c.late_days + EXCLUDED.late_days);
 
-    INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, billed, subtotal, invoices)
-    SELECT b.owner_id, t.period_type, t.period_start, sum(b.billed), sum(b.subtotal), sum(b.n)
-      FROM (SELECT s.owner_id, s.issue_date, sum(s.sign * s.total) AS billed, sum(s.sign * s.subtotal) AS subtotal, sum(s.sign) AS n
-              FROM dashboard.signed_invoices(gone, made) s
-             GROUP BY s.owner_id, s.issue_date
-            HAVING sum(s.sign * s.total) <> 0 OR sum(s.sign * s.subtotal) <> 0 OR sum(s.sign) <> 0) b
-     CROSS JOIN LATERAL dashboard.periods(b.issue_date) t
-     GROUP BY b.owner_id, t.period_type, t.period_start
-        ON CONFLICT (owner_id, period_type, period_start) DO UPDATE
-       SET billed = p.billed + EXCLUDED.billed, subtotal = p.subtotal + EXCLUDED.subtotal, invoices = p.invoices + EXCLUDED.invoices;
-
-    WITH part AS (
+    IF NOT bills THEN
+        RETURN;
+    END IF;
+    WITH signed AS MATERIALIZED (
+        SELECT s.sign, s.owner_id, s.client_id, s.issue_date, s.total, s.subtotal, s.line_items FROM dashboard.signed_invoices(gone, made) s
+    ), period AS (
+        INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, billed, subtotal, invoices)
+        SELECT s.owner_id, t.period_type, t.period_start, sum(s.sign * s.total), sum(s.sign * s.subtotal), sum(s.sign)
+          FROM signed s CROSS JOIN LATERAL dashboard.periods(s.issue_date) t
+         GROUP BY s.owner_id, t.period_type, t.period_start
+            ON CONFLICT (owner_id, period_type, period_start) DO UPDATE
+           SET billed = p.billed + EXCLUDED.billed, subtotal = p.subtotal + EXCLUDED.subtotal, invoices = p.invoices + EXCLUDED.invoices
+    ), part AS (
         SELECT s.owner_id, 'client' AS category_type, s.client_id::text AS name, s.issue_date, s.sign * s.total AS amount, s.sign AS n
-          FROM dashboard.signed_invoices(gone, made) s
+          FROM signed s
         UNION ALL
         SELECT s.owner_id, 'service', left(l.line ->> 'description', 200), s.issue_date, s.sign * (l.line ->> 'total')::numeric, s.sign
-          FROM dashboard.signed_invoices(gone, made) s CROSS JOIN LATERAL json_array_elements(s.line_items) AS l (line)
+          FROM signed s CROSS JOIN LATERAL json_array_elements(s.line_items) AS l (line)
     ), day AS (
         SELECT p.owner_id, p.category_type, p.name, p.issue_date, sum(p.amount) AS amount, sum(p.n) AS n
           FROM part p GROUP BY p.owner_id, p.category_type, p.name, p.issue_date HAVING sum(p.amount) <> 0 OR sum(p.n) <> 0
     )
-    INSERT INTO dashboard.share AS h (owner_id, category_type, period_type, period_start, name, amount, n)
-    SELECT d.owner_id, d.category_type, t.period_type, t.period_start, d.name, sum(d.amount), sum(d.n)
+    INSERT INTO dashboard.share AS h (owner_id, category_type, period_type, period_start, name, amount, magnitude, n)
+    SELECT d.owner_id, d.category_type, t.period_type, t.period_start, d.name, sum(d.amount), dashboard.magnitude(sum(d.amount)), sum(d.n)
       FROM day d CROSS JOIN LATERAL dashboard.periods(d.issue_date) t
      GROUP BY d.owner_id, d.category_type, t.period_type, t.period_start, d.name
         ON CONFLICT (owner_id, category_type, period_type, name, period_start) DO UPDATE
-       SET amount = h.amount + EXCLUDED.amount, n = h.n + EXCLUDED.n, updated_at = now();
+       SET amount = h.amount + EXCLUDED.amount, magnitude = dashboard.magnitude(h.amount + EXCLUDED.amount), n = h.n + EXCLUDED.n, updated_at = now();
 END $$;
 
 CREATE OR REPLACE FUNCTION dashboard.invoice_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     before books.invoice[];
     after  books.invoice[];
+    bills  boolean := true;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         -- Most changes of an invoice leave its figures as they are.
-        SELECT array_agg(ROW(g.*)::books.invoice), array_agg(ROW(m.*)::books.invoice) INTO before, after
+        SELECT array_agg(ROW(g.*)::books.invoice), array_agg(ROW(m.*)::books.invoice),
+               bool_or((dashboard.counts(g.status), g.client_id, g.issue_date, g.total_amount, g.subtotal, g.line_items::text)
+                       IS DISTINCT FROM
+                       (dashboard.counts(m.status), m.client_id, m.issue_date, m.total_amount, m.subtotal, m.line_items::text))
+          INTO before, after, bills
           FROM gone g JOIN made m USING (owner_id, id)
-         WHERE (dashboard.counts_as(g.status) IS NOT NULL OR dashboard.counts_as(m.status) IS NOT NULL)
-           AND (dashboard.counts_as(g.status), g.client_id, g.issue_date, g.due_date, g.total_amount, g.subtotal, g.paid_amount, g.paid_at, g.line_items::text)
+         WHERE (dashboard.counts(g.status) OR dashboard.counts(m.status))
+           AND (dashboard.counts(g.status), g.client_id, g.issue_date, g.due_date, g.total_amount, g.subtotal, g.paid_amount, g.paid_at, g.line_items::text)
                IS DISTINCT FROM
-               (dashboard.counts_as(m.status), m.client_id, m.issue_date, m.due_date, m.total_amount, m.subtotal, m.paid_amount, m.paid_at, m.line_items::text);
+               (dashboard.counts(m.status), m.client_id, m.issue_date, m.due_date, m.total_amount, m.subtotal, m.paid_amount, m.paid_at, m.line_items::text);
     ELSIF TG_OP = 'INSERT' THEN
-        after := (SELECT array_agg(ROW(m.*)::books.invoice) FROM made m WHERE dashboard.counts_as(m.status) IS NOT NULL);
+        after := (SELECT array_agg(ROW(m.*)::books.invoice) FROM made m WHERE dashboard.counts(m.status));
     ELSE
-        before := (SELECT array_agg(ROW(g.*)::books.invoice) FROM gone g WHERE dashboard.counts_as(g.status) IS NOT NULL);
+        before := (SELECT array_agg(ROW(g.*)::books.invoice) FROM gone g WHERE dashboard.counts(g.status));
     END IF;
     IF before IS NOT NULL OR after IS NOT NULL THEN
-        PERFORM dashboard.add_invoices(before, after);
+        PERFORM dashboard.add_invoices(before, after, bills);
     END IF;
     RETURN NULL;
 END $$;
@@ -176,22 +202,18 @@ END $$;
 -- Quotes that were sent.
 CREATE OR REPLACE FUNCTION dashboard.add_quotes(gone books.quote[], made books.quote[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM dashboard.touch_totals(array_agg(q.owner_id)) FROM unnest(gone || made) q;
+    PERFORM dashboard.touch_totals(ARRAY(SELECT q.owner_id FROM unnest(gone || made) q));
 
-    WITH signed AS (
-        SELECT s.sign, q.owner_id, q.issue_date, q.status = 'accepted' AS is_accepted
+    WITH signed AS MATERIALIZED (
+        SELECT s.sign, q.owner_id, q.issue_date, q.client_id, q.status = 'accepted' AS is_accepted
           FROM (VALUES (-1, gone), (1, made)) AS s (sign, quotes) CROSS JOIN LATERAL unnest(s.quotes) AS q
-    )
-    INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, quotes, accepted)
-    SELECT s.owner_id, t.period_type, t.period_start, sum(s.sign), coalesce(sum(s.sign) FILTER (WHERE s.is_accepted), 0)
-      FROM signed s CROSS JOIN LATERAL dashboard.periods(s.issue_date) t
-     GROUP BY s.owner_id, t.period_type, t.period_start
-        ON CONFLICT (owner_id, period_type, period_start) DO UPDATE
-       SET quotes = p.quotes + EXCLUDED.quotes, accepted = p.accepted + EXCLUDED.accepted;
-
-    WITH signed AS (
-        SELECT s.sign, q.owner_id, q.issue_date, q.client_id
-          FROM (VALUES (-1, gone), (1, made)) AS s (sign, quotes) CROSS JOIN LATERAL unnest(s.quotes) AS q
+    ), period AS (
+        INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, quotes, accepted)
+        SELECT s.owner_id, t.period_type, t.period_start, sum(s.sign), coalesce(sum(s.sign) FILTER (WHERE s.is_accepted), 0)
+          FROM signed s CROSS JOIN LATERAL dashboard.periods(s.issue_date) t
+         GROUP BY s.owner_id, t.period_type, t.period_start
+            ON CONFLICT (owner_id, period_type, period_start) DO UPDATE
+           SET quotes = p.quotes + EXCLUDED.quotes, accepted = p.accepted + EXCLUDED.accepted
     )
     INSERT INTO dashboard.share AS h (owner_id, category_type, period_type, period_start, name, quotes)
     SELECT s.owner_id, 'client', t.period_type, t.period_start, s.client_id::text, sum(s.sign)
@@ -226,30 +248,28 @@ END $$;
 -- Expenses that are not rejected.
 CREATE OR REPLACE FUNCTION dashboard.add_expenses(gone books.expense[], made books.expense[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM dashboard.touch_totals(array_agg(e.owner_id)) FROM unnest(gone || made) e;
+    PERFORM dashboard.touch_totals(ARRAY(SELECT e.owner_id FROM unnest(gone || made) e));
 
-    WITH signed AS (
-        SELECT s.sign, e.owner_id, e.expense_date, e.amount, e.is_billable
+    WITH day AS MATERIALIZED (
+        SELECT e.owner_id, e.expense_date, e.category, sum(s.sign * e.amount) AS amount, sum(s.sign) AS n,
+               coalesce(sum(s.sign * e.amount) FILTER (WHERE e.is_billable), 0) AS reimbursable
           FROM (VALUES (-1, gone), (1, made)) AS s (sign, expenses) CROSS JOIN LATERAL unnest(s.expenses) AS e
+         GROUP BY e.owner_id, e.expense_date, e.category
+    ), period AS (
+        INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, spent, reimbursable, expenses)
+        SELECT d.owner_id, t.period_type, t.period_start, sum(d.amount), sum(d.reimbursable), sum(d.n)
+          FROM day d CROSS JOIN LATERAL dashboard.periods(d.expense_date) t
+         GROUP BY d.owner_id, t.period_type, t.period_start
+            ON CONFLICT (owner_id, period_type, period_start) DO UPDATE
+           SET spent = p.spent + EXCLUDED.spent, reimbursable = p.reimbursable + EXCLUDED.reimbursable, expenses = p.expenses + EXCLUDED.expenses
     )
-    INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, spent, reimbursable, expenses)
-    SELECT s.owner_id, t.period_type, t.period_start, sum(s.sign * s.amount), coalesce(sum(s.sign * s.amount) FILTER (WHERE s.is_billable), 0), sum(s.sign)
-      FROM signed s CROSS JOIN LATERAL dashboard.periods(s.expense_date) t
-     GROUP BY s.owner_id, t.period_type, t.period_start
-        ON CONFLICT (owner_id, period_type, period_start) DO UPDATE
-       SET spent = p.spent + EXCLUDED.spent, reimbursable = p.reimbursable + EXCLUDED.reimbursable, expenses = p.expenses + EXCLUDED.expenses;
-
-    WITH signed AS (
-        SELECT s.sign, e.owner_id, e.expense_date, e.amount, e.category
-          FROM (VALUES (-1, gone), (1, made)) AS s (sign, expenses) CROSS JOIN LATERAL unnest(s.expenses) AS e
-    )
-    INSERT INTO dashboard.share AS h (owner_id, category_type, period_type, period_start, name, amount, n)
-    SELECT s.owner_id, 'expense', t.period_type, t.period_start, s.category, sum(s.sign * s.amount), sum(s.sign)
-      FROM signed s CROSS JOIN LATERAL dashboard.periods(s.expense_date) t
-     GROUP BY s.owner_id, t.period_type, t.period_start, s.category
-    HAVING sum(s.sign * s.amount) <> 0 OR sum(s.sign) <> 0
+    INSERT INTO dashboard.share AS h (owner_id, category_type, period_type, period_start, name, amount, magnitude, n)
+    SELECT d.owner_id, 'expense', t.period_type, t.period_start, d.category, sum(d.amount), dashboard.magnitude(sum(d.amount)), sum(d.n)
+      FROM day d CROSS JOIN LATERAL dashboard.periods(d.expense_date) t
+     GROUP BY d.owner_id, t.period_type, t.period_start, d.category
+    HAVING sum(d.amount) <> 0 OR sum(d.n) <> 0
         ON CONFLICT (owner_id, category_type, period_type, name, period_start) DO UPDATE
-       SET amount = h.amount + EXCLUDED.amount, n = h.n + EXCLUDED.n, updated_at = now();
+       SET amount = h.amount + EXCLUDED.amount, magnitude = dashboard.magnitude(h.amount + EXCLUDED.amount), n = h.n + EXCLUDED.n, updated_at = now();
 END $$;
 
 CREATE OR REPLACE FUNCTION dashboard.expense_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -276,16 +296,17 @@ END $$;
 -- Clients that are added, by the day.
 CREATE OR REPLACE FUNCTION dashboard.add_clients(gone books.client[], made books.client[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM dashboard.touch_totals(array_agg(c.owner_id)) FROM unnest(gone || made) c;
+    PERFORM dashboard.touch_totals(ARRAY(SELECT c.owner_id FROM unnest(gone || made) c));
 
-    WITH signed AS (
-        SELECT s.sign, c.owner_id, (c.created_at AT TIME ZONE 'UTC')::date AS day
+    WITH day AS MATERIALIZED (
+        SELECT c.owner_id, (c.created_at AT TIME ZONE 'UTC')::date AS day, sum(s.sign) AS n
           FROM (VALUES (-1, gone), (1, made)) AS s (sign, clients) CROSS JOIN LATERAL unnest(s.clients) AS c
+         GROUP BY 1, 2
     )
     INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, clients)
-    SELECT s.owner_id, t.period_type, t.period_start, sum(s.sign)
-      FROM signed s CROSS JOIN LATERAL dashboard.periods(s.day) t
-     GROUP BY s.owner_id, t.period_type, t.period_start
+    SELECT d.owner_id, t.period_type, t.period_start, sum(d.n)
+      FROM day d CROSS JOIN LATERAL dashboard.periods(d.day) t
+     GROUP BY d.owner_id, t.period_type, t.period_start
         ON CONFLICT (owner_id, period_type, period_start) DO UPDATE SET clients = p.clients + EXCLUDED.clients;
 END $$;
 
@@ -300,6 +321,15 @@ BEGIN
     ELSE
         PERFORM dashboard.add_clients(array_agg(ROW(g.*)::books.client), NULL) FROM gone g HAVING count(*) > 0;
     END IF;
+    RETURN NULL;
+END $$;
+
+-- An account is deleted only with empty books; what remains of its figures are zeros.
+CREATE OR REPLACE FUNCTION dashboard.total_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM dashboard.due d WHERE d.owner_id = OLD.owner_id;
+    DELETE FROM dashboard.period p WHERE p.owner_id = OLD.owner_id;
+    DELETE FROM dashboard.share h WHERE h.owner_id = OLD.owner_id;
     RETURN NULL;
 END $$;
 
@@ -320,14 +350,14 @@ BEGIN
     DELETE FROM dashboard.due d WHERE d.owner_id = owner;
     DELETE FROM dashboard.client c WHERE c.owner_id = owner;
     DELETE FROM dashboard.period p WHERE p.owner_id = owner;
-    UPDATE dashboard.share h SET amount = 0, n = 0, quotes = 0 WHERE h.owner_id = owner AND (h.amount, h.n, h.quotes) <> (0, 0, 0);
+    UPDATE dashboard.share h SET amount = 0, magnitude = dashboard.magnitude(0), n = 0, quotes = 0 WHERE h.owner_id = owner AND (h.amount, h.n, h.quotes) <> (0, 0, 0);
     after := 0;
     LOOP
         SELECT array_agg(i), max(i.id) INTO batch_invoices, after
           FROM (SELECT * FROM books.invoice i WHERE i.owner_id = owner AND i.id > after ORDER BY i.id LIMIT most) i;
         EXIT WHEN after IS NULL;
         steps := steps + cardinality(batch_invoices);
-        PERFORM dashboard.add_invoices(NULL, batch_invoices);
+        PERFORM dashboard.add_invoices(NULL, batch_invoices, true);
     END LOOP;
     after := 0;
     LOOP
