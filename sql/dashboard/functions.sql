@@ -7,8 +7,8 @@
 --   total_gone                                                   after a row goes with its account   the owner's other figures go
 --
 -- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
--- that goes takes it away, and a row that changes does both. Every transaction locks dashboard.total first, by owner, and each function
--- writes the other tables in the order due, client, period, share. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
+-- that goes takes it away, and a row that changes does both. Every transaction locks dashboard.total first, by owner, and
+-- writes the others only then. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
 
 -- The periods that a day is in.
 CREATE OR REPLACE FUNCTION dashboard.periods(day date) RETURNS TABLE (period_type text, period_start date)
@@ -146,12 +146,14 @@ BEGIN
     WITH signed AS MATERIALIZED (
         SELECT s.sign, s.owner_id, s.client_id, s.issue_date, s.total, s.subtotal, s.line_items FROM dashboard.signed_invoices(gone, made) s
     ), period AS (
-        INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, billed, subtotal, invoices)
-        SELECT s.owner_id, t.period_type, t.period_start, sum(s.sign * s.total), sum(s.sign * s.subtotal), sum(s.sign)
+        INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, billed, subtotal, invoices, lines)
+        SELECT s.owner_id, t.period_type, t.period_start, sum(s.sign * s.total), sum(s.sign * s.subtotal), sum(s.sign),
+               sum(s.sign * json_array_length(s.line_items))
           FROM signed s CROSS JOIN LATERAL dashboard.periods(s.issue_date) t
          GROUP BY s.owner_id, t.period_type, t.period_start
             ON CONFLICT (owner_id, period_type, period_start) DO UPDATE
-           SET billed = p.billed + EXCLUDED.billed, subtotal = p.subtotal + EXCLUDED.subtotal, invoices = p.invoices + EXCLUDED.invoices
+           SET billed = p.billed + EXCLUDED.billed, subtotal = p.subtotal + EXCLUDED.subtotal, invoices = p.invoices + EXCLUDED.invoices,
+               lines = p.lines + EXCLUDED.lines
     ), part AS (
         SELECT s.owner_id, 'client' AS category_type, s.client_id::text AS name, s.issue_date, s.sign * s.total AS amount, s.sign AS n
           FROM signed s
