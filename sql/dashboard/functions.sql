@@ -7,8 +7,8 @@
 --   total_gone                                                   after a row goes with its account   the owner's other figures go
 --
 -- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
--- that goes takes it away, and a row that changes does both. Every transaction locks dashboard.total first, by owner, and
--- writes the others only then. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
+-- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
+-- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
 
 -- The periods that a day is in.
 CREATE OR REPLACE FUNCTION dashboard.periods(day date) RETURNS TABLE (period_type text, period_start date)
