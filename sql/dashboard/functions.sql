@@ -7,8 +7,8 @@
 --   total_gone                                                   after a row goes with its account   the owner's other figures go
 --
 -- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
--- that goes takes it away, and a row that changes does both. Every transaction locks dashboard.total first, by owner, and each function
--- writes the other tables in the order due, client, period, share. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
+-- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
+-- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
 
 -- The periods that a day is in.
 CREATE OR REPLACE FUNCTION dashboard.periods(day date) RETURNS TABLE (period_type text, period_start date)
@@ -146,12 +146,14 @@ BEGIN
     WITH signed AS MATERIALIZED (
         SELECT s.sign, s.owner_id, s.client_id, s.issue_date, s.total, s.subtotal, s.line_items FROM dashboard.signed_invoices(gone, made) s
     ), period AS (
-        INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, billed, subtotal, invoices)
-        SELECT s.owner_id, t.period_type, t.period_start, sum(s.sign * s.total), sum(s.sign * s.subtotal), sum(s.sign)
+        INSERT INTO dashboard.period AS p (owner_id, period_type, period_start, billed, subtotal, invoices, lines)
+        SELECT s.owner_id, t.period_type, t.period_start, sum(s.sign * s.total), sum(s.sign * s.subtotal), sum(s.sign),
+               sum(s.sign * json_array_length(s.line_items))
           FROM signed s CROSS JOIN LATERAL dashboard.periods(s.issue_date) t
          GROUP BY s.owner_id, t.period_type, t.period_start
             ON CONFLICT (owner_id, period_type, period_start) DO UPDATE
-           SET billed = p.billed + EXCLUDED.billed, subtotal = p.subtotal + EXCLUDED.subtotal, invoices = p.invoices + EXCLUDED.invoices
+           SET billed = p.billed + EXCLUDED.billed, subtotal = p.subtotal + EXCLUDED.subtotal, invoices = p.invoices + EXCLUDED.invoices,
+               lines = p.lines + EXCLUDED.lines
     ), part AS (
         SELECT s.owner_id, 'client' AS category_type, s.client_id::text AS name, s.issue_date, s.sign * s.total AS amount, s.sign AS n
           FROM signed s
@@ -386,4 +388,111 @@ BEGIN
     END LOOP;
     DELETE FROM dashboard.unbuilt u WHERE u.owner_id = owner;
     RETURN steps;
+END $$;
+
+-- Trends, breakdowns, projections and snapshots. docs/api/dashboard.md
+
+-- How a period is called: 2026-11-29, 2026-W48, 2026-11, 2026-Q4, 2026.
+CREATE OR REPLACE FUNCTION dashboard.period_label(period_type text, start date) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT to_char(start, CASE period_type WHEN 'daily' THEN 'YYYY-MM-DD' WHEN 'weekly' THEN 'IYYY-"W"IW' WHEN 'monthly' THEN 'YYYY-MM'
+                                           WHEN 'quarterly' THEN 'YYYY-"Q"Q' WHEN 'yearly' THEN 'YYYY' END)
+$$;
+
+-- One point of a trend.
+CREATE OR REPLACE FUNCTION dashboard.trend_point(period_type text, start date, value numeric) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object('period', dashboard.period_label(period_type, start), 'value', value, 'date', start)
+$$;
+
+-- The largest shares of a period, and the rest of it as "Other", so that all add up. whole, number: what all shares of the period come to, and
+-- how many invoices, lines or expenses they have. A client is shown by its name.
+CREATE OR REPLACE FUNCTION dashboard.breakdown(owner bigint, its_category_type text, its_period_type text, start date, whole numeric, number bigint, most integer)
+RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH top AS MATERIALIZED (
+        SELECT row_number() OVER () AS place, h.name, h.amount, h.n
+          FROM (SELECT h.name, h.amount, h.n FROM dashboard.share h
+                 WHERE h.owner_id = owner AND h.category_type = its_category_type AND h.period_type = its_period_type AND h.period_start = start AND h.n > 0
+                 ORDER BY h.magnitude DESC, h.amount DESC, h.id LIMIT most) h
+    ), shown AS (
+        SELECT t.place, CASE WHEN its_category_type = 'client'
+                        THEN (SELECT c.name FROM books.client c WHERE c.owner_id = owner AND c.id = t.name::bigint) ELSE t.name END AS name, t.amount, t.n
+          FROM top t
+        UNION ALL
+        SELECT most + 1, 'Other', whole - r.amount, number - r.n
+          FROM (SELECT sum(t.amount) AS amount, sum(t.n) AS n FROM top t) r WHERE number > r.n
+    )
+    SELECT coalesce(json_agg(json_build_object(
+               'name', s.name, 'value', s.amount, 'percentage', dashboard.per_cent(s.amount, whole)::numeric, 'count', s.n) ORDER BY s.place), '[]')
+      FROM shown s
+$$;
+
+-- The figures of a snapshot of a day, as they are now.
+CREATE OR REPLACE FUNCTION dashboard.figures_on(owner bigint, its_period_type text, day date)
+RETURNS TABLE (total_revenue numeric, total_expenses numeric, outstanding_amount numeric, total_clients bigint, new_clients bigint, total_invoices bigint,
+               total_quotes bigint, accepted bigint, total_expense_count bigint, reimbursable_expenses numeric)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT coalesce(p.billed, 0), coalesce(p.spent, 0), coalesce(t.balance, 0), dashboard.active_clients(owner), coalesce(p.clients, 0), coalesce(p.invoices, 0),
+           coalesce(p.quotes, 0), coalesce(p.accepted, 0), coalesce(p.expenses, 0), coalesce(p.reimbursable, 0)
+      FROM (SELECT) one
+      LEFT JOIN dashboard.total t ON t.owner_id = owner
+      LEFT JOIN dashboard.period p
+             ON p.owner_id = owner AND p.period_type = its_period_type AND p.period_start = dashboard.period_start(its_period_type, day)
+$$;
+
+CREATE OR REPLACE FUNCTION dashboard.snapshot_document(s dashboard.snapshot) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', s.id, 'snapshot_date', s.snapshot_date, 'period_type', s.period_type, 'total_revenue', s.total_revenue::text,
+        'total_expenses', s.total_expenses::text, 'net_profit', dashboard.money(s.total_revenue - s.total_expenses),
+        'outstanding_amount', s.outstanding_amount::text, 'total_clients', s.total_clients, 'new_clients', s.new_clients,
+        'total_invoices', s.total_invoices, 'total_quotes', s.total_quotes, 'quote_conversion_rate', dashboard.per_cent(s.accepted, s.total_quotes),
+        'average_invoice_value', dashboard.money(coalesce(s.total_revenue / nullif(s.total_invoices, 0), 0)),
+        'total_expense_count', s.total_expense_count, 'reimbursable_expenses', s.reimbursable_expenses::text,
+        'profit_margin', dashboard.per_cent(s.total_revenue - s.total_expenses, s.total_revenue),
+        'expense_ratio', dashboard.per_cent(s.total_expenses, s.total_revenue),
+        'created_at', core.iso(s.created_at), 'updated_at', core.iso(s.updated_at))
+$$;
+
+-- Stores the figures of a day, in place of those that are stored for it. Returns the row; it has no refusal.
+CREATE OR REPLACE FUNCTION dashboard.store_snapshot(owner bigint, its_period_type text, day date) RETURNS dashboard.snapshot LANGUAGE sql AS $$
+    INSERT INTO dashboard.snapshot AS s (owner_id, snapshot_date, period_type, total_revenue, total_expenses, outstanding_amount, total_clients, new_clients,
+                                         total_invoices, total_quotes, accepted, total_expense_count, reimbursable_expenses)
+    SELECT owner, day, its_period_type, f.* FROM dashboard.figures_on(owner, its_period_type, day) f
+        ON CONFLICT (owner_id, period_type, snapshot_date) DO UPDATE
+       SET total_revenue = EXCLUDED.total_revenue, total_expenses = EXCLUDED.total_expenses, outstanding_amount = EXCLUDED.outstanding_amount,
+           total_clients = EXCLUDED.total_clients, new_clients = EXCLUDED.new_clients, total_invoices = EXCLUDED.total_invoices,
+           total_quotes = EXCLUDED.total_quotes, accepted = EXCLUDED.accepted, total_expense_count = EXCLUDED.total_expense_count,
+           reimbursable_expenses = EXCLUDED.reimbursable_expenses, updated_at = now()
+    RETURNING s.*
+$$;
+
+-- What a refresh answers. Figures are always current, so it stores this month's snapshot of today and counts the analytics; without `forced`
+-- it does so only if that snapshot is older than an hour. asked: of snapshots, analytics, metrics, or all; the other results are null.
+-- metrics: how many performance metrics there are.
+CREATE OR REPLACE FUNCTION dashboard.refresh(owner bigint, asked text[], forced boolean, metrics integer) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+    began    CONSTANT timestamptz := clock_timestamp();
+    month    CONSTANT date := dashboard.period_start('monthly', books.today());
+    last     timestamptz;
+    snapshot bigint;
+    counted  bigint;
+    clients  bigint;
+    seconds  numeric;
+BEGIN
+    last := (SELECT s.updated_at FROM dashboard.snapshot s WHERE s.owner_id = owner AND s.period_type = 'monthly' AND s.snapshot_date = books.today());
+    IF last > now() - interval '1 hour' AND NOT forced THEN
+        RETURN json_build_object('refreshed', false, 'refresh_time', NULL, 'duration_seconds', NULL, 'results', json_build_object(
+            'refreshed', false, 'reason', 'Cache is still fresh', 'last_refresh', core.iso(last)));
+    END IF;
+    IF asked && '{snapshots,all}' THEN
+        snapshot := (SELECT s.id FROM dashboard.store_snapshot(owner, 'monthly', books.today()) s);
+    END IF;
+    IF asked && '{analytics,all}' THEN
+        SELECT count(*), count(*) FILTER (WHERE h.category_type = 'client') INTO counted, clients
+          FROM dashboard.share h
+         WHERE h.owner_id = owner AND h.category_type IN ('expense', 'client', 'service') AND h.period_type = 'monthly' AND h.period_start = month AND h.n > 0;
+    END IF;
+    seconds := round(extract(epoch FROM clock_timestamp() - began), 6);
+    RETURN json_build_object('refreshed', true, 'refresh_time', core.iso(began), 'duration_seconds', seconds, 'results', json_build_object(
+        'monthly_snapshot', snapshot, 'category_analytics_count', counted, 'client_analytics_count', clients,
+        'performance_metrics_count', CASE WHEN asked && '{metrics,all}' THEN metrics END,
+        'refreshed', true, 'refresh_time', core.iso(began), 'duration_seconds', seconds));
 END $$;

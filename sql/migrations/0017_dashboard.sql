@@ -47,6 +47,7 @@ CREATE TABLE dashboard.period (
     billed       numeric(22,2) NOT NULL DEFAULT 0,
     subtotal     numeric(22,2) NOT NULL DEFAULT 0,
     invoices     bigint        NOT NULL DEFAULT 0,
+    lines        bigint        NOT NULL DEFAULT 0,   -- of these invoices
     spent        numeric(22,2) NOT NULL DEFAULT 0,
     reimbursable numeric(22,2) NOT NULL DEFAULT 0,
     expenses     bigint        NOT NULL DEFAULT 0,
