@@ -24,6 +24,8 @@ _FINDABLE = re.compile(r"[^\W_]{3}")
 # Digits of an id, which is a bigint then.
 LONGEST_ID = 18
 ID = {"type": "integer", "minimum": 1}
+# What `show_page` reads itself, beside the order.
+PAGED = (*paging.parameters(PAGE_SIZE, MOST), keyset.CURSOR)
 CREATED = (
     Parameter("created_at__gte", "Made at this moment or later; a day begins at 0:00 UTC.", MOMENT),
     Parameter("created_at__lte", "Made at this moment or earlier; a day counts whole.", MOMENT),
@@ -33,7 +35,8 @@ CREATED = (
 class Listing(NamedTuple):
     """How a noun is listed. all: a page without filters, with the tally for its count; None: `found` takes its place. found: a page with
     filters, counted. walk: a page by cursor. columns: by name, those to order by, and `id`. usual: the order unless another is asked for.
-    ties: what decides between equals, in the direction of the last column that is asked for; the id is its end."""
+    ties: what decides between equals, in the direction of the last column that is asked for; the id is its end. is_ordered_as_asked: False:
+    it has its usual order only, and takes no `ordering`."""
 
     all: Query | None
     found: Query
@@ -41,28 +44,33 @@ class Listing(NamedTuple):
     columns: Mapping[str, Column]
     usual: Sequence[str]
     ties: Sequence[str] = ("id",)
+    is_ordered_as_asked: bool = True
 
 
 def parameters(columns: Mapping[str, Column]) -> tuple[Parameter, ...]:
     """What `show_page` reads itself."""
     names = ", ".join(name for name in columns if name != "id")
     return (
-        *paging.parameters(PAGE_SIZE, MOST),
-        keyset.CURSOR,
+        *PAGED,
         Parameter("ordering", f"Of {names}, several with commas; `-` before one is descending."),
     )
 
 
 async def show_page(
-    handler: BooksHandler, listing: Listing, filters: Mapping[str, Any], beside: Mapping[str, str] = paging.NOTHING
+    handler: BooksHandler,
+    listing: Listing,
+    filters: Mapping[str, Any],
+    beside: Mapping[str, str] = paging.NOTHING,
+    *,
+    given: Mapping[str, Any] = paging.NOTHING,
 ) -> str:
     """The body of the page that is asked for. filters: by their names in the listing's SQL. beside: further members of the body, JSON
-    text. Raises Problem: 400 an invalid cursor; 404 there is no such page."""
-    order = order_of(listing, handler.asked("ordering"))
+    text. given: further parameters of its queries. Raises Problem: 400 an invalid cursor; 404 there is no such page."""
+    order = order_of(listing, handler.asked("ordering") if listing.is_ordered_as_asked else "")
     page = paging.requested(handler, default=PAGE_SIZE, most=MOST)
     if handler.asks_for("cursor"):
-        return await _walked(handler, listing, order, filters, page.size, beside)
-    whose = {"owner_id": handler.owner_id, "page": page.number, "page_size": page.size}
+        return await _walked(handler, listing, order, filters, page.size, beside, given)
+    whose = {"owner_id": handler.owner_id, "page": page.number, "page_size": page.size, **given}
     if listing.all is not None and not filters:
         found = await listing.all.ordered(order.by)(handler.db, **whose)
         return paging.envelope(handler, found["count"], found["page"], page.size, found["results"], beside=beside)
@@ -82,10 +90,11 @@ async def _walked(
     filters: Mapping[str, Any],
     size: int,
     beside: Mapping[str, str],
+    given: Mapping[str, Any],
 ) -> str:
     after = order.given(handler)
     walk = order.walk(listing.walk, after).where(**filters)
-    rows = await walk(handler.db, after=after, owner_id=handler.owner_id, page_size=size)
+    rows = await walk(handler.db, after=after, owner_id=handler.owner_id, page_size=size, **given)
     last = json.loads(rows[size - 1]["key"]) if len(rows) > size else None
     return keyset.envelope(handler, [row["document"] for row in rows[:size]], last and [order.name, *last], beside)
 
