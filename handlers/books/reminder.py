@@ -49,6 +49,6 @@ async def _remind(run: Run, owner_id: int, today: date, most: int) -> int:
     return made
 
 
-jobs = [Job("books.remind", remind)]
+jobs = [Job("books.remind", remind, queue="reminders")]
 # 9:00 UTC.
 schedules = [Schedule("books.remind", "0 9 * * *", job="books.remind")]
