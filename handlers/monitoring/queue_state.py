@@ -1,12 +1,15 @@
 """How jobs are run: the processes, the queues, and how they are in all. docs/api/monitoring.md#tasks."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from core.data import sql
+from core.dialect import Dialect
 from core.http.declare import answers
 from core.jobs.commands import GONE_SECONDS
 from handlers.api import areas
+from handlers.api.dialects import BooksDialect
+from handlers.api.limited import LimitedHandler
 from handlers.api.roles import administrator
 from handlers.monitoring.queue_handler import QUEUES, TaskHandler, queues
 
@@ -37,9 +40,14 @@ class HealthCheck(TaskHandler):
         self.reply(await query.check_health(self.db, **judged(self)))
 
 
-class Workers(TaskHandler):
+class AdministratorHandler(LimitedHandler):
+    """What is no part of anybody's books."""
+
+    dialect: ClassVar[Dialect] = BooksDialect()
     access = administrator
 
+
+class Workers(AdministratorHandler):
     @answers(200, "monitoring/queue_workers")
     async def get(self) -> None:
         """Show the processes that run tasks, by name, what each runs and can run, and the schedules. 200."""
@@ -47,9 +55,7 @@ class Workers(TaskHandler):
         self.reply(await query.get_workers(self.db, gone=GONE_SECONDS, schedules=json.dumps(schedules)))
 
 
-class Queues(TaskHandler):
-    access = administrator
-
+class Queues(AdministratorHandler):
     @answers(200, "monitoring/queue_queues")
     async def get(self) -> None:
         """Show the queues: `count` tasks wait and are due, `scheduled` ones wait for a later moment, `active` ones run. 200."""

@@ -50,21 +50,11 @@ class Tasks(TaskHandler):
         return min(int(asked), MOST) if len(asked) <= LONGEST_ID else MOST
 
 
-class OneTask(TaskHandler):
-    """Of a path with the id of a task."""
-
-    def id_of(self, task_id: str) -> int:
-        """The id of a path. Raises Problem 404 for what can't be one."""
-        if not (task_id.isascii() and task_id.isdecimal() and len(task_id) <= LONGEST_ID):
-            raise not_found(self.missing)
-        return int(task_id)
-
-
-class Task(OneTask):
+class Task(TaskHandler):
     @answers(200, "monitoring/queue_task_whole")
     async def get(self, task_id: str) -> None:
         """Show a task with all its runs. It is found from the moment at which it is queued, until its history is removed. 200; 404."""
-        found = await query.get_task(self.db, id=self.id_of(task_id), owner=self.own, queues=queues())
+        found = await query.get_task(self.db, id=int(task_id), owner=self.own, queues=queues())
         if found is None:
             raise not_found(self.missing)
         self.reply(found)
@@ -72,22 +62,22 @@ class Task(OneTask):
     @answers(409, TaskHandler.dialect.error)
     async def delete(self, task_id: str) -> None:
         """Cancel a task that waits or is held. 204; 404; 409 it runs or has ended."""
-        found = await query.cancel_task(self.db, id=self.id_of(task_id), owner=self.own, actor=self.actor)
+        found = await query.cancel_task(self.db, id=int(task_id), owner=self.own, actor=self.actor)
         if not self.found(found)["is_cancelled"]:
             raise Problem(409, "not-waiting", "The task runs or has ended, so it can't be cancelled.")
         self.reply_nothing()
 
 
-class Retry(OneTask):
+class Retry(TaskHandler):
     @answers(200, "monitoring/queue_execution")
     @answers(409, TaskHandler.dialect.error)
     async def post(self, task_id: str) -> None:
         """Queue a task again that is held after its last attempt. 200; 404; 409 it is not held."""
-        found = await query.retry_task(self.db, id=self.id_of(task_id), owner=self.own, actor=self.actor)
+        found = await query.retry_task(self.db, id=int(task_id), owner=self.own, actor=self.actor)
         row = self.found(found)
         if not row["is_held"]:
             raise Problem(409, "not-held", "Only a task that is held after its last attempt can be queued again.")
-        self.reply(queued(self.id_of(task_id), row["name"], "queued again"))
+        self.reply(queued(int(task_id), row["name"], "queued again"))
 
 
 def queued(id: int, name: str, how: str) -> dict[str, str]:
@@ -98,6 +88,6 @@ def queued(id: int, name: str, how: str) -> dict[str, str]:
 groups = ("Server: tasks",)
 routes = [
     ("/api/dashboard/celery/tasks/", Tasks),
-    ("/api/dashboard/celery/tasks/{task_id}/", Task),
-    ("/api/dashboard/celery/tasks/{task_id}/retry/", Retry),
+    ("/api/dashboard/celery/tasks/{task_id:int}/", Task),
+    ("/api/dashboard/celery/tasks/{task_id:int}/retry/", Retry),
 ]

