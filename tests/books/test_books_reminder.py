@@ -230,10 +230,10 @@ async def test_a_worker_that_is_killed_while_it_mails_loses_and_repeats_no_remin
 
 
 async def test_the_reminders_of_a_week_are_counted(owner, invoice, remind, db, run_jobs):
-    for days in (7, 7, 14):
-        await invoice(owner, days)
+    for n, days in enumerate((7, 7, 14)):
+        await invoice(owner, days, email=f"w{n}@example.com")
     await remind()
-    old = await invoice(owner, 1)
+    old = await invoice(owner, 1, email="old@example.com")
     await db.execute(
         """INSERT INTO books.mail (owner_id, kind, invoice_id, level, recipient, subject, message, status, created_at)
            VALUES ($1, 'reminder', $2, 7, 'a@example.com', 's', '', 'sent', now() - interval '8 days')""",
@@ -249,7 +249,7 @@ async def test_the_reminders_of_a_week_are_counted(owner, invoice, remind, db, r
 
 async def test_the_record_of_a_reminder_goes_after_90_days_when_its_invoice_is_not_open(owner, invoice, db, run_jobs):
     async def recorded(days, status):
-        id = await invoice(owner, 7)
+        id = await invoice(owner, 7, email=f"{status}-{days}@example.com")
         await db.execute(
             """INSERT INTO books.mail (owner_id, kind, invoice_id, level, recipient, subject, message, status, created_at)
                VALUES ($1, 'reminder', $2, 7, 'a@example.com', 's', '', 'sent', now() - make_interval(days => $3))""",
