@@ -102,7 +102,8 @@ $$;
 -- Each process by its name: what it is, and how much it does.
 CREATE OR REPLACE FUNCTION monitoring.job_workers(gone double precision) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_object_agg(w.name, json_build_object(
-               'kind', w.kind, 'active_tasks', w.running, 'started_at', core.iso(w.started_at), 'last_seen', core.iso(w.seen_at),
+               'kind', w.kind,
+               'active_tasks', (SELECT count(*) FROM jobs.pgqueuer q WHERE q.queue_manager_id = w.id AND q.status = 'picked'), 'started_at', core.iso(w.started_at), 'last_seen', core.iso(w.seen_at),
                'uptime_seconds', monitoring.job_seconds(w.started_at, w.seen_at))), '{}')
       FROM monitoring.live_workers(gone) w
 $$;
@@ -244,18 +245,19 @@ BEGIN
     RETURN made;
 END $$;
 
+CREATE OR REPLACE FUNCTION monitoring.notification_document(n monitoring.notification) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('id', n.id, 'message', n.message, 'notification_type', n.notification_type, 'created_at', core.iso(n.created_at))
+$$;
+
 -- Tells an account something: what it can read later, and an event for those who read now.
 CREATE OR REPLACE FUNCTION monitoring.notify(account bigint, message text, notification_type text) RETURNS void LANGUAGE sql VOLATILE AS $$
     WITH made AS (
         INSERT INTO monitoring.notification AS n (account_id, message, notification_type)
         SELECT a.id, $2, $3 FROM accounts.account a WHERE a.id = $1
-        RETURNING n.account_id, n.id, n.message, n.notification_type, n.created_at
+        RETURNING n.account_id, monitoring.notification_document(n) AS document
     )
     INSERT INTO core.event (topic, payload, tags)
-    SELECT 'monitoring.notification',
-           json_build_object('account_id', m.account_id, 'notification', json_build_object(
-               'id', m.id, 'message', m.message, 'notification_type', m.notification_type, 'created_at', core.iso(m.created_at)))::text,
-           ARRAY['account:' || m.account_id]
+    SELECT 'monitoring.notification', json_build_object('account_id', m.account_id, 'notification', m.document)::text, ARRAY['account:' || m.account_id]
       FROM made m
 $$;
 

@@ -48,7 +48,9 @@ async def test_a_task_whose_process_is_killed_is_done_once_by_another(owner, ope
         holding = gate.transaction()
         await holding.start()
         await gate.execute("LOCK TABLE monitoring.notification IN EXCLUSIVE MODE")
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%monitoring.notify%'"
+        waits = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%monitoring.notify%'"
+        )
         first = start_worker()
         await until(lambda: db.fetchval(waits), lambda count: count == 1)
         assert (await task())["status"] == "started"

@@ -18,9 +18,7 @@ def admin(io_loop, open_books):
 
 @pytest.fixture(autouse=True)
 def clean_queue(io_loop, db):
-    io_loop.run_sync(
-        lambda: db.execute("TRUNCATE jobs.pgqueuer, jobs.pgqueuer_log, jobs.run, jobs.tick, jobs.worker")
-    )
+    io_loop.run_sync(lambda: db.execute("TRUNCATE jobs.pgqueuer, jobs.pgqueuer_log, jobs.run, jobs.tick, jobs.worker"))
 
 
 @pytest.fixture
@@ -201,7 +199,11 @@ async def test_a_health_check_says_what_to_do(admin, worker, db):
     await db.execute("UPDATE jobs.pgqueuer SET status = 'failed'")
     await db.execute("SELECT core.enqueue_job('elsewhere.unknown', execute_after => '-2 minutes')")
     first, second, third = (await check())["recommendations"]
-    assert first.startswith("Check the logs") and second.startswith("3 tasks are held") and third.startswith("1 tasks are due")
+    assert (
+        first.startswith("Check the logs")
+        and second.startswith("3 tasks are held")
+        and third.startswith("1 tasks are due")
+    )
 
 
 async def test_staff_without_books_see_the_tasks(api, sign_in, db):

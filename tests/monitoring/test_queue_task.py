@@ -331,6 +331,22 @@ async def test_a_notification_is_told_once_with_its_event(owner, db, run_jobs):
     assert payload["notification"].keys() == {"id", "message", "notification_type", "created_at"}
 
 
+async def test_an_account_reads_what_it_was_told_and_nothing_of_others(owner, open_books, admin, run_jobs):
+    other = await open_books()
+    for whose, message in ((owner, "first"), (other, "theirs"), (owner, "second")):
+        await execute(admin, "send_notification", {"user_id": whose.id, "kwargs": {"message": message}})
+    await run_jobs()
+    path = "/api/monitoring/api/notifications/"
+    found = (await owner.get(path)).json
+    # Two jobs may run at once, so either may be told first.
+    assert (found["count"], {one["message"] for one in found["results"]}) == (2, {"first", "second"})
+    assert found["results"][0]["id"] > found["results"][1]["id"]
+    walked = (await owner.get(f"{path}?cursor=&page_size=1")).json
+    following = (await owner.get(walked["next"].removeprefix(owner.api.base_url))).json
+    assert walked["results"] + following["results"] == found["results"] and following["next"] is None
+    assert (await admin.get(path)).json["count"] == 0
+
+
 async def test_cleaning_removes_what_is_old_of_the_caller_and_for_administrators_of_all(
     owner, open_books, admin, db, run_jobs
 ):
