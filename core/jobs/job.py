@@ -115,7 +115,7 @@ class Job:
     `longest_delay`; after `attempts` runs the job is held, until somebody queues it again (server.py jobs).
 
     at_once: how many of them a process runs at a time. seconds: for one run. most_losses: so many processes may end while they run the
-    job; then it is held too.
+    job; then it is held too. queue: the name under which monitoring counts it, with others of its sort. All jobs are in one queue.
     """
 
     name: str
@@ -126,6 +126,7 @@ class Job:
     at_once: int = 4
     seconds: float = 300.0
     most_losses: int = 3
+    queue: str = "default"
 
     def delay_after(self, attempt: int) -> timedelta | None:
         """Between a failed attempt and the next; None: there is no next."""

@@ -130,7 +130,7 @@ class ExportStatus(ExportHandler):
 
 groups = ("Books: exports",)
 # A sheet of 1,000,000 rows takes some three minutes, in which a process of its own keeps a core busy.
-jobs = [Job("books.export", run_export, attempts=5, at_once=1, seconds=1800)]
+jobs = [Job("books.export", run_export, attempts=5, at_once=1, seconds=1800, queue="low_priority")]
 duties = [Duty(REMOVE_SECONDS, remove_old)]
 routes = [
     ("/api/books/exports/", Exports),

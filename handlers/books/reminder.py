@@ -1,6 +1,8 @@
 """Reminders: mails to clients whose invoices are 7, 14 and 30 days overdue. docs/api/books.md#reminders."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from core.data import sql
 from core.jobs import Job, Payload, Run, Schedule
@@ -13,6 +15,11 @@ LEVELS = (7, 14, 30)
 LONGEST = 37
 # Invoices of one transaction.
 MOST = 100
+# The reminders of a week are counted each week.
+COUNTED_DAYS = 7
+# The record of a reminder is kept so long, and longer while its invoice is open: it is what keeps the client from being reminded twice.
+KEPT_DAYS = 90
+REMOVED_AT_ONCE = 1000
 
 query, mails = sql.load("books/reminder"), sql.load("books/mail")
 
@@ -49,6 +56,28 @@ async def _remind(run: Run, owner_id: int, today: date, most: int) -> int:
     return made
 
 
-jobs = [Job("books.remind", remind)]
-# 9:00 UTC.
-schedules = [Schedule("books.remind", "0 9 * * *", job="books.remind")]
+async def count_reminders(run: Run, payload: Payload) -> Payload:
+    """How many reminders there were within a week, by status and by level: the result of the task."""
+    found: dict[str, Any] = json.loads(await query.count_reminders(run.db, days=COUNTED_DAYS))
+    return found
+
+
+async def remove_reminders(run: Run, payload: Payload) -> Payload:
+    """Remove the records of old reminders, in bounded statements."""
+    removed = 0
+    while (gone := await query.remove_reminders(run.db, days=KEPT_DAYS, most=REMOVED_AT_ONCE)) == REMOVED_AT_ONCE:
+        removed += gone
+    return {"removed": removed + gone}
+
+
+jobs = [
+    Job("books.remind", remind, queue="reminders"),
+    Job("books.count_reminders", count_reminders, queue="reminders"),
+    Job("books.remove_reminders", remove_reminders, queue="reminders"),
+]
+# UTC.
+schedules = [
+    Schedule("books.remind", "0 9 * * *", job="books.remind"),
+    Schedule("books.remove_reminders", "0 2 * * 1", job="books.remove_reminders"),
+    Schedule("books.count_reminders", "0 8 * * 1", job="books.count_reminders"),
+]

@@ -25,4 +25,4 @@ async def rebuild(run: Run, payload: Payload) -> Payload:
 
 
 duties = [Duty(LOOK_SECONDS, queue_rebuilds)]
-jobs = [Job("dashboard.rebuild", rebuild, attempts=5, at_once=1, seconds=REBUILD_SECONDS)]
+jobs = [Job("dashboard.rebuild", rebuild, attempts=5, at_once=1, seconds=REBUILD_SECONDS, queue="cache_operations")]

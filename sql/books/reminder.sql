@@ -35,3 +35,32 @@ WITH due AS (
       FROM made WHERE made.status = 'queued'
 )
 SELECT (SELECT count(*) FROM made) + 0 * (SELECT count(*) FROM enqueued);
+
+-- name: count_reminders(days) -> value
+-- What the reminders of the last days amount to.
+WITH reminder AS (
+    SELECT m.owner_id, m.invoice_id, m.status, m.level FROM books.mail m
+     WHERE m.kind = 'reminder' AND m.created_at > now() - make_interval(days => $1::integer)
+), of_status AS (
+    SELECT r.status, count(*) AS n FROM reminder r GROUP BY r.status
+), of_level AS (
+    SELECT r.level, count(*) AS n FROM reminder r GROUP BY r.level
+)
+SELECT json_build_object(
+           'days', $1::integer, 'reminders', count(*), 'owners', count(DISTINCT r.owner_id), 'invoices', count(DISTINCT r.invoice_id),
+           'by_status', (SELECT coalesce(json_object_agg(s.status, s.n ORDER BY s.status), '{}') FROM of_status s),
+           'by_level', (SELECT coalesce(json_object_agg(l.level, l.n ORDER BY l.level), '{}') FROM of_level l))::text
+  FROM reminder r;
+
+-- name: remove_reminders(days, most) -> value
+-- Removes the records of the oldest reminders whose invoice is paid or cancelled; returns how many. One that waits is not touched.
+WITH gone AS (
+    DELETE FROM books.mail m
+     WHERE (m.owner_id, m.id) IN (
+           SELECT o.owner_id, o.id FROM books.mail o JOIN books.invoice i ON i.owner_id = o.owner_id AND i.id = o.invoice_id
+            WHERE o.kind = 'reminder' AND o.created_at < now() - make_interval(days => $1::integer) AND o.status <> 'queued'
+              AND i.status IN ('paid', 'cancelled')
+            ORDER BY o.created_at LIMIT $2 FOR UPDATE OF o SKIP LOCKED)
+    RETURNING m.id
+)
+SELECT count(*) FROM gone;

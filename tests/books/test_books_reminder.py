@@ -1,6 +1,7 @@
 """Reminders of overdue invoices. docs/api/books.md#reminders."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -226,3 +227,47 @@ async def test_a_worker_that_is_killed_while_it_mails_loses_and_repeats_no_remin
     by_client = sorted(mail["To"] for mail in post.mails if mail["To"])
     assert len({mail["Message-ID"] for mail in post.mails}) == len(ids)
     assert [to.rpartition("<")[2].rstrip(">") for to in by_client] == [f"k{n}@example.com" for n in range(6)]
+
+
+async def test_the_reminders_of_a_week_are_counted(owner, invoice, remind, db, run_jobs):
+    for n, days in enumerate((7, 7, 14)):
+        await invoice(owner, days, email=f"w{n}@example.com")
+    await remind()
+    old = await invoice(owner, 1, email="old@example.com")
+    await db.execute(
+        """INSERT INTO books.mail (owner_id, kind, invoice_id, level, recipient, subject, message, status, created_at)
+           VALUES ($1, 'reminder', $2, 7, 'a@example.com', 's', '', 'sent', now() - interval '8 days')""",
+        owner.id,
+        old,
+    )
+    await db.execute("SELECT core.enqueue_job('books.count_reminders')")
+    await run_jobs()
+    found = await db.fetchval("SELECT result FROM jobs.run WHERE name = 'books.count_reminders'")
+    expected = {"days": 7, "reminders": 3, "owners": 1, "invoices": 3}
+    assert json.loads(found) == {**expected, "by_status": {"recorded": 3}, "by_level": {"7": 2, "14": 1}}
+
+
+async def test_the_record_of_a_reminder_goes_after_90_days_when_its_invoice_is_not_open(owner, invoice, db, run_jobs):
+    async def recorded(days, status):
+        id = await invoice(owner, 7, email=f"{status}-{days}@example.com")
+        await db.execute(
+            """INSERT INTO books.mail (owner_id, kind, invoice_id, level, recipient, subject, message, status, created_at)
+               VALUES ($1, 'reminder', $2, 7, 'a@example.com', 's', '', 'sent', now() - make_interval(days => $3))""",
+            owner.id,
+            id,
+            days,
+        )
+        if status == "paid":
+            await owner.post(f"/api/invoices/{id}/mark_paid/")
+        elif status == "cancelled":
+            await owner.post(f"/api/invoices/{id}/cancel/")
+        return id
+
+    kept = [await recorded(days, status) for days, status in ((91, "overdue"), (89, "paid"), (89, "cancelled"))]
+    for status in ("paid", "cancelled"):
+        await recorded(91, status)
+    await db.execute("SELECT core.enqueue_job('books.remove_reminders')")
+    await run_jobs()
+    left = await db.fetch("SELECT invoice_id FROM books.mail ORDER BY id")
+    assert [row["invoice_id"] for row in left] == kept
+    assert await db.fetchval("SELECT result->>'removed' FROM jobs.run WHERE name = 'books.remove_reminders'") == "2"

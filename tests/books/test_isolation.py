@@ -329,4 +329,6 @@ async def test_the_owner_sees_the_secret_word_so_its_absence_above_means_somethi
 
 async def test_every_parameter_of_a_path_is_tried():
     for route in ROUTES:
-        assert {kind for kind, _ in names_of(route.path)} <= {"int", "uuid"}, route.path
+        # A task is executed by its name, which is no id of a row.
+        path = route.path.replace("{task_name}", "")
+        assert {kind for kind, _ in names_of(path)} <= {"int", "uuid"}, route.path

@@ -1,0 +1,93 @@
+"""Tasks: the jobs that wait, run and have run. docs/api/monitoring.md#tasks."""
+
+from typing import Any
+
+from core.data import sql
+from core.http import keyset
+from core.http.declare import answers
+from core.http.json_text import composed
+from core.http.parameter import Parameter
+from core.problem import Message, Problem, invalid, not_found
+from handlers.api.books_listing import LONGEST_ID
+from handlers.monitoring.queue_handler import TaskHandler, queues
+
+# Tasks of a page, unless asked for, and at most.
+LIMIT, MOST = 50, 200
+
+query = sql.load("monitoring/queue_task")
+
+
+class Tasks(TaskHandler):
+    parameters = (
+        Parameter(
+            "limit",
+            "Tasks of a page; a larger number counts as the maximum.",
+            {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT},
+        ),
+        keyset.CURSOR,
+    )
+
+    @answers(200, "monitoring/queue_tasks")
+    async def get(self) -> None:
+        """List the tasks, the latest first: those that wait or run, and those of the history. Administrators see all, others those that are
+        about themselves. 200; 400 a wrong limit, an invalid cursor."""
+        limit, after = self._limit(), keyset.given(self, keyset.is_id)
+        filters: dict[str, Any] = {} if self.own is None else {"whose": self.own}
+        filters |= {} if after is None else {"before": after[0]}
+        rows = await query.list_tasks.where(**filters)(self.db, is_admin=self.is_admin, queues=queues(), most=limit)
+        last = [rows[limit - 1]["id"]] if len(rows) > limit else None
+        tasks = [row["document"] for row in rows[:limit]]
+        page = {"tasks": f"[{','.join(tasks)}]", "count": str(len(tasks)), "next": keyset.following(self, last)}
+        self.reply(composed(page))
+
+    def _limit(self) -> int:
+        """Raises Problem 400."""
+        asked = self.asked("limit")
+        if not asked:
+            return LIMIT
+        if not (asked.isascii() and asked.isdecimal() and asked.strip("0")):
+            raise invalid({"limit": [Message.of("type.integer")]})
+        return min(int(asked), MOST) if len(asked) <= LONGEST_ID else MOST
+
+
+class Task(TaskHandler):
+    @answers(200, "monitoring/queue_task_whole")
+    async def get(self, task_id: str) -> None:
+        """Show a task with all its runs. It is found from the moment at which it is queued, until its history is removed. 200; 404."""
+        found = await query.get_task(self.db, id=int(task_id), owner=self.own, queues=queues())
+        if found is None:
+            raise not_found(self.missing)
+        self.reply(found)
+
+    @answers(409, TaskHandler.dialect.error)
+    async def delete(self, task_id: str) -> None:
+        """Cancel a task that waits or is held. 204; 404; 409 it runs or has ended."""
+        found = await query.cancel_task(self.db, id=int(task_id), owner=self.own, actor=self.actor)
+        if not self.found(found)["is_cancelled"]:
+            raise Problem(409, "not-waiting", "The task runs or has ended, so it can't be cancelled.")
+        self.reply_nothing()
+
+
+class Retry(TaskHandler):
+    @answers(200, "monitoring/queue_execution")
+    @answers(409, TaskHandler.dialect.error)
+    async def post(self, task_id: str) -> None:
+        """Queue a task again that is held after its last attempt. 200; 404; 409 it is not held."""
+        found = await query.retry_task(self.db, id=int(task_id), owner=self.own, actor=self.actor)
+        row = self.found(found)
+        if not row["is_held"]:
+            raise Problem(409, "not-held", "Only a task that is held after its last attempt can be queued again.")
+        self.reply(queued(int(task_id), row["name"], "queued again"))
+
+
+def queued(id: int, name: str, how: str) -> dict[str, str]:
+    """What is said of a task that was queued."""
+    return {"task_id": str(id), "task_name": name, "status": "queued", "message": f"Task {name} {how} successfully"}
+
+
+groups = ("Server: tasks",)
+routes = [
+    ("/api/dashboard/celery/tasks/", Tasks),
+    ("/api/dashboard/celery/tasks/{task_id:int}/", Task),
+    ("/api/dashboard/celery/tasks/{task_id:int}/retry/", Retry),
+]
