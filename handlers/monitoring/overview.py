@@ -26,7 +26,7 @@ DAYS, MOST_DAYS = 7, 365
 # Alerts of the general data.
 RECENT_ALERTS = 10
 NOT_KNOWN = Load(None, None, None)
-METRIC = schema.load("monitoring/health_metric_write")
+METRIC, EMPTY = schema.load("monitoring/health_metric_write"), schema.load("monitoring/measure")
 
 query = sql.load("monitoring/overview")
 HOURS_PARAMETER = Parameter(
@@ -109,7 +109,7 @@ class General(OverviewHandler):
 
     @answers(201, "monitoring/health_metric")
     @idempotent
-    @takes(METRIC, is_optional=True)
+    @takes(METRIC, EMPTY, is_optional=True)
     async def post(self) -> None:
         """Record a measure of the health. Without a body, or with an empty object, the server measures. 201; 400 wrong fields."""
         if self.request.body.strip() in (b"", b"{}"):
@@ -138,6 +138,11 @@ class Overview(OverviewHandler):
     def wants_page(self) -> bool:
         return negotiate.media_type(self.header("Accept"), (JSON, HTML)) == HTML
 
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        # Of refusals too: another Accept header may be answered otherwise.
+        self.add_header("Vary", "Accept")
+
     def allowance(self) -> Allowance:
         """Opening the page counts by itself: people behind one address have few anonymous requests together."""
         if self.wants_page and self.caller is None:
@@ -145,10 +150,9 @@ class Overview(OverviewHandler):
         return super().allowance()
 
     @answers(200, "monitoring/overview")
-    @answers(200, None, media=HTML)
+    @answers(200, {"type": "string"}, media=HTML)
     async def get(self) -> None:
         """Show the health, the figures of a day, and the alerts that are not resolved; to a browser, the page that shows them. 200."""
-        self.set_header("Vary", "Accept")
         if self.wants_page:
             self.set_header("Content-Type", f"{HTML}; charset=utf-8")
             self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)

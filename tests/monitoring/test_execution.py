@@ -1,18 +1,13 @@
 """Executions of tasks that clients record. docs/api/monitoring.md#tasks."""
 
 import asyncio
-import itertools
 
 import pytest
 
+from tests.monitoring.conftest import task
+
 pytestmark = pytest.mark.gen_test
 PATH = "/api/monitoring/api/tasks/"
-_numbers = itertools.count(1)
-
-
-def task(**fields):
-    """The body of an execution with an id of its own."""
-    return {"task_id": f"task-{next(_numbers)}", "task_name": "nightly.import", **fields}
 
 
 async def ids(caller, query=""):
@@ -91,13 +86,17 @@ async def test_what_has_begun_or_ended_has_a_moment_unless_it_says_one(owner):
 
 async def test_a_put_and_a_patch_change_what_they_name(owner):
     made = await owner.made(PATH, task(worker_name="w", duration=3))
-    answer = await owner.put(f"{PATH}{made['id']}/", {"task_id": made["task_id"], "task_name": "other", "duration": None})
+    answer = await owner.put(
+        f"{PATH}{made['id']}/", {"task_id": made["task_id"], "task_name": "other", "duration": None}
+    )
     assert answer.status == 200 and answer.headers["ETag"] == '"2"'
     assert (answer.json["task_name"], answer.json["duration"], answer.json["worker_name"]) == ("other", None, "w")
     assert (await owner.put(f"{PATH}{made['id']}/", {"task_name": "x"})).json["details"] == {
         "task_id": ["This field is required."]
     }
-    changed = (await owner.patch(f"{PATH}{made['id']}/", {"worker_name": None, "arguments": None, "retry_count": "2"})).json
+    changed = (
+        await owner.patch(f"{PATH}{made['id']}/", {"worker_name": None, "arguments": None, "retry_count": "2"})
+    ).json
     assert (changed["worker_name"], changed["arguments"], changed["retry_count"]) == ("", [], 2)
 
 
@@ -224,7 +223,10 @@ async def test_filters_leave_what_they_name(owner):
         assert await ids(owner, query) == [mail["task_id"]], query
         assert await ids(owner, f"{query}&cursor=") == [mail["task_id"]], query
     assert await ids(owner, "search=host-7") != [] and await ids(owner, "search=nothing") == []
-    assert await ids(owner, "created_at__gte=2999-01-01") == [] and len(await ids(owner, "created_at__lte=2999-01-01")) == 2
+    assert (
+        await ids(owner, "created_at__gte=2999-01-01") == []
+        and len(await ids(owner, "created_at__lte=2999-01-01")) == 2
+    )
     for query in ("status=done", "priority=x", "created_at__gte=x", "cursor=x"):
         assert (await owner.get(f"{PATH}?{query}")).status == 400, query
     assert (await owner.get(f"{PATH}?page=9")).status == 404
