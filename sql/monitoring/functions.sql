@@ -289,4 +289,609 @@ BEGIN
                                      WHERE (account IS NULL OR o.account_id = account) AND o.created_at < oldest
                                      LIMIT most FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS notifications = ROW_COUNT;
+-- Executions, health and alerts. Tables and triggers: sql/migrations/0021_monitoring.sql.
+--
+-- Triggers on jobs.run
+--   run_begun, run_ended               after a run begins or ends    note the job in monitoring.changed_job
+-- Triggers on monitoring.task
+--   task_made, task_rewritten, task_gone   after a statement         keep monitoring.task_hour and monitoring.tally, raise and resolve alerts
+-- Triggers on monitoring.alert
+--   alert_announced                    after an alert is added       write an event
+-- Triggers on monitoring.alert, monitoring.health_metric
+--   NOUN_counted, NOUN_uncounted       after a statement             keep monitoring.tally
+--
+-- Durations are seconds, memory is MB, rates are per cent. A transaction locks task, task_hour, alert and tally in this order.
+
+-- Only notes the job, because it runs in the transaction of each job: writing the execution there would cost each job some 200 µs.
+CREATE OR REPLACE FUNCTION monitoring.run_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO monitoring.changed_job (job_id) VALUES (NEW.job_id);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION monitoring.add_to_tally(of_kind text, change bigint) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO monitoring.tally AS t (kind, n) SELECT of_kind, change WHERE change <> 0
+        ON CONFLICT (kind) DO UPDATE SET n = t.n + EXCLUDED.n
+$$;
+
+CREATE OR REPLACE FUNCTION monitoring.count_rows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM monitoring.add_to_tally(TG_ARGV[0], (SELECT count(*) FROM made));
+    ELSE
+        PERFORM monitoring.add_to_tally(TG_ARGV[0], -(SELECT count(*) FROM gone));
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- "success" is shown as "Success", "high_failure_rate" as "High Failure Rate".
+CREATE OR REPLACE FUNCTION monitoring.display(choice text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT initcap(replace(choice, '_', ' '))
+$$;
+
+-- How many per cent of what has ended was a success; 100 as long as nothing has ended, because nothing has failed.
+CREATE OR REPLACE FUNCTION monitoring.success_rate(success bigint, failure bigint) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(coalesce(100.0 * success / nullif(success + failure, 0), 100), 2)
+$$;
+
+-- A number without the zeros behind its point.
+CREATE OR REPLACE FUNCTION monitoring.plain(number numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT trim_scale(round(number, 6))
+$$;
+
+-- An execution as the API shows it. Of the server's jobs somebody who is no administrator sees neither the process nor what an exception
+-- says, which may name hosts and files, but only its kind.
+CREATE OR REPLACE FUNCTION monitoring.task_document(t monitoring.task, is_admin boolean) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', t.id, 'task_id', t.task_id, 'task_name', t.task_name, 'queue_name', t.queue_name, 'user', t.account_id,
+        'priority', t.priority, 'priority_display', monitoring.display(t.priority),
+        'status', t.status, 'status_display', monitoring.display(t.status),
+        'scheduled_at', core.iso(t.scheduled_at), 'started_at', core.iso(t.started_at), 'completed_at', core.iso(t.completed_at),
+        'duration', monitoring.plain(t.duration), 'duration_display', to_char(t.duration, 'FM99999990.000') || 's',
+        'retry_count', t.retry_count,
+        'worker_name', CASE WHEN is_admin OR t.job_id IS NULL THEN t.worker_name ELSE '' END,
+        'result_summary', t.result_summary,
+        'error_message', CASE WHEN is_admin OR t.job_id IS NULL OR t.error_message = '' THEN t.error_message
+                              ELSE 'The task failed: ' || split_part(left(t.error_message, 100), ':', 1) || '.' END,
+        'memory_usage', monitoring.plain(t.memory_usage), 'arguments', t.arguments, 'keyword_arguments', t.keyword_arguments,
+        'created_at', core.iso(t.created_at), 'updated_at', core.iso(t.updated_at))
+$$;
+
+CREATE OR REPLACE FUNCTION monitoring.health_metric_document(m monitoring.health_metric) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', m.id, 'recorded_at', core.iso(m.recorded_at), 'active_workers', m.active_workers, 'total_workers', m.total_workers,
+        'pending_tasks', m.pending_tasks, 'active_tasks', m.active_tasks, 'completed_tasks_hourly', m.completed_tasks_hourly,
+        'failed_tasks_hourly', m.failed_tasks_hourly, 'avg_task_duration', monitoring.plain(m.avg_task_duration),
+        'success_rate', monitoring.plain(m.success_rate), 'cpu_usage', monitoring.plain(m.cpu_usage),
+        'memory_usage', monitoring.plain(m.memory_usage), 'queue_lengths', m.queue_lengths, 'metadata', m.metadata,
+        'health_status', CASE WHEN m.active_workers = 0 THEN 'critical'
+                              WHEN m.success_rate < 80 OR m.pending_tasks > 100 OR m.avg_task_duration > 300 THEN 'warning'
+                              ELSE 'healthy' END)
+$$;
+
+CREATE OR REPLACE FUNCTION monitoring.alert_document(a monitoring.alert) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', a.id, 'alert_type', a.alert_type, 'alert_type_display', monitoring.display(a.alert_type),
+        'severity', a.severity, 'severity_display', monitoring.display(a.severity), 'title', a.title, 'message', a.message,
+        'task_execution', a.execution_id, 'triggered_at', core.iso(a.triggered_at), 'acknowledged_at', core.iso(a.acknowledged_at),
+        'acknowledged_by', a.acknowledged_by, 'resolved_at', core.iso(a.resolved_at), 'is_resolved', a.resolved_at IS NOT NULL,
+        'metadata', a.metadata, 'notification_sent', a.notification_sent)
+$$;
+
+-- The event is committed with the alert, so that a reader of the log hears of each one.
+CREATE OR REPLACE FUNCTION monitoring.alert_made() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO core.event (topic, payload, tags)
+    VALUES ('monitoring.alert', json_build_object('account_id', NEW.account_id, 'alert', monitoring.alert_document(NEW))::text,
+            ARRAY[CASE WHEN NEW.account_id IS NULL THEN 'administrators' ELSE 'account:' || NEW.account_id END]);
+    RETURN NULL;
+END $$;
+
+-- Raises an alert by itself, unless one about the same subject is unresolved.
+CREATE OR REPLACE FUNCTION monitoring.raise_alert(
+    account bigint, its_type text, its_severity text, its_subject text, its_title text, its_message text, its_metadata jsonb,
+    execution bigint DEFAULT NULL)
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO monitoring.alert (account_id, alert_type, severity, subject, title, message, metadata, execution_id, notification_sent)
+    VALUES (account, its_type, its_severity, its_subject, left(its_title, 255), its_message, its_metadata, execution, true)
+        ON CONFLICT (account_id, alert_type, subject) WHERE resolved_at IS NULL AND subject IS NOT NULL DO NOTHING
+$$;
+
+-- Ends the alerts that the server has raised about a subject.
+CREATE OR REPLACE FUNCTION monitoring.end_alert(account bigint, its_type text, its_subject text) RETURNS void LANGUAGE sql AS $$
+    UPDATE monitoring.alert a SET resolved_at = now(), version = a.version + 1
+     WHERE a.account_id = account AND a.alert_type = its_type AND a.subject = its_subject AND a.resolved_at IS NULL
+        OR account IS NULL AND a.account_id IS NULL AND a.alert_type = its_type AND a.subject = its_subject AND a.resolved_at IS NULL
+$$;
+
+-- Acknowledges an alert that the account may see, once: the first to do so stays. No row: there is no such alert for the account.
+CREATE OR REPLACE FUNCTION monitoring.acknowledge_alert(account bigint, is_admin boolean, alert bigint, actor jsonb)
+RETURNS TABLE (document json, etag text) LANGUAGE plpgsql VOLATILE ROWS 1 AS $$
+DECLARE
+    before monitoring.alert;
+    after  monitoring.alert;
+BEGIN
+    SELECT * INTO before FROM monitoring.alert a WHERE a.id = alert AND (is_admin OR a.account_id = account) FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    after := before;
+    IF before.acknowledged_at IS NULL THEN
+        UPDATE monitoring.alert a SET acknowledged_at = now(), acknowledged_by = account, version = a.version + 1
+         WHERE a.id = alert RETURNING * INTO after;
+        PERFORM operations.note(actor, 'alert.acknowledge', 'alert', alert::text, NULL, jsonb_build_object('acknowledged_by', account));
+    END IF;
+    RETURN QUERY SELECT monitoring.alert_document(after), books.etag(after.version);
+END $$;
+
+-- Adds up what executions change in the hours of their created_at.
+CREATE OR REPLACE FUNCTION monitoring.count_tasks(gone monitoring.task[], made monitoring.task[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO monitoring.task_hour AS h (scope, hour, task_name, queue_name, pending, started, success, failure, retry, revoked,
+                                           timed, duration, shortest, longest)
+    SELECT s.scope, date_trunc('hour', t.created_at, 'UTC') AS hour, t.task_name, t.queue_name,
+           coalesce(sum(v.sign) FILTER (WHERE t.status = 'pending'), 0), coalesce(sum(v.sign) FILTER (WHERE t.status = 'started'), 0),
+           coalesce(sum(v.sign) FILTER (WHERE t.status = 'success'), 0), coalesce(sum(v.sign) FILTER (WHERE t.status = 'failure'), 0),
+           coalesce(sum(v.sign) FILTER (WHERE t.status = 'retry'), 0), coalesce(sum(v.sign) FILTER (WHERE t.status = 'revoked'), 0),
+           coalesce(sum(v.sign) FILTER (WHERE d.ended IS NOT NULL), 0), coalesce(sum(v.sign * d.ended), 0),
+           min(d.ended) FILTER (WHERE v.sign = 1), max(d.ended) FILTER (WHERE v.sign = 1)
+      FROM (VALUES (-1, gone), (1, made)) AS v (sign, tasks)
+     CROSS JOIN LATERAL unnest(v.tasks) AS t
+     CROSS JOIN LATERAL (SELECT CASE WHEN t.status IN ('success', 'failure') THEN t.duration END AS ended) AS d
+     CROSS JOIN LATERAL (VALUES (0::bigint, true), (-1, t.is_server), (t.account_id, t.account_id IS NOT NULL)) AS s (scope, is_counted)
+     WHERE s.is_counted
+     GROUP BY s.scope, hour, t.task_name, t.queue_name ORDER BY s.scope, hour, t.task_name, t.queue_name
+        ON CONFLICT (scope, hour, task_name, queue_name) DO UPDATE
+       SET pending = h.pending + EXCLUDED.pending, started = h.started + EXCLUDED.started, success = h.success + EXCLUDED.success,
+           failure = h.failure + EXCLUDED.failure, retry = h.retry + EXCLUDED.retry, revoked = h.revoked + EXCLUDED.revoked,
+           timed = h.timed + EXCLUDED.timed, duration = h.duration + EXCLUDED.duration,
+           shortest = least(h.shortest, EXCLUDED.shortest), longest = greatest(h.longest, EXCLUDED.longest);
+
+    -- The shortest or longest one may have gone, and then only the executions of that hour say which is it now.
+    UPDATE monitoring.task_hour h SET (shortest, longest) = (
+           SELECT min(t.duration), max(t.duration) FROM monitoring.task t
+            WHERE t.task_name = h.task_name AND t.queue_name = h.queue_name AND t.created_at >= h.hour AND t.created_at < h.hour + interval '1 hour'
+              AND t.status IN ('success', 'failure') AND (h.scope = 0 OR h.scope = -1 AND t.is_server OR t.account_id = h.scope))
+      FROM (SELECT DISTINCT s.scope, date_trunc('hour', t.created_at, 'UTC') AS hour, t.task_name, t.queue_name, t.duration
+              FROM unnest(gone) AS t
+             CROSS JOIN LATERAL (VALUES (0::bigint, true), (-1, t.is_server), (t.account_id, t.account_id IS NOT NULL)) AS s (scope, is_counted)
+             WHERE s.is_counted AND t.status IN ('success', 'failure') AND t.duration IS NOT NULL) g
+     WHERE h.scope = g.scope AND h.hour = g.hour AND h.task_name = g.task_name AND h.queue_name = g.queue_name
+       AND g.duration IN (h.shortest, h.longest);
+END $$;
+
+-- How the latest runs of a task of an account (null: the server) have ended within the last hour, at most the latest thousand.
+CREATE OR REPLACE FUNCTION monitoring.recent_runs(account bigint, name text, OUT finished bigint, OUT failed bigint) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF account IS NULL THEN
+        SELECT count(*), count(*) FILTER (WHERE r.status = 'failure') INTO finished, failed
+          FROM (SELECT t.status FROM monitoring.task t
+                 WHERE t.account_id IS NULL AND t.task_name = name AND t.status IN ('success', 'failure')
+                   AND t.completed_at > now() - interval '1 hour' ORDER BY t.completed_at DESC LIMIT 1000) r;
+    ELSE
+        SELECT count(*), count(*) FILTER (WHERE r.status = 'failure') INTO finished, failed
+          FROM (SELECT t.status FROM monitoring.task t
+                 WHERE t.account_id = account AND t.task_name = name AND t.status IN ('success', 'failure')
+                   AND t.completed_at > now() - interval '1 hour' ORDER BY t.completed_at DESC LIMIT 1000) r;
+    END IF;
+END $$;
+
+-- Whether so many failures among what has ended are too many.
+CREATE OR REPLACE FUNCTION monitoring.fails_often(finished bigint, failed bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT finished >= 5 AND 2 * failed > finished
+$$;
+
+-- Raises and resolves the alerts about executions that have come or changed: one that is tried a fourth time, a task that often fails.
+CREATE OR REPLACE FUNCTION monitoring.judge_tasks(gone monitoring.task[], made monitoring.task[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM monitoring.raise_alert(
+                m.account_id, 'task_failure', 'warning', 'task:' || m.id, format('Task %s keeps failing', m.task_name),
+                format('Task %s (%s) has been retried %s times.', m.task_name, m.task_id, m.retry_count),
+                jsonb_build_object('task_id', m.task_id, 'task_name', m.task_name, 'retry_count', m.retry_count), m.id)
+       FROM unnest(made) AS m
+      WHERE m.retry_count >= 3 AND NOT EXISTS (SELECT FROM unnest(gone) AS g WHERE g.id = m.id AND g.retry_count >= 3)
+      ORDER BY m.id;
+
+    UPDATE monitoring.alert a SET resolved_at = now(), version = a.version + 1
+      FROM unnest(made) AS m
+     WHERE a.execution_id = m.id AND a.alert_type = 'task_failure' AND a.subject IS NOT NULL AND a.resolved_at IS NULL AND m.status = 'success';
+
+    PERFORM CASE WHEN monitoring.fails_often(r.finished, r.failed)
+                 THEN monitoring.raise_alert(
+                          e.account_id, 'high_failure_rate', 'error', 'rate:' || e.task_name, format('Task %s fails often', e.task_name),
+                          format('%s of the last %s runs of task %s within an hour have failed.', r.failed, r.finished, e.task_name),
+                          jsonb_build_object('task_name', e.task_name, 'finished', r.finished, 'failed', r.failed,
+                                             'failure_rate', round(100.0 * r.failed / r.finished, 2)))
+                 ELSE monitoring.end_alert(e.account_id, 'high_failure_rate', 'rate:' || e.task_name) END
+       FROM (SELECT DISTINCT m.account_id, m.task_name FROM unnest(made) AS m
+              WHERE m.status IN ('success', 'failure')
+                AND NOT EXISTS (SELECT FROM unnest(gone) AS g WHERE g.id = m.id AND g.status = m.status AND g.task_name = m.task_name)) e
+      CROSS JOIN LATERAL monitoring.recent_runs(e.account_id, e.task_name) r;
+END $$;
+
+CREATE OR REPLACE FUNCTION monitoring.task_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    before monitoring.task[];
+    after  monitoring.task[];
+BEGIN
+    -- The rows of a transition table have no type; ROW(…)::monitoring.task gives it.
+    IF TG_OP = 'UPDATE' THEN
+        SELECT array_agg(ROW(g.*)::monitoring.task), array_agg(ROW(m.*)::monitoring.task) INTO before, after
+          FROM gone g JOIN made m USING (id)
+         WHERE (g.account_id, g.is_server, g.created_at, g.task_name, g.queue_name, g.status, g.duration, g.completed_at, g.retry_count)
+               IS DISTINCT FROM
+               (m.account_id, m.is_server, m.created_at, m.task_name, m.queue_name, m.status, m.duration, m.completed_at, m.retry_count);
+    ELSIF TG_OP = 'INSERT' THEN
+        SELECT array_agg(ROW(m.*)::monitoring.task) INTO after FROM made m;
+    ELSE
+        SELECT array_agg(ROW(g.*)::monitoring.task) INTO before FROM gone g;
+    END IF;
+    IF before IS NULL AND after IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM monitoring.count_tasks(before, after);
+    IF after IS NOT NULL THEN
+        PERFORM monitoring.judge_tasks(before, after);
+    END IF;
+    PERFORM monitoring.add_to_tally('task', coalesce(cardinality(after), 0) - coalesce(cardinality(before), 0));
+    RETURN NULL;
+END $$;
+
+-- Writes the executions of jobs that have begun or ended, at most `most` of them; returns how many notes it has taken. One process does so
+-- at a time: each statement after the lock sees what the process before has committed, so an execution never goes back to an older state.
+-- queues: of a job's name, its queue.
+CREATE OR REPLACE FUNCTION monitoring.copy_runs(queues jsonb, most integer) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    changed bigint[];
+    taken   bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM monitoring.changed_job) OR NOT pg_try_advisory_xact_lock(hashtext('monitoring.copy_runs')) THEN
+        RETURN 0;
+    END IF;
+    WITH gone AS (
+        DELETE FROM monitoring.changed_job c WHERE c.ctid = ANY (ARRAY(SELECT n.ctid FROM monitoring.changed_job n LIMIT most)) RETURNING c.job_id
+    )
+    SELECT array_agg(DISTINCT g.job_id), count(*) INTO changed, taken FROM gone g;
+    INSERT INTO monitoring.task AS t (
+        account_id, job_id, is_server, task_id, task_name, queue_name, priority, status, scheduled_at, started_at, completed_at, duration,
+        retry_count, worker_name, result_summary, error_message, arguments, keyword_arguments, created_at)
+    SELECT (SELECT a.id FROM accounts.account a WHERE a.id = p.account_id), l.job_id, true, 'job-' || l.job_id, l.name, coalesce(queues ->> l.name, 'default'),
+           CASE WHEN q.priority > 0 THEN 'high' WHEN q.priority < 0 THEN 'low' ELSE 'normal' END, s.status,
+           coalesce(q.created, n.began_at), l.started_at, CASE WHEN s.status IN ('success', 'failure') THEN l.finished_at END,
+           -- The clock may have been set back meanwhile.
+           greatest(0, extract(epoch FROM l.finished_at - l.started_at)), greatest(0, n.runs - 1), l.worker,
+           left(coalesce(l.result::text, ''), 1000), left(coalesce(l.error, ''), 1000), '[]',
+           CASE WHEN octet_length(l.payload::text) <= 16384 THEN l.payload ELSE '{}' END, n.began_at
+      FROM unnest(changed) AS j (id)
+     CROSS JOIN LATERAL (SELECT r.* FROM jobs.run r WHERE r.job_id = j.id ORDER BY r.id DESC LIMIT 1) l
+     CROSS JOIN LATERAL (SELECT min(r.started_at) AS began_at, count(*) FILTER (WHERE r.status <> 'released') AS runs
+                           FROM jobs.run r WHERE r.job_id = j.id) n
+      LEFT JOIN LATERAL (SELECT g.created, g.priority FROM jobs.pgqueuer_log g
+                          WHERE g.job_id = j.id AND g.status = 'queued' ORDER BY g.created LIMIT 1) q ON true
+     CROSS JOIN LATERAL (SELECT coalesce(l.payload ->> 'owner_id', l.payload ->> 'user_id', l.payload ->> 'account_id') AS owner) o
+     CROSS JOIN LATERAL (SELECT CASE WHEN o.owner ~ '^[0-9]{1,18}$' THEN o.owner::bigint END AS account_id) p
+     CROSS JOIN LATERAL (SELECT CASE l.status WHEN 'running' THEN 'started' WHEN 'succeeded' THEN 'success' WHEN 'held' THEN 'failure'
+                                              WHEN 'released' THEN 'pending' ELSE 'retry' END AS status) s
+     ORDER BY l.job_id
+        ON CONFLICT (job_id) WHERE job_id IS NOT NULL DO UPDATE
+       SET status = EXCLUDED.status, started_at = EXCLUDED.started_at, completed_at = EXCLUDED.completed_at, duration = EXCLUDED.duration,
+           retry_count = EXCLUDED.retry_count, worker_name = EXCLUDED.worker_name, result_summary = EXCLUDED.result_summary,
+           error_message = EXCLUDED.error_message, version = t.version + 1, updated_at = now()
+     WHERE (t.status, t.started_at, t.completed_at, t.retry_count) IS DISTINCT FROM
+           (EXCLUDED.status, EXCLUDED.started_at, EXCLUDED.completed_at, EXCLUDED.retry_count);
+    RETURN taken;
+END $$;
+
+-- The processes that run jobs. active: those that gave a sign of life within a minute. total: within a day.
+CREATE OR REPLACE FUNCTION monitoring.workers(OUT active bigint, OUT total bigint) LANGUAGE sql STABLE AS $$
+    SELECT count(*) FILTER (WHERE w.seen_at > now() - interval '1 minute'), count(*) FROM jobs.worker w
+$$;
+
+-- What waits and what runs, by queue: of an account, what its executions say; of the server (null), what its queue says, and what
+-- administrators have recorded. Beyond 100,000 it is not counted on.
+CREATE OR REPLACE FUNCTION monitoring.open_tasks(account bigint, queues jsonb) RETURNS TABLE (queue_name text, pending bigint, active bigint)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF account IS NOT NULL THEN
+        RETURN QUERY
+        SELECT o.queue_name::text, count(*) FILTER (WHERE o.status <> 'started'), count(*) FILTER (WHERE o.status = 'started')
+          FROM (SELECT t.queue_name, t.status FROM monitoring.task t
+                 WHERE t.account_id = account AND t.status IN ('pending', 'started', 'retry') LIMIT 100000) o
+         GROUP BY o.queue_name;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT o.queue, sum(o.waits)::bigint, sum(o.runs)::bigint
+      FROM (SELECT coalesce(queues ->> q.entrypoint, 'default') AS queue, count(*) AS waits, 0 AS runs
+              FROM (SELECT j.entrypoint FROM jobs.pgqueuer j WHERE j.status = 'queued' AND j.execute_after <= now() LIMIT 100000) q GROUP BY 1
+             UNION ALL
+            SELECT coalesce(queues ->> j.entrypoint, 'default'), 0, count(*) FROM jobs.pgqueuer j WHERE j.status = 'picked' GROUP BY 1
+             UNION ALL
+            SELECT r.queue_name, count(*) FILTER (WHERE r.status <> 'started'), count(*) FILTER (WHERE r.status = 'started')
+              FROM (SELECT t.queue_name, t.status FROM monitoring.task t
+                     WHERE t.is_server AND t.job_id IS NULL AND t.status IN ('pending', 'started', 'retry') LIMIT 100000) r
+             GROUP BY r.queue_name) o
+     GROUP BY o.queue;
+END $$;
+
+-- What has ended within the last hour: of an account, or of the server (null). Beyond 100,000 it is not counted on.
+CREATE OR REPLACE FUNCTION monitoring.last_hour(account bigint, OUT completed bigint, OUT failed bigint, OUT avg_duration numeric)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF account IS NULL THEN
+        SELECT count(*) FILTER (WHERE e.status = 'success'), count(*) FILTER (WHERE e.status = 'failure'), avg(e.duration)
+          INTO completed, failed, avg_duration
+          FROM (SELECT t.status, t.duration FROM monitoring.task t
+                 WHERE t.is_server AND t.status IN ('success', 'failure') AND t.completed_at > now() - interval '1 hour'
+                 ORDER BY t.completed_at DESC LIMIT 100000) e;
+    ELSE
+        SELECT count(*) FILTER (WHERE e.status = 'success'), count(*) FILTER (WHERE e.status = 'failure'), avg(e.duration)
+          INTO completed, failed, avg_duration
+          FROM (SELECT t.status, t.duration FROM monitoring.task t
+                 WHERE t.account_id = account AND t.status IN ('success', 'failure') AND t.completed_at > now() - interval '1 hour'
+                 ORDER BY t.completed_at DESC LIMIT 100000) e;
+    END IF;
+END $$;
+
+-- The share of successes among what was begun within a day.
+CREATE OR REPLACE FUNCTION monitoring.day_rate(of_scope bigint) RETURNS numeric LANGUAGE sql STABLE AS $$
+    SELECT monitoring.success_rate(coalesce(sum(h.success), 0)::bigint, coalesce(sum(h.failure), 0)::bigint)
+      FROM monitoring.task_hour h WHERE h.scope = of_scope AND h.hour >= date_trunc('hour', now(), 'UTC') - interval '24 hours'
+$$;
+
+-- The alerts that an account may see and that are not resolved, the latest first; account null: all.
+CREATE OR REPLACE FUNCTION monitoring.active_alerts(account bigint, most integer) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF account IS NULL THEN
+        RETURN (SELECT coalesce(json_agg(monitoring.alert_document(l.alert)), '[]')
+                  FROM (SELECT a AS alert FROM monitoring.alert a WHERE a.resolved_at IS NULL ORDER BY a.triggered_at DESC, a.id DESC LIMIT most) l);
+    END IF;
+    RETURN (SELECT coalesce(json_agg(monitoring.alert_document(l.alert)), '[]')
+              FROM (SELECT a AS alert FROM monitoring.alert a WHERE a.account_id = account AND a.resolved_at IS NULL
+                     ORDER BY a.triggered_at DESC, a.id DESC LIMIT most) l);
+END $$;
+
+-- The latest alerts that an account may see, resolved or not; account null: all.
+CREATE OR REPLACE FUNCTION monitoring.recent_alerts(account bigint, most integer) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF account IS NULL THEN
+        RETURN (SELECT coalesce(json_agg(monitoring.alert_document(l.alert)), '[]')
+                  FROM (SELECT a AS alert FROM monitoring.alert a ORDER BY a.triggered_at DESC, a.id DESC LIMIT most) l);
+    END IF;
+    RETURN (SELECT coalesce(json_agg(monitoring.alert_document(l.alert)), '[]')
+              FROM (SELECT a AS alert FROM monitoring.alert a WHERE a.account_id = account ORDER BY a.triggered_at DESC, a.id DESC LIMIT most) l);
+END $$;
+
+-- How many unresolved alerts there are, at most 10,000.
+CREATE OR REPLACE FUNCTION monitoring.count_active_alerts(account bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF account IS NULL THEN
+        RETURN (SELECT count(*) FROM (SELECT FROM monitoring.alert a WHERE a.resolved_at IS NULL LIMIT 10000) l);
+    END IF;
+    RETURN (SELECT count(*) FROM (SELECT FROM monitoring.alert a WHERE a.account_id = account AND a.resolved_at IS NULL LIMIT 10000) l);
+END $$;
+
+-- How things stand at this moment: of an account's tasks, or of the server (null). queues: of a job's name, its queue.
+CREATE OR REPLACE FUNCTION monitoring.health(account bigint, queues jsonb) RETURNS json LANGUAGE sql STABLE AS $$
+    WITH open AS MATERIALIZED (
+        SELECT o.queue_name, o.pending, o.active FROM monitoring.open_tasks(account, queues) o
+    ), now AS (
+        SELECT w.active AS active_workers, w.total AS total_workers, monitoring.day_rate(coalesce(account, -1)) AS success_rate,
+               coalesce((SELECT sum(o.pending) FROM open o), 0) AS pending, coalesce((SELECT sum(o.active) FROM open o), 0) AS active
+          FROM monitoring.workers() w
+    ), judged AS (
+        SELECT n.*, CASE WHEN n.active_workers = 0 THEN 'critical:No active workers available'
+                         WHEN n.success_rate < 70 THEN 'critical:Low task success rate'
+                         WHEN n.success_rate < 85 THEN 'warning:Low task success rate'
+                         WHEN n.pending > 100 THEN 'warning:High number of pending tasks'
+                         ELSE 'healthy:System operating normally' END AS verdict
+          FROM now n
+    ), lengths AS (
+        SELECT l.queue_name, max(l.pending) AS pending
+          FROM (SELECT o.queue_name, o.pending FROM open o UNION ALL SELECT value, 0 FROM jsonb_each_text(queues) WHERE account IS NULL) l
+         GROUP BY l.queue_name ORDER BY max(l.pending) DESC, l.queue_name LIMIT 100
+    )
+    SELECT json_build_object(
+        'status', split_part(j.verdict, ':', 1), 'message', split_part(j.verdict, ':', 2),
+        'workers', json_build_object('active', j.active_workers, 'total', j.total_workers),
+        'tasks', json_build_object('pending', j.pending, 'active', j.active, 'success_rate', monitoring.plain(j.success_rate)),
+        'queues', (SELECT coalesce(json_object_agg(l.queue_name, l.pending ORDER BY l.queue_name), '{}') FROM lengths l),
+        'alerts', monitoring.count_active_alerts(account), 'timestamp', core.iso(now()))
+      FROM judged j
+$$;
+
+-- What the executions of the last hours come to, from the full hour on that the period begins in. scope: as in monitoring.task_hour. The
+-- breakdowns have the 100 most frequent.
+CREATE OR REPLACE FUNCTION monitoring.metrics(of_scope bigint, hours integer) RETURNS json LANGUAGE sql STABLE AS $$
+    WITH parts AS MATERIALIZED (
+        SELECT h.task_name, h.queue_name, sum(h.pending + h.retry) AS pending, sum(h.started) AS started, sum(h.success)::bigint AS success,
+               sum(h.failure)::bigint AS failure, sum(h.revoked) AS revoked, sum(h.timed) AS timed, sum(h.duration) AS duration,
+               min(h.shortest) AS shortest, max(h.longest) AS longest
+          FROM monitoring.task_hour h
+         WHERE h.scope = of_scope AND h.hour >= date_trunc('hour', now(), 'UTC') - make_interval(hours => hours)
+         GROUP BY h.task_name, h.queue_name
+    ), whole AS (
+        SELECT coalesce(sum(p.pending), 0) AS pending, coalesce(sum(p.started), 0) AS started, coalesce(sum(p.success), 0)::bigint AS success,
+               coalesce(sum(p.failure), 0)::bigint AS failure, coalesce(sum(p.revoked), 0) AS revoked,
+               sum(p.duration) / nullif(sum(p.timed), 0) AS avg_duration, min(p.shortest) AS shortest, max(p.longest) AS longest
+          FROM parts p
+    ), tasks AS (
+        SELECT p.task_name, sum(p.pending + p.started + p.success + p.failure + p.revoked) AS total, sum(p.success)::bigint AS success,
+               sum(p.failure)::bigint AS failure, sum(p.duration) / nullif(sum(p.timed), 0) AS avg_duration
+          FROM parts p GROUP BY p.task_name ORDER BY total DESC, p.task_name LIMIT 100
+    ), queues AS (
+        SELECT p.queue_name, sum(p.pending + p.started + p.success + p.failure + p.revoked) AS total, sum(p.success)::bigint AS success,
+               sum(p.failure)::bigint AS failure
+          FROM parts p GROUP BY p.queue_name ORDER BY total DESC, p.queue_name LIMIT 100
+    )
+    SELECT json_build_object(
+        'time_period_hours', hours, 'total_tasks', w.pending + w.started + w.success + w.failure + w.revoked,
+        'completed_tasks', w.success + w.failure, 'successful_tasks', w.success, 'failed_tasks', w.failure, 'pending_tasks', w.pending,
+        'active_tasks', w.started, 'success_rate', monitoring.plain(monitoring.success_rate(w.success, w.failure)),
+        'duration_stats', json_build_object('avg_duration', monitoring.plain(w.avg_duration), 'min_duration', monitoring.plain(w.shortest),
+                                            'max_duration', monitoring.plain(w.longest)),
+        'task_breakdown', (
+            SELECT coalesce(json_object_agg(t.task_name, json_build_object(
+                       'total', t.total, 'successful', t.success, 'failed', t.failure,
+                       'success_rate', monitoring.plain(monitoring.success_rate(t.success, t.failure)),
+                       'avg_duration', monitoring.plain(t.avg_duration)) ORDER BY t.total DESC, t.task_name), '{}') FROM tasks t WHERE t.total > 0),
+        'queue_breakdown', (
+            SELECT coalesce(json_object_agg(q.queue_name, json_build_object(
+                       'total', q.total, 'successful', q.success, 'failed', q.failure,
+                       'success_rate', monitoring.plain(monitoring.success_rate(q.success, q.failure))) ORDER BY q.total DESC, q.queue_name), '{}')
+              FROM queues q WHERE q.total > 0),
+        'timestamp', core.iso(now()))
+      FROM whole w
+$$;
+
+-- The same day by day, today among them, the latest first; which tasks fail most, which take longest, and how the queues do.
+CREATE OR REPLACE FUNCTION monitoring.analytics(of_scope bigint, days integer) RETURNS json LANGUAGE sql STABLE AS $$
+    WITH parts AS MATERIALIZED (
+        SELECT (h.hour AT TIME ZONE 'UTC')::date AS day, h.task_name, h.queue_name,
+               sum(h.pending + h.started + h.success + h.failure + h.retry + h.revoked) AS total, sum(h.success)::bigint AS success,
+               sum(h.failure)::bigint AS failure, sum(h.timed) AS timed, sum(h.duration) AS duration, max(h.longest) AS longest
+          FROM monitoring.task_hour h
+         WHERE h.scope = of_scope AND h.hour >= date_trunc('day', now(), 'UTC') - make_interval(days => days - 1)
+         GROUP BY 1, h.task_name, h.queue_name
+    ), trends AS (
+        SELECT d.day, coalesce(sum(p.total), 0) AS total, coalesce(sum(p.success), 0)::bigint AS success, coalesce(sum(p.failure), 0)::bigint AS failure
+          FROM (SELECT (now() AT TIME ZONE 'UTC')::date - n AS day FROM generate_series(0, days - 1) AS n) d LEFT JOIN parts p USING (day)
+         GROUP BY d.day
+    ), tasks AS (
+        SELECT p.task_name, sum(p.failure) AS failure, sum(p.duration) / nullif(sum(p.timed), 0) AS avg_duration, max(p.longest) AS longest
+          FROM parts p GROUP BY p.task_name
+    ), failing AS (
+        SELECT t.task_name, t.failure FROM tasks t WHERE t.failure > 0 ORDER BY t.failure DESC, t.task_name LIMIT 10
+    ), slowest AS (
+        SELECT t.task_name, t.avg_duration, t.longest FROM tasks t WHERE t.avg_duration IS NOT NULL ORDER BY t.avg_duration DESC, t.task_name LIMIT 10
+    ), queues AS (
+        SELECT p.queue_name, sum(p.total) AS total, sum(p.success)::bigint AS success, sum(p.failure)::bigint AS failure,
+               sum(p.duration) / nullif(sum(p.timed), 0) AS avg_duration
+          FROM parts p GROUP BY p.queue_name HAVING sum(p.total) > 0 ORDER BY sum(p.total) DESC, p.queue_name LIMIT 100
+    )
+    SELECT json_build_object(
+        'period_days', days,
+        'daily_trends', (
+            SELECT json_agg(json_build_object('date', t.day, 'total_tasks', t.total, 'successful_tasks', t.success, 'failed_tasks', t.failure,
+                       'success_rate', monitoring.plain(monitoring.success_rate(t.success, t.failure))) ORDER BY t.day DESC) FROM trends t),
+        'top_failing_tasks', (
+            SELECT coalesce(json_agg(json_build_object('task_name', f.task_name, 'failure_count', f.failure) ORDER BY f.failure DESC, f.task_name), '[]')
+              FROM failing f),
+        'slowest_tasks', (
+            SELECT coalesce(json_agg(json_build_object('task_name', s.task_name, 'avg_duration', monitoring.plain(s.avg_duration),
+                       'max_duration', monitoring.plain(s.longest)) ORDER BY s.avg_duration DESC, s.task_name), '[]') FROM slowest s),
+        'queue_performance', (
+            SELECT coalesce(json_agg(json_build_object('queue_name', q.queue_name, 'total', q.total, 'avg_duration', monitoring.plain(q.avg_duration),
+                       'success_rate', monitoring.plain(monitoring.success_rate(q.success, q.failure))) ORDER BY q.total DESC, q.queue_name), '[]')
+              FROM queues q),
+        'generated_at', core.iso(now()))
+$$;
+
+-- The last 24 hours, one by one, the oldest first. success_rate: null where nothing has ended.
+CREATE OR REPLACE FUNCTION monitoring.hourly_trends(of_scope bigint) RETURNS json LANGUAGE sql STABLE AS $$
+    WITH hours AS (
+        SELECT date_trunc('hour', now(), 'UTC') - n * interval '1 hour' AS hour FROM generate_series(0, 23) AS n
+    ), sums AS (
+        SELECT o.hour, coalesce(sum(h.pending + h.started + h.success + h.failure + h.retry + h.revoked), 0) AS total,
+               coalesce(sum(h.success), 0)::bigint AS success, coalesce(sum(h.failure), 0)::bigint AS failure,
+               sum(h.duration) / nullif(sum(h.timed), 0) AS avg_duration
+          FROM hours o LEFT JOIN monitoring.task_hour h ON h.scope = of_scope AND h.hour = o.hour
+         GROUP BY o.hour
+    )
+    SELECT json_agg(json_build_object(
+               'hour', core.iso(s.hour), 'total_tasks', s.total, 'successful_tasks', s.success, 'failed_tasks', s.failure,
+               'success_rate', CASE WHEN s.success + s.failure > 0 THEN monitoring.plain(monitoring.success_rate(s.success, s.failure)) END,
+               'avg_duration', monitoring.plain(s.avg_duration)) ORDER BY s.hour)
+      FROM sums s
+$$;
+
+-- Records how things stand at this moment: for an account, or for the server (null).
+CREATE OR REPLACE FUNCTION monitoring.record_health(account bigint, queues jsonb, cpu numeric, memory numeric, by_itself boolean)
+RETURNS monitoring.health_metric LANGUAGE sql VOLATILE AS $$
+    WITH open AS MATERIALIZED (
+        SELECT o.queue_name, o.pending, o.active FROM monitoring.open_tasks(account, queues) o
+    )
+    INSERT INTO monitoring.health_metric AS m (
+        account_id, is_automatic, active_workers, total_workers, pending_tasks, active_tasks, completed_tasks_hourly, failed_tasks_hourly,
+        avg_task_duration, success_rate, cpu_usage, memory_usage, queue_lengths, metadata)
+    SELECT account, by_itself, w.active, w.total, coalesce((SELECT sum(o.pending) FROM open o), 0), coalesce((SELECT sum(o.active) FROM open o), 0),
+           l.completed, l.failed, l.avg_duration, monitoring.success_rate(l.completed, l.failed), cpu, memory,
+           (SELECT coalesce(jsonb_object_agg(q.queue_name, q.pending), '{}')
+              FROM (SELECT o.queue_name, o.pending FROM open o ORDER BY o.pending DESC, o.queue_name LIMIT 40) q), '{}'
+      FROM monitoring.workers() w CROSS JOIN monitoring.last_hour(account) l
+    RETURNING m.*
+$$;
+
+-- Looks at the server, raises the alerts whose condition holds, and resolves those whose condition has ended. Every five minutes it also
+-- records the health. One process does so at a time. memory_share: per cent of the memory of the host. Null: not known.
+CREATE OR REPLACE FUNCTION monitoring.watch(queues jsonb, cpu numeric, memory numeric, memory_share numeric) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found record;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('monitoring.watch')) THEN
+        RETURN;
+    END IF;
+    FOR found IN
+        SELECT c.* FROM (SELECT w.active AS workers,
+                                EXISTS (SELECT FROM jobs.pgqueuer j WHERE j.status = 'queued' AND j.execute_after < now() - interval '1 minute') AS is_stranded,
+                                coalesce((SELECT sum(o.pending) FROM monitoring.open_tasks(NULL, queues) o), 0) AS pending, l.avg_duration
+                           FROM monitoring.workers() w CROSS JOIN monitoring.last_hour(NULL) l) s
+         CROSS JOIN LATERAL (VALUES
+             ('worker_down', 'critical', s.workers = 0 AND s.is_stranded, 'No worker runs jobs',
+              format('%s jobs wait, and no process that runs jobs has given a sign of life for a minute.', s.pending),
+              jsonb_build_object('pending', s.pending)),
+             ('queue_backlog', 'warning', s.pending > 100, 'Many tasks wait', format('%s tasks wait for a worker.', s.pending),
+              jsonb_build_object('pending', s.pending)),
+             ('slow_tasks', 'warning', s.avg_duration > 300, 'Tasks are slow',
+              format('The tasks that ended within the last hour took %s s on average.', round(s.avg_duration, 1)),
+              jsonb_build_object('avg_duration', round(s.avg_duration, 3))),
+             ('system_overload', 'error', cpu > 90 OR memory_share > 90, 'The server is overloaded',
+              format('The host uses %s of its processors and %s of its memory.', coalesce(round(cpu, 1) || ' %', 'an unknown share'),
+                     coalesce(round(memory_share, 1) || ' %', 'an unknown share')),
+              jsonb_build_object('cpu_usage', round(cpu, 1), 'memory_share', round(memory_share, 1)))
+         ) AS c (alert_type, severity, holds, title, message, metadata)
+    LOOP
+        IF found.holds THEN
+            PERFORM monitoring.raise_alert(NULL, found.alert_type, found.severity, 'server', found.title, found.message, found.metadata);
+        ELSE
+            PERFORM monitoring.end_alert(NULL, found.alert_type, 'server');
+        END IF;
+    END LOOP;
+    -- A task that failed often may not have been run since.
+    PERFORM monitoring.end_alert(a.account_id, a.alert_type, a.subject)
+       FROM monitoring.alert a
+      CROSS JOIN LATERAL monitoring.recent_runs(a.account_id, substr(a.subject, length('rate:') + 1)) r
+      WHERE a.alert_type = 'high_failure_rate' AND a.resolved_at IS NULL AND a.subject IS NOT NULL AND NOT monitoring.fails_often(r.finished, r.failed);
+    IF NOT EXISTS (SELECT FROM monitoring.health_metric m WHERE m.is_automatic AND m.recorded_at > now() - interval '4 minutes 30 seconds') THEN
+        PERFORM monitoring.record_health(NULL, queues, cpu, memory, true);
+    END IF;
+END $$;
+
+-- Removes what is older than `days`, at most `most` rows of each kind, and returns how many. Unresolved alerts stay.
+CREATE OR REPLACE FUNCTION monitoring.purge(days integer, most integer) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    oldest  timestamptz := now() - make_interval(days => days);
+    removed bigint;
+    total   bigint := 0;
+BEGIN
+    DELETE FROM monitoring.task WHERE id = ANY (ARRAY(SELECT t.id FROM monitoring.task t WHERE t.created_at < oldest
+                                                       ORDER BY t.created_at, t.id LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    total := total + removed;
+    DELETE FROM monitoring.health_metric WHERE id = ANY (ARRAY(SELECT m.id FROM monitoring.health_metric m WHERE m.recorded_at < oldest
+                                                                ORDER BY m.recorded_at, m.id LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    total := total + removed;
+    DELETE FROM monitoring.alert WHERE id = ANY (ARRAY(SELECT a.id FROM monitoring.alert a WHERE a.resolved_at < oldest
+                                                        ORDER BY a.resolved_at, a.id LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    total := total + removed;
+    -- What an hour amounts to is zero once its executions are gone.
+    DELETE FROM monitoring.task_hour h WHERE h.ctid = ANY (ARRAY(
+        SELECT o.ctid FROM monitoring.task_hour o
+         WHERE o.hour < oldest - interval '1 hour' AND (o.pending, o.started, o.success, o.failure, o.retry, o.revoked) = (0, 0, 0, 0, 0, 0)
+         ORDER BY o.hour LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN total + removed;
 END $$;
