@@ -19,7 +19,7 @@ PREFIX = f"{product.SLUG}-metrics-"
 # Bytes of each file of a worker. The library would let its files grow on demand; but where the disk is full, writing to a page that has no
 # place on it kills the process (SIGBUS). So they are written out at first. All routes together take some 800 KB.
 SIZES = {
-    "counter": 256 * 1024,
+    "counter": 512 * 1024,
     "histogram": 1024 * 1024,
     "gauge_livesum": 64 * 1024,
     "gauge_livemin": 64 * 1024,

@@ -68,6 +68,8 @@ class Runner:
         self._jobs = {job.name: job for job in jobs}
         if len(self._jobs) != len(jobs):
             raise ValueError("two jobs have one name")
+        if resources.metrics is not None:
+            resources.metrics.expect_runs(self._jobs)
         self._schedules = schedules
         self._kind, self._pace = kind, pace
         self.id = uuid.uuid4()
