@@ -10,14 +10,15 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import asyncpg
 import redis.exceptions
 
-from core import log_files, logs, product, settings
+from core import log_files, logs, product, settings, traces
 from core.data import migrations
 from core.duties import Duty
 from core.embedded import installation
@@ -28,6 +29,8 @@ from core.files.configured import open_storage
 from core.jobs import commands as jobs
 from core.live.fanout import connect
 from core.mail import Mail
+from core.metrics import Metrics
+from core.metrics_folder import MetricsFolder, metrics_folder
 from core.run import worker, workers
 from core.run.process import Process, listener, serve
 from handlers.accounts import commands as accounts
@@ -64,6 +67,7 @@ def installed(args: argparse.Namespace) -> AbstractContextManager[Installation[S
         "DEVELOPER_OPTIONS": "true",
         "CORS_ALLOWED_ORIGINS": DEMO_ORIGINS,
         "BUSINESS_TIMEZONE": "America/Mexico_City",
+        "METRICS_ALLOW": "127.0.0.0/8,::1",
     }
     return installation.installed(Settings, ROOT / ".env", home, demo, unless_set)
 
@@ -84,35 +88,70 @@ def command_serve(args: argparse.Namespace) -> int:
         async def revive(app: object) -> None:
             await asyncio.to_thread(here.revive)
 
-        def process(runs_jobs: bool) -> Process:
+        makes_traces = check_tracing()
+
+        def process(runs_jobs: bool, metrics: Metrics | None = None) -> Process:
             duties = [*areas.duties(), Duty(600, trim_logs)]
             # Of several workers none is the parent of the embedded services, so none could see that they have ended.
             if args.workers == 1:
                 duties.append(Duty(1, revive))
             ours = areas.jobs() if runs_jobs else None
-            return Process(config, areas.router(), areas.refusals(), duties, areas.listeners(), ours, areas.schedules())
+            return Process(
+                config,
+                areas.router(),
+                areas.refusals(),
+                duties,
+                areas.listeners(),
+                ours,
+                areas.schedules(),
+                readings=areas.readings(),
+                metrics=metrics,
+                tracing=traces.Tracing() if makes_traces else None,
+            )
 
         if args.workers == 1:
             with log_files.background(files):
                 return serve(lambda: process(not args.no_jobs), bind(args), None, lambda: greet(args, here))
 
-        def work(number: int, parent: int) -> int:
-            with log_files.background(files):
-                # One of them is enough: jobs mostly wait, and each runner costs memory and a connection. server.py worker adds more.
-                runs_jobs = number == 1 and not args.no_jobs
-                return serve(
-                    lambda: process(runs_jobs),
-                    bind(args),
-                    parent,
-                    lambda: greet(args, here) if number == 1 else None,
-                )
+        with workers_metrics(args.workers) as folder:
 
-        # This process holds the port too, so that it stays ours even while every worker is being replaced.
-        held = bind(args)
+            def work(number: int, parent: int) -> int:
+                with log_files.background(files):
+                    # One of them is enough: jobs mostly wait, and each runner costs memory and a connection. server.py worker adds more.
+                    runs_jobs = number == 1 and not args.no_jobs
+                    return serve(
+                        lambda: process(runs_jobs, Metrics(folder.path, number)),
+                        bind(args),
+                        parent,
+                        lambda: greet(args, here) if number == 1 else None,
+                    )
+
+            # This process holds the port too, so that it stays ours even while every worker is being replaced.
+            held = bind(args)
+            try:
+                return workers.supervise(args.workers, work, folder.forget)
+            finally:
+                held.close()
+
+
+def check_tracing() -> bool:
+    """Whether traces are to be made, by OpenTelemetry's settings in the environment or in .env. Raises SettingsError."""
+    env = settings.environment(ROOT / ".env")
+    traces.export_settings(env)
+    return traces.is_configured(env)
+
+
+@contextmanager
+def workers_metrics(count: int) -> Iterator[MetricsFolder]:
+    """The folder in which the workers count. Raises Refused."""
+    with ExitStack() as ending:
         try:
-            return workers.supervise(args.workers, work)
-        finally:
-            held.close()
+            folder = ending.enter_context(metrics_folder(count))
+        except OSError as error:
+            raise Refused(
+                f"Can't write a folder for the metrics of the workers in {tempfile.gettempdir()}: {error.strerror}. Choose another by TMPDIR."
+            ) from None
+        yield folder
 
 
 def command_worker(args: argparse.Namespace) -> int:
@@ -128,7 +167,8 @@ def command_worker(args: argparse.Namespace) -> int:
                 config,
                 areas.jobs(),
                 areas.schedules(),
-                lambda: print(f"{product.NAME} {product.VERSION} runs jobs", flush=True),
+                tracing=traces.Tracing() if check_tracing() else None,
+                ready=lambda: print(f"{product.NAME} {product.VERSION} runs jobs", flush=True),
             )
 
 

@@ -17,6 +17,8 @@ from core.email_address import normal
 ROOT = Path(__file__).resolve().parent.parent
 # RFC 7518, 3.2: a key for HS256 is at least as long as the hash.
 SECRET_KEY_BYTES = 32
+# The shortest key in a header that nobody can guess over the network.
+HEADER_KEY_CHARACTERS = 12
 # Different characters. A repeated word such as "changeme" has fewer; a random key has more.
 SECRET_KEY_CHARACTERS = 10
 
@@ -134,6 +136,23 @@ def key(value: str) -> str:
     if len(set(value)) < SECRET_KEY_CHARACTERS:
         raise ValueError(f"must have at least {SECRET_KEY_CHARACTERS} different characters; {make_one}")
     return value
+
+
+def header_key(value: str) -> str:
+    """Read a key that clients send in a header: visible ASCII, and too long to be guessed."""
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ValueError("must be letters, digits and signs of ASCII, without blanks")
+    if len(value) < HEADER_KEY_CHARACTERS:
+        raise ValueError(f"must be at least {HEADER_KEY_CHARACTERS} characters long")
+    return value
+
+
+def address(value: str) -> tuple[str, int]:
+    """Read HOST:PORT, on which to listen; an IPv6 address is in brackets."""
+    host, _, port = value.rpartition(":")
+    if not (host and port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:9100")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def plain_name(value: str) -> str:

@@ -14,8 +14,10 @@ from dotenv import dotenv_values
 from core.product import SLUG
 from core.setting import (
     ROOT,
+    address,
     boolean,
     folder,
+    header_key,
     hosts,
     key,
     mailbox,
@@ -177,6 +179,22 @@ class CoreSettings:
     )
     job_history_days: int = setting(
         "JOB_HISTORY_DAYS", number(1, 3650, "days"), "how long the history of jobs is kept", default=30
+    )
+    metrics_token: str = setting(
+        "METRICS_TOKEN",
+        header_key,
+        "metrics: who sends it as Authorization: Bearer … may read them; none: no token is accepted",
+        default="",
+        secret=True,
+    )
+    metrics_allow: tuple[Any, ...] = setting(
+        "METRICS_ALLOW", networks, "metrics: addresses or networks that may read them without a token", default=()
+    )
+    metrics_listen: tuple[str, int] | None = setting(
+        "METRICS_LISTEN",
+        address,
+        "metrics: HOST:PORT at which server.py worker shows those of its own; none: nowhere",
+        default=None,
     )
 
 

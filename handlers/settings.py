@@ -4,22 +4,11 @@ from dataclasses import dataclass
 from zoneinfo import available_timezones
 
 from core.product import NAME
-from core.setting import boolean, number, one_of, setting
+from core.setting import boolean, header_key, number, one_of, setting
 from core.settings import CoreSettings
 
-# The shortest key that nobody can guess over the network.
-IMPORT_KEY_CHARACTERS = 12
 # Requests within an hour, more than any server answers.
 MOST_REQUESTS = 1_000_000_000
-
-
-def header_key(value: str) -> str:
-    """Read a key that clients send in a header: visible ASCII, and too long to be guessed."""
-    if not (value.isascii() and value.isprintable()) or " " in value:
-        raise ValueError("must be letters, digits and signs of ASCII, without blanks")
-    if len(value) < IMPORT_KEY_CHARACTERS:
-        raise ValueError(f"must be at least {IMPORT_KEY_CHARACTERS} characters long")
-    return value
 
 
 def timezone(value: str) -> str:

@@ -157,7 +157,12 @@ def process(
     monkeypatch.setattr(database_module, "ACQUIRE_SECONDS", PATIENCE)
     monkeypatch.setattr(database_module, "TURN_SECONDS", PATIENCE)
     started = Process(
-        replace(settings, **changed_settings), areas.router(), areas.refusals(), areas.duties(), areas.listeners()
+        replace(settings, **changed_settings),
+        areas.router(),
+        areas.refusals(),
+        areas.duties(),
+        areas.listeners(),
+        readings=areas.readings(),
     )
     # The connections carry no state (core/data/database.py), and what they have planned serves the next test as well.
     database = started.app.db

@@ -88,6 +88,19 @@ class Database:
         # By connection: since when its statement or transaction runs (monotonic), the oldest first.
         self._under_way: dict[Any, float] = {}
         self.up = True
+        # Since the process began. waiting: at the moment.
+        self.retries = self.refused_busy = self.refused_away = self.cancelled = 0
+        self.waiting = 0
+
+    @property
+    def size(self) -> int:
+        """The most connections of the pool."""
+        return self._size
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """The open connections of the pool, and how many of them are idle."""
+        return (0, 0) if self._pool is None else (self._pool.get_size(), self._pool.get_idle_size())
 
     async def open(self) -> "Database":
         """Create the pool. Connections are opened when they are first needed."""
@@ -167,8 +180,9 @@ class Database:
                 if attempt == ATTEMPTS:
                     raise
             except TimeoutError as error:
+                self.cancelled += 1
                 log.warning("a statement took too long and was cancelled")
-                raise unavailable(BUSY) from error
+                raise self.busy() from error
             except _AWAY as error:
                 _drop(connection)
                 raise self._away(error) from error
@@ -182,6 +196,7 @@ class Database:
             finally:
                 del self._under_way[connection]
                 await self._release(connection)
+            self.retries += 1
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
 
@@ -192,15 +207,18 @@ class Database:
         # own timeout.
         idle = self._pool.get_idle_size()
         waiting = self._pool.get_size() >= self._size and not idle
+        self.waiting += waiting
         try:
             return await self._pool.acquire(timeout=None if idle else ACQUIRE_SECONDS)
         except TimeoutError as error:
             if waiting:
-                raise unavailable(BUSY) from error
+                raise self.busy() from error
             raise self._away(error) from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             # No connection can be opened, for whatever reason.
             raise self._away(error) from error
+        finally:
+            self.waiting -= waiting
 
     async def _release(self, connection: Any) -> None:
         try:
@@ -224,7 +242,13 @@ class Database:
         finally:
             sign.end()
 
+    def busy(self) -> Exception:
+        """The refusal of a statement that has waited too long."""
+        self.refused_busy += 1
+        return unavailable(BUSY)
+
     def _away(self, error: BaseException) -> Exception:
+        self.refused_away += 1
         if self.up:
             self.up = False
             why = "it does not answer" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
@@ -275,7 +299,7 @@ class Limited:
             async with asyncio.timeout(TURN_SECONDS):
                 await self._turns.acquire()
         except TimeoutError:
-            raise unavailable(BUSY) from None
+            raise self._db.busy() from None
         try:
             return await self._db.attempt(lambda found: getattr(Transaction(found, self._seconds), method)(sql, *args))
         finally:

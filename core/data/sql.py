@@ -26,6 +26,8 @@ from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from core import traces
+
 ROOT = Path(__file__).resolve().parents[2] / "sql"
 _HEAD = re.compile(
     r"^-- (?P<what>name|filter): (?P<name>[a-z][a-z0-9_]*)\((?P<parameters>[a-z0-9_, ]*)\)"
@@ -107,7 +109,9 @@ class Query:
         if given.keys() != self._names:
             raise TypeError(f"{self.name} takes {self.parameters}, not {tuple(given)}")
         run: Callable[..., Awaitable[Any]] = getattr(db, self.kind)
-        return run(self.text, *[given[parameter] for parameter in self.parameters], *beside)
+        running = run(self.text, *[given[parameter] for parameter in self.parameters], *beside)
+        trace = traces.current.get()
+        return running if trace is None else trace.statement(self.name, running)
 
 
 class FilteredQuery:

@@ -19,11 +19,13 @@ from core.http.handler import Handler, access_log
 from core.http.router import Router
 from core.live.live import Live
 from core.mail import Mail
+from core.metrics import NO_ROUTE, Metrics
 from core.passwords import Passwords
 from core.problem import Problem
 from core.settings import CoreSettings
 from core.text import decoded
 from core.tokens import Tokens
+from core.traces import Tracing, current
 
 # Bytes of a request body; a longer one gets 413, unless the handler admits large bodies (Handler.large_body).
 BODY_LIMIT = 10 * 1024 * 1024
@@ -51,8 +53,10 @@ class Application(tornado.web.Application):
         tokens: Tokens,
         storage: Storage,
         mail: Mail,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
     ) -> None:
-        """redis: a client of redis-py, or None."""
+        """redis: a client of redis-py, or None. tracing: None: no traces are made."""
         super().__init__()
         self.config = config
         self.router = router
@@ -65,6 +69,8 @@ class Application(tornado.web.Application):
         self.tokens = tokens
         self.storage = storage
         self.mail = mail
+        self.metrics = metrics
+        self.tracing = tracing
         # True from SIGTERM on: answers then say `Connection: close`.
         self.draining = False
         # Requests that have begun and are not finished.
@@ -87,7 +93,11 @@ class Application(tornado.web.Application):
         _use_origin_form(request)
         _note_encoding(request)
         form.set_aside(request)
-        handler, parameters = self.router.find(request.path)
+        handler, parameters, template = self.router.find(request.path)
+        request.route = template or NO_ROUTE  # type: ignore[attr-defined]
+        if self.tracing is not None:
+            # That of the request before on the same connection.
+            current.set(None)
         delegate = self.get_handler_delegate(
             request, handler, path_kwargs={k: v.encode() for k, v in parameters.items()}
         )

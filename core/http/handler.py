@@ -23,7 +23,7 @@ import tornado.httputil
 import tornado.iostream
 import tornado.web
 
-from core import logs, product, text
+from core import logs, metrics, product, text, traces
 from core.access import Access
 from core.dialect import Dialect
 from core.http import body as json_body
@@ -104,16 +104,28 @@ class Handler(tornado.web.RequestHandler):
     _is_prepared = False
     _is_done = False
     _refusing: asyncio.Task[None] | None = None
+    _trace: traces.Trace | None = None
 
     def initialize(self) -> None:
         self.application.active += 1
         logs.request_id.set(self.request_id)
+        if self.application.tracing is not None:
+            self.application.tracing.begin_request(
+                self.request.method or "", self.route, self.request_id, self.request.headers
+            )
+            self._trace = traces.current.get()
 
     @functools.cached_property
     def request_id(self) -> str:
         """Names this request in the log and in X-Request-ID; a client's or proxy's own id is kept."""
         given = self.request.headers.get("X-Request-ID", "")
         return given if _REQUEST_ID.fullmatch(given) else self.application.next_request_id()
+
+    @property
+    def route(self) -> str:
+        """The template of the request's route, such as /api/invoices/{id}/."""
+        found: str = getattr(self.request, "route", metrics.NO_ROUTE)
+        return found
 
     @classmethod
     def methods(cls) -> list[str]:
@@ -449,8 +461,24 @@ class Handler(tornado.web.RequestHandler):
             return
         self._is_done = True
         self.application.active -= 1
+        self._note_answer()
         if self.request.method not in SAFE_METHODS and not self._refused:
             self.committed()
+
+    def _note_answer(self) -> None:
+        """Count the answer, and end its trace."""
+        status, method = self.get_status(), self.request.method or ""
+        # Without a length it is a stream, whose bytes are counted by themselves.
+        length = self._headers.get("Content-Length", "0") if method != "HEAD" else "0"
+        self.application.metrics.count_request(
+            self.route,
+            method if method in metrics.METHODS else metrics.OTHER_METHOD,
+            status,
+            self.request.request_time(),
+            int(length),
+        )
+        if self._trace is not None:
+            self._trace.end_request(status)
 
     def log_line(self) -> None:
         """Write the request's line into the access log."""

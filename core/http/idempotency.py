@@ -49,6 +49,13 @@ Work = Callable[[sql.Runner], Awaitable[tuple[int, str]]]
 Shown = Callable[[str], Awaitable[str]]
 
 
+class Counts:
+    """Since the process began: the requests that came with a key, and those of them that were answered as before."""
+
+    def __init__(self, app: object) -> None:
+        self.asked = self.found = 0
+
+
 class Keys(Protocol):
     """What of an application the duty uses."""
 
@@ -70,6 +77,9 @@ async def once(
     key = _key(handler)
     if key is not None:
         status, body, is_replayed = await _with_key(handler, caller, key, work)
+        counts = handler.application.kept(Counts)
+        counts.asked += 1
+        counts.found += is_replayed
     else:
         status, body = await (work(handler.db) if is_one_statement else handler.db.transaction(work))
         is_replayed = False
@@ -90,6 +100,9 @@ async def answered(handler: Handler, caller: str, *, shown: Shown | None = None)
     if first is None:
         return False
     _check_same(first["fingerprint"], await _fingerprint(handler))
+    counts = handler.application.kept(Counts)
+    counts.asked += 1
+    counts.found += 1
     await _reply(handler, first["status"], first["body"], True, shown)
     return True
 

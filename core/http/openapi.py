@@ -21,7 +21,7 @@ from urllib.parse import urljoin
 from core.http import idempotency, rate_limit, schema
 from core.http.declare import JSON, Answer, Bodies, answers_of, bodies_of, is_idempotent, ref
 from core.http.parameter import ID, TEXT, UUID, Parameter
-from core.http.router import PARAMETER, Route
+from core.http.router import PARAMETER, Route, template
 
 # Headers that go with a status wherever it is answered.
 HEADERS_OF = {
@@ -312,11 +312,6 @@ def document(
 
 def _header(says: str, *, is_required: bool = True) -> dict[str, Any]:
     return {"description": says, "required": is_required, "schema": {"type": "string"}}
-
-
-def template(path: str) -> str:
-    """The path of a route as OpenAPI writes it: /invoices/{id}/."""
-    return PARAMETER.sub(r"{\1}", path)
 
 
 def _operation(operation: Operation, name: str, components: Components) -> dict[str, Any]:

@@ -30,10 +30,19 @@ class Route(NamedTuple):
     handler: type[Handler]
 
 
+class Found(NamedTuple):
+    """The handler of a path, its parameters, percent-decoded, and the template of its route; "": the path has no route."""
+
+    handler: type[Handler]
+    parameters: dict[str, str]
+    template: str
+
+
 class _Pattern(NamedTuple):
     strict: re.Pattern[str]
     loose: re.Pattern[str]
     route: Route
+    template: str
 
 
 class Router:
@@ -62,25 +71,27 @@ class Router:
             if "{" not in route.path:
                 self._literal[key] = route
             else:
-                pattern = _Pattern(_expression(key, _KINDS), _expression(key, _LOOSE_KINDS), route)
+                pattern = _Pattern(
+                    _expression(key, _KINDS), _expression(key, _LOOSE_KINDS), route, template(route.path)
+                )
                 self._grouped.setdefault(key[: key.index("{")], []).append(pattern)
 
-    def find(self, path: str) -> tuple[type[Handler], dict[str, str]]:
-        """The handler of `path` and its parameters, percent-decoded."""
+    def find(self, path: str) -> Found:
+        """What is found for `path`: its route, or the fallback."""
         key = path.removesuffix("/")
         literal = self._literal.get(key)
         if literal is not None:
-            return literal.handler, {}
+            return Found(literal.handler, {}, literal.path)
         for pattern in self._candidates(key):
             match = pattern.strict.fullmatch(key)
             parameters = _decoded(match.groupdict()) if match is not None else None
             if parameters is not None:
-                return pattern.route.handler, parameters
+                return Found(pattern.route.handler, parameters, pattern.template)
         fallback = next(handler for prefix, handler in self._fallbacks if path.startswith(prefix))
         for pattern in self._candidates(key):
             if pattern.loose.fullmatch(key):
-                return self._in_dialect_of(pattern.route.handler, fallback), {}
-        return fallback, {}
+                return Found(self._in_dialect_of(pattern.route.handler, fallback), {}, "")
+        return Found(fallback, {}, "")
 
     def route(self, path: str) -> Route | None:
         """The route that `path` reaches; None: it has none."""
@@ -109,6 +120,11 @@ class Router:
                 fallback.__name__, (fallback,), {"dialect": handler.dialect, "missing": handler.missing}
             )
         return self._misses[pair]
+
+
+def template(path: str) -> str:
+    """The path of a route as OpenAPI writes it: /invoices/{id}/."""
+    return PARAMETER.sub(r"{\1}", path)
 
 
 def _decoded(parameters: dict[str, str]) -> dict[str, str] | None:

@@ -25,7 +25,9 @@ from core.data.database import Database, Transaction
 from core.data.sql import Runner
 from core.files.storage import Storage
 from core.mail import Mail
+from core.metrics import Metrics
 from core.settings import CoreSettings
+from core.traces import Tracing
 
 Payload = Mapping[str, Any]
 
@@ -42,12 +44,14 @@ class Taken(Exception):
 
 @dataclass(frozen=True)
 class Resources:
-    """What all jobs of a process share."""
+    """What all jobs of a process share. metrics, tracing: None: their runs are not counted, or make no traces."""
 
     db: Database
     config: CoreSettings
     storage: Storage
     mail: Mail
+    metrics: Metrics | None = None
+    tracing: Tracing | None = None
 
 
 @dataclass

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from core import product
@@ -67,6 +68,8 @@ class Runner:
         self._jobs = {job.name: job for job in jobs}
         if len(self._jobs) != len(jobs):
             raise ValueError("two jobs have one name")
+        if resources.metrics is not None:
+            resources.metrics.expect_runs(self._jobs)
         self._schedules = schedules
         self._kind, self._pace = kind, pace
         self.id = uuid.uuid4()
@@ -160,10 +163,24 @@ class Runner:
         )
         if begun["outcome"] == "held":
             log.error("job %d, %s, is held: processes that ran it have ended (server.py jobs)", picked.id, job.name)
+            if self._resources.metrics is not None:
+                self._resources.metrics.count_run(job.name, "held")
         if begun["outcome"] != "begun":
             return
         attempt = picked.attempts + 1
         run = Run(self._resources, picked.id, begun["run"], self.id, attempt, is_last=job.delay_after(attempt) is None)
+        started, tracing = monotonic(), self._resources.tracing
+        if tracing is None:
+            status, error = await self._do(job, run, picked)
+        else:
+            with tracing.job(job.name, picked.id, attempt) as trace:
+                status, error = await self._do(job, run, picked)
+                trace.end_run(status, error)
+        if self._resources.metrics is not None:
+            self._resources.metrics.count_run(job.name, status, monotonic() - started, error)
+
+    async def _do(self, job: Job, run: Run, picked: "Picked") -> tuple[str, Exception | None]:
+        """Do the work of a run and end it; how it ended (core/metrics.py, RUNS), and what it failed by."""
         try:
             async with asyncio.timeout(job.seconds):
                 result = await job.work(run, json.loads(picked.payload or b"{}"))
@@ -173,13 +190,15 @@ class Runner:
             log.warning(
                 "job %d, %s, was taken over by another process; what it did here is undone", picked.id, job.name
             )
+            return "taken", None
         except Exception as error:
-            await self._fail(job, run, error)
+            return await self._fail(job, run, error), error
+        return "succeeded", None
 
-    async def _fail(self, job: Job, run: Run, error: Exception) -> None:
+    async def _fail(self, job: Job, run: Run, error: Exception) -> str:
         if run.is_finished:
             log.warning("job %d, %s, failed after it had finished: %r", run.job_id, job.name, error)
-            return
+            return "succeeded"
         delay = None if isinstance(error, GiveUp) else job.delay_after(run.attempt)
         said = _storable(f"{type(error).__name__}: {error}"[:ERROR_LENGTH])
         trace = _storable("".join(traceback.format_exception(error))[-TRACEBACK_LENGTH:])
@@ -200,12 +219,14 @@ class Runner:
             log.warning(
                 "job %d, %s, failed here, but is not in the hands of this process: %s", run.job_id, job.name, said
             )
-        elif delay is None:
+            return "taken"
+        if delay is None:
             log.error(
                 "job %d, %s, is held after attempt %d: %s (server.py jobs)", run.job_id, job.name, run.attempt, said
             )
-        else:
-            log.warning("job %d, %s, failed and runs again in %d s: %s", run.job_id, job.name, delay.seconds, said)
+            return "held"
+        log.warning("job %d, %s, failed and runs again in %d s: %s", run.job_id, job.name, delay.seconds, said)
+        return "retried"
 
     async def _be_seen(self) -> None:
         while True:

@@ -1,5 +1,7 @@
 """The events that a reconnecting reader has missed: the newest from memory, older ones from the event log."""
 
+from typing import NamedTuple
+
 from core.data.database import Database
 from core.live import events
 from core.live.events import Event, Wanted
@@ -16,6 +18,15 @@ REPLAY_BYTES = 128 * 1024
 query = events.query
 
 
+class Memory(NamedTuple):
+    """The events in memory, and, since the process began, how many pieces of missed events were asked for and found there."""
+
+    events: int
+    bytes: int
+    asked: int
+    found: int
+
+
 class Backlog:
     """The events that this process has delivered, and those that were in the log before. head: the last delivered position."""
 
@@ -23,6 +34,11 @@ class Backlog:
         self._db = db
         self._recent = Recent()
         self.head = 0
+        self._asked = self._found = 0
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(len(self._recent), self._recent.bytes, self._asked, self._found)
 
     def begin(self, head: int) -> None:
         """Start after position `head`, with nothing in memory: when the process starts, or after the log went back."""
@@ -78,7 +94,9 @@ class Backlog:
         Raises Problem 503 when the database is away, or the log was purged in the meantime.
         """
         until = self.head
+        self._asked += 1
         if self._recent.has_all_after(after):
+            self._found += 1
             missed = self._recent.after(after, topic)
         else:
             until = min(until, after + REPLAY_SPAN)

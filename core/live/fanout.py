@@ -60,6 +60,11 @@ class Fanout:
         # The last position that this process has numbered and sent.
         self._sent = 0
 
+    @property
+    def is_up(self) -> bool:
+        """False while Redis is away."""
+        return self._up
+
     def send(self, events: list[Event]) -> None:
         """Queue events for sending. Never waits."""
         self._sent = events[-1].position

@@ -36,6 +36,11 @@ class Live:
         self._fanout = Fanout(settings.redis_url, settings.redis_prefix) if settings.redis_url else None
         self._listeners: defaultdict[str, list[Listen]] = defaultdict(list)
 
+    @property
+    def is_redis_up(self) -> bool | None:
+        """False while Redis is away; None: there is none."""
+        return self._fanout.is_up if self._fanout else None
+
     def listen(self, topic: str, listen: Listen) -> None:
         """Call `listen` for each event of a topic, before any stream gets the event."""
         self._listeners[topic].append(listen)

@@ -9,11 +9,11 @@ MOST_EVENTS, MOST_BYTES = 2000, 4 * 1024 * 1024
 
 
 class Recent:
-    """Events without a gap between them. The oldest are dropped first."""
+    """Events without a gap between them. The oldest are dropped first. bytes: of their frames."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
-        self._bytes = 0
+        self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._events)
@@ -21,15 +21,15 @@ class Recent:
     def clear(self) -> None:
         """Forget all events."""
         self._events.clear()
-        self._bytes = 0
+        self.bytes = 0
 
     def add(self, fresh: list[Event]) -> None:
         """Add the events that follow the last one."""
         self._events += fresh
-        self._bytes += sum(len(event.frame) for event in fresh)
-        while len(self._events) > MOST_EVENTS or self._bytes > MOST_BYTES:
+        self.bytes += sum(len(event.frame) for event in fresh)
+        while len(self._events) > MOST_EVENTS or self.bytes > MOST_BYTES:
             cut = max(1, len(self._events) // 4)
-            self._bytes -= sum(len(event.frame) for event in self._events[:cut])
+            self.bytes -= sum(len(event.frame) for event in self._events[:cut])
             del self._events[:cut]
 
     def has_all_after(self, position: int) -> bool:

@@ -12,7 +12,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from core import product
 from core.live.stream import Stream
@@ -38,6 +38,15 @@ def retry() -> bytes:
     return b"retry: %d\n" % random.randint(*RETRY_MILLISECONDS)
 
 
+class Traffic(NamedTuple):
+    """Since the process began: the streams that were opened, those closed because their reader was too slow, and the bytes that sockets
+    have accepted."""
+
+    opened: int
+    closed_slow: int
+    sent_bytes: int
+
+
 class StreamSockets:
     """The open streams, over which one can iterate while streams are closed. closed: True once all were closed for good.
 
@@ -48,6 +57,7 @@ class StreamSockets:
         self._gone = gone
         self._spokes: list[dict[Stream, None]] = [{} for _ in range(SPOKES)]
         self._count = 0
+        self._opened = self._closed_slow = self._sent_bytes = 0
         self._selector = selectors.DefaultSelector()
         self.closed = False
 
@@ -57,6 +67,10 @@ class StreamSockets:
     def __iter__(self) -> Iterator[Stream]:
         for spoke in self._spokes:
             yield from list(spoke)
+
+    @property
+    def traffic(self) -> Traffic:
+        return Traffic(self._opened, self._closed_slow, self._sent_bytes)
 
     def open(self) -> None:
         """Watch the sockets, in the running event loop."""
@@ -75,6 +89,7 @@ class StreamSockets:
         stream.spoke = min(range(SPOKES), key=lambda n: len(self._spokes[n]))
         self._spokes[stream.spoke][stream] = None
         self._count += 1
+        self._opened += 1
 
     def write(self, stream: Stream, data: bytes) -> None:
         """Send data now, or as soon as the reader accepts it. Never raises: an error closes the stream."""
@@ -86,6 +101,7 @@ class StreamSockets:
             # The limit counts only once something waits, because one event may be larger than the limit.
             if stream.waiting_bytes + len(data) > BUFFER_LIMIT:
                 log.info("closed a stream whose reader is %d KB behind; it can resume", stream.waiting_bytes // 1024)
+                self._closed_slow += 1
                 self.close(stream)
                 return
             stream.waiting.append(memoryview(data))
@@ -96,6 +112,7 @@ class StreamSockets:
                 sent = sock.send(data)
             except BlockingIOError:
                 sent = 0
+            self._sent_bytes += sent
             if sent < len(data):
                 stream.waiting = deque([memoryview(data)[sent:]])
                 stream.waiting_bytes = len(data) - sent
@@ -184,6 +201,7 @@ class StreamSockets:
             while stream.waiting:
                 sent = stream.socket.send(stream.waiting[0])
                 stream.waiting_bytes -= sent
+                self._sent_bytes += sent
                 if sent < len(stream.waiting[0]):
                     stream.waiting[0] = stream.waiting[0][sent:]
                     return

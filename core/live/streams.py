@@ -14,10 +14,10 @@ from tornado.web import RequestHandler
 
 from core.data.database import Database
 from core.duties import Work
-from core.live.backlog import Backlog
+from core.live.backlog import Backlog, Memory
 from core.live.events import Event, Wanted
 from core.live.stream import Stream, response_head, set_headers
-from core.live.stream_sockets import YIELD_EVERY, StreamSockets, retry
+from core.live.stream_sockets import YIELD_EVERY, StreamSockets, Traffic, retry
 from core.problem import Problem, unavailable
 
 # For a reader to accept one piece of the events that it missed.
@@ -79,6 +79,16 @@ class Streams:
     def count(self) -> int:
         """The number of open streams."""
         return len(self._sockets)
+
+    @property
+    def traffic(self) -> Traffic:
+        """What the streams have sent."""
+        return self._sockets.traffic
+
+    @property
+    def memory(self) -> Memory:
+        """The events in memory."""
+        return self._backlog.memory
 
     def open(self, head: int) -> None:
         """Begin after position `head` of the log, in the running event loop."""

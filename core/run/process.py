@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import tornado.httpserver
@@ -26,10 +26,13 @@ from core.live.events import PURGE_SECONDS, purge
 from core.live.fanout import connect
 from core.live.live import Live, LiveSettings
 from core.mail import Mail
+from core.metrics import Metrics, Reading
 from core.passwords import Passwords
 from core.problem import Problem
+from core.run import readings as own_readings
 from core.settings import CoreSettings
 from core.tokens import Tokens
+from core.traces import Tracing
 
 # Bytes. Up to here a body beyond BODY_LIMIT is read and dropped, so that the client gets to read the 413.
 READ_LIMIT = 64 * 1024 * 1024
@@ -67,8 +70,13 @@ class Process:
         listeners: dict[str, list[Listener]],
         jobs: Sequence[Job] | None = None,
         schedules: Sequence[Schedule] = (),
+        *,
+        readings: Sequence[Callable[[Application], Iterable[Reading]]] = (),
+        metrics: Metrics | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        """jobs: those that this process runs beside its requests; None: it runs none."""
+        """jobs: those that this process runs beside its requests; None: it runs none. readings: what areas keep that the metrics show.
+        metrics: None: those of a process without others beside it. tracing: None: no traces are made."""
         self.config = config
         self._duties = [Duty(PURGE_SECONDS, purge), Duty(PURGE_JOBS_SECONDS, purge_jobs), *duties]
         self._db = Database(config.database_url, size=config.db_pool_size, statement_cache=config.db_statement_cache)
@@ -76,6 +84,7 @@ class Process:
         self._live = Live(self._db, LiveSettings(config.redis_url, config.redis_prefix, config.sse_keepalive_seconds))
         self._passwords = Passwords(config.bcrypt_cost)
         self._tasks: list[asyncio.Task[None]] = []
+        self._metrics, self._tracing = metrics or Metrics(), tracing
         self.app = Application(
             config,
             router,
@@ -87,7 +96,13 @@ class Process:
             tokens=Tokens(config.secret_key),
             storage=open_storage(config),
             mail=Mail(config),
+            metrics=self._metrics,
+            tracing=tracing,
         )
+        self._metrics.add_source(lambda: own_readings.of_database(self._db))
+        self._metrics.add_source(lambda: own_readings.of_live(self._live))
+        for read in (own_readings.of_application, *readings):
+            self._metrics.add_source(functools.partial(read, self.app))
         self._runner = None if jobs is None else Runner(resources(self.app), jobs, schedules, kind="serve")
         for topic, its_listeners in listeners.items():
             for listener in its_listeners:
@@ -101,7 +116,7 @@ class Process:
                 break
             except Problem:
                 await asyncio.sleep(OPEN_SECONDS)
-        work = map(always, [self._db.watch, *self._live.work()])
+        work = map(always, [self._db.watch, self._metrics.work, *self._live.work()])
         duties = [every(duty, self.app) for duty in self._duties]
         self._tasks = [asyncio.create_task(task) for task in [*work, *duties]]
         if self._runner is not None:
@@ -128,6 +143,10 @@ class Process:
         await self._db.close()
         if self._redis is not None:
             await self._redis.aclose()
+        # What was counted since the last reading would otherwise be missing from the files of the workers.
+        self._metrics.read()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
 
     def close_streams(self) -> None:
         """Close all streams and accept no new ones."""
@@ -218,7 +237,7 @@ async def _serve(
 
 def resources(app: Application) -> Resources:
     """What the jobs of a process that serves share with its requests."""
-    return Resources(app.db, app.config, app.storage, app.mail)
+    return Resources(app.db, app.config, app.storage, app.mail, app.metrics, app.tracing)
 
 
 def http_server(app: Application) -> tornado.httpserver.HTTPServer:

@@ -17,11 +17,11 @@ _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _WATCHED = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
 
 
-def supervise(count: int, work: Callable[[int, int], int]) -> int:
+def supervise(count: int, work: Callable[[int, int], int], gone: Callable[[int], None] = lambda number: None) -> int:
     """Run `work(number, parent)` in `count` processes until SIGTERM, SIGINT or SIGHUP; returns the exit status.
 
     These signals are blocked when `work` begins; it has to unblock them. parent: the reading end of a pipe. It is closed when this
-    process ends in any way; a worker then stops too.
+    process ends in any way; a worker then stops too. gone: called with the number of a worker that has ended, before another one is started.
     """
     parent, alive = os.pipe()
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
@@ -60,6 +60,7 @@ def supervise(count: int, work: Callable[[int, int], int]) -> int:
             _send(workers, signal.SIGKILL)
         for pid, status in _ended(workers):
             number = workers.pop(pid)
+            gone(number)
             if not ending:
                 log.error("worker %d (pid %d) ended with %s, starting it again", number, pid, _how(status))
                 time.sleep(max(0.0, started[number] + CALM_SECONDS - time.monotonic()))

@@ -7,6 +7,7 @@ An area is a package in handlers/; handlers/api is what all areas share. Each mo
     refusals   {constraint: refusal}                         core/http/application.py
     duties     [Duty]                                        core/duties.py
     listeners  {topic of the event log: listener}            core/duties.py
+    readings   [function of the application] of what the metrics show    core/metrics.py
     jobs       [Job] that run after the answer               core/jobs/job.py
     schedules  [Schedule] that enqueue them                  core/jobs/job.py
     demos      [coroutine function of the settings] that fill the demo
@@ -16,15 +17,17 @@ An area is a package in handlers/; handlers/api is what all areas share. Each mo
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Iterable
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 import handlers
 from core.duties import Duty, Listener
-from core.http.application import Refusal, constraint_refusals
+from core.http.application import Application, Refusal, constraint_refusals
 from core.http.router import Router
 from core.jobs import Job, Schedule
+from core.metrics import Reading
 
 
 @cache
@@ -61,6 +64,11 @@ def listeners() -> dict[str, list[Listener]]:
         for topic, listener in getattr(module, "listeners", {}).items():
             found.setdefault(topic, []).append(listener)
     return found
+
+
+def readings() -> list[Callable[[Application], Iterable[Reading]]]:
+    """What the areas keep that the metrics show."""
+    return gathered("readings")
 
 
 def jobs() -> list[Job]:

@@ -8,12 +8,14 @@ in less than 100 ms, whichever process or program made it, with Redis or without
 import json
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from core.data import sql
 from core.http.application import Application
 from core.http.handler import Handler
+from core.metrics import CACHE_ASKED, CACHE_FOUND, CACHE_KEYS, Reading
 
 # How old this process's knowledge of the log may be: less than the 100 ms that are promised.
 KNOWN_SECONDS = 0.09
@@ -50,16 +52,23 @@ class Callers:
         # By session: the caller, and until when it is remembered (epoch).
         self._by_session: dict[int, tuple[Caller, float]] = {}
         self._changes = 0
+        # Since the process began: how often a caller was looked for, and found here.
+        self.asked = self.found = 0
         # When this process last changed an account or session (monotonic).
         self._changed_here = -math.inf
+
+    def __len__(self) -> int:
+        return len(self._by_session)
 
     async def find(self, session_id: int) -> Caller | None:
         """The caller of a session; None when the session was revoked, has expired, or never existed. Of an inactive account the caller
         is found all the same. Raises Problem 503."""
         now = time.time()
+        self.asked += 1
         if self._app.events.is_known(KNOWN_SECONDS, self._changed_here):
             caller, until = self._by_session.get(session_id, (None, 0.0))
             if caller is not None and now < until and now < caller.expires_at:
+                self.found += 1
                 return caller
         changes = self._changes
         row = await query.get_caller(self._app.db, session_id=session_id)
@@ -133,4 +142,12 @@ def _apply(app: Application, payload: bytes | None) -> None:
     app.kept(Callers).apply(payload)
 
 
+def _read(app: Application) -> Iterable[Reading]:
+    callers = app.kept(Callers)
+    yield Reading(CACHE_KEYS, len(callers), ("callers",))
+    yield Reading(CACHE_ASKED, callers.asked, ("callers", "get"))
+    yield Reading(CACHE_FOUND, callers.found, ("callers",))
+
+
+readings = [_read]
 listeners = {"accounts.changed": _apply}
