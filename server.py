@@ -65,6 +65,7 @@ def installed(args: argparse.Namespace) -> AbstractContextManager[Installation[S
     demo = {"SALES_IMPORT_API_KEY": DEMO_IMPORT_KEY, "USE_S3": "false", "CLOUDFLARE_R2_ENABLED": "false"}
     unless_set = {
         "DEVELOPER_OPTIONS": "true",
+        "WEBHOOK_ALLOW_PRIVATE": "true",
         "CORS_ALLOWED_ORIGINS": DEMO_ORIGINS,
         "BUSINESS_TIMEZONE": "America/Mexico_City",
         "METRICS_ALLOW": "127.0.0.0/8,::1",

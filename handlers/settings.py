@@ -109,6 +109,15 @@ class Settings(CoreSettings):
         "vendors may set a new password by username and GST number, which is printed on their bills; false: nobody",
         default=True,
     )
+    webhook_allow_private: bool = setting(
+        "WEBHOOK_ALLOW_PRIVATE",
+        boolean,
+        "webhooks may lead to this machine and its networks, also by http; on in the demo",
+        default=False,
+    )
+    webhook_log_days: int = setting(
+        "WEBHOOK_LOG_DAYS", number(4, 3650, "days"), "how long the deliveries of webhooks are kept", default=30
+    )
     developer_options: bool = setting(
         "DEVELOPER_OPTIONS",
         boolean,

@@ -26,14 +26,16 @@ SELECT position, topic, payload, tags
 SELECT min(position) FROM core.event WHERE position IS NOT NULL;
 
 -- name: purge_events(hours, most) -> value
--- Looks only at the oldest, so it costs the same however long the log is. Returns how many it removed.
+-- Looks only at the oldest, so it costs the same however long the log is. What a reader of all events has not read yet stays. Returns how
+-- many it removed.
 WITH gone AS (
     DELETE FROM core.event
      WHERE position IN (
            SELECT position
              FROM (SELECT position, created_at FROM core.event
                     WHERE position IS NOT NULL ORDER BY position LIMIT $2) oldest
-            WHERE created_at < now() - make_interval(secs => $1::double precision * 3600))
+            WHERE created_at < now() - make_interval(secs => $1::double precision * 3600)
+              AND position <= ALL (SELECT r.position FROM core.event_reader r))
     RETURNING 1
 )
 SELECT count(*) FROM gone;

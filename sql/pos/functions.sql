@@ -537,14 +537,22 @@ CREATE OR REPLACE FUNCTION pos.find_product(identifier text) RETURNS bigint LANG
                     (SELECT min(p.id) FROM pos.product p WHERE lower(p.name) = lower(identifier) AND p.is_active))
 $$;
 
+-- The tags tell webhooks what has happened: `created`, or a change of the `status`.
 CREATE OR REPLACE FUNCTION pos.announce_order() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    tags text[];
 BEGIN
     IF TG_OP = 'DELETE' THEN
         INSERT INTO core.event (topic, payload) VALUES ('pos.order', json_build_object('id', OLD.id, 'status', 'DELETED')::text);
     ELSE
+        IF TG_OP = 'INSERT' THEN
+            tags := '{created}';
+        ELSIF OLD.status <> NEW.status THEN
+            tags := '{status}';
+        END IF;
         -- The row may have changed, or gone, later in the transaction.
-        INSERT INTO core.event (topic, payload)
-        SELECT 'pos.order', document::text
+        INSERT INTO core.event (topic, payload, tags)
+        SELECT 'pos.order', document::text, tags
           FROM pos.shop_order o CROSS JOIN LATERAL pos.order_document(o) AS document WHERE o.id = NEW.id;
     END IF;
     RETURN NULL;

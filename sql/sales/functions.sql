@@ -50,13 +50,14 @@ BEGIN
 END $$;
 
 -- Trigger: writes the event. Its tags are for the filters of the stream: the old and the new status, so that readers of either one get
--- the event, and each worker who has an unfinished session of the invoice or ended one in this transaction.
+-- the event, and each worker who has an unfinished session of the invoice or ended one in this transaction. `created` tells webhooks that
+-- the invoice is new.
 -- A transaction that changes very many invoices can switch the events off with set_config('tradepost.quiet', 'on', true). It then has
 -- to make the readers load their lists again.
 -- Sequential scans are off, because a connection keeps its plan, even if the plan was made while the tables were empty.
 CREATE OR REPLACE FUNCTION sales.announce_invoice() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-    tags text[] := ARRAY['status:' || NEW.status];
+    tags text[] := ARRAY['status:' || NEW.status] || CASE TG_OP WHEN 'INSERT' THEN ARRAY['created'] END;
 BEGIN
     IF coalesce(current_setting('tradepost.quiet', true), '') = 'on' THEN
         RETURN NULL;
