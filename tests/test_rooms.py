@@ -14,6 +14,7 @@ ROOMS = {
     "files": {"", "data"},
     "paper": {"", "files"},
     "sheets": {""},
+    "report": {"", "paper", "sheets"},
     "jobs": {"", "data", "files"},
     "http": {"", "data", "live", "files"},
     "run": {"", "data", "live", "files", "http", "jobs"},

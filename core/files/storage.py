@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 from urllib.parse import quote
@@ -18,8 +18,11 @@ from core.problem import Problem, not_found, unavailable
 
 # A link stays the same for an hour, so that browsers find the file in their cache. It is valid for one to two hours.
 LINK_SECONDS = 3600
+# Bytes of a large file that are read at once.
+CHUNK = 1 << 18
 # By extension. Files are served only as one of these types, whatever they contain.
 CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
     "gif": "image/gif",
     "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
@@ -45,6 +48,9 @@ class Storage(Protocol):
 
     async def get(self, key: str) -> bytes | None:
         """The file; None: it doesn't exist. Raises Problem 503."""
+
+    def chunks(self, key: str) -> AsyncIterator[bytes]:
+        """The file in pieces, for one that may be too large for the memory. Raises Problem: 404 it doesn't exist; 503."""
 
     async def remove(self, key: str) -> None:
         """Remove a file, if it exists. Raises Problem 503."""
@@ -129,6 +135,13 @@ class LocalStorage:
             return None
         except OSError as error:
             raise away(error) from error
+
+    async def chunks(self, key: str) -> AsyncIterator[bytes]:
+        found = await self.find(key)
+        if found is None:
+            raise not_found()
+        for start in range(0, found.size, CHUNK):
+            yield await self.read(found, start, min(start + CHUNK, found.size))
 
     async def remove(self, key: str) -> None:
         try:

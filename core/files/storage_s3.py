@@ -6,6 +6,7 @@ Whatever is wrong with the bucket (unreachable, missing, an invalid key), an upl
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +16,8 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.files.storage import away, is_shown
+from core.files.storage import CHUNK, away, is_shown
+from core.problem import not_found
 
 CONNECT_SECONDS, READ_SECONDS = 2, 5
 # For one call with its retry, including the lookup of the host's name.
@@ -143,6 +145,21 @@ class S3Storage:
         except _AWAY as error:
             raise away(error) from error
 
+    async def chunks(self, key: str) -> AsyncIterator[bytes]:
+        try:
+            client = await self._open()
+            async with asyncio.timeout(TOTAL_SECONDS):
+                found = await client.get_object(Bucket=self._bucket, Key=key)
+            async with found["Body"] as body:
+                while chunk := await _within(body.read(CHUNK)):
+                    yield chunk
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                raise not_found() from error
+            raise away(error) from error
+        except _AWAY as error:
+            raise away(error) from error
+
     async def remove(self, key: str) -> None:
         self._links.pop(key, None)
         try:
@@ -181,6 +198,11 @@ class S3Storage:
     async def close(self) -> None:
         self._client = None
         await self._exits.aclose()
+
+
+async def _within(read: Awaitable[bytes]) -> bytes:
+    async with asyncio.timeout(TOTAL_SECONDS):
+        return await read
 
 
 def _seconds(size: int) -> float:

@@ -27,10 +27,12 @@ class StoredFile(Handler):
     @answers(200, FILE, media="application/pdf", headers=("ETag",))
     @answers(200, FILE, media="text/plain", headers=("ETag",))
     @answers(200, FILE, media=XLSX, headers=("ETag",))
+    @answers(200, FILE, media="text/csv", headers=("ETag",))
     @answers(206, FILE, media="image/*", headers=("ETag",))
     @answers(206, FILE, media="application/pdf", headers=("ETag",))
     @answers(206, FILE, media="text/plain", headers=("ETag",))
     @answers(206, FILE, media=XLSX, headers=("ETag",))
+    @answers(206, FILE, media="text/csv", headers=("ETag",))
     @answers(304, None, headers=("ETag",))
     async def get(self, path: str) -> None:
         """Read an uploaded file, by its signed link. 200; 206 a part of it; 304; 404 also when the link is unsigned or has expired, so that

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Iterable
 from time import monotonic
 
 from tornado.web import RequestHandler
 
-from core.live.events import Wanted
+from core.live.events import Event, Wanted
 
 
 class Stream:
@@ -16,11 +17,14 @@ class Stream:
     socket: None before StreamSockets.adopt(), and after the stream is closed. live: it has all it wants up to its position, and gets
     the rest as it comes. lease: what the reader's right to the stream depends on, such as a session's id; None: nothing. position: of
     the last event that it got or that its filter excludes. waiting: views of frames that the socket has not accepted yet; None: none.
-    drained: set when nothing waits any more. written: the time of the last write (monotonic). spoke: see StreamSockets.
+    drained: set when nothing waits any more. written: the time of the last write (monotonic). spoke: see StreamSockets. ends_with: a tag;
+    the stream ends after the event that has it. ending: it has got its last event, and closes when that is sent.
     """
 
     __slots__ = (
         "drained",
+        "ending",
+        "ends_with",
         "lease",
         "live",
         "position",
@@ -33,18 +37,24 @@ class Stream:
         "written",
     )
 
-    def __init__(self, topic: str, wanted: Wanted, position: int, lease: int | None) -> None:
+    def __init__(self, topic: str, wanted: Wanted, position: int, lease: int | None, ends_with: str = "") -> None:
         self.socket: socket.socket | None = None
         self.topic = topic
         self.wanted = wanted
         self.live = False
         self.lease = lease
+        self.ends_with = ends_with
+        self.ending = False
         self.position = position
         self.waiting: deque[memoryview] | None = None
         self.waiting_bytes = 0
         self.drained: asyncio.Future[None] | None = None
         self.written = monotonic()
         self.spoke = 0
+
+    def is_last(self, events: Iterable[Event]) -> bool:
+        """Whether the stream ends after one of these events."""
+        return bool(self.ends_with) and any(self.ends_with in (event.tags or ()) for event in events)
 
 
 def set_headers(handler: RequestHandler, keep_alive: float) -> None:

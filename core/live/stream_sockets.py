@@ -121,6 +121,13 @@ class StreamSockets:
             # The selector raises KeyError and ValueError for a socket that it doesn't watch any more.
             self.close(stream)
 
+    def end(self, stream: Stream) -> None:
+        """Close one stream once its reader has all that was written."""
+        if stream.waiting is None:
+            self.close(stream)
+        else:
+            stream.ending = True
+
     async def drain(self, stream: Stream, seconds: float) -> None:
         """Wait until the reader has accepted all that waits for it. If that takes longer than `seconds`, close the stream."""
         if stream.waiting is None:
@@ -212,6 +219,9 @@ class StreamSockets:
             self.close(stream)
             return
         stream.waiting = None
+        if stream.ending:
+            self.close(stream)
+            return
         self._selector.modify(stream.socket, selectors.EVENT_READ, stream)
         _wake(stream)
 

@@ -166,8 +166,11 @@ class Streams:
                         continue
                     else:
                         data = b"".join([event.frame for event in wanted if event.position > stream.position])
+                    ends = stream.is_last(event for event in wanted if event.position > stream.position)
                     stream.position = last
                     self._sockets.write(stream, data)
+                    if ends:
+                        self._sockets.end(stream)
                     writes += 1
                     if writes % YIELD_EVERY == 0:
                         await asyncio.sleep(0)
@@ -196,10 +199,11 @@ class Streams:
         *,
         wanted: Wanted = (),
         ended_by: str = "",
+        ends_with: str = "",
     ) -> None:
         """Turn the handler's request into a stream of `topic`. last_id: the id after which the reader wants to go on, or "".
 
-        wanted: the reader's filter. lease: see Stream. ended_by: the topic of the events that come with reset(topic); a reader who missed
+        wanted: the reader's filter. lease, ends_with: see Stream. ended_by: the topic of the events that come with reset(topic); a reader who missed
         one gets its `event: reset` now. An id that is too old or unknown gets `event: reset` too, never an error; the client then loads
         its list again. Raises Problem 503 when the missed events can't be read; StreamClosedError when the reader has left.
         """
@@ -211,7 +215,7 @@ class Streams:
         after, reset = await self._backlog.resume_at(last_id, ended_by)
         if self._sockets.closed:
             raise unavailable("The server is stopping. Please reconnect.", 1)
-        stream = Stream(topic, wanted, after, lease)
+        stream = Stream(topic, wanted, after, lease, ends_with)
         head = self._adopt(handler, stream)
         # A block with an id and without data is no event for the client, but sets the id from which it will resume.
         self._sockets.write(stream, head + b"%sid: %d\n\n%s" % (retry(), after, RESET * reset))
@@ -258,6 +262,9 @@ class Streams:
             stream.position = until
             if missed:
                 self._sockets.write(stream, b"".join([event.frame for event in missed]))
+            if stream.is_last(missed):
+                self._sockets.end(stream)
+                return
             await self._sockets.drain(stream, REPLAY_SECONDS)
 
     def _forget(self, stream: Stream) -> None:

@@ -1,7 +1,7 @@
 """Rows of a page: texts at their places, rules and pictures. Measures in points."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from core.paper.picture import Picture
 from core.paper.text import draw, plain, width, wrapped
@@ -22,6 +22,14 @@ BLACK: Ink = (0.0, 0.0, 0.0)
 WIDE = 30
 # The columns of a grid, in its width: label, value, label, value.
 GRID = (0.16, 0.36, 0.14, 0.34)
+
+
+class Drawing(Protocol):
+    """A picture, or a chart."""
+
+    @property
+    def height(self) -> float: ...
+    def draw(self, canvas: Any, left: float, bottom: float) -> None: ...
 
 
 class Text(NamedTuple):
@@ -51,7 +59,7 @@ class Row(NamedTuple):
     height: float
     texts: tuple[Text, ...] = ()
     rule: Rule | None = None
-    picture: tuple[float, Picture] | None = None
+    picture: tuple[float, Drawing] | None = None
     beside: tuple[tuple[float, Sequence["Row"]], ...] = ()
 
     def draw(self, canvas: Any, left: float, top: float) -> None:

@@ -12,12 +12,12 @@ LONGEST = 32_767
 # versions read alike (OWASP, "CSV Injection"). Apostrophes before it may be of our own guard.
 _FORMULA = re.compile(r"'*[\s\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|'*[\t\r\n]")
 
-Kind = Literal["text", "amount", "rate", "day", "moment", "number", "boolean", "count"]
+Kind = Literal["text", "amount", "rate", "percent", "day", "moment", "number", "boolean", "count", "by_row"]
 
 
 class Column(NamedTuple):
-    """A column of a table whose rows are JSON documents. header: its name for people. member: of the document. kind: what it holds; amount, rate:
-    digits in a text; count: the length of a list."""
+    """A column of a table whose rows are JSON documents. header: its name for people. member: of the document. kind: what it holds; amount, rate,
+    percent: digits in a text; count: the length of a list; by_row: what the member `kind` of the row says."""
 
     header: str
     member: str
@@ -52,6 +52,12 @@ def marked(text: str) -> str:
 def unguarded(text: str) -> str:
     """The text that `guarded` or `marked` was given."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text, 1) else text
+
+
+def kind(column: Column, document: Mapping[str, Any]) -> Kind:
+    """What a row holds in a column."""
+    found: Kind = document["kind"] if column.kind == "by_row" else column.kind
+    return found
 
 
 def value(column: Column, document: Mapping[str, Any]) -> Any:

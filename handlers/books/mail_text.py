@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from handlers.books.paper_amounts import amount
+from core.paper.amounts import amount
 
 QUOTE = "Please find attached quote {number} over {amount}. It is valid until {day}."
 INVOICE = "Please find attached invoice {number}. {amount} is due on {day}."

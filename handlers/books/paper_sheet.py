@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from core.paper.amounts import amount, day, digits, percent
 from core.paper.fonts import writing
 from core.paper.pages import POINTS_OF_MILLIMETRE, Block, Sheet, pdf
 from core.paper.picture import Picture
 from core.paper.rows import BLACK, LEFT, RIGHT, Column, Ink, Row, Rows, Text, beside
 from core.paper.text import ELLIPSIS, plain, shortened, width
-from handlers.books.paper_amounts import amount, day, digits, percent
 
 # Width and height in millimetres.
 SIZES = {"A4": (210.0, 297.0), "Letter": (215.9, 279.4)}

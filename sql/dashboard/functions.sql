@@ -1,10 +1,12 @@
 -- Functions of the dashboards. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0017_dashboard.sql.
+-- Tables and triggers: sql/migrations/0017_dashboard.sql, 0019_dashboard_export.sql.
 --
 -- Triggers on books.invoice, books.quote, books.expense, books.client
 --   NOUN_figures_made, NOUN_figures_changed, NOUN_figures_gone   after a statement that writes   add up what it has changed
 -- Trigger on dashboard.total
 --   total_gone                                                   after a row goes with its account   the owner's other figures go
+-- Triggers on dashboard.export
+--   export_announced   after each row that is made, or whose status, stage or percent is written   announces it
 --
 -- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
 -- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
@@ -755,4 +757,39 @@ BEGIN
         PERFORM dashboard.rebuild(owner);
     END IF;
     RETURN found;
+-- Exports. docs/api/dashboard.md#export
+
+-- The name of the file.
+CREATE OR REPLACE FUNCTION dashboard.export_name(x dashboard.export) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT 'dashboard_' || x.export_type || '_' || to_char(x.day, 'YYYYMMDD') || '.' || x.export_format
+$$;
+
+-- Where the owner downloads the file; null until it is there.
+CREATE OR REPLACE FUNCTION dashboard.export_url(x dashboard.export) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN x.status = 'done' THEN '/api/dashboard/downloads/' || dashboard.export_name(x) || '?id=' || x.id END
+$$;
+
+-- file: the key of the file, for which the handler puts a link.
+CREATE OR REPLACE FUNCTION dashboard.export_document(x dashboard.export) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', x.id, 'status', x.status, 'stage', x.stage, 'percent', x.percent, 'export_format', x.export_format, 'export_type', x.export_type,
+        'period_type', x.period_type, 'include_charts', x.include_charts, 'export_url', dashboard.export_url(x), 'file', 'media:' || x.key,
+        'file_size', x.file_size, 'error', x.error, 'created_at', core.iso(x.created_at),
+        'generated_at', CASE WHEN x.status = 'done' THEN core.iso(x.finished_at) END, 'expires_at', core.iso(x.created_at + interval '7 days'))
+$$;
+
+-- What a stream tells of an export.
+CREATE OR REPLACE FUNCTION dashboard.export_event(x dashboard.export) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_build_object(
+        'id', x.id, 'status', x.status, 'stage', x.stage, 'percent', x.percent, 'export_url', dashboard.export_url(x), 'file_size', x.file_size,
+        'error', x.error, 'generated_at', CASE WHEN x.status = 'done' THEN core.iso(x.finished_at) END)
+$$;
+
+-- Announces an export. The tag `end` marks its last event.
+CREATE OR REPLACE FUNCTION dashboard.export_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO core.event (topic, payload, tags)
+    VALUES ('dashboard.export', dashboard.export_event(NEW)::text,
+            ARRAY['owner:' || NEW.owner_id, 'export:' || NEW.id] || CASE WHEN NEW.status IN ('done', 'failed') THEN ARRAY['end'] ELSE ARRAY[]::text[] END);
+    RETURN NULL;
 END $$;

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pypdf
 import pytest
 
+from core.paper.amounts import amount, day, digits, percent
 from core.paper.text import ELLIPSIS
-from handlers.books.paper_amounts import amount, day, digits, percent
 from handlers.books.paper_sheet import SIZES, paper_pdf
 from tests.books import papers
 
