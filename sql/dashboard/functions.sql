@@ -757,6 +757,8 @@ BEGIN
         PERFORM dashboard.rebuild(owner);
     END IF;
     RETURN found;
+END $$;
+
 -- Exports. docs/api/dashboard.md#export
 
 -- The name of the file.
