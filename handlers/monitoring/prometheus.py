@@ -17,7 +17,7 @@ def _reader(handler: "Metrics") -> None:
         administrator.check(handler)
 
 
-class Metrics(ApiHandler):
+class Exposition(ApiHandler):
     """Not limited by the hour, as a scraper asks every few seconds."""
 
     dialect: ClassVar[Dialect] = OperationsDialect()
@@ -41,11 +41,11 @@ class Metrics(ApiHandler):
         self.reply(text, headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
 
-class Prometheus(Metrics):
+class Prometheus(Exposition):
     """The same at the address of the books document."""
 
     dialect = BooksDialect()
 
 
 groups = ("Server: monitoring",)
-routes = [("/metrics", Metrics), ("/api/dashboard/metrics/prometheus/", Prometheus)]
+routes = [("/metrics", Exposition), ("/api/dashboard/metrics/prometheus/", Prometheus)]
