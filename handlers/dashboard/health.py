@@ -10,6 +10,8 @@ from handlers.api.books_handler import BooksHandler
 
 # Milliseconds: the documented target, and up to which an answer is still good.
 TARGET_MS, GOOD_MS = 100.0, 500.0
+# Seconds until another look at figures that are still being added up.
+RETRY_AFTER = {"Retry-After": "60"}
 
 query = sql.load("dashboard/health")
 
@@ -43,7 +45,7 @@ class DashboardHealth(BooksHandler):
                 "performance_grade": _grade(milliseconds),
             },
         }
-        self.reply(whole, 200 if is_right else 503, {"Cache-Control": "no-store"})
+        self.reply(whole, 200 if is_right else 503, {"Cache-Control": "no-store", **({} if is_right else RETRY_AFTER)})
 
     async def _cache(self) -> dict[str, Any]:
         """Redis, which the figures don't need: it only makes live updates faster."""

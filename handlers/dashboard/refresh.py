@@ -20,9 +20,15 @@ class Refresh(BooksHandler):
         200; 400 wrong fields."""
         if self.request.body:
             await self.read_body(BODY)
-        asked = self.body.get("refresh_types") or ["all"]
-        forced = self.body.get("force_refresh", False)
-        self.reply(await query.refresh(self.db, owner_id=self.owner_id, asked=asked, forced=forced, metrics=METRICS))
+        sent = self.body or {}
+        refreshed = await query.refresh(
+            self.db,
+            owner_id=self.owner_id,
+            asked=sent.get("refresh_types") or ["all"],
+            forced=sent.get("force_refresh", False),
+            metrics=METRICS,
+        )
+        self.reply(refreshed)
 
 
 groups = ("Books: dashboard",)

@@ -104,28 +104,29 @@ INSERT INTO dashboard.unbuilt (owner_id) SELECT DISTINCT t.owner_id FROM books.t
 
 CREATE TRIGGER total_gone AFTER DELETE ON dashboard.total FOR EACH ROW EXECUTE FUNCTION dashboard.total_gone();
 
--- Each statement is added up once, however many rows it writes. In the order of their names these triggers come after those of books.tally.
-CREATE TRIGGER invoice_figures_made AFTER INSERT ON books.invoice
+-- Each statement is added up once, however many rows it writes. Triggers fire in the order of their names, and these names come after NOUN_counted
+-- and NOUN_uncounted: whatever a statement does, it locks books.tally first and dashboard.total second.
+CREATE TRIGGER invoice_valued AFTER INSERT ON books.invoice
     REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.invoice_changed();
-CREATE TRIGGER invoice_figures_changed AFTER UPDATE ON books.invoice
+CREATE TRIGGER invoice_revalued AFTER UPDATE ON books.invoice
     REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.invoice_changed();
-CREATE TRIGGER invoice_figures_gone AFTER DELETE ON books.invoice
+CREATE TRIGGER invoice_unvalued AFTER DELETE ON books.invoice
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION dashboard.invoice_changed();
-CREATE TRIGGER quote_figures_made AFTER INSERT ON books.quote
+CREATE TRIGGER quote_valued AFTER INSERT ON books.quote
     REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.quote_changed();
-CREATE TRIGGER quote_figures_changed AFTER UPDATE ON books.quote
+CREATE TRIGGER quote_revalued AFTER UPDATE ON books.quote
     REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.quote_changed();
-CREATE TRIGGER quote_figures_gone AFTER DELETE ON books.quote
+CREATE TRIGGER quote_unvalued AFTER DELETE ON books.quote
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION dashboard.quote_changed();
-CREATE TRIGGER expense_figures_made AFTER INSERT ON books.expense
+CREATE TRIGGER expense_valued AFTER INSERT ON books.expense
     REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.expense_changed();
-CREATE TRIGGER expense_figures_changed AFTER UPDATE ON books.expense
+CREATE TRIGGER expense_revalued AFTER UPDATE ON books.expense
     REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.expense_changed();
-CREATE TRIGGER expense_figures_gone AFTER DELETE ON books.expense
+CREATE TRIGGER expense_unvalued AFTER DELETE ON books.expense
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION dashboard.expense_changed();
-CREATE TRIGGER client_figures_made AFTER INSERT ON books.client
+CREATE TRIGGER client_valued AFTER INSERT ON books.client
     REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.client_changed();
-CREATE TRIGGER client_figures_changed AFTER UPDATE ON books.client
+CREATE TRIGGER client_revalued AFTER UPDATE ON books.client
     REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.client_changed();
-CREATE TRIGGER client_figures_gone AFTER DELETE ON books.client
+CREATE TRIGGER client_unvalued AFTER DELETE ON books.client
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION dashboard.client_changed();
