@@ -23,11 +23,9 @@ COLUMNS = {
 ORDER = ("-is_billed", "-total_revenue", "-place")
 
 query = sql.load("dashboard/client")
-ranked = Listing(
-    query.list_ranked, query.find_ranked, query.walk_ranked, COLUMNS, ORDER, ties=(), is_ordered_as_asked=False
+clients = Listing(
+    query.list_clients, query.find_clients, query.walk_clients, COLUMNS, ORDER, ties=(), is_ordered_as_asked=False
 )
-# For filters that few clients pass: looking for these in the order of the list would read most of the others.
-few = Listing(None, query.find_sorted, query.walk_sorted, COLUMNS, ORDER, ties=(), is_ordered_as_asked=False)
 
 
 class Clients(BooksHandler):
@@ -44,15 +42,12 @@ class Clients(BooksHandler):
     async def get(self) -> None:
         """List the clients with their figures of a period, the largest revenue first. 200; 400 a wrong filter, an invalid cursor; 404 there
         is no such page."""
-        filters = self._filters()
-        # Most clients are active, and most are no risk.
-        is_usual = filters.get("is_active", True) and filters.keys() <= {"is_active", "is_low"}
-        self.reply(await books_listing.show_page(self, ranked if is_usual else few, filters, given=period(self)))
+        self.reply(await books_listing.show_page(self, clients, self._filters(), given=period(self)))
 
     def _filters(self) -> dict[str, Any]:
         filters: dict[str, Any] = books_listing.search(self)
         if (is_active := books_listing.flag(self, "is_active")) is not None:
-            filters["is_active"] = is_active
+            filters["is_active" if is_active else "is_inactive"] = ()
         if (client := books_listing.id_of(self, "client_id")) is not None:
             filters["client"] = client
         if (risk := books_listing.choice(self, "risk_level", RISK_LEVELS)) is not None:

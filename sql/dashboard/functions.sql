@@ -533,11 +533,6 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 40 AS $$
     SELECT s.period_type, s.period_start FROM span s WHERE s.period_type IS NOT NULL
 $$;
 
--- How likely it is that a client does not pay.
-CREATE OR REPLACE FUNCTION dashboard.risk(score numeric, balance numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN score < 70 OR balance > 10000 THEN 'high' WHEN score < 85 OR balance > 5000 THEN 'medium' ELSE 'low' END
-$$;
-
 -- A client with its figures of some days: what was billed, invoices and quotes, and when the figures last changed; the others are of all time.
 CREATE OR REPLACE FUNCTION dashboard.client_document(
     c books.client, revenue numeric, invoice_count bigint, quote_count bigint, changed_at timestamptz, its_type text, snapshot_day date)
@@ -547,7 +542,7 @@ RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
         'total_revenue', dashboard.money(coalesce(revenue, 0)), 'invoice_count', coalesce(invoice_count, 0), 'quote_count', coalesce(quote_count, 0),
         'average_invoice_value', dashboard.money(coalesce(revenue / nullif(invoice_count, 0), 0)),
         'outstanding_amount', dashboard.money(s.balance), 'average_payment_days', dashboard.money(s.days), 'payment_score', dashboard.money(s.score),
-        'risk_level', dashboard.risk(s.score, s.balance), 'is_active', c.is_active,
+        'risk_level', s.risk, 'is_active', c.is_active,
         'first_invoice_date', (SELECT h.period_start FROM dashboard.share h
             WHERE h.owner_id = c.owner_id AND h.category_type = 'client' AND h.period_type = 'daily' AND h.name = c.id::text AND h.n > 0
             ORDER BY h.period_start LIMIT 1),
@@ -558,7 +553,7 @@ RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
         'created_at', core.iso(c.created_at), 'updated_at', core.iso(greatest(c.updated_at, changed_at)))
       FROM (SELECT 1) AS one
       LEFT JOIN dashboard.client d ON d.owner_id = c.owner_id AND d.client_id = c.id
-     CROSS JOIN LATERAL (SELECT coalesce(d.balance, 0) AS balance, coalesce(d.billed, 0) AS billed, coalesce(d.score, 100) AS score,
+     CROSS JOIN LATERAL (SELECT coalesce(d.balance, 0) AS balance, coalesce(d.billed, 0) AS billed, coalesce(d.score, 100) AS score, coalesce(d.risk, 'low') AS risk,
                                 coalesce(d.days::numeric / nullif(d.paid, 0), 0) AS days) AS s
 $$;
 

@@ -24,7 +24,7 @@ SELECT dashboard.overview_document(
         CROSS JOIN LATERAL dashboard.category_document(listed.share, dashboard.whole($3, p.spent, p.billed, p.subtotal)) AS document) category;
 
 -- name: get_overview_of_days(owner_id, since, until, period_type, category_type, metric_category) -> value
--- since, until: days; null: that side is open.
+-- since, until: days; null: that side is open. OFFSET 0 has the shares of each span found by the index, and not those of all days.
 WITH span AS MATERIALIZED (
     SELECT s.period_type, s.period_start FROM dashboard.spans($1, $2::text::date, $3::text::date) s
 ), figures AS (
@@ -45,22 +45,31 @@ SELECT dashboard.overview_document(
  CROSS JOIN LATERAL (
        SELECT coalesce(json_agg(document), '[]') AS documents
          FROM (SELECT h.name
-                 FROM span s JOIN dashboard.share h ON h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = s.period_type
-                                                   AND h.period_start = s.period_start AND h.n > 0
+                 FROM span s
+                CROSS JOIN LATERAL (
+                      SELECT h.name, h.amount FROM dashboard.share h
+                       WHERE h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = s.period_type AND h.period_start = s.period_start
+                         AND h.n > 0 OFFSET 0) h
                 GROUP BY h.name ORDER BY sum(h.amount) DESC, h.name LIMIT 5) listed
          JOIN books.client c ON c.owner_id = $1 AND c.id = listed.name::bigint
          -- A client may have quotes where it has no invoices.
         CROSS JOIN LATERAL (
               SELECT sum(h.amount) AS amount, sum(h.n)::bigint AS n, sum(h.quotes)::bigint AS quotes, max(h.updated_at) AS updated_at
-                FROM span s JOIN dashboard.share h ON h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = s.period_type
-                                                  AND h.name = listed.name AND h.period_start = s.period_start) own
+                FROM span s
+               CROSS JOIN LATERAL (
+                     SELECT h.amount, h.n, h.quotes, h.updated_at FROM dashboard.share h
+                      WHERE h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = s.period_type AND h.name = listed.name
+                        AND h.period_start = s.period_start OFFSET 0) h) own
         CROSS JOIN LATERAL dashboard.client_document(c, own.amount, own.n, own.quotes, own.updated_at, $4, n.day) AS document) top
  CROSS JOIN LATERAL (
        SELECT coalesce(json_agg(document), '[]') AS documents
          FROM (SELECT h.name, sum(h.amount) AS amount, sum(h.n)::bigint AS n, min(h.created_at) AS created_at, max(h.updated_at) AS updated_at,
                       CASE WHEN (SELECT count(*) FROM span) = 1 THEN min(h.id) END AS id
-                 FROM span s JOIN dashboard.share h ON h.owner_id = $1 AND h.category_type = $5 AND h.period_type = s.period_type
-                                                   AND h.period_start = s.period_start AND h.n > 0
+                 FROM span s
+                CROSS JOIN LATERAL (
+                      SELECT h.id, h.name, h.amount, h.n, h.created_at, h.updated_at FROM dashboard.share h
+                       WHERE h.owner_id = $1 AND h.category_type = $5 AND h.period_type = s.period_type AND h.period_start = s.period_start
+                         AND h.n > 0 OFFSET 0) h
                 GROUP BY h.name ORDER BY sum(h.amount) DESC, h.name LIMIT 5) h
         CROSS JOIN LATERAL dashboard.share_document($1, h.id, $5, h.name, h.amount, h.n, dashboard.whole($5, f.spent, f.billed, f.subtotal), $4, n.day,
                                                     h.created_at, h.updated_at) AS document) category;
@@ -82,8 +91,11 @@ WITH client AS (
 ), own AS (
     SELECT coalesce(sum(h.amount), 0) AS billed, coalesce(sum(h.n), 0)::bigint AS invoices, coalesce(sum(h.quotes), 0)::bigint AS quotes,
            min(h.created_at) AS created_at, max(h.updated_at) AS updated_at, CASE WHEN (SELECT count(*) FROM span) = 1 THEN min(h.id) END AS id
-      FROM span s JOIN dashboard.share h ON h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = s.period_type
-                                        AND h.name = $2::bigint::text AND h.period_start = s.period_start
+      FROM span s
+     CROSS JOIN LATERAL (
+           SELECT h.id, h.amount, h.n, h.quotes, h.created_at, h.updated_at FROM dashboard.share h
+            WHERE h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = s.period_type AND h.name = $2::bigint::text
+              AND h.period_start = s.period_start OFFSET 0) h
 ), expense AS MATERIALIZED (
     SELECT e.category, sum(e.amount) AS amount, count(*) AS n, coalesce(sum(e.amount) FILTER (WHERE e.is_billable), 0) AS reimbursable,
            min(e.created_at) AS created_at, max(e.updated_at) AS updated_at
