@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections import deque
 from time import monotonic
+from typing import ClassVar
 
 from tornado.web import RequestHandler
 
@@ -17,7 +18,11 @@ class Stream:
     the rest as it comes. lease: what the reader's right to the stream depends on, such as a session's id; None: nothing. position: of
     the last event that it got or that its filter excludes. waiting: views of frames that the socket has not accepted yet; None: none.
     drained: set when nothing waits any more. written: the time of the last write (monotonic). spoke: see StreamSockets.
+
+    A subclass that is not fed from the log (Streams.attach) sets farewell, its last frame when the server ends it.
     """
+
+    farewell: ClassVar[bytes] = b""
 
     __slots__ = (
         "drained",
@@ -45,6 +50,9 @@ class Stream:
         self.drained: asyncio.Future[None] | None = None
         self.written = monotonic()
         self.spoke = 0
+
+    def gone(self) -> None:
+        """Called once the stream is closed, by whichever side."""
 
 
 def set_headers(handler: RequestHandler, keep_alive: float) -> None:
