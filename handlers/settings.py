@@ -103,6 +103,12 @@ class Settings(CoreSettings):
         "books: mails to clients that one account sends within 24 hours, and as many reminders; 0: none",
         default=50,
     )
+    dashboard_connections: int = setting(
+        "DASHBOARD_CONNECTIONS_PER_ACCOUNT",
+        number(1, 1_000_000, "connections"),
+        "dashboard: live streams and WebSockets that one account may have open in each process",
+        default=20,
+    )
     vendor_password_reset: bool = setting(
         "VENDOR_RESET_BY_GST_NO",
         boolean,

@@ -17,6 +17,7 @@ from core.files.storage import Storage
 from core.http import form
 from core.http.handler import Handler, access_log
 from core.http.router import Router
+from core.http.sockets import Sockets
 from core.live.live import Live
 from core.mail import Mail
 from core.metrics import NO_ROUTE, Metrics
@@ -65,6 +66,7 @@ class Application(tornado.web.Application):
         self.redis = redis
         self.events = live.events
         self.streams = live.streams
+        self.sockets = Sockets()
         self.passwords = passwords
         self.tokens = tokens
         self.storage = storage

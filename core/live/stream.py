@@ -5,6 +5,7 @@ import socket
 from collections import deque
 from collections.abc import Iterable
 from time import monotonic
+from typing import ClassVar
 
 from tornado.web import RequestHandler
 
@@ -19,7 +20,11 @@ class Stream:
     the last event that it got or that its filter excludes. waiting: views of frames that the socket has not accepted yet; None: none.
     drained: set when nothing waits any more. written: the time of the last write (monotonic). spoke: see StreamSockets. ends_with: a tag;
     the stream ends after the event that has it. ending: it has got its last event, and closes when that is sent.
+
+    A subclass that is not fed from the log (Streams.attach) sets farewell, its last frame when the server ends it.
     """
+
+    farewell: ClassVar[bytes] = b""
 
     __slots__ = (
         "drained",
@@ -55,6 +60,9 @@ class Stream:
     def is_last(self, events: Iterable[Event]) -> bool:
         """Whether the stream ends after one of these events."""
         return bool(self.ends_with) and any(self.ends_with in (event.tags or ()) for event in events)
+
+    def gone(self) -> None:
+        """Called once the stream is closed, by whichever side."""
 
 
 def set_headers(handler: RequestHandler, keep_alive: float) -> None:

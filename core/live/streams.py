@@ -132,7 +132,7 @@ class Streams:
         """Close the streams whose lease has ended. Their reconnect will be refused."""
         for stream in self._sockets:
             if stream.lease in leases:
-                self._sockets.close(stream)
+                self._sockets.end(stream)
 
     def deliver(self, fresh: list[Event]) -> None:
         """Queue events of the log for sending. They come in order, each once."""
@@ -236,6 +236,26 @@ class Streams:
                 # With this id a reconnect doesn't look through the same events again.
                 self._sockets.write(stream, b"id: %d\n\n" % stream.position)
 
+    def attach(self, handler: RequestHandler, stream: Stream, first: bytes) -> bool:
+        """Turn the handler's request into a stream that the caller feeds by send() and ends by finish(), in place of the log. In everything
+        else it is as the others. Returns whether there is a stream: HEAD is answered, and has none. Raises what serve() raises."""
+        if handler.request.method == "HEAD":
+            set_headers(handler, self._keepalive)
+            handler.finish()
+            return False
+        if self._sockets.closed:
+            raise unavailable("The server is stopping. Please reconnect.", 1)
+        self._sockets.write(stream, self._adopt(handler, stream) + first)
+        return stream.socket is not None
+
+    def send(self, stream: Stream, data: bytes) -> None:
+        """Send frames to a stream that was attached, as soon as its reader accepts them. Never raises: an error closes the stream."""
+        self._sockets.write(stream, data)
+
+    def finish(self, stream: Stream) -> None:
+        """Close a stream that was attached, after its last frame."""
+        self._sockets.end(stream)
+
     def _adopt(self, handler: RequestHandler, stream: Stream) -> bytes:
         """Take the connection from the handler and give it to the stream; returns the head of the response.
 
@@ -268,6 +288,7 @@ class Streams:
             await self._sockets.drain(stream, REPLAY_SECONDS)
 
     def _forget(self, stream: Stream) -> None:
+        stream.gone()
         alike = self._readers.get((stream.topic, stream.wanted), {})
         alike.pop(stream, None)
         if not alike:

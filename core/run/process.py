@@ -137,7 +137,7 @@ class Process:
                 task.cancel()
             _, pending = await asyncio.wait(self._tasks, timeout=0.2)
             self._tasks = list(pending)
-        self._live.close()
+        self.close_streams()
         self._passwords.close()
         await self.app.storage.close()
         await self._db.close()
@@ -149,8 +149,9 @@ class Process:
             await asyncio.to_thread(self._tracing.close)
 
     def close_streams(self) -> None:
-        """Close all streams and accept no new ones."""
+        """Close all streams and WebSockets, and accept no new ones."""
         self._live.close()
+        self.app.sockets.close()
 
 
 async def _open_runner(runner: Runner) -> None:

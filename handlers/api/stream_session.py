@@ -1,27 +1,64 @@
-"""Streams end with the session of their reader. A handler names the session as the `lease` of its stream (core/live/streams.py)."""
+"""Streams and WebSockets end with the session of their reader. A handler names the session as the `lease` of its stream
+(core/live/streams.py) or socket (core/http/sockets.py)."""
 
+import asyncio
+import contextlib
 import json
 
 from core.duties import Duty
 from core.http.application import Application
+from core.problem import Problem
 from handlers.api.caller import list_ended
 
 ENDED_SECONDS = 3  # between two looks for streams whose session has ended
 
 
 async def end_with_sessions(app: Application) -> None:
-    """Close the streams whose session was revoked or has expired, or whose account was closed."""
-    sessions = app.streams.leases()
+    """Close the streams and sockets whose session was revoked or has expired, or whose account was closed."""
+    await _end(app, leases(app))
+
+
+def leases(app: Application) -> set[int]:
+    """The sessions that have streams or sockets in this process."""
+    return app.streams.leases() | app.sockets.leases()
+
+
+async def _end(app: Application, sessions: set[int]) -> None:
     if sessions:
-        app.streams.end(await list_ended(app, sessions))
+        ended = await list_ended(app, sessions)
+        app.streams.end(ended)
+        app.sockets.end(ended)
 
 
-def end_with_session(app: Application, payload: bytes | None) -> None:
-    """Close at once the streams of a session that was revoked."""
-    session_id = json.loads(payload).get("session_id") if payload is not None else None
-    if session_id in app.streams.leases():
-        app.streams.end({session_id})
+class _Changes:
+    """Looks at once after the sessions that have changed."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._changed: set[int] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    def note(self, sessions: set[int]) -> None:
+        """Look after some sessions."""
+        self._changed |= sessions
+        if self._changed and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        while self._changed:
+            changed, self._changed = self._changed, set()
+            # Problem: the database is away. The duty looks again.
+            with contextlib.suppress(Problem):
+                await _end(self._app, changed)
+
+
+def end_with_change(app: Application, payload: bytes | None) -> None:
+    """Close the streams and sockets of a session that was revoked, or of an account that was closed, as soon as it is known. The event also
+    comes with other changes, such as a renewal."""
+    changed = json.loads(payload) if payload is not None else {}
+    present = leases(app)
+    app.kept(_Changes).note({changed["session_id"]} & present if "session_id" in changed else present)
 
 
 duties = [Duty(ENDED_SECONDS, end_with_sessions)]
-listeners = {"accounts.changed": end_with_session}
+listeners = {"accounts.changed": end_with_change}
