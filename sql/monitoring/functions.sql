@@ -154,8 +154,9 @@ $$;
 -- What the latest runs amount to, by task and in all.
 CREATE OR REPLACE FUNCTION monitoring.job_performance(owner text, hours integer, most integer) RETURNS json LANGUAGE sql STABLE AS $$
     WITH task AS (
-        SELECT monitoring.job_name(r.name) AS name, count(*) AS n, count(*) FILTER (WHERE r.is_successful) AS successful, sum(r.duration) AS duration
-          FROM monitoring.job_runs(owner, hours, most) r GROUP BY 1
+        SELECT monitoring.job_name(r.name) AS name, r.n, r.successful, r.duration
+          FROM (SELECT r.name, count(*) AS n, count(*) FILTER (WHERE r.is_successful) AS successful, sum(r.duration) AS duration
+                  FROM monitoring.job_runs(owner, hours, most) r GROUP BY r.name) r
     )
     SELECT CASE WHEN count(*) = 0 THEN json_build_object('message', 'No task history available', 'timestamp', core.iso(now()))
            ELSE json_build_object(
