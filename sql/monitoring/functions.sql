@@ -80,11 +80,12 @@ BEGIN
     RETURN made;
 END $$;
 
--- Takes a job that waits or is held from the queue; the history keeps that it was there. Returns whether it was so.
+-- Takes a job that waits or is held from the queue; the history keeps that it was there. Only what somebody has executed: other jobs belong to rows
+-- that wait for them, such as a mail. Returns whether it was so.
 CREATE OR REPLACE FUNCTION monitoring.cancel_job(job bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     WITH gone AS (
-        DELETE FROM jobs.pgqueuer q WHERE q.id = job AND q.status IN ('queued', 'failed')
+        DELETE FROM jobs.pgqueuer q WHERE q.id = job AND q.status IN ('queued', 'failed') AND core.job_payload(q.payload) ? 'requested_by'
         RETURNING q.id, q.entrypoint, q.priority, q.payload, q.attempts
     ), logged AS (
         INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority) SELECT g.id, 'canceled', g.entrypoint, g.priority FROM gone g

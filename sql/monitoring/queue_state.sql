@@ -8,7 +8,8 @@ SELECT document::text FROM monitoring.job_state_document($1, $2, $3, $4, $5, $6:
 -- name: check_health(owner, gone, hours, most, names, queues) -> value
 -- The state, and what to do about it. Held and stranded jobs are for administrators.
 WITH state AS MATERIALIZED (
-    SELECT document, document ->> 'status' AS status FROM monitoring.job_state_document($1, $2, $3, $4, $5, $6::jsonb) AS document
+    SELECT d.document, d.document ->> 'status' AS status
+      FROM (SELECT document FROM monitoring.job_state_document($1, $2, $3, $4, $5, $6::jsonb) AS document OFFSET 0) d
 ), advice (place, says) AS (
     SELECT 1, 'Immediate attention is required: start a process that runs jobs (server.py worker).' FROM state s WHERE s.status = 'critical'
     UNION ALL
