@@ -294,9 +294,15 @@ async def test_figures_that_differ_from_the_rows_are_repaired_and_right_ones_lef
         assert await db.fetchval(repair, owner.id) == "wrong", wrong
         assert await db.fetchval(repair, owner.id) == "right", wrong
     await db.execute(WRONG[0], owner.id)
-    assert (await done(owner, run_jobs, "warm_dashboard_cache"))["result"] == {"owners": 1, "built": 0, "repaired": 1}
+    snapshots = 1 if await db.fetchval("SELECT to_regclass('dashboard.snapshot')") else 0
+    warm = (await done(owner, run_jobs, "warm_dashboard_cache"))["result"]
+    assert warm == {"owners": 1, "built": 0, "repaired": 1, "snapshots": snapshots}
+    # Nothing has changed since.
+    warm = (await done(owner, run_jobs, "warm_dashboard_cache"))["result"]
+    assert warm == {"owners": 1, "built": 0, "repaired": 0, "snapshots": 0}
     await db.execute("INSERT INTO dashboard.unbuilt (owner_id) VALUES ($1)", owner.id)
-    assert (await done(owner, run_jobs, "warm_dashboard_cache"))["result"] == {"owners": 1, "built": 1, "repaired": 0}
+    warm = (await done(owner, run_jobs, "warm_dashboard_cache"))["result"]
+    assert warm == {"owners": 1, "built": 1, "repaired": 0, "snapshots": snapshots}
 
 
 async def test_an_analysis_is_about_the_runs_of_the_caller(owner, open_books, admin, db, run_jobs):
@@ -337,6 +343,18 @@ async def test_an_export_as_json_has_the_figures_of_its_days(owner, run_jobs):
     assert found["expense_categories"] == [{"name": "travel", "amount": "12.50", "count": 1}]
     assert [(one["client_id"], one["amount"]) for one in found["top_clients"]] == [(client, "2000.00")]
     assert (await done(owner, run_jobs, "export_dashboard_data"))["status"] == "success"
+
+
+async def test_an_export_as_a_file_is_queued_with_the_exports_of_dashboards(owner, db, run_jobs):
+    if not await db.fetchval("SELECT to_regclass('dashboard.export')"):
+        pytest.skip("this branch has no exports of dashboards")
+    body = {"kwargs": {"export_format": "csv", "date_range": "yearly"}}
+    found = await done(owner, run_jobs, "export_dashboard_data", body)
+    assert (found["status"], found["result"]["export_format"]) == ("success", "csv")
+    (row,) = await db.fetch("SELECT * FROM dashboard.export WHERE owner_id = $1", owner.id)
+    assert (row["export_format"], row["period_type"], row["status"]) == ("csv", "yearly", "done")
+    listed = (await owner.get(found["result"]["exports"])).json
+    assert [one["id"] for one in listed["results"]] == [row["id"]]
 
 
 async def test_a_notification_is_told_once_with_its_event(owner, db, run_jobs):
