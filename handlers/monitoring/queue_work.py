@@ -49,10 +49,10 @@ async def warm(run: Run, payload: Payload) -> Payload:
     db = run.db.limited(most=1, seconds=OWNER_SECONDS)
     owners = [row["id"] for row in await query.list_owners(run.db, owner_id=payload.get("user_id"))]
     rows = [await query.warm_dashboard(db, owner_id=owner) for owner in owners]
-    wrong = [owner for owner, row in zip(owners, rows, strict=True) if row["found"] == "wrong"]
+    wrong = [owner for owner, row in zip(owners, rows, strict=True) if row["outcome"] == "wrong"]
     if wrong:
         log.error("the figures of %d accounts were wrong and are added up anew: %s", len(wrong), wrong[:20])
-    built, stored = sum(row["found"] == "unbuilt" for row in rows), sum(row["is_stored"] for row in rows)
+    built, stored = sum(row["outcome"] == "unbuilt" for row in rows), sum(row["is_stored"] for row in rows)
     return {"owners": len(owners), "built": built, "repaired": len(wrong), "snapshots": stored}
 
 

@@ -196,17 +196,17 @@ RETURNS SETOF json LANGUAGE sql STABLE AS $$
       FROM monitoring.job_state(gone, hours, most) s
 $$;
 
--- Sees to it that an account's figures are right, and keeps today's monthly snapshot of those that have changed since the last one. found: what
+-- Sees to it that an account's figures are right, and keeps today's monthly snapshot of those that have changed since the last one. outcome: what
 -- they were, as dashboard.repair says.
-CREATE OR REPLACE FUNCTION monitoring.warm_dashboard(owner bigint, OUT found text, OUT is_stored boolean) LANGUAGE plpgsql VOLATILE AS $$
+CREATE OR REPLACE FUNCTION monitoring.warm_dashboard(owner bigint, OUT outcome text, OUT is_stored boolean) LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    found := dashboard.repair(owner);
+    outcome := dashboard.repair(owner);
     is_stored := false;
     IF to_regclass('dashboard.snapshot') IS NOT NULL THEN
         is_stored := EXISTS (SELECT FROM dashboard.total t
                               WHERE t.owner_id = owner
                                 AND NOT EXISTS (SELECT FROM dashboard.snapshot s
-                                                 WHERE s.owner_id = owner AND s.period_type = 'monthly' AND s.updated_at > t.changed_at));
+                                                 WHERE s.owner_id = owner AND s.period_type = 'monthly' AND s.updated_at >= t.changed_at));
         IF is_stored THEN
             PERFORM dashboard.store_snapshot(owner, 'monthly', books.today());
         END IF;

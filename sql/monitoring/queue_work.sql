@@ -8,7 +8,7 @@ SELECT DISTINCT t.owner_id AS id FROM books.tally t WHERE $1::bigint IS NULL OR 
 SELECT dashboard.rebuild($1);
 
 -- name: warm_dashboard(owner_id) -> row
-SELECT found, is_stored FROM monitoring.warm_dashboard($1);
+SELECT outcome, is_stored FROM monitoring.warm_dashboard($1);
 
 -- name: analyse(owner, hours, most) -> value
 -- owner: the account as a text. How the tasks have run, the slowest first, and what the dashboards are.
