@@ -61,10 +61,10 @@ class Task(TaskHandler):
 
     @answers(409, TaskHandler.dialect.error)
     async def delete(self, task_id: str) -> None:
-        """Cancel a task that waits or is held. 204; 404; 409 it runs or has ended."""
+        """Cancel a task that was executed, and waits or is held. 204; 404; 409 it runs, has ended, or belongs to something that waits for it."""
         found = await query.cancel_task(self.db, id=int(task_id), owner=self.own, actor=self.actor)
         if not self.found(found)["is_cancelled"]:
-            raise Problem(409, "not-waiting", "The task runs or has ended, so it can't be cancelled.")
+            raise Problem(409, "not-waiting", "Only an executed task that waits or is held can be cancelled.")
         self.reply_nothing()
 
 

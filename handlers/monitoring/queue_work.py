@@ -44,14 +44,16 @@ async def refresh(run: Run, payload: Payload) -> Payload:
 
 
 async def warm(run: Run, payload: Payload) -> Payload:
-    """Compare figures with the rows that they are the sums of, and add up anew those that are wrong, or were never added up."""
+    """Compare figures with the rows that they are the sums of, add up anew those that are wrong, or were never added up, and keep a snapshot of
+    those that have changed since the last one."""
     db = run.db.limited(most=1, seconds=OWNER_SECONDS)
-    owners = await query.list_owners(run.db, owner_id=payload.get("user_id"))
-    found = [(owner["id"], await query.repair_figures(db, owner_id=owner["id"])) for owner in owners]
-    wrong = [owner for owner, how in found if how == "wrong"]
+    owners = [row["id"] for row in await query.list_owners(run.db, owner_id=payload.get("user_id"))]
+    rows = [await query.warm_dashboard(db, owner_id=owner) for owner in owners]
+    wrong = [owner for owner, row in zip(owners, rows, strict=True) if row["outcome"] == "wrong"]
     if wrong:
         log.error("the figures of %d accounts were wrong and are added up anew: %s", len(wrong), wrong[:20])
-    return {"owners": len(found), "built": sum(how == "unbuilt" for _, how in found), "repaired": len(wrong)}
+    built, stored = sum(row["outcome"] == "unbuilt" for row in rows), sum(row["is_stored"] for row in rows)
+    return {"owners": len(owners), "built": built, "repaired": len(wrong), "snapshots": stored}
 
 
 async def analyse(run: Run, payload: Payload) -> Payload:

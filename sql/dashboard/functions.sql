@@ -751,13 +751,13 @@ $$;
 -- Adds an owner's figures up anew if they were never added up, or differ from the rows. Returns what they were: unbuilt, wrong or right.
 CREATE OR REPLACE FUNCTION dashboard.repair(owner bigint) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    found text := CASE WHEN EXISTS (SELECT FROM dashboard.unbuilt u WHERE u.owner_id = owner) THEN 'unbuilt'
+    state text := CASE WHEN EXISTS (SELECT FROM dashboard.unbuilt u WHERE u.owner_id = owner) THEN 'unbuilt'
                        WHEN dashboard.differs(owner) THEN 'wrong' ELSE 'right' END;
 BEGIN
-    IF found <> 'right' THEN
+    IF state <> 'right' THEN
         PERFORM dashboard.rebuild(owner);
     END IF;
-    RETURN found;
+    RETURN state;
 END $$;
 
 -- Exports. docs/api/dashboard.md#export

@@ -1,6 +1,6 @@
 -- Tasks: whose a job is, notifications of accounts, and old reminders. Functions: sql/monitoring/functions.sql.
 -- Safe beside a running release: creates new objects. An index makes the writers of its table wait while it is built; of the history of jobs,
--- that is a second for a million runs.
+-- that is some seconds for a million runs.
 
 CREATE SCHEMA IF NOT EXISTS monitoring;
 

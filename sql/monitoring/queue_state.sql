@@ -7,8 +7,9 @@ SELECT document::text FROM monitoring.job_state_document($1, $2, $3, $4, $5, $6:
 
 -- name: check_health(owner, gone, hours, most, names, queues) -> value
 -- The state, and what to do about it. Held and stranded jobs are for administrators.
-WITH state AS (
-    SELECT document, document ->> 'status' AS status FROM monitoring.job_state_document($1, $2, $3, $4, $5, $6::jsonb) AS document
+WITH state AS MATERIALIZED (
+    SELECT d.document, d.document ->> 'status' AS status
+      FROM (SELECT document FROM monitoring.job_state_document($1, $2, $3, $4, $5, $6::jsonb) AS document OFFSET 0) d
 ), advice (place, says) AS (
     SELECT 1, 'Immediate attention is required: start a process that runs jobs (server.py worker).' FROM state s WHERE s.status = 'critical'
     UNION ALL
@@ -18,9 +19,10 @@ WITH state AS (
       FROM (SELECT count(*) AS n FROM jobs.pgqueuer q WHERE q.status = 'failed') h WHERE $1 IS NULL AND h.n > 0
     UNION ALL
     SELECT 4, format('%s tasks are due for more than %s seconds, and no process knows their kind: is each process of the present release?', w.n, $2)
-      FROM (SELECT count(*) AS n FROM jobs.pgqueuer q
-             WHERE q.status = 'queued' AND q.execute_after < now() - make_interval(secs => $2)
-               AND NOT EXISTS (SELECT FROM monitoring.live_workers($2) l WHERE q.entrypoint = ANY (l.jobs))) w
+      FROM (SELECT sum(k.n) AS n
+              FROM (SELECT q.entrypoint, count(*) AS n FROM jobs.pgqueuer q
+                     WHERE q.status = 'queued' AND q.execute_after < now() - make_interval(secs => $2) GROUP BY q.entrypoint) k
+             WHERE NOT EXISTS (SELECT FROM monitoring.live_workers($2) l WHERE k.entrypoint = ANY (l.jobs))) w
      WHERE $1 IS NULL AND w.n > 0
 )
 SELECT json_build_object(

@@ -7,22 +7,22 @@ SELECT DISTINCT t.owner_id AS id FROM books.tally t WHERE $1::bigint IS NULL OR 
 -- name: rebuild_figures(owner_id) -> value
 SELECT dashboard.rebuild($1);
 
--- name: repair_figures(owner_id) -> value
-SELECT dashboard.repair($1);
+-- name: warm_dashboard(owner_id) -> row
+SELECT outcome, is_stored FROM monitoring.warm_dashboard($1);
 
 -- name: analyse(owner, hours, most) -> value
 -- owner: the account as a text. How the tasks have run, the slowest first, and what the dashboards are.
 WITH task AS (
-    SELECT monitoring.job_name(r.name) AS name, count(*) AS n, count(*) FILTER (WHERE r.is_successful) AS successful, avg(r.duration) AS average,
+    SELECT r.name, count(*) AS n, count(*) FILTER (WHERE r.is_successful) AS successful, avg(r.duration) AS average,
            max(r.duration) AS longest, percentile_cont(0.5) WITHIN GROUP (ORDER BY r.duration) AS p50,
            percentile_cont(0.95) WITHIN GROUP (ORDER BY r.duration) AS p95
-      FROM monitoring.job_runs($1, $2, $3) r GROUP BY 1
+      FROM monitoring.job_runs($1, $2, $3) r GROUP BY r.name
 )
 SELECT json_build_object(
     'period_hours', $2, 'total_runs', (SELECT coalesce(sum(t.n), 0) FROM task t),
     'success_rate', (SELECT monitoring.job_rate(sum(t.successful)::bigint, sum(t.n)::bigint) FROM task t),
     'slowest_tasks', (SELECT coalesce(json_agg(json_build_object(
-                                 'name', t.name, 'count', t.n, 'success_rate', monitoring.job_rate(t.successful, t.n),
+                                 'name', monitoring.job_name(t.name), 'count', t.n, 'success_rate', monitoring.job_rate(t.successful, t.n),
                                  'avg_duration', round(t.average, 6), 'p50_duration', round(t.p50::numeric, 6),
                                  'p95_duration', round(t.p95::numeric, 6), 'max_duration', t.longest) ORDER BY t.p95 DESC, t.name), '[]') FROM task t),
     'dashboards', (SELECT json_build_object(

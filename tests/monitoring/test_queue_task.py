@@ -38,13 +38,14 @@ async def done(caller, run_jobs, name, body=None):
     return await task(caller, id)
 
 
-async def test_a_task_is_found_from_the_moment_at_which_it_is_queued(owner, run_jobs):
+async def test_a_task_is_found_from_the_moment_at_which_it_is_queued(owner, db, run_jobs):
     answer = await owner.post(f"{CELERY}/tasks/performance_analysis/execute/")
     assert answer.status == 200
     id = answer.json["task_id"]
     message = "Task performance_analysis queued successfully"
     expected = {"task_id": id, "task_name": "performance_analysis", "status": "queued", "message": message}
     assert answer.json == expected
+    assert await db.fetchval("SELECT priority FROM jobs.pgqueuer") == 0
     waiting = await task(owner, id)
     assert (waiting["status"], waiting["started_at"], waiting["runs"]) == ("pending", None, [])
     await run_jobs()
@@ -91,9 +92,17 @@ async def test_lists_go_on_by_cursor(owner, db):
     assert seen == [["7", "6", "5"], ["4", "3", "2"], ["1"]]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=x", "limit=1.5", "cursor=x", "cursor=WzBd0"])
-async def test_a_wrong_limit_or_cursor_is_refused(owner, query):
-    assert (await owner.get(f"{CELERY}/tasks/?{query}")).status == 400
+async def test_a_wrong_limit_or_cursor_is_refused(owner):
+    for query in (
+        "limit=0",
+        "limit=-1",
+        "limit=x",
+        "limit=1.5",
+        "cursor=x",
+        "cursor=WzBd0",
+        "cursor=WyJhIl0",
+    ):
+        assert (await owner.get(f"{CELERY}/tasks/?{query}")).status == 400, query
 
 
 async def test_a_large_limit_counts_as_the_maximum(owner):
@@ -107,37 +116,37 @@ async def test_a_task_that_there_is_not_is_refused(owner):
         assert (answer.status, answer.json["error"]) == (400, f"Unknown task: {said}")
 
 
-@pytest.mark.parametrize(
-    ("name", "body", "field"),
-    [
-        ("send_notification", {}, "message"),
-        ("send_notification", {"kwargs": {"message": " "}}, "kwargs"),
-        ("send_notification", {"kwargs": {"message": "x" * 2001}}, "kwargs"),
-        ("send_notification", {"kwargs": {"message": "x", "notification_type": "loud"}}, "kwargs"),
-        ("send_notification", {"args": [None, 5]}, "message"),
-        ("send_notification", {"args": [None, "a", "info", 1]}, "args"),
-        ("send_notification", {"args": [None, "a"], "kwargs": {"message": "b"}}, "message"),
-        ("cleanup_old_data", {"kwargs": {"days_old": 0}}, "kwargs"),
-        ("cleanup_old_data", {"kwargs": {"days_old": -1}}, "kwargs"),
-        ("cleanup_old_data", {"kwargs": {"days_old": 1.5}}, "kwargs"),
-        ("cleanup_old_data", {"args": [0]}, "days_old"),
-        ("cleanup_old_data", {"args": [True]}, "days_old"),
-        ("cleanup_old_data", {"kwargs": {"message": "x"}}, "message"),
-        ("performance_analysis", {"kwargs": {"days": 3}}, "days"),
-        ("performance_analysis", {"args": [1]}, "args"),
-        ("export_dashboard_data", {"kwargs": {"export_format": "docx"}}, "kwargs"),
-        ("export_dashboard_data", {"kwargs": {"date_range": {"start_date": "2026-02-30"}}}, "kwargs"),
-        ("export_dashboard_data", {"kwargs": {"date_range": {"start_date": "2026-02-02", "end_date": "2026-02-01"}}}, "date_range"),
-        ("export_dashboard_data", {"kwargs": {"export_format": "pdf", "date_range": {"start_date": "2026-01-01"}}}, "date_range"),
-        ("refresh_dashboard_cache", {"user_id": "x"}, "user_id"),
-        ("refresh_dashboard_cache", {"user_id": 0}, "user_id"),
-        ("refresh_dashboard_cache", {"args": "x"}, "args"),
-        ("refresh_dashboard_cache", {"kwargs": []}, "kwargs"),
-    ],
-)  # fmt: skip
-async def test_wrong_arguments_are_refused_and_nothing_is_queued(owner, db, name, body, field):
-    answer = await owner.post(f"{CELERY}/tasks/{name}/execute/", body)
-    assert answer.status == 400 and field in answer.json["details"], answer.text
+WRONG_ARGUMENTS = [
+    ("send_notification", {}, "message"),
+    ("send_notification", {"kwargs": {"message": " "}}, "kwargs"),
+    ("send_notification", {"kwargs": {"message": "x" * 2001}}, "kwargs"),
+    ("send_notification", {"kwargs": {"message": "x", "notification_type": "loud"}}, "kwargs"),
+    ("send_notification", {"args": [None, 5]}, "message"),
+    ("send_notification", {"args": [None, "a", "info", 1]}, "args"),
+    ("send_notification", {"args": [None, "a"], "kwargs": {"message": "b"}}, "message"),
+    ("cleanup_old_data", {"kwargs": {"days_old": 0}}, "kwargs"),
+    ("cleanup_old_data", {"kwargs": {"days_old": -1}}, "kwargs"),
+    ("cleanup_old_data", {"kwargs": {"days_old": 1.5}}, "kwargs"),
+    ("cleanup_old_data", {"args": [0]}, "days_old"),
+    ("cleanup_old_data", {"args": [True]}, "days_old"),
+    ("cleanup_old_data", {"kwargs": {"message": "x"}}, "message"),
+    ("performance_analysis", {"kwargs": {"days": 3}}, "days"),
+    ("performance_analysis", {"args": [1]}, "args"),
+    ("export_dashboard_data", {"kwargs": {"export_format": "docx"}}, "kwargs"),
+    ("export_dashboard_data", {"kwargs": {"date_range": {"start_date": "2026-02-30"}}}, "kwargs"),
+    ("export_dashboard_data", {"kwargs": {"date_range": {"start_date": "2026-02-02", "end_date": "2026-02-01"}}}, "date_range"),
+    ("export_dashboard_data", {"kwargs": {"export_format": "pdf", "date_range": {"start_date": "2026-01-01"}}}, "date_range"),
+    ("refresh_dashboard_cache", {"user_id": "x"}, "user_id"),
+    ("refresh_dashboard_cache", {"user_id": 0}, "user_id"),
+    ("refresh_dashboard_cache", {"args": "x"}, "args"),
+    ("refresh_dashboard_cache", {"kwargs": []}, "kwargs"),
+]  # fmt: skip
+
+
+async def test_wrong_arguments_are_refused_and_nothing_is_queued(owner, db):
+    for name, body, field in WRONG_ARGUMENTS:
+        answer = await owner.post(f"{CELERY}/tasks/{name}/execute/", body)
+        assert answer.status == 400 and field in answer.json["details"], (name, body, answer.text)
     assert not await db.fetchval("SELECT count(*) FROM jobs.pgqueuer")
 
 
@@ -212,6 +221,16 @@ async def test_a_task_that_waits_is_cancelled_and_stays_in_the_history(owner, op
     assert (found["status"], found["error"], found["result"]) == ("revoked", "It was cancelled.", None)
 
 
+async def test_a_job_that_nobody_has_executed_can_not_be_cancelled(owner, admin, db):
+    """A mail would wait for ever."""
+    job = await db.fetchval(
+        "SELECT core.enqueue_job('books.mail', jsonb_build_object('owner_id', $1::bigint, 'mail_id', 0))", owner.id
+    )
+    for caller in (owner, admin):
+        assert (await caller.delete(f"{CELERY}/tasks/{job}/")).status == 409
+        assert (await task(caller, job))["status"] == "pending"
+
+
 async def test_a_task_that_runs_can_not_be_cancelled(owner, db):
     id = await execute(owner, "warm_dashboard_cache")
     await db.execute("UPDATE jobs.pgqueuer SET status = 'picked'")
@@ -248,20 +267,19 @@ async def test_refreshing_adds_figures_up_anew(owner, open_books, admin, db, run
     assert await db.fetch("SELECT owner_id, period_type, billed FROM dashboard.period ORDER BY 1, 2") == right
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "UPDATE dashboard.period SET billed = billed + 0.01 WHERE owner_id = $1",
-        "UPDATE dashboard.period SET spent = spent + 1 WHERE owner_id = $1",
-        "UPDATE dashboard.period SET quotes = quotes + 1 WHERE owner_id = $1",
-        "UPDATE dashboard.period SET clients = clients + 1 WHERE owner_id = $1",
-        "UPDATE dashboard.total SET balance = balance + 1 WHERE owner_id = $1",
-        "UPDATE dashboard.client SET billed = billed + 1 WHERE owner_id = $1",
-        "UPDATE dashboard.share SET amount = amount + 1 WHERE owner_id = $1 AND category_type = 'expense'",
-        "DELETE FROM dashboard.period WHERE owner_id = $1 AND period_type = 'monthly'",
-    ],
-)
-async def test_warming_repairs_figures_that_differ_from_the_rows_and_leaves_right_ones(owner, db, run_jobs, wrong):
+WRONG = [
+    "UPDATE dashboard.period SET billed = billed + 0.01 WHERE owner_id = $1",
+    "UPDATE dashboard.period SET spent = spent + 1 WHERE owner_id = $1",
+    "UPDATE dashboard.period SET quotes = quotes + 1 WHERE owner_id = $1",
+    "UPDATE dashboard.period SET clients = clients + 1 WHERE owner_id = $1",
+    "UPDATE dashboard.total SET balance = balance + 1 WHERE owner_id = $1",
+    "UPDATE dashboard.client SET billed = billed + 1 WHERE owner_id = $1",
+    "UPDATE dashboard.share SET amount = amount + 1 WHERE owner_id = $1 AND category_type = 'expense'",
+    "DELETE FROM dashboard.period WHERE owner_id = $1 AND period_type = 'monthly'",
+]
+
+
+async def test_figures_that_differ_from_the_rows_are_repaired_and_right_ones_left(owner, db, run_jobs):
     invoice = await owner.invoice(status="sent")
     await owner.post(f"/api/invoices/{invoice['id']}/payments/", {"amount": "250.00"})
     paid = await owner.invoice(status="sent")
@@ -269,12 +287,22 @@ async def test_warming_repairs_figures_that_differ_from_the_rows_and_leaves_righ
     await owner.expense(is_billable=True)
     quote = await owner.quote()
     await owner.post(f"/api/quotes/{quote['id']}/send/")
-    assert (await done(owner, run_jobs, "warm_dashboard_cache"))["result"] == {"owners": 1, "built": 0, "repaired": 0}
-    await db.execute(wrong, owner.id)
-    assert (await done(owner, run_jobs, "warm_dashboard_cache"))["result"] == {"owners": 1, "built": 0, "repaired": 1}
-    assert (await done(owner, run_jobs, "warm_dashboard_cache"))["result"]["repaired"] == 0
+    repair = "SELECT dashboard.repair($1)"
+    assert await db.fetchval(repair, owner.id) == "right"
+    for wrong in WRONG:
+        await db.execute(wrong, owner.id)
+        assert await db.fetchval(repair, owner.id) == "wrong", wrong
+        assert await db.fetchval(repair, owner.id) == "right", wrong
+    await db.execute(WRONG[0], owner.id)
+    snapshots = 1 if await db.fetchval("SELECT to_regclass('dashboard.snapshot')") else 0
+    warm = (await done(owner, run_jobs, "warm_dashboard_cache"))["result"]
+    assert warm == {"owners": 1, "built": 0, "repaired": 1, "snapshots": snapshots}
+    # Nothing has changed since.
+    warm = (await done(owner, run_jobs, "warm_dashboard_cache"))["result"]
+    assert warm == {"owners": 1, "built": 0, "repaired": 0, "snapshots": 0}
     await db.execute("INSERT INTO dashboard.unbuilt (owner_id) VALUES ($1)", owner.id)
-    assert (await done(owner, run_jobs, "warm_dashboard_cache"))["result"] == {"owners": 1, "built": 1, "repaired": 0}
+    warm = (await done(owner, run_jobs, "warm_dashboard_cache"))["result"]
+    assert warm == {"owners": 1, "built": 1, "repaired": 0, "snapshots": snapshots}
 
 
 async def test_an_analysis_is_about_the_runs_of_the_caller(owner, open_books, admin, db, run_jobs):
@@ -315,6 +343,18 @@ async def test_an_export_as_json_has_the_figures_of_its_days(owner, run_jobs):
     assert found["expense_categories"] == [{"name": "travel", "amount": "12.50", "count": 1}]
     assert [(one["client_id"], one["amount"]) for one in found["top_clients"]] == [(client, "2000.00")]
     assert (await done(owner, run_jobs, "export_dashboard_data"))["status"] == "success"
+
+
+async def test_an_export_as_a_file_is_queued_with_the_exports_of_dashboards(owner, db, run_jobs):
+    if not await db.fetchval("SELECT to_regclass('dashboard.export')"):
+        pytest.skip("this branch has no exports of dashboards")
+    body = {"kwargs": {"export_format": "csv", "date_range": "yearly"}}
+    found = await done(owner, run_jobs, "export_dashboard_data", body)
+    assert (found["status"], found["result"]["export_format"]) == ("success", "csv")
+    (row,) = await db.fetch("SELECT * FROM dashboard.export WHERE owner_id = $1", owner.id)
+    assert (row["export_format"], row["period_type"], row["status"]) == ("csv", "yearly", "done")
+    listed = (await owner.get(found["result"]["exports"])).json
+    assert [one["id"] for one in listed["results"]] == [row["id"]]
 
 
 async def test_a_notification_is_told_once_with_its_event(owner, db, run_jobs):
