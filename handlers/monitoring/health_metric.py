@@ -1,12 +1,14 @@
 """Measures of the health: those that the server records every five minutes, and those that clients record. docs/api/monitoring.md#health-metrics."""
 
+from typing import Any
+
 from core.data import sql
 from core.http import keyset
 from core.http.application import Refusal
 from core.http.declare import answers, body, idempotent
 from core.http.keyset import Column
 from core.http.paging import page_of
-from core.problem import invalid
+from core.problem import Message, invalid
 from handlers.api import books_listing
 from handlers.api.books_handler import stale
 from handlers.api.books_listing import Listing
@@ -19,6 +21,8 @@ def is_rate(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
 
 
+# Wrong members that an answer names, and characters of a name.
+MOST_NAMED, LONGEST_NAME = 20, 100
 COLUMNS = {
     "id": Column("m.id", "bigint", keyset.is_id),
     "recorded_at": Column("m.recorded_at", "timestamptz", keyset.is_instant),
@@ -44,6 +48,7 @@ class HealthMetrics(MonitoringHandler):
     @body("monitoring/health_metric_write")
     async def post(self) -> None:
         """Record a measure. 201; 400 wrong fields."""
+        check_lengths(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
             return 201, await query.create_metric(db, owner_id=self.owner_id, body=self.body_text)
@@ -83,10 +88,20 @@ class HealthMetric(MonitoringHandler):
         self.reply_nothing()
 
     async def _update(self, id: str) -> None:
+        check_lengths(self.body)
         changed = await query.update_metric(
             self.db, owner_id=self.owner_id, id=int(id), body=self.body_text, if_match=self.if_match, actor=self.actor
         )
         self.show_changed(changed)
+
+
+def check_lengths(sent: dict[str, Any]) -> None:
+    """Check the lengths of a body's queues, whose names no schema knows. Raises Problem 400."""
+    wrong = [name for name, length in (sent.get("queue_lengths") or {}).items() if not is_count(length)]
+    if wrong:
+        raise invalid(
+            {"queue_lengths": {name[:LONGEST_NAME]: [Message.of("type.integer")] for name in wrong[:MOST_NAMED]}}
+        )
 
 
 refusals: dict[str, Refusal] = {

@@ -14,6 +14,7 @@ from handlers.api.handler import ApiHandler
 from handlers.api.page import CONTENT_SECURITY_POLICY, WEB
 from handlers.api.roles import check_area
 from handlers.monitoring.alert import MOST_ACTIVE
+from handlers.monitoring.health_metric import check_lengths
 from handlers.monitoring.health_metric import query as metric_query
 from handlers.monitoring.host import Host, Load
 from handlers.monitoring.watch import queues
@@ -78,6 +79,14 @@ class Metrics(OverviewHandler):
         self.reply(await query.get_metrics(self.db, owner_id=self.owner_id, hours=hours))
 
 
+class GeneralHealth(Health):
+    """The same beside the general data, where the system that the document describes has it."""
+
+
+class GeneralMetrics(Metrics):
+    """Likewise."""
+
+
 class Analytics(OverviewHandler):
     parameters = (DAYS_PARAMETER,)
 
@@ -116,6 +125,7 @@ class General(OverviewHandler):
             await self.record_present()
             return
         await self.read_body(METRIC)
+        check_lengths(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
             return 201, await metric_query.create_metric(db, owner_id=self.owner_id, body=self.body_text)
@@ -168,17 +178,15 @@ groups = ("Books: monitoring, overview",)
 # The document of the API and the system that it describes have the same figures at different places.
 routes = [
     ("/api/monitoring/", Overview),
+    ("/api/monitoring/health/", Health),
+    ("/api/monitoring/metrics/", Metrics),
+    ("/api/monitoring/analytics/", Analytics),
+    ("/api/monitoring/record_metrics/", Measure),
     ("/api/monitoring/api/health/", Health),
     ("/api/monitoring/api/metrics/", Metrics),
     ("/api/monitoring/api/monitoring/", General),
-    *[
-        (f"/api/monitoring/{place}{name}/", handler)
-        for place in ("", "api/monitoring/")
-        for name, handler in (
-            ("health", Health),
-            ("metrics", Metrics),
-            ("analytics", Analytics),
-            ("record_metrics", Measure),
-        )
-    ],
+    ("/api/monitoring/api/monitoring/health/", GeneralHealth),
+    ("/api/monitoring/api/monitoring/metrics/", GeneralMetrics),
+    ("/api/monitoring/api/monitoring/analytics/", Analytics),
+    ("/api/monitoring/api/monitoring/record_metrics/", Measure),
 ]

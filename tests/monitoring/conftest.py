@@ -29,7 +29,8 @@ class Worker:
     async def seen(self, seconds: int = 0) -> None:
         """It has given a sign of life so long ago."""
         await self._db.execute(
-            """INSERT INTO jobs.worker (id, name, kind, jobs, running, seen_at) VALUES ($1, 'host-of-tests:1', 'worker', '{}', 0, now() - make_interval(secs => $2))
+            """INSERT INTO jobs.worker (id, name, kind, jobs, running, seen_at)
+               VALUES ($1, 'host-of-tests:1', 'worker', '{}', 0, now() - make_interval(secs => $2))
                ON CONFLICT (id) DO UPDATE SET seen_at = EXCLUDED.seen_at""",
             self.id,
             seconds,
