@@ -16,7 +16,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import asyncpg
-import redis.exceptions
 
 from core import log_files, logs, product, settings, traces
 from core.data import migrations
@@ -402,9 +401,12 @@ async def _check_rate_limits(config: Settings) -> str:
         "of an administrator": config.rate_limit_admin,
     }
     said = ", ".join(f"{limit} {whose}" if limit else f"any number {whose}" for whose, limit in limits.items())
+    # Not at the top, where it would come before core (core/__init__.py).
+    from redis.exceptions import RedisError
+
     try:
         shared = bool(config.redis_url) and bool(await _check_redis(config))
-    except (redis.exceptions.RedisError, OSError):
+    except (RedisError, OSError):
         shared = False
     where = "counted once for all workers" if shared else "each worker counts for itself, because there is no Redis"
     return f"requests within an hour: {said}; {where}"
