@@ -150,7 +150,9 @@ class S3Storage:
             client = await self._open()
             async with asyncio.timeout(TOTAL_SECONDS):
                 found = await client.get_object(Bucket=self._bucket, Key=key)
-            async with found["Body"] as body:
+            body = found["Body"]
+            # The context ends the connection if the reader gives up.
+            async with body:
                 while chunk := await _within(body.read(CHUNK)):
                     yield chunk
         except ClientError as error:

@@ -94,7 +94,9 @@ class LineChart(NamedTuple):
         texts = [plain(point.label) for point in self.points]
         each = math.ceil((max(width(text, SIZE) for text in texts) + 2 * GAP) / room)
         for at in range(len(texts) - 1, -1, -each):
-            draw(canvas, x0 + (at + 0.5) * room - width(texts[at], SIZE) / 2, y, texts[at], SIZE, ink=GREY)
+            needed = width(texts[at], SIZE)
+            x = min(x0 + (at + 0.5) * room - needed / 2, x0 + len(texts) * room - needed)
+            draw(canvas, x, y, texts[at], SIZE, ink=GREY)
 
 
 class BarChart(NamedTuple):

@@ -13,7 +13,7 @@ def write(report: Report, folder: Path, path: Path, done: Callable[[int], None])
     """done: called with the number of rows that were written."""
     with path.open("wb") as file:
         file.write(csv_writer.BOM)
-        for fact in ((report.title, report.subtitle), *report.facts):
+        for fact in report.head:
             file.write(csv_writer.line(fact))
         for section in report.sections:
             file.write(csv_writer.line([]) + csv_writer.line([section.name]))

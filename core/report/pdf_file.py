@@ -35,8 +35,10 @@ GREEN: Ink = (0.11, 0.45, 0.24)
 RED: Ink = (0.71, 0.15, 0.12)
 # Points.
 HAIRLINE, STRONG = 0.4, 0.9
-# Characters of one text.
-MOST = 300
+# Characters of one text, and rows of an address.
+MOST, MOST_ADDRESS = 300, 6
+# Rows of a table that stay with its head.
+TOGETHER = 3
 LANGUAGE = "en"
 NUMBERS: tuple[Kind, ...] = ("amount", "percent", "rate", "number", "count", "by_row")
 
@@ -98,7 +100,8 @@ class ReportWriter:
         reached = "  ·  ".join(filter(None, (company["phone"], company["email"], company["website"])))
         left = [*self._logo(half)]
         left += half.text(company["name"], is_bold=True, scale=NAME) if company["name"] else []
-        left += half.text(reached, ink=GREY) if reached else []
+        for line in (*company["address"].splitlines()[:MOST_ADDRESS], reached):
+            left += half.text(line, ink=GREY) if line.strip() else []
         right = [
             *half.text(self.report.title, align=RIGHT, is_bold=True, scale=TITLE),
             *half.text(self.report.subtitle, align=RIGHT, scale=NAME, ink=GREY),
@@ -131,7 +134,8 @@ class ReportWriter:
         change = (
             f"{'' if tile.change.startswith('-') else '+'}{self.shown('percent', tile.change)} on the period before"
         )
-        below = rows.text(change if tile.change else " ", scale=LABEL, ink=ink)
+        # "0.00" is also said where there was nothing before.
+        below = rows.text(change if tile.change and float(tile.change) else " ", scale=LABEL, ink=ink)
         return [*rows.text(tile.label, scale=LABEL, ink=GREY), shown, *below]
 
     # Sections
@@ -162,7 +166,8 @@ class ReportWriter:
             label = self.shown(cell.kind(of[chart.label], row), row[chart.label])
             shown = self.shown(cell.kind(of[first], row), row[first], self.sign)
             points.append(Point(label, tuple(float(row[value]) for value in chart.values), shown))
-        if all(value <= 0 for point in points for value in point.values) and chart.kind != "line":
+        values = [value for point in points for value in point.values]
+        if not any(values) or (max(values) <= 0 and chart.kind != "line"):
             return None
         if chart.kind == "bars":
             return BarChart(self.rows.width, points)
@@ -171,7 +176,7 @@ class ReportWriter:
         return LineChart(self.rows.width, CHART_HEIGHT, [of[value].header for value in chart.values], points)
 
     def _table(self, section: Section, found: Sequence[Mapping[str, Any]], heading: list[Row]) -> Iterator[Block]:
-        """A table, whose head stands on each page; the heading stays with its first row."""
+        """A table, whose head stands on each page; the heading stays with its first rows."""
         rows, columns = self.rows, section.shown
         names = [column.header for column in columns]
         texts = [[self.shown(cell.kind(column, row), cell.value(column, row)) for column in columns] for row in found]
@@ -182,9 +187,12 @@ class ReportWriter:
         measured = [["", *line[1:]] for line in (names, *texts)]
         places = rows.columns(measured, aligns, wide=0, least=0.2, most=most, gap=GAP)
         head = [*self._names(places, names), rows.rule(space=0.6, thickness=STRONG)]
-        for at, line in enumerate(texts):
-            shown = [rows.space(0.1), *rows.cells(places, line), rows.rule(space=0.35, thickness=HAIRLINE, ink=LIGHT)]
-            yield Block([*heading, *head, *shown] if at == 0 else shown, () if at == 0 else head)
+        shown = [
+            [rows.space(0.1), *rows.cells(places, line), rows.rule(space=0.35, thickness=HAIRLINE, ink=LIGHT)]
+            for line in texts
+        ]
+        yield Block([*heading, *head, *(row for one in shown[:TOGETHER] for row in one)])
+        yield from (Block(one, head) for one in shown[TOGETHER:])
 
     def _names(self, columns: Sequence[Column], names: Sequence[str]) -> list[Row]:
         return self.small.cells(columns, names, ink=GREY)

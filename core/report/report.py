@@ -68,6 +68,11 @@ class Report(NamedTuple):
     sections: tuple[Section, ...]
     charts: bool
 
+    @property
+    def head(self) -> tuple[tuple[str, str], ...]:
+        """What a file without letterhead says of itself."""
+        return ((self.title, self.subtitle), ("Business", self.company["name"]), *self.facts)
+
 
 def save(report: Report, folder: Path) -> None:
     # Tuples become lists, in the order of their members.

@@ -20,7 +20,7 @@ def write(report: Report, folder: Path, path: Path, done: Callable[[int], None])
         for section in report.sections
         if section.left_out
     ]
-    facts = ((report.title, report.subtitle), *report.facts, *left_out)
+    facts = (*report.head, *left_out)
     writer.add([json.dumps({"label": label, "text": text}) for label, text in facts])
     for section in report.sections:
         writer.begin(section.name, section.columns)

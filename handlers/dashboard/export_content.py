@@ -86,7 +86,6 @@ class Reader:
     def _facts(self) -> tuple[tuple[str, str], ...]:
         content, before = self._content, self._content["previous"]
         return (
-            ("Business", content["company"]["name"]),
             ("Period", f"{long_day(content['start'])} – {long_day(content['last'])}"),
             ("Compared with", f"{long_day(before['start'])} – {long_day(before['last'])}"),
             ("Amounts in", content["company"]["currency"]),

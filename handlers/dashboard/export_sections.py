@@ -207,7 +207,6 @@ def tiles(figures: Sequence[Mapping[str, Any]]) -> tuple[Tile, ...]:
 
 def _tile(figure: Mapping[str, Any], more_is_better: bool | None) -> Tile:
     change = figure["change"] or ""
-    # "0.00" is also said where there was nothing before.
     if more_is_better is None or not change or not float(change):
         return Tile(figure["name"], figure["present"], figure["kind"], change)
     is_better = (float(change) > 0) == more_is_better

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from core import setting, settings
 from core.files.configured import open_storage
-from core.files.storage import CONTENT_TYPES, LINK_SECONDS, LocalStorage
+from core.files.storage import CHUNK, CONTENT_TYPES, LINK_SECONDS, LocalStorage
 from core.files.storage_s3 import PART, S3Storage
 from core.problem import Problem
 from handlers.settings import Settings
@@ -89,6 +89,18 @@ async def test_a_file_is_read_whole_and_what_is_not_there_is_none(local):
     await local.put(KEY, b"data", "image/png")
     assert await local.get(KEY) == b"data"
     assert await local.get("../secret.png") is None
+
+
+async def in_pieces(storage, key):
+    return [piece async for piece in storage.chunks(key)]
+
+
+async def test_a_large_file_is_read_in_pieces(local):
+    await local.put(KEY, b"data" * CHUNK, "image/png")
+    assert list(map(len, await in_pieces(local, KEY))) == [CHUNK] * 4
+    await local.remove(KEY)
+    with pytest.raises(Problem, check=lambda problem: problem.status == 404):
+        await in_pieces(local, KEY)
 
 
 async def test_a_file_is_stored_from_a_path(local, tmp_path):
@@ -300,6 +312,15 @@ async def test_a_file_in_s3_is_read_whole_and_what_is_not_there_is_none(s3, endp
     assert await storage.get("logos/none.png") is None
     await storage.put("logos/read.png", b"x" * 300_000, "image/png")
     assert await storage.get("logos/read.png") == b"x" * 300_000
+
+
+async def test_a_large_file_in_s3_is_read_in_pieces(s3, endpoint):
+    storage = s3(AWS_S3_ENDPOINT_URL=endpoint)
+    await storage.put("logos/pieces.png", b"x" * (2 * CHUNK + 1), "image/png")
+    pieces = await in_pieces(storage, "logos/pieces.png")
+    assert len(pieces) >= 3 and b"".join(pieces) == b"x" * (2 * CHUNK + 1)
+    with pytest.raises(Problem, check=lambda problem: problem.status == 404):
+        await in_pieces(storage, "logos/none.png")
 
 
 @pytest.mark.parametrize("size", [0, 1, PART - 1, PART, 2 * PART, 2 * PART + 1])
@@ -514,4 +535,5 @@ async def test_where_s3_is_not_configured_its_client_is_not_even_imported():
 def test_only_pictures_and_these_documents_are_served():
     pictures = {"image/gif", "image/jpeg", "image/png", "image/webp"}
     sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    assert set(CONTENT_TYPES.values()) == {*pictures, "application/pdf", "text/plain; charset=utf-8", sheet}
+    others = {"application/pdf", "text/plain; charset=utf-8", "text/csv; charset=utf-8", sheet}
+    assert set(CONTENT_TYPES.values()) == {*pictures, *others}
