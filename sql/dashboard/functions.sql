@@ -1,5 +1,5 @@
 -- Functions of the dashboards. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0017_dashboard.sql.
+-- Tables and triggers: sql/migrations/0017_dashboard.sql, 0025_dashboard_analytics.sql.
 --
 -- Triggers on books.invoice, books.quote, books.expense, books.client
 --   NOUN_figures_made, NOUN_figures_changed, NOUN_figures_gone   after a statement that writes   add up what it has changed
