@@ -41,9 +41,7 @@ class Overview(BooksHandler):
         if client is not None:
             if asked["category_type"] == "service":
                 raise invalid({"category_type": ["The services of one client are not known."]})
-            of_client = query.get_overview_of_client(
-                self.db, owner_id=self.owner_id, client_id=client, **days, **asked
-            )
+            of_client = query.get_overview_of_client(self.db, owner_id=self.owner_id, client_id=client, **days, **asked)
             self.reply(self.found(await of_client)["document"])
         elif any(days.values()):
             self.reply(await query.get_overview_of_days(self.db, owner_id=self.owner_id, **days, **asked))

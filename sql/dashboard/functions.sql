@@ -12,6 +12,19 @@
 -- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
 -- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
 
+-- Tables and triggers: sql/migrations/0017_dashboard.sql, 0025_dashboard_analytics.sql.
+--
+-- Triggers on books.invoice, books.quote, books.expense, books.client
+--   NOUN_valued, NOUN_revalued, NOUN_unvalued   after a statement that writes       add up what it has changed
+-- Trigger on dashboard.total
+--   total_gone                                                   after a row goes with its account   the owner's other figures go
+-- Triggers on dashboard.export
+--   export_announced   after each row that is made, or whose status, stage or percent is written   announces it
+--
+-- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
+-- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
+-- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
+
 --   total_gone                                  after a row goes with its account   the owner's other figures go
 --
 -- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row

@@ -24,7 +24,8 @@ SELECT dashboard.overview_document(
         CROSS JOIN LATERAL dashboard.category_document(listed.share, dashboard.whole($3, p.spent, p.billed, p.subtotal)) AS document) category;
 
 -- name: get_overview_of_days(owner_id, since, until, period_type, category_type, metric_category) -> value
--- since, until: days; null: that side is open. OFFSET 0 has the shares of each span found by the index, and not those of all days.
+-- since, until: days; null: that side is open. Of a single span the largest shares are read, and of several all, because what is small in
+-- each may be large in sum. OFFSET 0 has the shares of a span found by the index, and not those of all days.
 WITH span AS MATERIALIZED (
     SELECT s.period_type, s.period_start FROM dashboard.spans($1, $2::text::date, $3::text::date) s
 ), figures AS (
@@ -49,7 +50,8 @@ SELECT dashboard.overview_document(
                 CROSS JOIN LATERAL (
                       SELECT h.name, h.amount FROM dashboard.share h
                        WHERE h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = s.period_type AND h.period_start = s.period_start
-                         AND h.n > 0 OFFSET 0) h
+                         AND h.n > 0
+                       ORDER BY h.amount DESC, h.id DESC LIMIT (SELECT CASE WHEN count(*) = 1 THEN 5 END FROM span)) h
                 GROUP BY h.name ORDER BY sum(h.amount) DESC, h.name LIMIT 5) listed
          JOIN books.client c ON c.owner_id = $1 AND c.id = listed.name::bigint
          -- A client may have quotes where it has no invoices.
@@ -69,7 +71,8 @@ SELECT dashboard.overview_document(
                 CROSS JOIN LATERAL (
                       SELECT h.id, h.name, h.amount, h.n, h.created_at, h.updated_at FROM dashboard.share h
                        WHERE h.owner_id = $1 AND h.category_type = $5 AND h.period_type = s.period_type AND h.period_start = s.period_start
-                         AND h.n > 0 OFFSET 0) h
+                         AND h.n > 0
+                       ORDER BY h.amount DESC, h.id DESC LIMIT (SELECT CASE WHEN count(*) = 1 THEN 5 END FROM span)) h
                 GROUP BY h.name ORDER BY sum(h.amount) DESC, h.name LIMIT 5) h
         CROSS JOIN LATERAL dashboard.share_document($1, h.id, $5, h.name, h.amount, h.n, dashboard.whole($5, f.spent, f.billed, f.subtotal), $4, n.day,
                                                     h.created_at, h.updated_at) AS document) category;

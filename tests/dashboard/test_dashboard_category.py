@@ -14,7 +14,8 @@ MARCH = {"snapshot_date": "2026-03-15"}
 
 def summed(categories):
     return [
-        (one["category_type"], one["category_name"], one["total_amount"], one["transaction_count"]) for one in categories
+        (one["category_type"], one["category_name"], one["total_amount"], one["transaction_count"])
+        for one in categories
     ]
 
 
@@ -60,7 +61,15 @@ async def test_each_type_has_its_parts_of_the_whole(march):
 
 async def test_all_types_are_one_list_the_largest_first_through_ties(march):
     by_page = await paged(march, PATH, 100, **MARCH)
-    assert [one["total_amount"] for one in by_page] == ["150.00", "110.00", "110.00", "110.00", "60.00", "60.00", "30.00"]
+    assert [one["total_amount"] for one in by_page] == [
+        "150.00",
+        "110.00",
+        "110.00",
+        "110.00",
+        "60.00",
+        "60.00",
+        "30.00",
+    ]
     for size in (1, 2, 3, 5):
         assert await paged(march, PATH, size, **MARCH) == by_page
         assert await walked(march, PATH, size, **MARCH) == by_page
@@ -88,7 +97,9 @@ async def test_a_category_has_the_words_that_people_read(owner, db):
         await spend(owner, day, "1.00", category=category)
     await issue(owner, day, "1.00", (await owner.client(name="Office"))["id"], service="office")
     shares = (await shown(owner, PATH))["results"]
-    assert {one["category_name"]: one["category_display"] for one in shares if one["category_type"] == "expense"} == CATEGORIES
+    assert {
+        one["category_name"]: one["category_display"] for one in shares if one["category_type"] == "expense"
+    } == CATEGORIES
     assert {one["category_display"] for one in shares if one["category_type"] != "expense"} == {"Office", "office"}
 
 
@@ -127,6 +138,8 @@ async def test_wrong_filters_of_categories_are_refused(owner):
     for name, wrong in (("category_type", "tax"), ("period_type", "hourly")):
         said = [f"Select a valid choice. {wrong} is not one of the available choices."]
         assert (await shown(owner, PATH, 400, **{name: wrong}))["details"] == {name: said}
-    assert (await shown(owner, PATH, 400, snapshot_date="2026"))["details"] == {"snapshot_date": ["Enter a valid date."]}
+    assert (await shown(owner, PATH, 400, snapshot_date="2026"))["details"] == {
+        "snapshot_date": ["Enter a valid date."]
+    }
     await shown(owner, PATH, 404, page=2)
     await shown(owner, PATH, 400, cursor="x")

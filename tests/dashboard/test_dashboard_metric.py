@@ -23,7 +23,14 @@ def busy(owner, db, io_loop):
     async def fill():
         day = await today(db)
         client = (await owner.client())["id"]
-        for ago, amount in ((0, "300.00"), (29, "100.00"), (30, "150.00"), (59, "50.00"), (60, "400.00"), (89, "400.00")):
+        for ago, amount in (
+            (0, "300.00"),
+            (29, "100.00"),
+            (30, "150.00"),
+            (59, "50.00"),
+            (60, "400.00"),
+            (89, "400.00"),
+        ):
             await issue(owner, day - datetime.timedelta(days=ago), amount, client)
         await issue(owner, day - datetime.timedelta(days=90), "9999.00", client)
         await issue(owner, day + datetime.timedelta(days=1), "7777.00", client)
@@ -45,7 +52,13 @@ async def test_empty_books_have_the_five_indicators_at_zero(owner, db):
     day = await today(db)
     found = await shown(owner, "kpis/")
     assert [kpi["metric_name"] for kpi in found] == KPIS
-    assert [kpi["current_period"]["unit"] for kpi in found] == ["currency", "percentage", "number", "number", "percentage"]
+    assert [kpi["current_period"]["unit"] for kpi in found] == [
+        "currency",
+        "percentage",
+        "number",
+        "number",
+        "percentage",
+    ]
     for kpi in found:
         assert kpi["current_period"] == {
             "value": "0.0000",

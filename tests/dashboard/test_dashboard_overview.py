@@ -143,7 +143,12 @@ async def test_an_overview_of_a_client_has_its_figures_only(busy, db):
 async def test_a_client_of_another_owner_is_not_found(busy, open_books):
     _, first, _ = busy
     other = await open_books()
-    for query in ({"client_id": first}, {"client_id": first, "start_date": "2026-01-01"}, {"client_id": 10**17}, {"client_id": 0}):
+    for query in (
+        {"client_id": first},
+        {"client_id": first, "start_date": "2026-01-01"},
+        {"client_id": 10**17},
+        {"client_id": 0},
+    ):
         await shown(other, PATH, 404, **query)
     found = await shown(other, PATH, start_date="2000-01-01")
     assert (found["total_revenue"], found["total_clients"], found["total_expense_count"]) == ("0.00", 0, 0)
@@ -184,8 +189,13 @@ async def test_ranges_of_days_have_the_sums_of_their_rows(owner, db):
     draw = random.Random(20)
     first = datetime.date(2024, 12, 1)
     clients = [(await owner.client(name=f"Client {n}"))["id"] for n in range(4)]
-    invoices = [(first + draw.randrange(500) * DAY, draw.choice(clients), draw.randint(1, 10**6) * CENT) for _ in range(60)]
-    expenses = [(first + draw.randrange(500) * DAY, draw.choice(("travel", "meals", "office")), draw.randint(1, 10**5) * CENT) for _ in range(40)]
+    invoices = [
+        (first + draw.randrange(500) * DAY, draw.choice(clients), draw.randint(1, 10**6) * CENT) for _ in range(60)
+    ]
+    expenses = [
+        (first + draw.randrange(500) * DAY, draw.choice(("travel", "meals", "office")), draw.randint(1, 10**5) * CENT)
+        for _ in range(40)
+    ]
     # By SQL, as most days are further back than the API admits a new expense, and for the time that it takes.
     await db.executemany(
         "INSERT INTO books.invoice (owner_id, year, number, client_id, status, issue_date, due_date, title, terms, notes, line_items,"
@@ -199,7 +209,10 @@ async def test_ranges_of_days_have_the_sums_of_their_rows(owner, db):
         [(owner.id, amount, category, day) for day, category, amount in expenses],
     )
     ranges = [sorted(first + draw.randrange(-40, 540) * DAY for _ in "12") for _ in range(12)]
-    ranges += [[datetime.date(2025, 1, 1), datetime.date(2025, 12, 31)], [datetime.date(2024, 12, 31), datetime.date(2026, 1, 1)]]
+    ranges += [
+        [datetime.date(2025, 1, 1), datetime.date(2025, 12, 31)],
+        [datetime.date(2024, 12, 31), datetime.date(2026, 1, 1)],
+    ]
     for start, end in ranges:
         billed = [one for one in invoices if start <= one[0] <= end]
         spent = [one for one in expenses if start <= one[0] <= end]
@@ -210,9 +223,10 @@ async def test_ranges_of_days_have_the_sums_of_their_rows(owner, db):
         by_client = {id: sum(one[2] for one in billed if one[1] == id) for id in {one[1] for one in billed}}
         assert {one["id"]: Decimal(one["total_revenue"]) for one in found["top_clients"]} == by_client
         by_category = {name: sum(one[2] for one in spent if one[1] == name) for name in {one[1] for one in spent}}
-        assert {one["category_name"]: (Decimal(one["total_amount"]), one["percentage_of_total"]) for one in found["expense_categories"]} == {
-            name: (amount, percentage(amount, cost)) for name, amount in by_category.items()
-        }
+        assert {
+            one["category_name"]: (Decimal(one["total_amount"]), one["percentage_of_total"])
+            for one in found["expense_categories"]
+        } == {name: (amount, percentage(amount, cost)) for name, amount in by_category.items()}
         one = await shown(owner, PATH, start_date=str(start), end_date=str(end), client_id=clients[0])
         own = [amount for _, client, amount in billed if client == clients[0]]
         assert (Decimal(one["total_revenue"]), one["total_invoices"]) == (sum(own, Decimal(0)), len(own))
