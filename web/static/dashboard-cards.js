@@ -20,8 +20,8 @@ export function bestClients({ results, count: all }) {
     const notes = [billed, isSome(client.outstanding_amount) && say("owing", { amount: amount(client.outstanding_amount) })].filter(Boolean).join(" · ");
     const score = perCent(client.payment_score).replace("%", "");
     return make("li", {}, make("a", { class: "plain-row client-row", href: `/books/#/clients/${client.client_id}`, data: { client: client.client_id } },
-      make("strong", { text: client.client_name }), make("strong", { text: amount(client.total_revenue) }), make("span", { class: "note", text: notes }),
-      make("span", { class: "note" }, make("span", { title: say("score-label", { score }), text: say("score", { score }) }), make("span", { class: "badge risk", data: { risk: client.risk_level }, text: say(`risk-${client.risk_level}`, {}, client.risk_level) }))));
+      make("span", {}, make("strong", { text: client.client_name }), make("strong", { text: amount(client.total_revenue) })),
+      make("span", { class: "note" }, make("span", { text: notes }), make("span", {}, make("span", { title: say("score-label", { score }), text: say("score", { score }) }), make("span", { class: "badge risk", data: { risk: client.risk_level }, text: say(`risk-${client.risk_level}`, {}, client.risk_level) })))));
   };
   return [make("ul", { class: "plain-rows", role: "list" }, results.map(row)), all > results.length && linkButton(say("all", { count: count(all) }), "/books/#/clients", { class: "link" })].filter(Boolean);
 }
@@ -33,8 +33,8 @@ export function keyFigures({ key_metrics: metrics }) {
   const row = (metric) => {
     const mark = changeOfMetric(metric);
     return make("li", { class: "metric", data: { metric: metric.id } },
-      make("span", { class: "metric-name", text: metric.metric_name }), make("b", { text: valueOf(metric.current_value, metric.unit) }),
-      changeMark(mark, mark[1] === null ? null : metric.is_improving), target(metric));
+      make("span", { class: "metric-name", text: metric.metric_name }), changeMark(mark, mark[1] === null ? null : metric.is_improving),
+      make("b", { text: valueOf(metric.current_value, metric.unit) }), target(metric));
   };
   return [make("ul", { class: "metrics", role: "list" }, metrics.filter(({ id }) => SHOWN_METRICS.includes(id)).map(row))];
 }

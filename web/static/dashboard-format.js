@@ -9,7 +9,7 @@ const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "s
 const SHORT_MONTH = new Intl.DateTimeFormat(undefined, { month: "short", timeZone: "UTC" });
 const PER_CENT = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 // A change beyond this many per cent says no more than that it is large.
 const MOST_CHANGE = 999;
 

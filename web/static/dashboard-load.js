@@ -1,6 +1,7 @@
 // The requests for the figures.
 
 import { ask, get, Refused } from "./books-api.js";
+import { isSome } from "./books-format.js";
 import { json } from "./live-session.js";
 
 const ROOT = "/api/dashboard/";
@@ -16,13 +17,17 @@ export const loadOverview = (period, signal) => get(`${ROOT}overview/`, { period
  * Returns the other figures, which are at least as new as an overview that was loaded before. `isEmpty`: there is nothing in the books.
  */
 export async function loadRest(period, overview, signal) {
+  // Books that have just been opened have nothing to project from, and a refused request would stand in the browser's log.
+  const isNew = !overview.total_clients && !isSome(overview.total_revenue);
   const [stats, trends, breakdown, clients, projections, soon, late] = await Promise.all([
     get(`${ROOT}stats/`, {}, signal), get(`${ROOT}trends/`, { period, periods: PERIODS_SHOWN }, signal), get(`${ROOT}breakdown/`, { period_type: period }, signal),
-    get(`${ROOT}clients/`, { period_type: period, page_size: CLIENTS_SHOWN }, signal), loadProjections(signal),
+    get(`${ROOT}clients/`, { period_type: period, page_size: CLIENTS_SHOWN }, signal), isNew ? null : loadProjections(signal),
     get("/api/invoices/due_soon/", {}, signal), get("/api/invoices/", { status: "overdue", ordering: "due_date", page_size: LATE_SHOWN }, signal),
   ]);
   const found = { overview, stats, trends, breakdown, clients, projections, soon, late: late.results };
-  return { ...found, isEmpty: await isEmpty(found, signal) };
+  const isNothing = await isEmpty(found, signal);
+  if (isNew && !isNothing) found.projections = await loadProjections(signal);
+  return { ...found, isEmpty: isNothing };
 }
 
 /** Returns what the stream sends, where there is no stream. */

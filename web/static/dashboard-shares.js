@@ -45,6 +45,6 @@ const negative = (text) => (isSome(text) ? `-${text}` : text);
 function invoices(found) {
   if (!found.length) return null;
   return make("ul", { class: "plain-rows", role: "list" }, found.map((invoice) => make("li", {}, make("a", { class: "plain-row", href: `/books/#/invoices/${invoice.id}`, data: { status: invoice.status } },
-    make("strong", { text: invoice.client_name }), make("strong", { text: amount(invoice.balance) }),
-    make("span", { class: "note", text: invoice.invoice_number }), make("span", { class: "note due", text: dueWords(KINDS.invoice, invoice) })))));
+    make("span", {}, make("strong", { text: invoice.client_name }), make("strong", { text: amount(invoice.balance) })),
+    make("span", { class: "note" }, make("span", { text: invoice.invoice_number }), make("span", { class: "due", text: dueWords(KINDS.invoice, invoice) }))))));
 }

@@ -7,13 +7,10 @@ import { draw, ticks } from "./dashboard-svg.js";
 import { say } from "./dashboard-words.js";
 
 const KINDS = ["revenue", "expenses", "profit"];
-// Pixels: heights of the drawing, room for labels, and the width of a letter of them.
-const TALL = 300;
-const LOW = 230;
-const NARROW = 560;
+// Pixels: room for labels, and the width of a letter of them.
 const FOOT = 26;
 const HEAD = 10;
-const LETTER = 6.6;
+const LETTER = 7.4;
 // The widest bar in pixels, and the part of a period's room that each of its two bars takes.
 const WIDEST = 22;
 const PART = 0.34;
@@ -23,7 +20,9 @@ export class TrendChart {
   // [{date, revenue, expenses, profit}, …], oldest first.
   #points = [];
   #read = -1;
-  #width = 0;
+  // Of the drawing, in pixels: CSS decides.
+  #width = 600;
+  #height = 300;
   #band = draw("rect", { class: "band" });
   #place = () => {};
   #periodAt = () => 0;
@@ -57,15 +56,14 @@ export class TrendChart {
   }
 
   #resized() {
-    const width = Math.floor(this.#plot.clientWidth);
-    if (!width || width === this.#width) return;
-    this.#width = width;
+    const { clientWidth: width, clientHeight: height } = this.#plot;
+    if (!width || !height || (width === this.#width && height === this.#height)) return;
+    [this.#width, this.#height] = [width, height];
     if (this.#points.length) this.#draw();
   }
 
   #draw() {
-    const width = this.#width || 600;
-    const height = width < NARROW ? LOW : TALL;
+    const [width, height] = [this.#width, this.#height];
     const steps = ticks(this.#points.flatMap((point) => KINDS.map((kind) => point[kind])));
     const labels = steps.map(shortAmount);
     const left = 8 + Math.max(...labels.map((label) => label.length)) * LETTER;
@@ -87,21 +85,20 @@ export class TrendChart {
       this.#band, lines, column("revenue", -wide - 0.75), column("expenses", 0.75),
       draw("polyline", { class: "profit", points: profit.map((point) => point.map((number) => number.toFixed(1)).join(",")).join(" ") }),
       profit.map(([cx, cy], n) => draw("circle", { class: "profit", cx, cy, r: wide < 6 ? 2.2 : 3.2, "data-value": String(this.#points[n].profit) })),
-      this.#xLabels(room, x, height)));
+      this.#xLabels(room, x)));
     this.#periodAt = (offset) => Math.floor((offset - left) / room);
     this.#place();
   }
 
   /** The names of periods, as many as have room, counted from the present one. */
-  #xLabels(room, x, height) {
+  #xLabels(room, x) {
     const labels = this.#points.map(({ date }) => periodLabel(this.#type, date));
     const every = Math.max(1, Math.ceil((Math.max(...labels.map((label) => label.length)) * LETTER + 8) / room));
-    const width = this.#width || 600;
     return labels.map((label, n) => {
       if ((this.#last - n) % every) return null;
       // The last name may be wider than its room.
-      const isOut = x(n) + (label.length * LETTER) / 2 > width;
-      return draw("text", { class: isOut ? "x-label end" : "x-label", x: isOut ? width : x(n), y: height - 7 }, label);
+      const isOut = x(n) + (label.length * LETTER) / 2 > this.#width;
+      return draw("text", { class: isOut ? "x-label end" : "x-label", x: isOut ? this.#width : x(n), y: this.#height - 7 }, label);
     });
   }
 

@@ -22,7 +22,7 @@ const WORDS = {
 
   "expenses-title": "Expenses by category", "revenue-title": "Revenue by client", "no-expenses-in": "No expenses in this period.", "no-revenue-in": "Nothing invoiced in this period.", "share-of": "{percent} of the whole", "more-shares": "The other {count}",
 
-  "clients-title": "Top clients", "all-clients": "All clients", score: "Pays {score}", "score-label": "Payment score {score} of 100", "risk-low": "Low risk", "risk-medium": "Some risk", "risk-high": "High risk", owing: "owes {amount}",
+  "clients-title": "Top clients", "all-clients": "All clients", score: "Score {score}", "score-label": "Payment score {score} of 100", "risk-low": "Low risk", "risk-medium": "Some risk", "risk-high": "High risk", owing: "owes {amount}",
   "invoices-one": "1 invoice", "invoices-many": "{count} invoices", "no-invoices-in": "no invoices", "clients-note": "By revenue in this period",
 
   "metrics-title": "Key figures", "metrics-note": "The last 30 days, beside the 30 before", target: "Target {target}", "target-reached": "Target {target} reached", "target-label": "{part} of the target",

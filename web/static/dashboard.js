@@ -59,6 +59,7 @@ async function refresh() {
 
 function present() {
   tellStale("");
+  document.body.toggleAttribute("data-empty", shown.isEmpty);
   if (shown.isEmpty) {
     view = null;
     find("view").replaceChildren(welcome());
@@ -152,7 +153,7 @@ function end() {
   tellStale("");
   find("view").replaceChildren();
   for (const id of ["as-of", "changed"]) write(find(id), "", "");
-  delete document.body.dataset.signedIn;
+  for (const name of ["signedIn", "empty"]) delete document.body.dataset[name];
   find("state").hidden = true;
 }
 
