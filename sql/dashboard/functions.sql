@@ -81,15 +81,20 @@ CREATE OR REPLACE FUNCTION dashboard.active_clients(owner bigint) RETURNS bigint
          - (SELECT count(*) FROM books.client c WHERE c.owner_id = owner AND NOT c.is_active)
 $$;
 
--- The binary logarithm of an amount, rounded down. A larger amount never has a smaller one, so ORDER BY magnitude DESC, amount DESC is the order by
--- amount; and it seldom changes, so an index by it is cheap to keep. Less than a cent is below all others.
+-- In which sixteenth of a doubling an amount is. A larger amount never has a smaller magnitude, so ORDER BY magnitude DESC, amount DESC is the order by
+-- amount; and the magnitude of a sum of many seldom changes, so an index by it is cheap to keep. Less than a cent is below all others.
 CREATE OR REPLACE FUNCTION dashboard.magnitude(amount numeric) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN amount > 0 THEN floor(ln(amount::float8) / ln(2::float8)) ELSE -10 END::smallint
+    SELECT CASE WHEN amount > 0 THEN floor(16 * ln(amount::float8) / ln(2::float8)) WHEN amount <= 0 THEN -200 END::smallint
 $$;
 
 -- How well a client pays: 100, less two for each day that its payments are late on average.
 CREATE OR REPLACE FUNCTION dashboard.score(paid bigint, late_days bigint) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN paid > 0 THEN greatest(0, 100 - round(2.0 * late_days / paid, 2)) ELSE 100 END
+$$;
+
+-- How likely it is that a client does not pay, by its score and its balance.
+CREATE OR REPLACE FUNCTION dashboard.risk(score numeric, balance numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN score < 70 OR balance > 10000 THEN 'high' WHEN score < 85 OR balance > 5000 THEN 'medium' ELSE 'low' END
 $$;
 
 -- Locks the totals of owners and announces that their figures have changed, without changing the totals.
@@ -149,8 +154,9 @@ BEGIN
             ON CONFLICT (owner_id, due_date) DO UPDATE
            SET invoices = d.invoices + EXCLUDED.invoices, unpaid = d.unpaid + EXCLUDED.unpaid, balance = d.balance + EXCLUDED.balance
     )
-    INSERT INTO dashboard.client AS c (owner_id, client_id, billed, invoices, balance, paid, days, late_days, score)
-    SELECT g.owner_id, g.client_id, g.billed, g.invoices, g.balance, g.paid, g.days, g.late_days, dashboard.score(g.paid, g.late_days)
+    INSERT INTO dashboard.client AS c (owner_id, client_id, billed, invoices, balance, paid, days, late_days, score, risk)
+    SELECT g.owner_id, g.client_id, g.billed, g.invoices, g.balance, g.paid, g.days, g.late_days, dashboard.score(g.paid, g.late_days),
+           dashboard.risk(dashboard.score(g.paid, g.late_days), g.balance)
       FROM (SELECT s.owner_id, s.client_id, sum(s.sign * s.total) AS billed, sum(s.sign) AS invoices, sum(s.sign * s.balance) AS balance,
                    coalesce(sum(s.sign) FILTER (WHERE s.is_paid), 0) AS paid, coalesce(sum(s.sign * s.days) FILTER (WHERE s.is_paid), 0) AS days,
                    coalesce(sum(s.sign * s.late_days) FILTER (WHERE s.is_paid), 0) AS late_days
@@ -159,7 +165,8 @@ BEGIN
         ON CONFLICT (owner_id, client_id) DO UPDATE
        SET billed = c.billed + EXCLUDED.billed, invoices = c.invoices + EXCLUDED.invoices, balance = c.balance + EXCLUDED.balance,
            paid = c.paid + EXCLUDED.paid, days = c.days + EXCLUDED.days, late_days = c.late_days + EXCLUDED.late_days,
-           score = dashboard.score(c.paid + EXCLUDED.paid, c.late_days + EXCLUDED.late_days);
+           score = dashboard.score(c.paid + EXCLUDED.paid, c.late_days + EXCLUDED.late_days),
+           risk = dashboard.risk(dashboard.score(c.paid + EXCLUDED.paid, c.late_days + EXCLUDED.late_days), c.balance + EXCLUDED.balance);
 
     IF NOT bills THEN
         RETURN;
