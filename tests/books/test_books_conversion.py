@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.support.owners import LINE
 from tests.books.invoices import PATH, one, today
+from tests.support.owners import LINE
 
 pytestmark = pytest.mark.gen_test
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.owners import LINE
 from tests.books.invoices import LATE, PATH, one, today
+from tests.support.owners import LINE
 
 pytestmark = pytest.mark.gen_test
 

@@ -6,9 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
-from tests.support.owners import LINE
 from tests.books.invoices import LATE, PATH, one, sums, today
 from tests.support import forms
+from tests.support.owners import LINE
 
 pytestmark = pytest.mark.gen_test
 

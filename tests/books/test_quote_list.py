@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.owners import LINE
 from tests.books.test_quote import PATH, later, today
+from tests.support.owners import LINE
 
 pytestmark = pytest.mark.gen_test
 

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from handlers.books import quote_sweep
-from tests.support.owners import LINE
 from tests.books.test_quote import PATH, later, refused, today
+from tests.support.owners import LINE
 
 pytestmark = pytest.mark.gen_test
 
