@@ -120,9 +120,7 @@ async def test_what_becomes_overdue_with_the_day_is_no_change_of_the_day(owner, 
     """Whether it is due is asked as of today, also for the beginning of the day."""
     invoice = await owner.invoice(issue_date=day(-5), due_date=day(), status="sent")
     await begin_day(db, owner)
-    await db.execute(
-        "UPDATE dashboard.due SET due_date = due_date - 1 WHERE owner_id = $1 AND invoices > 0", owner.id
-    )
+    await db.execute("UPDATE dashboard.due SET due_date = due_date - 1 WHERE owner_id = $1 AND invoices > 0", owner.id)
     assert await counts(owner) == [(0, 0), (1, 0), (1, 0)]
     assert invoice
 

@@ -216,7 +216,9 @@ async def test_a_change_of_the_account_that_keeps_its_right_ends_nothing(owner, 
     await watcher.next()
     await watcher.update()
     await db.execute("UPDATE accounts.account SET role = 'EMPLOYEE', name = 'Another' WHERE id = $1", owner.id)
-    await db.execute("UPDATE accounts.session SET expires_at = expires_at + interval '1 hour' WHERE account_id = $1", owner.id)
+    await db.execute(
+        "UPDATE accounts.session SET expires_at = expires_at + interval '1 hour' WHERE account_id = $1", owner.id
+    )
     await db.execute(INVOICE, owner.id, 0, 30)
     assert await watcher.update(revenue)
 
@@ -316,5 +318,3 @@ async def process_has_seen(app, db):
     await app.events.relay()
     end = await db.fetchval("SELECT position FROM core.event_head")
     await until(lambda: app.events.head >= end)
-
-
