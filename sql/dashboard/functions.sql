@@ -820,22 +820,27 @@ END $$;
 -- Live figures: docs/api/dashboard.md#live.
 --
 -- Triggers on dashboard.total
---   total_opening_made, total_opening_changed   after the first change of a day   keep how many invoices were pending and overdue before
+--   total_opened, total_reopened                            at the first change of a day    keep how many invoices were pending and overdue before
 -- Triggers on books.client
---   client_opening_made, client_opening_changed, client_opening_gone   after a statement that writes   keep how many clients were active before
+--   client_was_made, client_was_changed, client_was_deleted   after a statement that writes   keep how many clients were active before
 
--- dashboard.due is still as it was before the change: what writes it has locked the row of dashboard.total first, which begins this trigger.
--- Of an owner whose books are still to be added up, it is not known what there was.
+-- dashboard.due is still as it was before the change: what writes it has to write this row first. Of an owner whose books are still to be added
+-- up, it is not known what there was.
 CREATE OR REPLACE FUNCTION dashboard.total_opened() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    pending bigint := 0;
+    overdue bigint := 0;
 BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        SELECT coalesce(sum(d.unpaid), 0), OLD.invoices - coalesce(sum(d.invoices), 0) INTO pending, overdue
+          FROM dashboard.due d WHERE d.owner_id = NEW.owner_id AND d.due_date >= books.today();
+    END IF;
     INSERT INTO dashboard.opening AS o (owner_id, figure, day, value)
     SELECT NEW.owner_id, v.figure, books.today(), v.value
-      FROM (SELECT coalesce(sum(d.unpaid), 0) AS unpaid, coalesce(sum(d.invoices), 0) AS invoices
-              FROM dashboard.due d WHERE d.owner_id = NEW.owner_id AND d.due_date >= books.today()) c
-     CROSS JOIN LATERAL (VALUES ('pending', c.unpaid), ('overdue', CASE TG_OP WHEN 'UPDATE' THEN OLD.invoices ELSE 0 END - c.invoices)) AS v (figure, value)
+      FROM (VALUES ('overdue', overdue), ('pending', pending)) AS v (figure, value)
      WHERE NOT EXISTS (SELECT FROM dashboard.unbuilt u WHERE u.owner_id = NEW.owner_id)
         ON CONFLICT (owner_id, figure) DO UPDATE SET day = EXCLUDED.day, value = EXCLUDED.value WHERE o.day < EXCLUDED.day;
-    RETURN NULL;
+    RETURN NEW;
 END $$;
 
 -- The clients are changed by now, so that what was before is what is there now, without this statement's part.

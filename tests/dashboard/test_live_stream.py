@@ -15,13 +15,14 @@ from tests.support.live import STREAM, metrics, revenue, watch
 
 __all__ = ["watch"]
 pytestmark = pytest.mark.gen_test
-# Makes an invoice as another program would.
+# Makes an invoice of 7.00, issued and due so many days from today, as another program would.
 INVOICE = """WITH client AS (INSERT INTO books.client (owner_id, name, email, phone, address, company, tax_number, notes, is_active)
              VALUES ($1, 'By SQL', '', '', '', '', '', '', true) RETURNING id)
         INSERT INTO books.invoice (owner_id, year, number, client_id, status, issue_date, due_date, title, terms, notes,
                                    line_items, subtotal, tax_amount, total_amount, paid_amount, sent_at)
-        SELECT $1, 2001, (SELECT coalesce(max(number), 0) + 1 FROM books.invoice WHERE owner_id = $1), client.id, 'sent', books.today() + $2::integer,
-               books.today() + $3::integer, '', '', '', json_build_array(json_build_object('description', 'Line', 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')),
+        SELECT $1, 2001, (SELECT coalesce(max(number), 0) + 1 FROM books.invoice WHERE owner_id = $1), client.id, 'sent',
+               books.today() + $2::integer, books.today() + $3::integer, '', '', '',
+               json_build_array(json_build_object('description', 'Line', 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')),
                7, 0, 7, 0, now() FROM client"""
 
 
