@@ -34,7 +34,7 @@ export function chart({ title, points, series, say, top, empty }) {
   const mark = drawn("line", { class: "mark", y1: TOP, y2: TOP + DOWN, visibility: "hidden" });
   svg.append(mark);
   figure.append(svg);
-  read(svg, mark, points, (point) => {
+  read(svg, mark, points, series[0].kind === "bar" ? middle : x, (point) => {
     reading.textContent = point ? `${point.label}: ${spoken(point, series, say)}` : "";
   });
   return figure;
@@ -77,6 +77,8 @@ export function nice(value) {
 }
 
 const x = (n, points) => LEFT + (points.length > 1 ? (n * ACROSS) / (points.length - 1) : ACROSS / 2);
+/** The middle of a bar, each of which has a slot of the same width. */
+const middle = (n, points) => LEFT + ((n + 0.5) * ACROSS) / points.length;
 const y = (value, highest) => TOP + DOWN - (Math.min(value, highest) * DOWN) / highest;
 
 function axis(highest, say, points) {
@@ -116,17 +118,16 @@ function bars(points, series, n, { className }, highest) {
     if (!point.values[n]) return [];
     const below = series.slice(0, n).reduce((sum, one, m) => sum + (one.kind === "bar" ? point.values[m] ?? 0 : 0), 0);
     const from = y(below + point.values[n], highest), to = y(below, highest);
-    const place = LEFT + at * slot + (slot - width) / 2;
-    return [drawn("rect", { class: `bar ${className}`, x: round(place), y: round(from), width: round(width), height: round(Math.max(1, to - from)) })];
+    return [drawn("rect", { class: `bar ${className}`, x: round(middle(at, points) - width / 2), y: round(from), width: round(width), height: round(Math.max(1, to - from)) })];
   });
 }
 
-/** Follows the pointer, a finger, or the arrow keys, and calls tell(point), or tell(null). */
-function read(svg, mark, points, tell) {
+/** Follows the pointer, a finger, or the arrow keys, and calls tell(point), or tell(null). place(n, points): where the mark of a point stands. */
+function read(svg, mark, points, place, tell) {
   let at = -1;
   const go = (n) => {
     at = Math.max(0, Math.min(points.length - 1, n));
-    for (const name of ["x1", "x2"]) mark.setAttribute(name, round(x(at, points)));
+    for (const name of ["x1", "x2"]) mark.setAttribute(name, round(place(at, points)));
     mark.setAttribute("visibility", "visible");
     tell(points[at]);
   };
@@ -138,7 +139,8 @@ function read(svg, mark, points, tell) {
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
     const across = ((event.clientX - box.left) * WIDTH) / box.width - LEFT;
-    go(Math.round((across / ACROSS) * (points.length - 1)));
+    const share = across / ACROSS;
+    go(place === x ? Math.round(share * (points.length - 1)) : Math.floor(share * points.length));
   });
   svg.addEventListener("pointerleave", leave);
   svg.addEventListener("blur", leave);

@@ -125,8 +125,13 @@ function showAlerts(alerts, now) {
     }
   });
   // A list that was drawn again has lost the focus.
-  if (focused) (document.querySelector(`[data-act="${focused}"]:not([hidden])`) ?? find("alerts-title")).focus();
+  if (focused) focusOn(focused);
   find("alerts-title").textContent = alerts.length ? `Alerts (${count(alerts.length)}${alerts.length === 100 ? " or more" : ""})` : "Alerts";
+}
+
+/** Moves the focus to a button of an alert, or, if it is gone, to the heading of the list. */
+function focusOn(act) {
+  (document.querySelector(`[data-act="${act}"]:not([hidden])`) ?? find("alerts-title")).focus();
 }
 
 async function carryOut(id, act, fields) {
@@ -137,6 +142,8 @@ async function carryOut(id, act, fields) {
     // A look that is under way may have read the alert before.
     await looking;
     await look();
+    // The button that was pressed is gone.
+    focusOn(`${id}/resolve`);
   } catch (error) {
     if (error instanceof Ended) end(error.message);
     else find("alerts-problem").textContent = error.message;
@@ -169,7 +176,7 @@ function measured(measures) {
   const over = (values) => measures.map((one) => ({ label: time(one.recorded_at), values: values(one) }));
   const empty = "The server records this every five minutes.";
   return [
-    chart({ title: "Waiting and running tasks", points: over((one) => [one.pending_tasks, one.active_tasks]), empty, say: tidy,
+    chart({ title: "Waiting and running", points: over((one) => [one.pending_tasks, one.active_tasks]), empty, say: tidy,
       series: [{ name: "waiting", kind: "line", className: "wait" }, { name: "running", kind: "line", className: "busy" }] }),
     chart({ title: "Processors of the host", points: over((one) => [one.cpu_usage]), empty, say: percent, top: 100,
       series: [{ name: "in use", kind: "line", className: "busy" }] }),
