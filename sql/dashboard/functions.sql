@@ -364,16 +364,17 @@ BEGIN
 END $$;
 
 -- Adds an owner's figures up anew, from all rows. What other transactions have written and not yet committed waits for the lock, and is added
--- after it; shares keep their ids. Returns how many rows were added up.
+-- after it, so nothing that counts changes meanwhile; shares keep their ids. Rows are taken in the order of their days, so that each step writes
+-- few figures. Returns how many rows were added up.
 CREATE OR REPLACE FUNCTION dashboard.rebuild(owner bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    most   CONSTANT integer := 5000;   -- rows of a step: an array of all would not fit into memory
-    steps  bigint := 0;
-    after  bigint;
-    batch_invoices books.invoice[];
-    batch_quotes   books.quote[];
-    batch_expenses books.expense[];
-    batch_clients  books.client[];
+    most  CONSTANT integer := 5000;   -- rows of a step: an array of all would not fit into memory
+    rows  bigint := 0;
+    after record;
+    some_invoices books.invoice[];
+    some_quotes   books.quote[];
+    some_expenses books.expense[];
+    some_clients  books.client[];
 BEGIN
     PERFORM dashboard.touch_totals(ARRAY[owner]);
     UPDATE dashboard.total t SET invoices = 0, balance = 0 WHERE t.owner_id = owner;
@@ -381,41 +382,48 @@ BEGIN
     DELETE FROM dashboard.client c WHERE c.owner_id = owner;
     DELETE FROM dashboard.period p WHERE p.owner_id = owner;
     UPDATE dashboard.share h SET amount = 0, magnitude = dashboard.magnitude(0), n = 0, quotes = 0 WHERE h.owner_id = owner AND (h.amount, h.n, h.quotes) <> (0, 0, 0);
-    after := 0;
+    SELECT '-infinity'::date AS day, 0::bigint AS id INTO after;
     LOOP
-        SELECT array_agg(i), max(i.id) INTO batch_invoices, after
-          FROM (SELECT * FROM books.invoice i WHERE i.owner_id = owner AND i.id > after ORDER BY i.id LIMIT most) i;
-        EXIT WHEN after IS NULL;
-        steps := steps + cardinality(batch_invoices);
-        PERFORM dashboard.add_invoices(NULL, batch_invoices, true);
+        some_invoices := ARRAY(SELECT i FROM books.invoice i
+                                WHERE i.owner_id = owner AND (i.issue_date, i.id) > (after.day, after.id) AND dashboard.counts(i.status)
+                                ORDER BY i.issue_date, i.id LIMIT most);
+        EXIT WHEN cardinality(some_invoices) = 0;
+        PERFORM dashboard.add_invoices(NULL, some_invoices, true);
+        rows := rows + cardinality(some_invoices);
+        SELECT i.issue_date AS day, i.id INTO after FROM unnest(some_invoices[cardinality(some_invoices):]) i;
     END LOOP;
-    after := 0;
+    SELECT '-infinity'::date AS day, 0::bigint AS id INTO after;
     LOOP
-        SELECT array_agg(q) FILTER (WHERE q.status <> 'draft'), max(q.id), steps + count(*) INTO batch_quotes, after, steps
-          FROM (SELECT * FROM books.quote q WHERE q.owner_id = owner AND q.id > after ORDER BY q.id LIMIT most) q;
-        EXIT WHEN after IS NULL;
-        IF batch_quotes IS NOT NULL THEN
-            PERFORM dashboard.add_quotes(NULL, batch_quotes);
-        END IF;
+        some_quotes := ARRAY(SELECT q FROM books.quote q
+                              WHERE q.owner_id = owner AND (q.issue_date, q.id) > (after.day, after.id) AND q.status <> 'draft'
+                              ORDER BY q.issue_date, q.id LIMIT most);
+        EXIT WHEN cardinality(some_quotes) = 0;
+        PERFORM dashboard.add_quotes(NULL, some_quotes);
+        rows := rows + cardinality(some_quotes);
+        SELECT q.issue_date AS day, q.id INTO after FROM unnest(some_quotes[cardinality(some_quotes):]) q;
     END LOOP;
-    after := 0;
+    SELECT '-infinity'::date AS day, '-infinity'::timestamptz AS at, 0::bigint AS id INTO after;
     LOOP
-        SELECT array_agg(e) FILTER (WHERE e.status <> 'rejected'), max(e.id), steps + count(*) INTO batch_expenses, after, steps
-          FROM (SELECT * FROM books.expense e WHERE e.owner_id = owner AND e.id > after ORDER BY e.id LIMIT most) e;
-        EXIT WHEN after IS NULL;
-        IF batch_expenses IS NOT NULL THEN
-            PERFORM dashboard.add_expenses(NULL, batch_expenses);
-        END IF;
+        some_expenses := ARRAY(SELECT e FROM books.expense e
+                                WHERE e.owner_id = owner AND (e.expense_date, e.created_at, e.id) > (after.day, after.at, after.id) AND e.status <> 'rejected'
+                                ORDER BY e.expense_date, e.created_at, e.id LIMIT most);
+        EXIT WHEN cardinality(some_expenses) = 0;
+        PERFORM dashboard.add_expenses(NULL, some_expenses);
+        rows := rows + cardinality(some_expenses);
+        SELECT e.expense_date AS day, e.created_at AS at, e.id INTO after FROM unnest(some_expenses[cardinality(some_expenses):]) e;
     END LOOP;
-    after := 0;
+    SELECT '-infinity'::timestamptz AS at, 0::bigint AS id INTO after;
     LOOP
-        SELECT array_agg(c), max(c.id), steps + count(*) INTO batch_clients, after, steps
-          FROM (SELECT * FROM books.client c WHERE c.owner_id = owner AND c.id > after ORDER BY c.id LIMIT most) c;
-        EXIT WHEN after IS NULL;
-        PERFORM dashboard.add_clients(NULL, batch_clients);
+        some_clients := ARRAY(SELECT c FROM books.client c
+                               WHERE c.owner_id = owner AND (c.created_at, c.id) > (after.at, after.id)
+                               ORDER BY c.created_at, c.id LIMIT most);
+        EXIT WHEN cardinality(some_clients) = 0;
+        PERFORM dashboard.add_clients(NULL, some_clients);
+        rows := rows + cardinality(some_clients);
+        SELECT c.created_at AS at, c.id INTO after FROM unnest(some_clients[cardinality(some_clients):]) c;
     END LOOP;
     DELETE FROM dashboard.unbuilt u WHERE u.owner_id = owner;
-    RETURN steps;
+    RETURN rows;
 END $$;
 
 -- Trends, breakdowns, projections and snapshots. docs/api/dashboard.md
