@@ -140,10 +140,11 @@ class Sender:
     async def note(self) -> None:
         """Write what has come of attempts until cancelled."""
         while True:
-            await self._done.wait()
-            self._done.clear()
+            # A task before this one may have been cancelled while it wrote them.
             while self._outcomes:
                 await self._note_some()
+            await self._done.wait()
+            self._done.clear()
 
     async def _note_some(self) -> None:
         """Note the oldest outcomes in one transaction. All that come meanwhile are noted by the next one."""

@@ -482,18 +482,18 @@ $$;
 
 -- Makes a webhook of a body. The account's row is held, so that several at once don't exceed the limit. is_full: the account has so many.
 CREATE OR REPLACE FUNCTION webhooks.create_webhook(
-    owner bigint, body jsonb, its_salt bytea, its_check bytea, most integer, actor jsonb, OUT is_full boolean, OUT document json)
+    its_account bigint, body jsonb, its_salt bytea, its_check bytea, most integer, actor jsonb, OUT is_full boolean, OUT document json)
 LANGUAGE plpgsql AS $$
 DECLARE
     w webhooks.webhook;
 BEGIN
-    PERFORM FROM accounts.account a WHERE a.id = owner FOR NO KEY UPDATE;
-    is_full := (SELECT count(*) FROM webhooks.webhook o WHERE o.account_id = owner) >= most;
+    PERFORM FROM accounts.account a WHERE a.id = its_account FOR NO KEY UPDATE;
+    is_full := (SELECT count(*) FROM webhooks.webhook o WHERE o.account_id = its_account) >= most;
     IF is_full THEN
         RETURN;
     END IF;
     INSERT INTO webhooks.webhook (account_id, url, description, topics, is_active, salt, key_check)
-    SELECT owner, b.url, coalesce(core.trimmed(b.description), ''), webhooks.listed(b.topics), coalesce(b.is_active, true), its_salt, its_check
+    SELECT its_account, b.url, coalesce(core.trimmed(b.description), ''), webhooks.listed(b.topics), coalesce(b.is_active, true), its_salt, its_check
       FROM jsonb_to_record(body) AS b (url text, description text, topics jsonb, is_active boolean)
     RETURNING * INTO w;
     PERFORM operations.note(actor, 'webhook.create', 'webhook', w.id::text, NULL, webhooks.webhook_members(w));
@@ -508,7 +508,7 @@ $$;
 
 -- Changes a webhook by a body; what that omits stays. Switched on again, it goes on with what has waited meanwhile.
 CREATE OR REPLACE FUNCTION webhooks.change_webhook(
-    owner bigint, its_id bigint, body jsonb, if_match text[], actor jsonb, OUT is_stale boolean, OUT document json, OUT etag text)
+    its_account bigint, its_id bigint, body jsonb, if_match text[], actor jsonb, OUT is_stale boolean, OUT document json, OUT etag text)
 LANGUAGE plpgsql AS $$
 DECLARE
     before webhooks.webhook;
@@ -516,8 +516,8 @@ DECLARE
 BEGIN
     -- Before the webhook, as all who write both.
     PERFORM FROM webhooks.lane l JOIN webhooks.webhook w ON w.id = l.webhook_id
-      WHERE w.account_id = owner AND w.id = its_id ORDER BY l.webhook_id, l.topic FOR NO KEY UPDATE OF l;
-    SELECT * INTO before FROM webhooks.webhook w WHERE w.account_id = owner AND w.id = its_id FOR NO KEY UPDATE;
+      WHERE w.account_id = its_account AND w.id = its_id ORDER BY l.webhook_id, l.topic FOR NO KEY UPDATE OF l;
+    SELECT * INTO before FROM webhooks.webhook w WHERE w.account_id = its_account AND w.id = its_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -573,7 +573,7 @@ END $$;
 
 -- Sends a delivery again. refusal `inactive`: the webhook is switched off. One that still waits is tried at once. No document: there is no
 -- such delivery.
-CREATE OR REPLACE FUNCTION webhooks.replay(owner bigint, its_webhook bigint, its_id bigint, actor jsonb, OUT refusal text, OUT document json) LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION webhooks.replay(its_account bigint, its_webhook bigint, its_id bigint, actor jsonb, OUT refusal text, OUT document json) LANGUAGE plpgsql AS $$
 DECLARE
     d webhooks.delivery;
 BEGIN
@@ -582,7 +582,7 @@ BEGIN
       WHERE o.id = its_id AND o.webhook_id = its_webhook FOR NO KEY UPDATE OF l;
     SELECT o.* INTO d
       FROM webhooks.delivery o JOIN webhooks.webhook w ON w.id = o.webhook_id
-     WHERE w.account_id = owner AND w.id = its_webhook AND o.id = its_id FOR NO KEY UPDATE OF o;
+     WHERE w.account_id = its_account AND w.id = its_webhook AND o.id = its_id FOR NO KEY UPDATE OF o;
     IF NOT FOUND THEN
         RETURN;
     END IF;

@@ -48,6 +48,15 @@ class Received(NamedTuple):
 Answering = Callable[[Received], Awaitable[int | web.StreamResponse]]
 
 
+def answer_of(status: int) -> Answering:
+    """Answers with this status."""
+
+    async def answer(received: Received) -> int:
+        return status
+
+    return answer
+
+
 async def accept(received: Received) -> int:
     """Answer 204."""
     return 204
