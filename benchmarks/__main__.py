@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import accounts, books, sales, shop, start, streams, table, vendor, warehouse
+from benchmarks import accounts, books, sales, shop, start, streams, table, vendor, warehouse, webhooks
 from benchmarks.installation import BenchmarkError, Installation, installed
 from benchmarks.plan import Plan
 from core.embedded.postgres import EmbeddedError
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Installation, Plan], list[table.Row]]] = {
     "pos": shop.shop,
     "vendor": vendor.vendor,
     "books": books.books,
+    "webhooks": webhooks.webhooks,
     "start": start.start,
 }
 

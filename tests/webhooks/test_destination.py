@@ -3,8 +3,15 @@
 import asyncio
 import os
 import socket
+import ssl
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from core.http import destination
 from core.http.destination import Refused, check_url, is_admitted
@@ -143,15 +150,43 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch):
     await client.close()
 
 
+def certificate(folder, name):
+    """Files of a certificate that signs itself for a name, and its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key()).serial_number(7)
+    made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(
+        key, hashes.SHA256()
+    )
+    files = folder / f"{name}.pem", folder / f"{name}.key"
+    files[0].write_bytes(made.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
 @pytest.mark.gen_test
-async def test_a_receiver_without_a_valid_certificate_gets_nothing():
-    """It speaks no TLS at all, which is no answer either."""
-    client = Outbound(allow_private=True)
-    async with Receiver() as receiver:
-        with pytest.raises(Unreachable):
-            await client.post(receiver.url.replace("http://", "https://"), b"{}", {})
-        assert not receiver.received
-    await client.close()
+async def test_a_receiver_needs_a_certificate_that_is_valid_for_its_name(tmp_path, monkeypatch):
+    files = certificate(tmp_path, "localhost")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(*files)
+    receiver = await Receiver().open(server)
+    try:
+        by_name = receiver.url.replace("127.0.0.1", "localhost")
+        client = Outbound(allow_private=True)
+        with pytest.raises(Unreachable, match="certificate"):
+            await client.post(by_name, b"{}", {})
+        await client.close()
+        monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
+        client = Outbound(allow_private=True)
+        assert (await client.post(by_name, b"{}", {})).status == 204
+        with pytest.raises(Unreachable, match="certificate"):
+            await client.post(receiver.url, b"{}", {})
+        await client.close()
+        assert len(receiver.received) == 1
+    finally:
+        await receiver.__aexit__()
 
 
 @pytest.mark.gen_test

@@ -6,6 +6,7 @@ from email.utils import format_datetime
 import pytest
 from aiohttp import web
 
+from handlers.webhooks import attempt
 from handlers.webhooks.sender import Sender
 from tests.support.deadlines import until
 from tests.support.receiver import Receiver, accept, answer_of, for_ever
@@ -143,3 +144,35 @@ async def test_an_inactive_webhook_gets_nothing_and_goes_on_with_what_waited_whe
     await owner.patch(f"{PATH}{made['id']}/", {"is_active": True})
     rows = await delivered(made, 1)
     assert [(one["id"], one["status"]) for one in rows] == [(row["id"], "delivered")]
+
+
+async def test_an_answer_whose_body_does_not_end_counts_by_its_status(owner, hook, receiver, app, delivered):
+    app.kept(Sender).client._whole_seconds = 0.3
+
+    async def stall(received):
+        response = web.StreamResponse(status=int(received.path[1:]))
+        await response.prepare(received.request)
+        await response.write(b"so far")
+        return await for_ever(received)
+
+    receiver.answering = stall
+    made = [await hook(["books.client.created"], url=f"{receiver.url}/{status}") for status in (200, 400)]
+    await owner.client()
+    for one, status in zip(made, ("delivered", "dead"), strict=True):
+        (row,) = await delivered(one, 1)
+        assert (row["status"], row["response_body"]) == (status, "so far")
+
+
+async def test_a_lane_whose_outcome_postgres_does_not_take_is_taken_again(
+    owner, hook, receiver, app, db, monkeypatch, delivered
+):
+    made = await hook(["books.client.created"])
+    whole = attempt._text
+    monkeypatch.setattr(attempt, "_text", lambda body: "\0")
+    await owner.client()
+    await receiver.wait_for(1)
+    await until(lambda: not app.kept(Sender)._lanes)
+    monkeypatch.setattr(attempt, "_text", whole)
+    await db.execute("UPDATE webhooks.lane SET due_at = now()")
+    await delivered(made, 1)
+    assert len({received.id for received in receiver.received}) == 1
