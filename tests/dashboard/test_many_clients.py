@@ -44,7 +44,8 @@ def large(db, io_loop):
         # Figures as the triggers would keep them: the invoices themselves are not read.
         await db.execute(
             "INSERT INTO dashboard.client (owner_id, client_id, billed, invoices, balance, paid, days, late_days, score, risk)"
-            " SELECT c.owner_id, c.id, 100, 3, CASE WHEN c.id % 1000 = 3 THEN 20000 ELSE 10 END, 1, 20, 0, 100, CASE WHEN c.id % 1000 = 3 THEN 'high' ELSE 'low' END"
+            " SELECT c.owner_id, c.id, 100, 3, CASE WHEN c.id % 1000 = 3 THEN 20000 ELSE 10 END, 1, 20, 0, 100,"
+            "        CASE WHEN c.id % 1000 = 3 THEN 'high' ELSE 'low' END"
             "   FROM books.client c WHERE c.owner_id = ANY ($1::bigint[])",
             owners,
         )
