@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import accounts, books, jobs, sales, shop, start, streams, table, vendor, warehouse
+from benchmarks import accounts, books, dashboard, jobs, sales, shop, start, streams, table, vendor, warehouse, webhooks
 from benchmarks.installation import BenchmarkError, Installation, installed
 from benchmarks.plan import Plan
 from core.embedded.postgres import EmbeddedError
@@ -25,6 +25,8 @@ BENCHMARKS: dict[str, Callable[[Installation, Plan], list[table.Row]]] = {
     "vendor": vendor.vendor,
     "books": books.books,
     "jobs": jobs.jobs,
+    "dashboard": dashboard.dashboard,
+    "webhooks": webhooks.webhooks,
     "start": start.start,
 }
 
@@ -76,7 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         help="one short round of each benchmark, in under a minute; the figures are rough",
     )
     parser.add_argument(
-        "--rows", type=int, default=100_000, help="number of invoices in the long list (default 100000)"
+        "--rows",
+        type=int,
+        default=100_000,
+        help="number of invoices in the long list, and of one owner's books (default 100000)",
     )
     return parser
 

@@ -27,6 +27,7 @@ from handlers.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORT_KEY = "benchmark-import-key"
+SECRET_KEY = "benchmark-secret-key-of-at-least-32-bytes"
 TEMPLATE = "template_of_benchmarks"
 # Seconds that a server may take until it answers.
 START_LIMIT = 60
@@ -134,21 +135,22 @@ class Installation:
         return run_coroutine(work())
 
     @contextlib.contextmanager
-    def server(self, dsn: str) -> Iterator[Server]:
-        """Starts a server with one worker on the database, and waits until it answers. Its logs go to a file."""
+    def server(self, dsn: str, **more: str) -> Iterator[Server]:
+        """Starts a server with one worker on the database, and waits until it answers. Its logs go to a file. more: further settings."""
         number = next(_numbers)
         given = {
             "DATABASE_URL": dsn,
             "REDIS_URL": self.redis.url if self.redis else "",
             # Two servers on two databases are two installations, so they must not share keys.
             "REDIS_PREFIX": f"benchmark-{number}:",
-            "SECRET_KEY": "benchmark-secret-key-of-at-least-32-bytes",
+            "SECRET_KEY": SECRET_KEY,
             "ALLOWED_HOSTS": "127.0.0.1,localhost",
             "SALES_IMPORT_API_KEY": IMPORT_KEY,
             # A measurement makes more requests than any person.
             "RATE_LIMIT_AUTHENTICATED": "0",
             "RATE_LIMIT_ANONYMOUS": "0",
             "RATE_LIMIT_ADMIN": "0",
+            **more,
         }
         server = Server(["--workers", "1"], environment(given), self.folder / f"server-{number}.log")
         try:

@@ -58,6 +58,8 @@ _REPLAYED = {idempotency.REPLAYED: "`true` where the request was done before: th
 KEY_HEADERS = {409: {"Retry-After": HEADERS["Retry-After"]}, **dict.fromkeys(range(200, 300), _REPLAYED)}
 EVENT_STREAM = "text/event-stream"
 RESUMES = ("Last-Event-ID", "Resumes the stream after this event.")
+# The parameter of streams that can be resumed, which takes the place of that header.
+RESUMING = "lastEventId"
 # What each status says where a docstring says nothing more.
 SAYS = {
     200: "Done.",
@@ -209,7 +211,7 @@ class Operation:
                 kind = {"type": "array", "items": one} if repeats else one
                 found.append({"name": name, "in": "query", "description": says, "schema": kind})
         headers = [CONDITIONS[status] for status in CONDITIONS.keys() & self.answers.keys()]
-        if any(answer.media == EVENT_STREAM for of_status in self.answers.values() for answer in of_status):
+        if any(parameter.name == RESUMING for parameter in self.handler.parameters):
             headers.append(RESUMES)
         if self.takes_key:
             headers.append(KEY)

@@ -121,8 +121,10 @@ class StreamSockets:
             # The selector raises KeyError and ValueError for a socket that it doesn't watch any more.
             self.close(stream)
 
-    def end(self, stream: Stream) -> None:
-        """Close one stream once its reader has all that was written."""
+    def finish(self, stream: Stream) -> None:
+        """Close one stream once its reader has all that was written, and its last words."""
+        if stream.farewell:
+            self.write(stream, stream.farewell)
         if stream.waiting is None:
             self.close(stream)
         else:

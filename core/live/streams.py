@@ -170,7 +170,7 @@ class Streams:
                     stream.position = last
                     self._sockets.write(stream, data)
                     if ends:
-                        self._sockets.end(stream)
+                        self._sockets.finish(stream)
                     writes += 1
                     if writes % YIELD_EVERY == 0:
                         await asyncio.sleep(0)
@@ -254,7 +254,7 @@ class Streams:
 
     def finish(self, stream: Stream) -> None:
         """Close a stream that was attached, after its last frame."""
-        self._sockets.end(stream)
+        self._sockets.finish(stream)
 
     def _adopt(self, handler: RequestHandler, stream: Stream) -> bytes:
         """Take the connection from the handler and give it to the stream; returns the head of the response.
@@ -283,7 +283,7 @@ class Streams:
             if missed:
                 self._sockets.write(stream, b"".join([event.frame for event in missed]))
             if stream.is_last(missed):
-                self._sockets.end(stream)
+                self._sockets.finish(stream)
                 return
             await self._sockets.drain(stream, REPLAY_SECONDS)
 

@@ -61,8 +61,11 @@ class Progress:
         percent = 100 * self._written // max(self._total, 1)
         if percent > self._said:
             self._said = percent
-            # A reader who has left is no reason to go on: it would have killed this process, had it been alive.
-            print(percent / 100, flush=True)
+            try:
+                os.write(sys.stdout.fileno(), f"{percent / 100}\n".encode())
+            except BrokenPipeError:
+                # The process that waits for the file was killed.
+                raise SystemExit(1) from None
 
 
 def main(folder: str, form: str) -> None:

@@ -25,12 +25,22 @@ def is_sum(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < 10**20
 
 
+def is_magnitude(value: Any) -> bool:
+    """A test for cursors: what dashboard.magnitude gives."""
+    return type(value) is int and abs(value) < 2**15
+
+
 query = sql.load("dashboard/category")
-COLUMNS = {"total_amount": Column("h.amount", "numeric", is_sum), "id": Column("h.id", "bigint", keyset.is_id)}
-# share_amount_idx serves both directions, and no other order.
+COLUMNS = {
+    # Amounts have the order of their magnitudes, which have an index.
+    "magnitude": Column("h.magnitude", "smallint", is_magnitude),
+    "total_amount": Column("h.amount", "numeric", is_sum),
+    "id": Column("h.id", "bigint", keyset.is_id),
+}
+# share_magnitude_idx serves both directions, and no other order.
 largest, smallest = (
     Listing(None, query.find_categories, query.walk_categories, COLUMNS, usual, is_ordered_as_asked=False)
-    for usual in (("-total_amount", "-id"), ("total_amount", "id"))
+    for usual in (("-magnitude", "-total_amount", "-id"), ("magnitude", "total_amount", "id"))
 )
 
 

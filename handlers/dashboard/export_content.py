@@ -86,8 +86,8 @@ class Reader:
     def _facts(self) -> tuple[tuple[str, str], ...]:
         content, before = self._content, self._content["previous"]
         return (
-            ("Period", f"{long_day(content['start'])} – {long_day(content['last'])}"),
-            ("Compared with", f"{long_day(before['start'])} – {long_day(before['last'])}"),
+            ("Period", _span(content["start"], content["last"])),
+            ("Compared with", _span(before["start"], before["last"])),
             ("Amounts in", content["company"]["currency"]),
             ("State of", long_day(f"{self._asked.day}")),
         )
@@ -140,3 +140,7 @@ class Reader:
         if source == "invoices":
             return query.list_invoices, {**days, "today": self._asked.day}
         return query.list_expenses, {**days, "made": "-infinity"}
+
+
+def _span(first: str, last: str) -> str:
+    return long_day(first) if first == last else f"{long_day(first)} – {long_day(last)}"

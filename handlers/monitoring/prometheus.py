@@ -12,7 +12,7 @@ from handlers.api.handler import ApiHandler
 from handlers.api.roles import administrator
 
 
-def _reader(handler: "Metrics") -> None:
+def _reader(handler: "Exposition") -> None:
     if not handler.is_scraper and administrator.check is not None:
         administrator.check(handler)
 

@@ -14,9 +14,9 @@ from handlers.monitoring.queue_handler import TaskHandler
 from handlers.monitoring.queue_task import queued
 from handlers.monitoring.queue_work import AREA, PRIORITIES, TASKS
 
-# Tasks of one caller that wait or run.
-MOST_WAITING = 20
 RETRY_SECONDS = 30
+# Unknown arguments that a refusal names.
+MOST_NAMED = 10
 OTHERS = "You may execute tasks only for your own account."
 DAYS = "For json give the days: start_date, end_date."
 PERIOD = "For csv and pdf give the type of the period: daily, weekly, monthly, quarterly or yearly."
@@ -44,24 +44,29 @@ class Execution(TaskHandler):
         payload = self._payload(task_name, arguments(task_name, self.body or {}))
 
         async def execute(tx: sql.Runner) -> tuple[int, str]:
-            made = await query.execute_task(
-                tx,
-                requester=self.owner_id,
-                name=task_name,
-                job=f"{AREA}.{task_name}",
-                payload=json.dumps(payload),
-                priority=PRIORITIES.get(TASKS[task_name].queue, 0),
-                most=MOST_WAITING,
-                actor=self.actor,
-            )
-            if not made["is_known"]:
-                raise invalid({"user_id": [NO_ACCOUNT]})
-            if made["id"] is None:
-                said = f"{MOST_WAITING} tasks of yours wait or run. Try again when one of them is done."
-                raise Problem(429, "tasks", said, headers={"Retry-After": str(RETRY_SECONDS)})
-            return 200, json.dumps(queued(made["id"], task_name, "queued"))
+            return 200, json.dumps(queued(await self._queue(tx, task_name, payload), task_name, "queued"))
 
         await self.once(execute)
+
+    async def _queue(self, tx: sql.Runner, task_name: str, payload: dict[str, Any]) -> int:
+        """The id of the task that is queued. Raises Problem: 400, 429."""
+        task = TASKS[task_name]
+        made = await query.execute_task(
+            tx,
+            requester=self.owner_id,
+            name=task_name,
+            job=f"{AREA}.{task_name}",
+            payload=json.dumps(payload),
+            priority=PRIORITIES.get(task.queue, 0),
+            most=task.most,
+            actor=self.actor,
+        )
+        if not made["is_known"]:
+            raise invalid({"user_id": [NO_ACCOUNT]})
+        if made["id"] is None:
+            said = f"{task.most} such tasks of yours wait or run. Try again when one of them is done."
+            raise Problem(429, "tasks", said, headers={"Retry-After": str(RETRY_SECONDS)})
+        return int(made["id"])
 
     def _payload(self, task_name: str, given: dict[str, Any]) -> dict[str, Any]:
         """What the job is given. Raises Problem 403."""
@@ -87,15 +92,18 @@ def arguments(task_name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
                 raise invalid({name: ["This argument is given twice."]})
             found[name] = value
     check(task_name, found)
-    return found
+    # JSON Schema counts 30.0 as an integer.
+    return {name: int(value) if isinstance(value, float) else value for name, value in found.items()}
 
 
 def check(task_name: str, given: Mapping[str, Any]) -> None:
     """Check the arguments of a task. Raises Problem 400."""
     task = TASKS[task_name]
-    unknown = {name: ["The task has no such argument."] for name in given if name not in (*task.arguments, "user_id")}
+    unknown = [name[: schema.LONGEST_VALUE] for name in given if name not in (*task.arguments, "user_id")]
+    if unknown:
+        raise invalid({"kwargs": [f"The task has no argument {name}." for name in unknown[:MOST_NAMED]]})
     missing = {name: [Message.of("required")] for name in task.required if name not in given}
-    if wrong := {**unknown, **missing, **ARGUMENTS.errors(given)}:
+    if wrong := {**missing, **ARGUMENTS.errors(given)}:
         raise invalid(wrong)
     check_range(given.get("export_format", "json"), given.get("date_range"))
 

@@ -119,7 +119,7 @@ async def remove_old_notifications(app: Any) -> None:
 
 class Task(NamedTuple):
     """A task of the document. arguments: in the order of the document. required: those that must be given. is_personal: it is always about
-    one account, the caller's unless another is named. seconds: for one run."""
+    one account, the caller's unless another is named. seconds: for one run. most: of one caller and about one account, that wait or run."""
 
     work: Work
     queue: str
@@ -127,11 +127,12 @@ class Task(NamedTuple):
     required: tuple[str, ...] = ()
     is_personal: bool = False
     seconds: float = 300.0
+    most: int = 20
 
 
 TASKS = {
-    "refresh_dashboard_cache": Task(refresh, "cache_operations", ("user_id",), seconds=ALL_SECONDS),
-    "warm_dashboard_cache": Task(warm, "cache_operations", ("user_id",), seconds=ALL_SECONDS),
+    "refresh_dashboard_cache": Task(refresh, "cache_operations", ("user_id",), seconds=ALL_SECONDS, most=1),
+    "warm_dashboard_cache": Task(warm, "cache_operations", ("user_id",), seconds=ALL_SECONDS, most=1),
     "performance_analysis": Task(analyse, "analytics"),
     "export_dashboard_data": Task(export, "low_priority", ("user_id", "export_format", "date_range"), is_personal=True),
     "send_notification": Task(

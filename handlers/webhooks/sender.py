@@ -13,6 +13,8 @@ import time
 import uuid
 from typing import Any
 
+import asyncpg
+
 from core import product
 from core.data import sql
 from core.duties import Duty
@@ -26,8 +28,8 @@ from handlers.webhooks.areas import AREAS
 BATCH = 500
 # Seconds until an event whose hint was lost is fed, and until a lane that is due again is taken.
 TICK = 0.5
-# Seconds between two passes under load.
-PAUSE = 0.005
+# Seconds between two passes under load, and after events that no webhook wants, of which there may be thousands a second.
+PAUSE, UNWANTED_PAUSE = 0.005, 0.2
 # Seconds that a lane belongs to a process without a sign of life, and between two signs.
 LEASE, BEAT = 20.0, 5.0
 # Lanes that a process works at a time. Slow receivers have places of their own, so that they hold no others up.
@@ -62,7 +64,7 @@ class Sender:
         self._lanes: dict[Lane, bool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[tuple[dict[str, Any], asyncio.Future[attempt.Turn | None]]] = []
-        self._is_ending = False
+        self._is_ending = self._is_full = False
 
     def hint(self) -> None:
         """There may be something to send."""
@@ -76,11 +78,13 @@ class Sender:
         """Make deliveries of new events until cancelled."""
         while True:
             await _wait(self._fed, TICK)
-            while (found := await query.feed(self._app.db, most=BATCH, areas=AREAS))["fed"]:
-                if found["made"]:
-                    self.hint()
-                if found["fed"] < BATCH:
-                    break
+            found = await query.feed(self._app.db, most=BATCH, areas=AREAS)
+            if found["made"]:
+                self.hint()
+            if found["fed"] == BATCH:
+                self.heard()
+            elif not found["made"]:
+                await asyncio.sleep(UNWANTED_PAUSE)
             await asyncio.sleep(PAUSE)
 
     async def take(self) -> None:
@@ -95,6 +99,7 @@ class Sender:
                     )
                     for turn in turns:
                         self._begin(turn)
+                self._is_full = not all(self._places())
                 await asyncio.sleep(PAUSE)
         except asyncio.CancelledError:
             await self._end()
@@ -125,8 +130,9 @@ class Sender:
             log.exception("a lane of webhook %d failed, it is taken again in %g s", lane[0], LEASE)
         finally:
             del self._lanes[lane]
-            # Its place may be waited for.
-            self.hint()
+            if self._is_full:
+                # Its place may be waited for.
+                self.hint()
 
     async def _noted(self, outcome: dict[str, Any]) -> attempt.Turn | None:
         """Have an outcome noted; what is to be sent next in its lane, None: nothing now."""
@@ -140,10 +146,11 @@ class Sender:
     async def note(self) -> None:
         """Write what has come of attempts until cancelled."""
         while True:
-            await self._done.wait()
-            self._done.clear()
+            # A task before this one may have been cancelled while it wrote them.
             while self._outcomes:
                 await self._note_some()
+            await self._done.wait()
+            self._done.clear()
 
     async def _note_some(self) -> None:
         """Note the oldest outcomes in one transaction. All that come meanwhile are noted by the next one."""
@@ -156,6 +163,10 @@ class Sender:
             # Postgres is away. What was noted before the connection broke is not noted twice.
             await asyncio.sleep(AWAY_SECONDS)
             return
+        except asyncpg.PostgresError:
+            # They would stand in the way of all others for ever. Their lanes are taken again when the lease ends.
+            log.exception("%d outcomes can't be noted", len(some))
+            turns = []
         # Others may have been added behind them.
         del self._outcomes[: len(some)]
         following = {(turn["webhook_id"], turn["topic"]): turn for turn in turns}

@@ -4,7 +4,7 @@
 h.category_type = $1::text
 
 -- name: find_categories(owner_id, page, page_size, most, period_type, day) -> row
--- One page of the period that `day` is in (null: today). Of each type share_amount_idx has the shares in the order of the list, and the
+-- One page of the period that `day` is in (null: today). Of each type share_magnitude_idx has the shares in the order of the list, and the
 -- three types are merged. page: 1-based; null: the last page. count: one more than `most`, or than the page and those before it hold,
 -- means that the counting ended there.
 WITH page AS (
@@ -21,14 +21,14 @@ SELECT page.count, page.number AS page, found.documents::text AS results
          FROM (SELECT h.share, dashboard.whole(k.category_type, p.spent, p.billed, p.subtotal) AS whole
                  FROM (VALUES ('expense'), ('client'), ('service')) AS k (category_type)
                 CROSS JOIN LATERAL (
-                      SELECT h AS share, h.amount, h.id
+                      SELECT h AS share, h.magnitude, h.amount, h.id
                         FROM dashboard.share h
                        WHERE h.owner_id = $1 AND h.category_type = k.category_type AND h.period_type = $5
                          AND h.period_start = dashboard.start_of($5, $6::text::date) AND h.n > 0 /* filters */
-                       ORDER BY h.amount DESC, h.id DESC /* or as asked */
+                       ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC /* or as asked */
                        LIMIT page.number * $3::bigint) h
                  LEFT JOIN dashboard.period p ON p.owner_id = $1 AND p.period_type = $5 AND p.period_start = dashboard.start_of($5, $6::text::date)
-                ORDER BY h.amount DESC, h.id DESC /* or as asked */
+                ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC /* or as asked */
                 LIMIT $3 OFFSET (page.number - 1) * $3::bigint) listed
         CROSS JOIN LATERAL dashboard.category_document(listed.share, listed.whole) AS document
        ) found ON page.number = 1 OR (page.number - 1) * $3::bigint < page.count;
@@ -41,15 +41,15 @@ SELECT document::text AS document, listed.key
                (/* key */ jsonb_build_array(h.id) /* or as asked */)::text AS key
           FROM (VALUES ('expense'), ('client'), ('service')) AS k (category_type)
          CROSS JOIN LATERAL (
-               SELECT h AS share, h.amount, h.id
+               SELECT h AS share, h.magnitude, h.amount, h.id
                  FROM dashboard.share h
                 WHERE h.owner_id = $2 AND h.category_type = k.category_type AND h.period_type = $4
                   AND h.period_start = dashboard.start_of($4, $5::text::date) AND h.n > 0
                   AND (/* after */ $1::jsonb IS NULL /* or as asked */) /* filters */
-                ORDER BY h.amount DESC, h.id DESC /* or as asked */
+                ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC /* or as asked */
                 LIMIT $3::bigint + 1) h
           LEFT JOIN dashboard.period p ON p.owner_id = $2 AND p.period_type = $4 AND p.period_start = dashboard.start_of($4, $5::text::date)
-         ORDER BY h.amount DESC, h.id DESC /* or as asked */
+         ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC /* or as asked */
          LIMIT $3::bigint + 1) listed
  CROSS JOIN LATERAL dashboard.category_document(listed.share, listed.whole) AS document;
 

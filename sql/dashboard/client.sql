@@ -49,7 +49,7 @@ WITH page AS (
     SELECT h.amount, h.id AS place, h.name
       FROM dashboard.share h
      WHERE h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = $4 AND h.period_start = dashboard.start_of($4, $5::text::date) AND h.n > 0
-     ORDER BY h.amount DESC, h.id DESC
+     ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC
      LIMIT (SELECT until FROM page)
 ), other AS (
     SELECT c.id AS place
@@ -86,7 +86,7 @@ WITH found AS MATERIALIZED (
       LEFT JOIN LATERAL (SELECT d.risk FROM dashboard.client d WHERE d.owner_id = $1 AND d.client_id = c.id OFFSET 0) d ON true
      WHERE NOT (SELECT is_few FROM page) AND h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = $5
        AND h.period_start = dashboard.start_of($5, $6::text::date) AND h.n > 0 /* filters */
-     ORDER BY h.amount DESC, h.id DESC
+     ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC
      LIMIT (SELECT until FROM page)
 ), other AS (
     SELECT walked.id AS place
@@ -132,8 +132,10 @@ WITH found AS MATERIALIZED (
       LEFT JOIN LATERAL (SELECT d.risk FROM dashboard.client d WHERE d.owner_id = $2 AND d.client_id = c.id OFFSET 0) d ON true
      WHERE NOT (SELECT is_few FROM page) AND h.owner_id = $2 AND h.category_type = 'client' AND h.period_type = $4
        AND h.period_start = dashboard.start_of($4, $5::text::date) AND h.n > 0 AND coalesce($1::jsonb ->> 0, '1') = '1'
-       AND (h.amount, h.id) < (coalesce(($1::jsonb ->> 1)::numeric, 'Infinity'), coalesce(($1::jsonb ->> 2)::bigint, 0)) /* filters */
-     ORDER BY h.amount DESC, h.id DESC
+       AND (h.magnitude, h.amount, h.id)
+           < (coalesce(dashboard.magnitude(($1::jsonb ->> 1)::numeric), 32767::smallint), coalesce(($1::jsonb ->> 1)::numeric, 'Infinity'),
+              coalesce(($1::jsonb ->> 2)::bigint, 0)) /* filters */
+     ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC
      LIMIT $3::bigint + 1
 ), other AS (
     SELECT walked.id AS place

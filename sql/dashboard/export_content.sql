@@ -102,13 +102,13 @@ SELECT s.amount::text AS amount, s.id AS after,
            'id', c.id, 'name', c.name, 'company', c.company, 'revenue', dashboard.money(s.amount), 'share', dashboard.per_cent(s.amount, $4::text::numeric),
            'invoices', s.n, 'quotes', s.quotes, 'outstanding', dashboard.money(coalesce(k.balance, 0)),
            'average_days', round(k.days::numeric / nullif(k.paid, 0), 2)::text, 'score', coalesce(k.score, 100)::text,
-           'risk', CASE WHEN k.score < 70 OR k.balance > 10000 THEN 'High' WHEN k.score < 85 OR k.balance > 5000 THEN 'Medium' ELSE 'Low' END,
+           'risk', initcap(coalesce(k.risk, 'low')),
            'is_active', c.is_active)::text AS document
   FROM (SELECT s.id, s.name::bigint AS client_id, s.amount, s.n, s.quotes
           FROM dashboard.share s
          WHERE s.owner_id = $1 AND s.category_type = 'client' AND s.period_type = $2 AND s.period_start = $3::date AND s.n > 0
            AND s.amount <= $5::text::numeric AND (s.amount < $5::text::numeric OR s.id > $6)
-         ORDER BY s.amount DESC, s.id LIMIT $7) s
+         ORDER BY s.magnitude DESC, s.amount DESC, s.id LIMIT $7) s
  CROSS JOIN LATERAL (SELECT c.* FROM books.client c WHERE c.owner_id = $1 AND c.id = s.client_id OFFSET 0) c
   LEFT JOIN LATERAL (SELECT k.* FROM dashboard.client k WHERE k.owner_id = $1 AND k.client_id = s.client_id OFFSET 0) k ON true
  ORDER BY s.amount DESC, s.id;
@@ -122,7 +122,7 @@ SELECT s.amount::text AS amount, s.id AS after,
           FROM dashboard.share s
          WHERE s.owner_id = $1 AND s.category_type = 'service' AND s.period_type = $2 AND s.period_start = $3::date AND s.n > 0
            AND s.amount <= $5::text::numeric AND (s.amount < $5::text::numeric OR s.id > $6)
-         ORDER BY s.amount DESC, s.id LIMIT $7) s
+         ORDER BY s.magnitude DESC, s.amount DESC, s.id LIMIT $7) s
  ORDER BY s.amount DESC, s.id;
 
 -- name: list_invoices(owner_id, first, last, today, day, after, most) -> rows

@@ -81,15 +81,20 @@ CREATE OR REPLACE FUNCTION dashboard.active_clients(owner bigint) RETURNS bigint
          - (SELECT count(*) FROM books.client c WHERE c.owner_id = owner AND NOT c.is_active)
 $$;
 
--- The binary logarithm of an amount, rounded down. A larger amount never has a smaller one, so ORDER BY magnitude DESC, amount DESC is the order by
--- amount; and it seldom changes, so an index by it is cheap to keep. Less than a cent is below all others.
+-- In which sixteenth of a doubling an amount is. A larger amount never has a smaller magnitude, so ORDER BY magnitude DESC, amount DESC is the order by
+-- amount; and the magnitude of a sum of many seldom changes, so an index by it is cheap to keep. Less than a cent is below all others.
 CREATE OR REPLACE FUNCTION dashboard.magnitude(amount numeric) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN amount > 0 THEN floor(ln(amount::float8) / ln(2::float8)) ELSE -10 END::smallint
+    SELECT CASE WHEN amount > 0 THEN floor(16 * ln(amount::float8) / ln(2::float8)) WHEN amount <= 0 THEN -200 END::smallint
 $$;
 
 -- How well a client pays: 100, less two for each day that its payments are late on average.
 CREATE OR REPLACE FUNCTION dashboard.score(paid bigint, late_days bigint) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN paid > 0 THEN greatest(0, 100 - round(2.0 * late_days / paid, 2)) ELSE 100 END
+$$;
+
+-- How likely it is that a client does not pay, by its score and its balance.
+CREATE OR REPLACE FUNCTION dashboard.risk(score numeric, balance numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN score < 70 OR balance > 10000 THEN 'high' WHEN score < 85 OR balance > 5000 THEN 'medium' ELSE 'low' END
 $$;
 
 -- Locks the totals of owners and announces that their figures have changed, without changing the totals.
@@ -149,8 +154,9 @@ BEGIN
             ON CONFLICT (owner_id, due_date) DO UPDATE
            SET invoices = d.invoices + EXCLUDED.invoices, unpaid = d.unpaid + EXCLUDED.unpaid, balance = d.balance + EXCLUDED.balance
     )
-    INSERT INTO dashboard.client AS c (owner_id, client_id, billed, invoices, balance, paid, days, late_days, score)
-    SELECT g.owner_id, g.client_id, g.billed, g.invoices, g.balance, g.paid, g.days, g.late_days, dashboard.score(g.paid, g.late_days)
+    INSERT INTO dashboard.client AS c (owner_id, client_id, billed, invoices, balance, paid, days, late_days, score, risk)
+    SELECT g.owner_id, g.client_id, g.billed, g.invoices, g.balance, g.paid, g.days, g.late_days, dashboard.score(g.paid, g.late_days),
+           dashboard.risk(dashboard.score(g.paid, g.late_days), g.balance)
       FROM (SELECT s.owner_id, s.client_id, sum(s.sign * s.total) AS billed, sum(s.sign) AS invoices, sum(s.sign * s.balance) AS balance,
                    coalesce(sum(s.sign) FILTER (WHERE s.is_paid), 0) AS paid, coalesce(sum(s.sign * s.days) FILTER (WHERE s.is_paid), 0) AS days,
                    coalesce(sum(s.sign * s.late_days) FILTER (WHERE s.is_paid), 0) AS late_days
@@ -159,7 +165,8 @@ BEGIN
         ON CONFLICT (owner_id, client_id) DO UPDATE
        SET billed = c.billed + EXCLUDED.billed, invoices = c.invoices + EXCLUDED.invoices, balance = c.balance + EXCLUDED.balance,
            paid = c.paid + EXCLUDED.paid, days = c.days + EXCLUDED.days, late_days = c.late_days + EXCLUDED.late_days,
-           score = dashboard.score(c.paid + EXCLUDED.paid, c.late_days + EXCLUDED.late_days);
+           score = dashboard.score(c.paid + EXCLUDED.paid, c.late_days + EXCLUDED.late_days),
+           risk = dashboard.risk(dashboard.score(c.paid + EXCLUDED.paid, c.late_days + EXCLUDED.late_days), c.balance + EXCLUDED.balance);
 
     IF NOT bills THEN
         RETURN;
@@ -357,16 +364,17 @@ BEGIN
 END $$;
 
 -- Adds an owner's figures up anew, from all rows. What other transactions have written and not yet committed waits for the lock, and is added
--- after it; shares keep their ids. Returns how many rows were added up.
+-- after it, so nothing that counts changes meanwhile; shares keep their ids. Rows are taken in the order of their days, so that each step writes
+-- few figures. Returns how many rows were added up.
 CREATE OR REPLACE FUNCTION dashboard.rebuild(owner bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    most   CONSTANT integer := 5000;   -- rows of a step: an array of all would not fit into memory
-    steps  bigint := 0;
-    after  bigint;
-    batch_invoices books.invoice[];
-    batch_quotes   books.quote[];
-    batch_expenses books.expense[];
-    batch_clients  books.client[];
+    most  CONSTANT integer := 5000;   -- rows of a step: an array of all would not fit into memory
+    rows  bigint := 0;
+    after record;
+    some_invoices books.invoice[];
+    some_quotes   books.quote[];
+    some_expenses books.expense[];
+    some_clients  books.client[];
 BEGIN
     PERFORM dashboard.touch_totals(ARRAY[owner]);
     UPDATE dashboard.total t SET invoices = 0, balance = 0 WHERE t.owner_id = owner;
@@ -374,41 +382,48 @@ BEGIN
     DELETE FROM dashboard.client c WHERE c.owner_id = owner;
     DELETE FROM dashboard.period p WHERE p.owner_id = owner;
     UPDATE dashboard.share h SET amount = 0, magnitude = dashboard.magnitude(0), n = 0, quotes = 0 WHERE h.owner_id = owner AND (h.amount, h.n, h.quotes) <> (0, 0, 0);
-    after := 0;
+    SELECT '-infinity'::date AS day, 0::bigint AS id INTO after;
     LOOP
-        SELECT array_agg(i), max(i.id) INTO batch_invoices, after
-          FROM (SELECT * FROM books.invoice i WHERE i.owner_id = owner AND i.id > after ORDER BY i.id LIMIT most) i;
-        EXIT WHEN after IS NULL;
-        steps := steps + cardinality(batch_invoices);
-        PERFORM dashboard.add_invoices(NULL, batch_invoices, true);
+        some_invoices := ARRAY(SELECT i FROM books.invoice i
+                                WHERE i.owner_id = owner AND (i.issue_date, i.id) > (after.day, after.id) AND dashboard.counts(i.status)
+                                ORDER BY i.issue_date, i.id LIMIT most);
+        EXIT WHEN cardinality(some_invoices) = 0;
+        PERFORM dashboard.add_invoices(NULL, some_invoices, true);
+        rows := rows + cardinality(some_invoices);
+        SELECT i.issue_date AS day, i.id INTO after FROM unnest(some_invoices[cardinality(some_invoices):]) i;
     END LOOP;
-    after := 0;
+    SELECT '-infinity'::date AS day, 0::bigint AS id INTO after;
     LOOP
-        SELECT array_agg(q) FILTER (WHERE q.status <> 'draft'), max(q.id), steps + count(*) INTO batch_quotes, after, steps
-          FROM (SELECT * FROM books.quote q WHERE q.owner_id = owner AND q.id > after ORDER BY q.id LIMIT most) q;
-        EXIT WHEN after IS NULL;
-        IF batch_quotes IS NOT NULL THEN
-            PERFORM dashboard.add_quotes(NULL, batch_quotes);
-        END IF;
+        some_quotes := ARRAY(SELECT q FROM books.quote q
+                              WHERE q.owner_id = owner AND (q.issue_date, q.id) > (after.day, after.id) AND q.status <> 'draft'
+                              ORDER BY q.issue_date, q.id LIMIT most);
+        EXIT WHEN cardinality(some_quotes) = 0;
+        PERFORM dashboard.add_quotes(NULL, some_quotes);
+        rows := rows + cardinality(some_quotes);
+        SELECT q.issue_date AS day, q.id INTO after FROM unnest(some_quotes[cardinality(some_quotes):]) q;
     END LOOP;
-    after := 0;
+    SELECT '-infinity'::date AS day, '-infinity'::timestamptz AS at, 0::bigint AS id INTO after;
     LOOP
-        SELECT array_agg(e) FILTER (WHERE e.status <> 'rejected'), max(e.id), steps + count(*) INTO batch_expenses, after, steps
-          FROM (SELECT * FROM books.expense e WHERE e.owner_id = owner AND e.id > after ORDER BY e.id LIMIT most) e;
-        EXIT WHEN after IS NULL;
-        IF batch_expenses IS NOT NULL THEN
-            PERFORM dashboard.add_expenses(NULL, batch_expenses);
-        END IF;
+        some_expenses := ARRAY(SELECT e FROM books.expense e
+                                WHERE e.owner_id = owner AND (e.expense_date, e.created_at, e.id) > (after.day, after.at, after.id) AND e.status <> 'rejected'
+                                ORDER BY e.expense_date, e.created_at, e.id LIMIT most);
+        EXIT WHEN cardinality(some_expenses) = 0;
+        PERFORM dashboard.add_expenses(NULL, some_expenses);
+        rows := rows + cardinality(some_expenses);
+        SELECT e.expense_date AS day, e.created_at AS at, e.id INTO after FROM unnest(some_expenses[cardinality(some_expenses):]) e;
     END LOOP;
-    after := 0;
+    SELECT '-infinity'::timestamptz AS at, 0::bigint AS id INTO after;
     LOOP
-        SELECT array_agg(c), max(c.id), steps + count(*) INTO batch_clients, after, steps
-          FROM (SELECT * FROM books.client c WHERE c.owner_id = owner AND c.id > after ORDER BY c.id LIMIT most) c;
-        EXIT WHEN after IS NULL;
-        PERFORM dashboard.add_clients(NULL, batch_clients);
+        some_clients := ARRAY(SELECT c FROM books.client c
+                               WHERE c.owner_id = owner AND (c.created_at, c.id) > (after.at, after.id)
+                               ORDER BY c.created_at, c.id LIMIT most);
+        EXIT WHEN cardinality(some_clients) = 0;
+        PERFORM dashboard.add_clients(NULL, some_clients);
+        rows := rows + cardinality(some_clients);
+        SELECT c.created_at AS at, c.id INTO after FROM unnest(some_clients[cardinality(some_clients):]) c;
     END LOOP;
     DELETE FROM dashboard.unbuilt u WHERE u.owner_id = owner;
-    RETURN steps;
+    RETURN rows;
 END $$;
 
 -- Trends, breakdowns, projections and snapshots. docs/api/dashboard.md
@@ -813,22 +828,27 @@ END $$;
 -- Live figures: docs/api/dashboard.md#live.
 --
 -- Triggers on dashboard.total
---   total_opening_made, total_opening_changed   after the first change of a day   keep how many invoices were pending and overdue before
+--   total_opened, total_reopened                            at the first change of a day    keep how many invoices were pending and overdue before
 -- Triggers on books.client
---   client_opening_made, client_opening_changed, client_opening_gone   after a statement that writes   keep how many clients were active before
+--   client_was_made, client_was_changed, client_was_deleted   after a statement that writes   keep how many clients were active before
 
--- dashboard.due is still as it was before the change: what writes it has locked the row of dashboard.total first, which begins this trigger.
--- Of an owner whose books are still to be added up, it is not known what there was.
+-- dashboard.due is still as it was before the change: what writes it has to write this row first. Of an owner whose books are still to be added
+-- up, it is not known what there was.
 CREATE OR REPLACE FUNCTION dashboard.total_opened() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    pending bigint := 0;
+    overdue bigint := 0;
 BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        SELECT coalesce(sum(d.unpaid), 0), OLD.invoices - coalesce(sum(d.invoices), 0) INTO pending, overdue
+          FROM dashboard.due d WHERE d.owner_id = NEW.owner_id AND d.due_date >= books.today();
+    END IF;
     INSERT INTO dashboard.opening AS o (owner_id, figure, day, value)
     SELECT NEW.owner_id, v.figure, books.today(), v.value
-      FROM (SELECT coalesce(sum(d.unpaid), 0) AS unpaid, coalesce(sum(d.invoices), 0) AS invoices
-              FROM dashboard.due d WHERE d.owner_id = NEW.owner_id AND d.due_date >= books.today()) c
-     CROSS JOIN LATERAL (VALUES ('pending', c.unpaid), ('overdue', CASE TG_OP WHEN 'UPDATE' THEN OLD.invoices ELSE 0 END - c.invoices)) AS v (figure, value)
+      FROM (VALUES ('overdue', overdue), ('pending', pending)) AS v (figure, value)
      WHERE NOT EXISTS (SELECT FROM dashboard.unbuilt u WHERE u.owner_id = NEW.owner_id)
         ON CONFLICT (owner_id, figure) DO UPDATE SET day = EXCLUDED.day, value = EXCLUDED.value WHERE o.day < EXCLUDED.day;
-    RETURN NULL;
+    RETURN NEW;
 END $$;
 
 -- The clients are changed by now, so that what was before is what is there now, without this statement's part.

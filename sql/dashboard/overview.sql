@@ -14,13 +14,13 @@ SELECT dashboard.overview_document(
        SELECT coalesce(json_agg(document), '[]') AS documents
          FROM (SELECT h.name::bigint AS client_id FROM dashboard.share h
                 WHERE h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = $2 AND h.period_start = a.start AND h.n > 0
-                ORDER BY h.amount DESC, h.id DESC LIMIT 5) listed
+                ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC LIMIT 5) listed
         CROSS JOIN LATERAL dashboard.client_analytics($1, listed.client_id, $2, a.start) AS document) top
  CROSS JOIN LATERAL (
        SELECT coalesce(json_agg(document), '[]') AS documents
          FROM (SELECT h AS share FROM dashboard.share h
                 WHERE h.owner_id = $1 AND h.category_type = $3 AND h.period_type = $2 AND h.period_start = a.start AND h.n > 0
-                ORDER BY h.amount DESC, h.id DESC LIMIT 5) listed
+                ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC LIMIT 5) listed
         CROSS JOIN LATERAL dashboard.category_document(listed.share, dashboard.whole($3, p.spent, p.billed, p.subtotal)) AS document) category;
 
 -- name: get_overview_of_days(owner_id, since, until, period_type, category_type, metric_category) -> value
@@ -51,7 +51,7 @@ SELECT dashboard.overview_document(
                       SELECT h.name, h.amount FROM dashboard.share h
                        WHERE h.owner_id = $1 AND h.category_type = 'client' AND h.period_type = s.period_type AND h.period_start = s.period_start
                          AND h.n > 0
-                       ORDER BY h.amount DESC, h.id DESC LIMIT (SELECT CASE WHEN count(*) = 1 THEN 5 END FROM span)) h
+                       ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC LIMIT (SELECT CASE WHEN count(*) = 1 THEN 5 END FROM span)) h
                 GROUP BY h.name ORDER BY sum(h.amount) DESC, h.name LIMIT 5) listed
          JOIN books.client c ON c.owner_id = $1 AND c.id = listed.name::bigint
          -- A client may have quotes where it has no invoices.
@@ -72,7 +72,7 @@ SELECT dashboard.overview_document(
                       SELECT h.id, h.name, h.amount, h.n, h.created_at, h.updated_at FROM dashboard.share h
                        WHERE h.owner_id = $1 AND h.category_type = $5 AND h.period_type = s.period_type AND h.period_start = s.period_start
                          AND h.n > 0
-                       ORDER BY h.amount DESC, h.id DESC LIMIT (SELECT CASE WHEN count(*) = 1 THEN 5 END FROM span)) h
+                       ORDER BY h.magnitude DESC, h.amount DESC, h.id DESC LIMIT (SELECT CASE WHEN count(*) = 1 THEN 5 END FROM span)) h
                 GROUP BY h.name ORDER BY sum(h.amount) DESC, h.name LIMIT 5) h
         CROSS JOIN LATERAL dashboard.share_document($1, h.id, $5, h.name, h.amount, h.n, dashboard.whole($5, f.spent, f.billed, f.subtotal), $4, n.day,
                                                     h.created_at, h.updated_at) AS document) category;

@@ -68,7 +68,7 @@ CREATE TABLE dashboard.share (
     name          text          NOT NULL,
     id            bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
     amount        numeric(22,2) NOT NULL DEFAULT 0,
-    magnitude     smallint      NOT NULL DEFAULT -10,   -- dashboard.magnitude(amount)
+    magnitude     smallint      NOT NULL DEFAULT -200,   -- dashboard.magnitude(amount)
     n             bigint        NOT NULL DEFAULT 0,
     quotes        bigint        NOT NULL DEFAULT 0,
     created_at    timestamptz   NOT NULL DEFAULT now(),
@@ -92,9 +92,12 @@ CREATE TABLE dashboard.client (
     days      bigint        NOT NULL,
     late_days bigint        NOT NULL,
     score     numeric(5,2)  NOT NULL,   -- dashboard.score(paid, late_days)
+    risk      text          NOT NULL,   -- dashboard.risk(score, balance)
     PRIMARY KEY (owner_id, client_id),
     CONSTRAINT client_client_id_exists FOREIGN KEY (owner_id, client_id) REFERENCES books.client (owner_id, id) ON DELETE CASCADE
 ) WITH (fillfactor = 70);
+-- Few clients are a risk. The index is written only where the risk changes.
+CREATE INDEX client_risk_idx ON dashboard.client (owner_id, risk, client_id) WHERE risk <> 'low';
 
 -- The owners whose books were there before this migration, and whose figures are still to be added up.
 CREATE TABLE dashboard.unbuilt (

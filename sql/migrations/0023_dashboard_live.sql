@@ -17,15 +17,16 @@ CREATE TABLE dashboard.opening (
     PRIMARY KEY (owner_id, figure)
 ) WITH (fillfactor = 70);
 
--- The row of an owner is the first of the figures that a change writes. It is then certain that the others are still as they were.
-CREATE TRIGGER total_opening_made AFTER INSERT ON dashboard.total
+-- The row of an owner is the first of the figures that a change writes, and this comes before it is written: all are still as they were. Of a
+-- row that is inserted that is not said, as an insertion may turn out to be an update; but then there was nothing.
+CREATE TRIGGER total_opened AFTER INSERT ON dashboard.total
     FOR EACH ROW EXECUTE FUNCTION dashboard.total_opened();
-CREATE TRIGGER total_opening_changed AFTER UPDATE OF changed_at ON dashboard.total
+CREATE TRIGGER total_reopened BEFORE UPDATE OF changed_at ON dashboard.total
     FOR EACH ROW WHEN ((OLD.changed_at AT TIME ZONE 'UTC')::date < (NEW.changed_at AT TIME ZONE 'UTC')::date) EXECUTE FUNCTION dashboard.total_opened();
 -- In the order of their names these come after the triggers that count the clients and that lock dashboard.total.
-CREATE TRIGGER client_opening_made AFTER INSERT ON books.client
+CREATE TRIGGER client_was_made AFTER INSERT ON books.client
     REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.client_opened();
-CREATE TRIGGER client_opening_changed AFTER UPDATE ON books.client
+CREATE TRIGGER client_was_changed AFTER UPDATE ON books.client
     REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION dashboard.client_opened();
-CREATE TRIGGER client_opening_gone AFTER DELETE ON books.client
+CREATE TRIGGER client_was_deleted AFTER DELETE ON books.client
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION dashboard.client_opened();

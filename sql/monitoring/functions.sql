@@ -673,15 +673,16 @@ CREATE OR REPLACE FUNCTION monitoring.job_owner(job bigint) RETURNS text LANGUAG
                     (SELECT core.job_owner(r.payload) FROM jobs.run r WHERE r.job_id = job ORDER BY r.id DESC LIMIT 1))
 $$;
 
--- Enqueues a task for who asks for it; returns its id, or null when `most` tasks of theirs wait or run. Each of these has a place of its
--- own, which is the dedupe_key, so there are never more, however many requests come at once.
+-- Enqueues a task for who asks for it; returns its id, or null when `most` such tasks of theirs, about the same account, wait or run. Each of these
+-- has a place of its own, which is the dedupe_key, so there are never more, however many requests come at once.
 CREATE OR REPLACE FUNCTION monitoring.execute_job(requester bigint, job text, payload jsonb, priority integer, most integer)
 RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     made bigint;
 BEGIN
     FOR place IN 1 .. most LOOP
-        made := core.enqueue_job(job, payload, format('task:%s:%s', requester, place), priority => priority);
+        made := core.enqueue_job(job, payload, concat_ws(':', 'task', job, requester, coalesce(payload ->> 'user_id', 'all'), place),
+                                 priority => priority);
         EXIT WHEN made IS NOT NULL;
     END LOOP;
     RETURN made;

@@ -58,7 +58,7 @@ SELECT c.is_so AS is_cancelled,
 
 -- name: execute_task(requester, name, job, payload, priority, most, actor) -> row
 -- Enqueues a task for who asks for it. is_known: whether the account that it is about exists. id is null where it does not, or when `most`
--- tasks of the requester wait or run.
+-- such tasks of the requester wait or run.
 WITH about AS (
     SELECT $4::jsonb ->> 'user_id' IS NULL OR EXISTS (SELECT FROM accounts.account a WHERE a.id = ($4::jsonb ->> 'user_id')::bigint) AS is_known
 ), made AS MATERIALIZED (

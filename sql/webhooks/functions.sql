@@ -20,13 +20,18 @@ CREATE OR REPLACE FUNCTION webhooks.is_heard(owner bigint) RETURNS boolean LANGU
     SELECT EXISTS (SELECT FROM webhooks.webhook w WHERE w.account_id = owner AND w.is_active)
 $$;
 
--- Writes an event for each of the types, such as {created,sent}, in this order. Data of null: the row has gone again.
-CREATE OR REPLACE FUNCTION webhooks.announce(owner bigint, noun text, types text[], data json) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO core.event (topic, payload, tags)
-    SELECT 'books.changed', json_build_object('type', 'books.' || noun || '.' || t.type, 'owner_id', owner, 'data', webhooks.bounded(data))::text,
-           ARRAY['owner:' || owner]
-      FROM unnest(types) WITH ORDINALITY AS t (type, place) WHERE data IS NOT NULL ORDER BY t.place
-$$;
+-- Writes an event for each of the types, such as {created,sent}, in this order. PL/pgSQL keeps the plan; a function of SQL, which can't be
+-- inlined here, would be planned at each call before Postgres 18. So it is with the other functions that run at each event or attempt.
+CREATE OR REPLACE FUNCTION webhooks.announce(owner bigint, noun text, types text[], data json) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    type text;
+BEGIN
+    FOREACH type IN ARRAY types LOOP
+        INSERT INTO core.event (topic, payload, tags)
+        VALUES ('books.changed', json_build_object('type', 'books.' || noun || '.' || type, 'owner_id', owner, 'data', webhooks.bounded(data))::text,
+                ARRAY['owner:' || owner]);
+    END LOOP;
+END $$;
 
 CREATE OR REPLACE FUNCTION webhooks.announce_client() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
@@ -187,11 +192,12 @@ CREATE OR REPLACE FUNCTION webhooks.may_see(a accounts.account, topic text, area
 $$;
 
 -- Lanes that have something to send from now on. What a process has taken, or what waits for its next attempt, stays as it is.
-CREATE OR REPLACE FUNCTION webhooks.wake(its_webhooks bigint[], its_topics text[]) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION webhooks.wake(its_webhooks bigint[], its_topics text[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
     INSERT INTO webhooks.lane AS l (webhook_id, topic, due_at)
     SELECT DISTINCT w.webhook_id, w.topic, now() FROM unnest(its_webhooks, its_topics) AS w (webhook_id, topic) ORDER BY w.webhook_id, w.topic
-        ON CONFLICT (webhook_id, topic) DO UPDATE SET due_at = coalesce(l.due_at, EXCLUDED.due_at)
-$$;
+        ON CONFLICT (webhook_id, topic) DO UPDATE SET due_at = coalesce(l.due_at, EXCLUDED.due_at);
+END $$;
 
 -- Makes deliveries of the next events of the log, at most so many, and moves the cursor in the same transaction, so that each event comes once
 -- to each webhook. One process does so at a time; another one is told that there is nothing. fed: how many positions were passed.
@@ -391,7 +397,8 @@ END $$;
 -- Brings to the webhooks what outcomes say of them: whether they fail, and since when. One that a person is changing at the moment is left out;
 -- the next outcome says the same. It is switched off when its receiver wants no more, when it has failed for as long as a delivery is
 -- tried, or when nothing can be signed.
-CREATE OR REPLACE FUNCTION webhooks.note_state(outcomes jsonb, its_webhooks bigint[]) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION webhooks.note_state(outcomes jsonb, its_webhooks bigint[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
     WITH said AS (
         SELECT o.webhook_id, bool_or(o.result = 'delivered') AS succeeds, bool_or(o.result = 'gone') AS is_gone, bool_or(o.result = 'key') AS lacks_key
           FROM jsonb_to_recordset(outcomes) AS o (webhook_id bigint, result text)
@@ -409,8 +416,8 @@ CREATE OR REPLACE FUNCTION webhooks.note_state(outcomes jsonb, its_webhooks bigi
        SET failing_since = CASE WHEN NOT h.succeeds THEN coalesce(w.failing_since, now()) END, is_active = h.reason IS NULL,
            disabled_at = CASE WHEN h.reason IS NOT NULL THEN now() END, disabled_reason = h.reason, version = w.version + 1
       FROM held h
-     WHERE w.id = h.id
-$$;
+     WHERE w.id = h.id;
+END $$;
 
 -- Gives back the lanes that a process has taken.
 CREATE OR REPLACE FUNCTION webhooks.release_lanes(its_owner uuid) RETURNS void LANGUAGE sql AS $$
@@ -482,18 +489,18 @@ $$;
 
 -- Makes a webhook of a body. The account's row is held, so that several at once don't exceed the limit. is_full: the account has so many.
 CREATE OR REPLACE FUNCTION webhooks.create_webhook(
-    owner bigint, body jsonb, its_salt bytea, its_check bytea, most integer, actor jsonb, OUT is_full boolean, OUT document json)
+    its_account bigint, body jsonb, its_salt bytea, its_check bytea, most integer, actor jsonb, OUT is_full boolean, OUT document json)
 LANGUAGE plpgsql AS $$
 DECLARE
     w webhooks.webhook;
 BEGIN
-    PERFORM FROM accounts.account a WHERE a.id = owner FOR NO KEY UPDATE;
-    is_full := (SELECT count(*) FROM webhooks.webhook o WHERE o.account_id = owner) >= most;
+    PERFORM FROM accounts.account a WHERE a.id = its_account FOR NO KEY UPDATE;
+    is_full := (SELECT count(*) FROM webhooks.webhook o WHERE o.account_id = its_account) >= most;
     IF is_full THEN
         RETURN;
     END IF;
     INSERT INTO webhooks.webhook (account_id, url, description, topics, is_active, salt, key_check)
-    SELECT owner, b.url, coalesce(core.trimmed(b.description), ''), webhooks.listed(b.topics), coalesce(b.is_active, true), its_salt, its_check
+    SELECT its_account, b.url, coalesce(core.trimmed(b.description), ''), webhooks.listed(b.topics), coalesce(b.is_active, true), its_salt, its_check
       FROM jsonb_to_record(body) AS b (url text, description text, topics jsonb, is_active boolean)
     RETURNING * INTO w;
     PERFORM operations.note(actor, 'webhook.create', 'webhook', w.id::text, NULL, webhooks.webhook_members(w));
@@ -508,7 +515,7 @@ $$;
 
 -- Changes a webhook by a body; what that omits stays. Switched on again, it goes on with what has waited meanwhile.
 CREATE OR REPLACE FUNCTION webhooks.change_webhook(
-    owner bigint, its_id bigint, body jsonb, if_match text[], actor jsonb, OUT is_stale boolean, OUT document json, OUT etag text)
+    its_account bigint, its_id bigint, body jsonb, if_match text[], actor jsonb, OUT is_stale boolean, OUT document json, OUT etag text)
 LANGUAGE plpgsql AS $$
 DECLARE
     before webhooks.webhook;
@@ -516,8 +523,8 @@ DECLARE
 BEGIN
     -- Before the webhook, as all who write both.
     PERFORM FROM webhooks.lane l JOIN webhooks.webhook w ON w.id = l.webhook_id
-      WHERE w.account_id = owner AND w.id = its_id ORDER BY l.webhook_id, l.topic FOR NO KEY UPDATE OF l;
-    SELECT * INTO before FROM webhooks.webhook w WHERE w.account_id = owner AND w.id = its_id FOR NO KEY UPDATE;
+      WHERE w.account_id = its_account AND w.id = its_id ORDER BY l.webhook_id, l.topic FOR NO KEY UPDATE OF l;
+    SELECT * INTO before FROM webhooks.webhook w WHERE w.account_id = its_account AND w.id = its_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -573,7 +580,7 @@ END $$;
 
 -- Sends a delivery again. refusal `inactive`: the webhook is switched off. One that still waits is tried at once. No document: there is no
 -- such delivery.
-CREATE OR REPLACE FUNCTION webhooks.replay(owner bigint, its_webhook bigint, its_id bigint, actor jsonb, OUT refusal text, OUT document json) LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION webhooks.replay(its_account bigint, its_webhook bigint, its_id bigint, actor jsonb, OUT refusal text, OUT document json) LANGUAGE plpgsql AS $$
 DECLARE
     d webhooks.delivery;
 BEGIN
@@ -582,7 +589,7 @@ BEGIN
       WHERE o.id = its_id AND o.webhook_id = its_webhook FOR NO KEY UPDATE OF l;
     SELECT o.* INTO d
       FROM webhooks.delivery o JOIN webhooks.webhook w ON w.id = o.webhook_id
-     WHERE w.account_id = owner AND w.id = its_webhook AND o.id = its_id FOR NO KEY UPDATE OF o;
+     WHERE w.account_id = its_account AND w.id = its_webhook AND o.id = its_id FOR NO KEY UPDATE OF o;
     IF NOT FOUND THEN
         RETURN;
     END IF;

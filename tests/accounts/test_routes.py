@@ -59,8 +59,9 @@ AREAS = {
 }
 # Pages that know their visitors by a cookie look at no token; tests/vendor/test_sales_rep.py walks them. Those that end the caller's own
 # session come last.
+ROUTER = areas.router()
 ROUTES = sorted(
-    (route for route in areas.router().routes if "cookie" not in getattr(route.handler, "schemes", ())),
+    (route for route in ROUTER.routes if "cookie" not in getattr(route.handler, "schemes", ())),
     key=lambda route: "logout" in route.path,
 )
 SAMPLES = {"": "nothing", "int": "999999999", "uuid": "00000000-0000-4000-8000-000000000000", "path": "nothing.css"}
@@ -86,9 +87,16 @@ def admits(says, role, is_staff=False):
     return area is None or role in AREAS[area[1]] or (is_staff and "or is_staff" in says)
 
 
+def is_stream(method, path):
+    """Whether the answer never ends."""
+    route = ROUTER.route(path.partition("?")[0])
+    declared = answers_of(getattr(route.handler, method.lower(), None)) if route else ()
+    return any(answer.media == openapi.EVENT_STREAM for answer in declared)
+
+
 async def ask(api, method, path, token, scheme="Bearer"):
     """Status, content type and body. A stream never ends, so of it only the head."""
-    if method == "GET" and "/sse/" in path:
+    if is_stream(method, path):
         found = await EventStream.open(
             api.base_url, path, headers={"Authorization": f"{scheme} {token}"} if token else {}
         )

@@ -303,6 +303,22 @@ async def test_events_of_other_exports_and_owners_are_not_told(owner, open_books
     assert len({export["id"], other["id"], foreign["id"]}) == 3
 
 
+async def test_the_last_event_reaches_a_reader_whole_who_is_slower_than_the_stream(owner, stream, db):
+    """More than the buffers of the system hold, so that the rest waits in the process when the stream ends."""
+    export = await asked(owner)
+    reader = await stream(f"{urlsplit(export['events_url']).path}?token={owner.token}")
+    await reader.event()
+    tags, payload = (
+        [f"owner:{owner.id}", f"export:{export['id']}", "end"],
+        json.dumps({"id": 0, "status": "x" * 3_000_000}),
+    )
+    await db.execute("INSERT INTO core.event (topic, payload, tags) VALUES ('dashboard.export', $1, $2)", payload, tags)
+    await db.execute("INSERT INTO core.event (topic, payload, tags) VALUES ('dashboard.export', '{}', $1)", tags)
+    # Nobody reads for a moment.
+    await asyncio.sleep(0.5)
+    assert [one["status"] for one in (await events(reader))[:1]] == ["x" * 3_000_000]
+
+
 async def test_of_an_export_that_has_ended_the_last_event_is_told_once(owner, run_jobs):
     done = await made(owner, run_jobs, "export_format=csv")
     answer = await owner.get(done["events_url"])

@@ -113,7 +113,10 @@ async def test_an_interval_that_is_shortened_counts_at_once(owner, opened, app):
         {"type": "configure", "config": None},
         {"type": "configure", "config": {}},
         {"type": "configure", "config": []},
-        *({"type": "configure", "config": {"update_interval": wrong}} for wrong in (9, 301, "30", True, None, 10.5, {})),
+        *(
+            {"type": "configure", "config": {"update_interval": wrong}}
+            for wrong in (9, 301, "30", True, None, 10.5, {})
+        ),
         {"type": "configure", "config": {"update_interval": 10**40}},
     ],
 )
@@ -299,5 +302,3 @@ async def test_what_goes_wrong_in_a_receiver_ends_only_this_socket(owner, opened
     assert (await second.asked({"type": "ping"}))["type"] == "pong"
     await until(lambda: hub.count(owner.id) == 1)
     assert "ZeroDivisionError" in caplog.text
-
-

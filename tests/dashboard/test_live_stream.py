@@ -15,13 +15,14 @@ from tests.support.live import STREAM, metrics, revenue, watch
 
 __all__ = ["watch"]
 pytestmark = pytest.mark.gen_test
-# Makes an invoice as another program would.
+# Makes an invoice of 7.00, issued and due so many days from today, as another program would.
 INVOICE = """WITH client AS (INSERT INTO books.client (owner_id, name, email, phone, address, company, tax_number, notes, is_active)
              VALUES ($1, 'By SQL', '', '', '', '', '', '', true) RETURNING id)
         INSERT INTO books.invoice (owner_id, year, number, client_id, status, issue_date, due_date, title, terms, notes,
                                    line_items, subtotal, tax_amount, total_amount, paid_amount, sent_at)
-        SELECT $1, 2001, (SELECT coalesce(max(number), 0) + 1 FROM books.invoice WHERE owner_id = $1), client.id, 'sent', books.today() + $2::integer,
-               books.today() + $3::integer, '', '', '', json_build_array(json_build_object('description', 'Line', 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')),
+        SELECT $1, 2001, (SELECT coalesce(max(number), 0) + 1 FROM books.invoice WHERE owner_id = $1), client.id, 'sent',
+               books.today() + $2::integer, books.today() + $3::integer, '', '', '',
+               json_build_array(json_build_object('description', 'Line', 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')),
                7, 0, 7, 0, now() FROM client"""
 
 
@@ -216,7 +217,9 @@ async def test_a_change_of_the_account_that_keeps_its_right_ends_nothing(owner, 
     await watcher.next()
     await watcher.update()
     await db.execute("UPDATE accounts.account SET role = 'EMPLOYEE', name = 'Another' WHERE id = $1", owner.id)
-    await db.execute("UPDATE accounts.session SET expires_at = expires_at + interval '1 hour' WHERE account_id = $1", owner.id)
+    await db.execute(
+        "UPDATE accounts.session SET expires_at = expires_at + interval '1 hour' WHERE account_id = $1", owner.id
+    )
     await db.execute(INVOICE, owner.id, 0, 30)
     assert await watcher.update(revenue)
 
@@ -316,5 +319,3 @@ async def process_has_seen(app, db):
     await app.events.relay()
     end = await db.fetchval("SELECT position FROM core.event_head")
     await until(lambda: app.events.head >= end)
-
-

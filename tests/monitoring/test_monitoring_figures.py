@@ -113,18 +113,17 @@ async def test_a_period_counts_from_its_full_hour_on(owner, db):
     assert counts == [1, 2, 2, 3]
 
 
-@pytest.mark.parametrize("hours", ["0", "721", "-1", "x", "1.5", "99999999999999999999", "%00", "１"])
-async def test_wrong_hours_are_refused(owner, hours):
-    for path in (METRICS, GENERAL, "/api/monitoring/metrics/"):
-        answer = await owner.get(f"{path}?hours={hours}")
-        assert answer.status == (200 if hours == "%00" else 400), answer.text
-    if hours != "%00":
-        assert answer.json["details"] == {"hours": ["Enter a whole number from 1 to 720."]}
-
-
-@pytest.mark.parametrize("days", ["0", "366", "x"])
-async def test_wrong_days_are_refused(owner, days):
-    assert (await owner.get(f"{ANALYTICS}?days={days}")).status == 400
+async def test_wrong_periods_are_refused(owner):
+    for hours in ("0", "721", "-1", "x", "1.5", "9" * 30, "１"):
+        for path in (METRICS, GENERAL, "/api/monitoring/metrics/"):
+            answer = await owner.get(f"{path}?hours={hours}")
+            assert (answer.status, answer.json["details"]) == (
+                400,
+                {"hours": ["Enter a whole number from 1 to 720."]},
+            )
+    assert (await owner.get(f"{METRICS}?hours=%00")).status == 200
+    for days in ("0", "366", "x"):
+        assert (await owner.get(f"{ANALYTICS}?days={days}")).status == 400
 
 
 async def test_the_hours_are_always_the_sums_of_the_rows(owner, open_books, db, worker):

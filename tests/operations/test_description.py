@@ -6,6 +6,7 @@ import pytest
 
 from core.http import openapi, schema
 from core.http.declare import bodies_of
+from core.http.socket_handler import SocketHandler
 from handlers.api import areas, description
 from handlers.api.page import Page
 from handlers.vendor.rep_handler import RepHandler
@@ -61,11 +62,13 @@ async def test_it_is_public_and_says_when_it_has_not_changed(api):
     assert (await api.get(PATH, headers={"Origin": "null"})).headers["Access-Control-Allow-Origin"] == "*"
 
 
-async def test_it_describes_every_method_of_every_route_but_the_pages():
+async def test_it_describes_every_method_of_every_route_but_the_pages_and_the_sockets():
     wanted = {
         f"{openapi.template(path)}/{method.lower()}"
         for path, handler in areas.router().routes
-        if not issubclass(handler, Page | RepHandler) and path != "/" and not path.startswith("/static/")
+        if not issubclass(handler, Page | RepHandler | SocketHandler)
+        and path != "/"
+        and not path.startswith("/static/")
         for method in handler.methods()
     }
     assert {where for where, _ in operations()} == wanted and len(wanted) > 80

@@ -20,6 +20,7 @@ from tests.support.program import Server
 from tests.support.services import run_apart
 
 STREAMS = {
+    "GET /api/dashboard/streaming/aggregate/",
     "GET /api/pos/sse/orders/",
     "GET /api/pos/sse/stock/",
     "GET /api/sales/sse/invoices/",

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ class Received(NamedTuple):
     path: str
     headers: Any
     body: bytes
+    request: web.Request
 
     @property
     def id(self) -> str:
@@ -48,6 +50,15 @@ class Received(NamedTuple):
 Answering = Callable[[Received], Awaitable[int | web.StreamResponse]]
 
 
+def answer_of(status: int) -> Answering:
+    """Answers with this status."""
+
+    async def answer(received: Received) -> int:
+        return status
+
+    return answer
+
+
 async def accept(received: Received) -> int:
     """Answer 204."""
     return 204
@@ -62,20 +73,24 @@ class Receiver:
         self.url = ""
 
     async def __aenter__(self) -> "Receiver":
+        return await self.open(None)
+
+    async def open(self, tls: ssl.SSLContext | None) -> "Receiver":
+        """Begin to listen, with TLS if a context is given."""
         app = web.Application(client_max_size=2**24)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        received = Received(request.path, request.headers, await request.read())
+        received = Received(request.path, request.headers, await request.read(), request)
         self.received.append(received)
         answer = await self.answering(received)
         return web.Response(status=answer) if isinstance(answer, int) else answer

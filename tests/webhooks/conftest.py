@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from handlers.webhooks.sender import Sender
+from tests.support.deadlines import until
 from tests.support.owners import open_books, owner
 from tests.support.receiver import Receiver
 
@@ -50,3 +52,54 @@ def delivered(db):
         raise AssertionError(f"{len(found)} of {count} deliveries are finished")
 
     return delivered
+
+
+@pytest.fixture
+def until_off(owner):
+    """`await until_off(hook)`: the document of a webhook, once the server has switched it off."""
+
+    async def until_off(hook):
+        async def look():
+            return (await owner.get(f"/api/webhooks/{hook['id']}/")).json
+
+        return await until(look, lambda found: not found["is_active"])
+
+    return until_off
+
+
+@pytest.fixture
+def tried(db):
+    """`await tried(hook, 2)`: the one delivery of a webhook after so many attempts, with the moment `at` of the last one."""
+    statement = """SELECT d.*, a.started_at AS at FROM webhooks.delivery d JOIN webhooks.attempt a ON a.delivery_id = d.id AND a.number = d.attempts
+                    WHERE d.webhook_id = $1 AND d.attempts = $2"""
+
+    async def tried(hook, attempts):
+        return await until(lambda: db.fetchrow(statement, hook["id"], attempts))
+
+    return tried
+
+
+@pytest.fixture
+def retry(db, app):
+    """`await retry(delivery)`: let the moment of its next attempt come."""
+
+    async def retry(row):
+        await db.execute("UPDATE webhooks.delivery SET next_attempt_at = now() WHERE id = $1", row["id"])
+        await db.execute(
+            "UPDATE webhooks.lane SET due_at = now() WHERE webhook_id = $1 AND owner IS NULL", row["webhook_id"]
+        )
+        app.kept(Sender).hint()
+
+    return retry
+
+
+@pytest.fixture
+def fed(db):
+    """`await fed()`: all events are fed."""
+    statement = """SELECT r.position = h.position AND NOT EXISTS (SELECT FROM core.event WHERE position IS NULL)
+                     FROM core.event_reader r CROSS JOIN core.event_head h WHERE r.name = 'webhooks'"""
+
+    async def fed():
+        await until(lambda: db.fetchval(statement))
+
+    return fed
