@@ -17,11 +17,11 @@ export function bestClients({ results, count: all }) {
   const row = (client) => {
     const number = client.invoice_count;
     const billed = number === 0 ? say("no-invoices-in") : number === 1 ? say("invoices-one") : say("invoices-many", { count: count(number) });
-    const notes = [billed, isSome(client.outstanding_amount) && say("owing", { amount: amount(client.outstanding_amount) })].filter(Boolean).join(" · ");
+    const notes = [billed, isSome(client.outstanding_amount) && say("owing", { amount: amount(client.outstanding_amount) })].filter(Boolean);
     const score = perCent(client.payment_score).replace("%", "");
     return make("li", {}, make("a", { class: "plain-row client-row", href: `/books/#/clients/${client.client_id}`, data: { client: client.client_id } },
       make("span", {}, make("strong", { text: client.client_name }), make("strong", { text: amount(client.total_revenue) })),
-      make("span", { class: "note" }, make("span", { text: notes }), make("span", {}, make("span", { title: say("score-label", { score }), text: say("score", { score }) }), make("span", { class: "badge risk", data: { risk: client.risk_level }, text: say(`risk-${client.risk_level}`, {}, client.risk_level) })))));
+      make("span", { class: "note" }, make("span", { class: "pieces" }, notes.map((text) => make("span", { text }))), make("span", {}, make("span", { title: say("score-label", { score }), text: say("score", { score }) }), make("span", { class: "badge risk", data: { risk: client.risk_level }, text: say(`risk-${client.risk_level}`, {}, client.risk_level) })))));
   };
   return [make("ul", { class: "plain-rows", role: "list" }, results.map(row)), all > results.length && linkButton(say("all", { count: count(all) }), "/books/#/clients", { class: "link" })].filter(Boolean);
 }

@@ -1,6 +1,6 @@
 // The export: what the file contains, how far the server is with it, and the download.
 
-import { ask, askFile, get, isQuiet, pause, wordsOf } from "./books-api.js";
+import { ask, askFile, get, isQuiet, local, pause, wordsOf } from "./books-api.js";
 import { button, make } from "./books-dom.js";
 import { saveBlob } from "./books-pdf.js";
 import { openSheet } from "./books-shell.js";
@@ -73,8 +73,8 @@ async function followed({ status_url: path, events_url: events, ...begun }, tell
   tell(begun);
   const since = Date.now();
   for (let looks = 0; Date.now() - since < LONGEST_MS; looks += 1) {
-    await watched(events, tell, signal);
-    const found = await get(path, {}, signal);
+    await watched(local(events), tell, signal);
+    const found = await get(local(path), {}, signal);
     if (found.export_url) return found;
     if (found.status === "failed") throw new Error(found.error);
     tell(found);

@@ -45,6 +45,13 @@ export function sparkline(values, kind) {
     draw("path", { class: "dot", d: `M${short(x(end))},${short(y(values[end]))} h0.001` }));
 }
 
+/** Returns a drawing of what a chart will look like. */
+export function sketch() {
+  const columns = [26, 9, 34, 14, 30, 12, 44, 16, 52, 18];
+  return draw("svg", { class: "sketch", viewBox: "0 0 150 60", "aria-hidden": "true" },
+    columns.map((height, n) => draw("rect", { x: n * 15 + 2 - (n % 2) * 3, y: 58 - height, width: 11, height, rx: 2 })), draw("path", { d: "M8 42 L38 36 L68 40 L98 26 L128 16" }));
+}
+
 /** Returns a bar of which these parts of the whole are filled, one after the other. parts: [[per cent, class], …]. */
 export function bar(parts, label = "") {
   let x = 0;

@@ -29,7 +29,7 @@ function tile(name, text, values, change = changed(values)) {
   const [, isUp] = change;
   const isGood = isUp === null ? null : isUp !== FALLS.includes(name);
   return make("div", { class: "tile figure-tile", data: { figure: name } },
-    make("span", { class: "tile-name", text: say(name) }), make("strong", { text }), changeMark(change, isGood), sparkline(values, name));
+    make("span", { class: "tile-name", text: say(name) }), make("strong", { text, data: { length: text.length > 14 ? "most" : text.length > 10 ? "more" : "" } }), changeMark(change, isGood), sparkline(values, name));
 }
 
 /** Returns [what is said of the change, whether it is a rise]; null: it is neither a rise nor a fall. */

@@ -31,14 +31,14 @@ const WORDS = {
   confirmed: "Confirmed", pipeline: "Pipeline", recurring: "Recurring", confidence: "{percent} certain", average: "Monthly average so far: {amount}",
 
   "today-title": "Today", "score-title": "Performance score", "score-of": "{score} of 100", "no-alerts": "No alerts.", alerts: "Alerts",
-  "today-revenue": "Revenue today", "today-expenses": "Expenses today", "today-profit": "Profit today", pending: "Waiting for payment", overdue: "Overdue", "active-clients": "Active clients",
+  "today-revenue": "Revenue today", "today-expenses": "Expenses today", "today-profit": "Profit today", pending: "Waiting", overdue: "Overdue", "active-clients": "Active clients",
   "alert-critical-Daily Profit": "Today's profit is negative: {amount}", "alert-success-Daily Revenue": "Today's revenue is above yesterday's by {change}", "alert-success-Active Clients": "New active clients today: {change}",
 
   "welcome-title": "Your figures will appear here", "welcome-why": "As soon as your books have a first invoice or expense, this page shows, and keeps up to date:", "welcome-1": "revenue, expenses, profit and margin of the day, week, month, quarter and year",
   "welcome-2": "what is owed to you, and what is overdue", "welcome-3": "where your money comes from, and where it goes", "welcome-4": "your best clients, and how they pay", "welcome-5": "what the next months may bring", "to-books": "Open the books", "first-invoice": "Write an invoice", "first-expense": "Note an expense",
 
   export: "Export", "export-title": "Export your figures", "export-format": "File", "export-type": "Contents", "export-period": "Period", "with-charts": "With charts", "export-make": "Make the file", "export-making": "The file is being made…",
-  "export-stage-queued": "Waiting for its turn…", "export-stage-reading": "Reading the books…", "export-stage-writing": "Writing the file…", "export-stage-storing": "Storing the file…", "export-done": "{name} is saved.", "export-again": "Save it again", "export-late": "The file is not ready yet. Please ask for it again later.",
+  "export-stage-waiting": "Waiting for its turn…", "export-stage-reading": "Reading the books…", "export-stage-writing": "Writing the file…", "export-stage-storing": "Storing the file…", "export-done": "{name} is saved.", "export-again": "Save it again", "export-late": "The file is not ready yet. Please ask for it again later.",
   "format-xlsx": "Excel (XLSX)", "format-csv": "Table (CSV)", "format-pdf": "Document (PDF)", "type-overview": "Overview", "type-detailed": "Everything, in detail", "export-sign-out": "The figures stay in the file after you have signed out.",
 };
 

@@ -10,6 +10,7 @@ import { Live } from "./dashboard-live.js";
 import { loadLive, loadOverview, loadRest } from "./dashboard-load.js";
 import { openExport } from "./dashboard-export.js";
 import { Pace } from "./dashboard-pace.js";
+import { sketch } from "./dashboard-svg.js";
 import { say, speak } from "./dashboard-words.js";
 import { DashboardView } from "./dashboard-view.js";
 import { find, write } from "./live-format.js";
@@ -22,6 +23,7 @@ const AGAIN_SECONDS = 30;
 
 // The account whose figures are shown; "" if nobody is signed in.
 let account = "";
+let isSigningOut = false;
 let period = USUAL;
 let leaving = new AbortController();
 // What is shown: the figures, and when they were loaded; null if nothing is.
@@ -31,10 +33,12 @@ let view = null;
 // The last figures of the moment, which may come before there is a view; null if none have.
 let moment = null;
 let again = 0;
+// When the server takes requests again, after it has refused one as too many.
+let limitedUntil = 0;
 
 /** Looks at the overview, and loads the other figures if that has changed. Returns whether it has. */
 async function refresh() {
-  if (!account) return false;
+  if (!account || Date.now() < limitedUntil) return false;
   const { signal } = leaving;
   const wanted = period;
   clearTimeout(again);
@@ -51,8 +55,7 @@ async function refresh() {
     if (isNews) write(find("changed"), say("updated"), "");
     return !isSame;
   } catch (error) {
-    if (signal.aborted || isQuiet(error)) return false;
-    complain(error);
+    if (!signal.aborted && !isQuiet(error)) complain(error);
     return false;
   }
 }
@@ -80,9 +83,13 @@ function complain(error) {
   if (shown) tellStale(say("is-stale", { why, time: clock(shownAt) }));
   else {
     view = null;
-    find("view").replaceChildren(failed(why, () => pace.now()));
+    find("view").replaceChildren(failed(why, () => {
+      limitedUntil = 0;
+      pace.now();
+    }));
   }
   const seconds = error instanceof TooMany && error.retryAfter ? error.retryAfter : AGAIN_SECONDS;
+  if (error instanceof TooMany) limitedUntil = Date.now() + seconds * 1000;
   again = setTimeout(() => pace.now(), seconds * 1000);
 }
 
@@ -98,7 +105,7 @@ function tellStale(words) {
 
 function welcome() {
   const what = [1, 2, 3, 4, 5].map((n) => make("li", {}, icon("check"), make("span", { text: say(`welcome-${n}`) })));
-  return make("section", { class: "welcome first" }, make("h2", { text: say("welcome-title") }), make("p", { text: say("welcome-why") }), make("ul", { class: "welcome-list", role: "list" }, what),
+  return make("section", { class: "welcome first" }, sketch(), make("h2", { text: say("welcome-title") }), make("p", { text: say("welcome-why") }), make("ul", { class: "welcome-list", role: "list" }, what),
     make("p", { class: "none-actions" }, linkButton(say("first-invoice"), "/books/#/invoices/new", { icon: "invoice", class: "" }), linkButton(say("first-expense"), "/books/#/expenses/new", { icon: "coins" }), linkButton(say("to-books"), "/books/", { class: "link" })));
 }
 
@@ -122,10 +129,11 @@ function showPeriod() {
 async function begin() {
   const who = accountId();
   if (who === account) return;
+  const hasEnded = account && !isSigningOut;
   end();
   account = who;
   if (!who) {
-    signIn.need(takeReason());
+    signIn.need(takeReason() || (hasEnded ? say("session-ended") : ""));
     return;
   }
   signIn.settle();
@@ -144,6 +152,7 @@ function end() {
   leaving.abort();
   leaving = new AbortController();
   clearTimeout(again);
+  limitedUntil = 0;
   live.stop();
   pace.cancel();
   shown = view = moment = null;
@@ -189,7 +198,9 @@ find("account").addEventListener("click", async (event) => {
   history.replaceState(null, "", location.pathname);
   period = USUAL;
   showPeriod();
+  isSigningOut = true;
   await signOut();
+  isSigningOut = false;
 });
 const signIn = new SignIn({ needed: say("sign-in-why"), asked: "", signIn: say("sign-in"), signOut: say("sign-out"), as: (who) => say("signed-in-as", { who }) });
 
