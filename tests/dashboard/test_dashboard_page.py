@@ -279,6 +279,21 @@ async def test_the_stream_ends_while_the_tab_is_hidden_and_nothing_is_missed(pag
     assert hub.count(owner.id) == 1
 
 
+async def test_a_stream_that_the_server_ends_is_opened_again(page, owner, tokens, db, app):
+    day, hub = await today(db), app.kept(LiveFigures).hub
+    await issue(owner, day, "100.00")
+    await page.open(tokens)
+    await page.shows(revenue="$100.00")
+    await page.is_live()
+    [ended] = hub.readers(owner.id)
+    ended.left = 1
+    await issue(owner, day, "5.00")
+    await page.shows(revenue="$105.00")
+    await until(lambda: [reader for reader in hub.readers(owner.id) if reader is not ended])
+    await issue(owner, day, "5.00")
+    await page.shows(revenue="$110.00")
+
+
 async def test_too_many_requests_are_said_and_the_figures_follow(page, owner, tokens, db):
     await issue(owner, await today(db), "100.00")
     await page.before_scripts(

@@ -10,7 +10,7 @@ import { accessToken, json } from "./live-session.js";
 import { Stream } from "./live-stream.js";
 
 const FORMATS = ["xlsx", "csv", "pdf"];
-const TYPES = ["overview", "detailed"];
+const TYPES = ["overview", "detailed", "financial", "clients", "analytics"];
 // Seconds between two looks at a file that is being made, should its events be lost; the last one is repeated.
 const LOOKS = [2, 5, 10, 20, 40, 60];
 const LONGEST_MS = 30 * 60_000;

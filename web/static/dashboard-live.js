@@ -14,7 +14,7 @@ const STEADY_MS = 10_000;
 
 /**
  * onUpdate(figures): these are the present figures, and others may have changed, too. onState(state): connecting, live, waiting or paused.
- * onRefused(): the server answers, but not with a stream: a request of the page then finds why, and renews the token or ends the session.
+ * onLost(): there is no stream, so a request of the page finds why: it renews the token, ends the session, or loads what no stream tells of.
  */
 export class Live {
   #on;
@@ -23,11 +23,11 @@ export class Live {
   #failures = 0;
   #liveSince = 0;
   #isWanted = false;
-  // Whether a stream was opened by the present token.
+  // The one that the stream was opened with.
   #token = "";
 
-  constructor({ onUpdate, onState, onRefused }) {
-    this.#on = { onUpdate, onState, onRefused };
+  constructor({ onUpdate, onState, onLost }) {
+    this.#on = { onUpdate, onState, onLost };
     document.addEventListener("visibilitychange", () => this.#seen());
     for (const [target, event] of [[window, "online"], [document, "server-back"]]) target.addEventListener(event, () => this.#retrying && this.#connect());
   }
@@ -70,18 +70,18 @@ export class Live {
   #receive(data) {
     const figures = parsed(data);
     if (figures?.type === "dashboard_update") this.#on.onUpdate(figures);
-    // The end was meant: the token or the session has expired, or the updates are used up.
-    if (figures?.type === "stream_end") this.#lost(new StreamRefused(401));
+    if (figures?.type === "stream_end") this.#lost(null);
   }
 
+  /** error: null if the server has ended the stream as it does when the token has expired or the updates are used up. */
   async #lost(error) {
-    const isRefused = error instanceof StreamRefused;
     if (this.#liveSince && Date.now() - this.#liveSince > STEADY_MS) this.#failures = 0;
     this.#close();
-    this.#on.onState("waiting");
+    if (error) this.#on.onState("waiting");
     const attempt = this.#retry();
-    if (!isRefused) return;
-    await this.#on.onRefused();
+    // All pages lose a server that starts anew, and find it again at the next try.
+    if (error && !(error instanceof StreamRefused) && this.#failures < 2) return;
+    await this.#on.onLost();
     // The page had to renew the token, which is all that was wrong.
     if (this.#isWanted && this.#retrying === attempt && accessToken() !== this.#token) this.#connect();
   }

@@ -12,6 +12,7 @@ export class Pace {
   #timer = 0;
   #isWorking = false;
   #isCalled = false;
+  #isUrgent = false;
   #recent = 0;
   #lastAt = 0;
 
@@ -26,11 +27,11 @@ export class Pace {
     this.#timer = setTimeout(() => this.now(), WAITS[Math.min(this.#recent, WAITS.length - 1)] * 1000);
   }
 
-  /** Works now. What was called for is done by this. */
+  /** Works now, or as soon as the present work is done. What was called for is done by this. */
   async now() {
     this.cancel();
     if (this.#isWorking) {
-      this.#isCalled = true;
+      this.#isUrgent = true;
       return;
     }
     this.#isWorking = true;
@@ -38,12 +39,13 @@ export class Pace {
     const hasChanged = await this.#work().finally(() => { this.#isWorking = false; });
     if (hasChanged) this.#recent += 1;
     this.#lastAt = Date.now();
-    if (this.#isCalled) this.call();
+    if (this.#isUrgent) await this.now();
+    else if (this.#isCalled) this.call();
   }
 
   cancel() {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    this.#isCalled = false;
+    this.#isCalled = this.#isUrgent = false;
   }
 }

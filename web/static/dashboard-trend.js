@@ -119,6 +119,7 @@ export class TrendChart {
     this.#read = read;
     const period = periodName(this.#type, point.date);
     const [revenue, expenses, profit] = KINDS.map((kind) => amount(point[kind]));
+    this.#reading.dataset.length = [revenue, expenses, profit].some((text) => text.length > 11) ? "more" : "";
     this.#reading.replaceChildren(make("strong", { text: period }), ...[revenue, expenses, profit].map((text, n) => make("span", { class: `key ${KINDS[n]}` }, make("span", { text: say(KINDS[n]) }), make("b", { text }))));
     this.#plot.setAttribute("aria-valuenow", read + 1);
     this.#plot.setAttribute("aria-valuetext", say("reading-of", { period, revenue, expenses, profit }));

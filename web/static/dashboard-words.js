@@ -14,18 +14,18 @@ const WORDS = {
   "so-far": "So far, beside all of {before}", revenue: "Revenue", profit: "Profit", margin: "Margin",
   up: "up", down: "down", "change-of": "{way} {change}", "change-none": "unchanged", "before-nothing": "nothing before", from: "from {before}", points: "{change} pts", "no-revenue": "no revenue",
 
-  "trend-title": "Revenue, expenses and profit", "trend-note": "The last {count} periods", "trend-label": "Period to read", "as-table": "Show as a table", "trend-caption": "Revenue, expenses and profit of the last {count} periods",
+  "trend-title": "Revenue, expenses and profit", "trend-label": "Period to read", "as-table": "Show as a table", "trend-caption": "Revenue, expenses and profit of the last {count} periods",
   "reading-of": "{period}: revenue {revenue}, expenses {expenses}, profit {profit}",
 
   "owed-title": "Owed to you", outstanding: "Outstanding", "nothing-outstanding": "Nothing is owed to you.", "bucket-overdue": "Overdue", "bucket-soon": "Due within 7 days", "bucket-later": "Due later",
   "due-label": "What is due when: {parts}", "to-overdue": "All overdue invoices",
 
-  "expenses-title": "Expenses by category", "revenue-title": "Revenue by client", "no-expenses-in": "No expenses in this period.", "no-revenue-in": "Nothing invoiced in this period.", "share-of": "{percent} of the whole", "more-shares": "The other {count}",
+  "expenses-title": "Expenses by category", "revenue-title": "Revenue by client", "no-expenses-in": "No expenses in this period.", "no-revenue-in": "Nothing invoiced in this period.", "more-shares": "The other {count}",
 
-  "clients-title": "Top clients", "all-clients": "All clients", score: "Score {score}", "score-label": "Payment score {score} of 100", "risk-low": "Low risk", "risk-medium": "Some risk", "risk-high": "High risk", owing: "owes {amount}",
+  "clients-title": "Top clients", score: "Score {score}", "score-label": "Payment score {score} of 100", "risk-low": "Low risk", "risk-medium": "Some risk", "risk-high": "High risk", owing: "owes {amount}",
   "invoices-one": "1 invoice", "invoices-many": "{count} invoices", "no-invoices-in": "no invoices", "clients-note": "By revenue in this period",
 
-  "metrics-title": "Key figures", "metrics-note": "The last 30 days, beside the 30 before", target: "Target {target}", "target-reached": "Target {target} reached", "target-label": "{part} of the target",
+  "metrics-title": "Key figures", "metrics-note": "The last 30 days, beside the 30 before", target: "Target {target}", "target-reached": "Target {target} reached",
 
   "projections-title": "Next three months", "projections-note": "What the last six months lead to expect", "no-history": "Projections appear here once you have sent invoices in the last six months.",
   confirmed: "Confirmed", pipeline: "Pipeline", recurring: "Recurring", confidence: "{percent} certain", average: "Monthly average so far: {amount}",
@@ -38,8 +38,8 @@ const WORDS = {
   "welcome-2": "what is owed to you, and what is overdue", "welcome-3": "where your money comes from, and where it goes", "welcome-4": "your best clients, and how they pay", "welcome-5": "what the next months may bring", "to-books": "Open the books", "first-invoice": "Write an invoice", "first-expense": "Note an expense",
 
   export: "Export", "export-title": "Export your figures", "export-format": "File", "export-type": "Contents", "export-period": "Period", "with-charts": "With charts", "export-make": "Make the file", "export-making": "The file is being made…",
-  "export-stage-waiting": "Waiting for its turn…", "export-stage-reading": "Reading the books…", "export-stage-writing": "Writing the file…", "export-stage-storing": "Storing the file…", "export-done": "{name} is saved.", "export-again": "Save it again", "export-late": "The file is not ready yet. Please ask for it again later.",
-  "format-xlsx": "Excel (XLSX)", "format-csv": "Table (CSV)", "format-pdf": "Document (PDF)", "type-overview": "Overview", "type-detailed": "Everything, in detail", "export-sign-out": "The figures stay in the file after you have signed out.",
+  "export-stage-waiting": "Waiting for its turn…", "export-stage-reading": "Reading the books…", "export-stage-writing": "Writing the file…", "export-stage-storing": "Storing the file…", "export-done": "{name} is saved.", "export-late": "The file is not ready yet. Please ask for it again later.",
+  "format-xlsx": "Excel (XLSX)", "format-csv": "Table (CSV)", "format-pdf": "Document (PDF)", "type-overview": "Overview", "type-detailed": "Everything, in detail", "type-financial": "Periods, and what is owed", "type-clients": "Clients", "type-analytics": "Key figures and categories",
 };
 
 /** Returns the words by their name, with the values in their places. otherwise: for a name that is the server's, and may be new. */

@@ -184,7 +184,7 @@ const live = new Live({
     pace.call();
   },
   onState: showState,
-  onRefused: async () => {
+  onLost: async () => {
     await pace.now();
     const { signal } = leaving;
     const figures = await loadLive(signal).catch(() => null);
