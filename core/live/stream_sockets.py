@@ -155,8 +155,8 @@ class StreamSockets:
                 if n % YIELD_EVERY == YIELD_EVERY - 1:
                     await asyncio.sleep(0)
 
-    def end(self, stream: Stream, data: bytes = b"") -> None:
-        """Close one stream on the server's part, with its last words and this data, unless the reader still has others to take."""
+    def dismiss(self, stream: Stream, data: bytes = b"") -> None:
+        """Close one stream at once, with its farewell and this data unless its reader still has something to take."""
         if stream.waiting is None and (last := stream.farewell + data):
             self.write(stream, last)
         self.close(stream)
@@ -177,7 +177,7 @@ class StreamSockets:
     def close_all(self) -> None:
         """Close all streams for good. Their readers reconnect by themselves, each after its own time."""
         for stream in self:
-            self.end(stream, retry() + b"\n")
+            self.dismiss(stream, retry() + b"\n")
         if not self.closed:
             self.closed = True
             asyncio.get_running_loop().remove_reader(self._selector)

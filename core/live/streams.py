@@ -132,7 +132,7 @@ class Streams:
         """Close the streams whose lease has ended. Their reconnect will be refused."""
         for stream in self._sockets:
             if stream.lease in leases:
-                self._sockets.end(stream)
+                self._sockets.dismiss(stream)
 
     def deliver(self, fresh: list[Event]) -> None:
         """Queue events of the log for sending. They come in order, each once."""
@@ -253,7 +253,8 @@ class Streams:
         self._sockets.write(stream, data)
 
     def finish(self, stream: Stream) -> None:
-        """Close a stream that was attached, after its last frame."""
+        """Close a stream that was attached, once its reader has all that was sent and its farewell."""
+        self._sockets.write(stream, stream.farewell)
         self._sockets.end(stream)
 
     def _adopt(self, handler: RequestHandler, stream: Stream) -> bytes:
