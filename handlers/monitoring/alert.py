@@ -5,7 +5,7 @@ from typing import Any
 
 from core.data import sql
 from core.http import keyset
-from core.http.application import Refusal
+from core.http.application import Application, Refusal
 from core.http.declare import answers, body, idempotent
 from core.http.keyset import Column
 from core.http.paging import page_of
@@ -169,12 +169,19 @@ class Resolution(MonitoringHandler):
         self.reply({"status": "resolved"})
 
 
+async def acknowledge(app: Application, account_id: int, alert_id: int, actor: str) -> bool:
+    """Acknowledge an alert of an account through its socket (handlers/dashboard/notification_socket.py); false: it has none with this id."""
+    row = await query.acknowledge_alert(app.db, account_id=account_id, is_admin=False, id=alert_id, actor=actor)
+    return row is not None
+
+
 def unknown_execution(id: object) -> Problem:
     """400: the caller has no execution with this id."""
     return invalid({"task_execution": [f'Invalid pk "{id}" - object does not exist.']})
 
 
 refusals: dict[str, Refusal] = {"alert_metadata_bounded": invalid({"metadata": [TOO_LONG]})}
+acknowledges = [acknowledge]
 groups = ("Books: monitoring, alerts",)
 routes = [
     ("/api/monitoring/api/alerts/", Alerts),
