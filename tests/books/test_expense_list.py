@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from handlers.api import books_listing
 from handlers.books import expense
 from tests.support.forms import by_form
 
@@ -273,7 +274,7 @@ def touched(db):
 async def test_a_page_in_any_order_reads_its_own_rows(large, touched, name, sign):
     owner_id, _ = large
     terms = [sign + one for one in dict.fromkeys((*name.split(","), "expense_date", "created_at", "id"))]
-    order = expense.listing.Order(expense.COLUMNS, terms)
+    order = books_listing.Order(expense.COLUMNS, terms)
     assert await touched(expense.query.list_expenses.ordered(order.by), [owner_id, 1, 20]) <= MOST
     found = await touched(order.walk(expense.query.walk_expenses, None), [None, owner_id, 20])
     assert found <= MOST
