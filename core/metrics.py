@@ -138,6 +138,8 @@ class Metrics:
         import prometheus_client
         from prometheus_client import values
 
+        # They would be as many series again, and the files of several workers have none.
+        prometheus_client.disable_created_metrics()
         # The class that the import chose holds for the first Metrics of a process only, and names files by pid.
         values.ValueClass = values.MultiProcessValue(lambda: number) if folder is not None else values.MutexValue
         self._library: Any = prometheus_client

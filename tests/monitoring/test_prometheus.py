@@ -20,7 +20,8 @@ pytestmark = pytest.mark.gen_test
 PATHS = ("/metrics", "/api/dashboard/metrics/prometheus/")
 TOKEN = "a-token-for-scrapers"
 with_token = pytest.mark.parametrize("changed_settings", [{"metrics_token": TOKEN}], ids=["token"])
-DASHBOARD = Path(__file__).resolve().parents[2] / "docs" / "grafana.json"
+DOCUMENTS = Path(__file__).resolve().parents[2] / "docs"
+DASHBOARD, DOCUMENT = DOCUMENTS / "grafana.json", DOCUMENTS / "api" / "monitoring.md"
 
 
 @pytest.fixture(autouse=True)
@@ -392,7 +393,22 @@ async def test_what_is_read_of_postgres_does_not_grow_with_the_tables(db):
         assert node.get("Rows Removed by Filter", 0) <= 100, node
 
 
-# The dashboard of Grafana
+# What is written of them
+
+
+@with_token
+async def test_the_document_has_every_metric_and_no_other(app, scraped):
+    families = {
+        f"{family.name}_total" if family.type == "counter" else family.name for family in (await scraped()).families
+    }
+    # Of these there is no value before a job fails, and a process that runs no jobs counts none.
+    families |= {"celery_task_errors_total", "celery_queues_backlog", "redis_up"}
+    families |= {"jobs_oldest_due_seconds", "jobs_running", "jobs_held", "jobs_waiting"}
+    tables = DOCUMENT.read_text(encoding="utf-8").partition("## Metrics")[2].partition("## Traces")[0]
+    named = re.findall(
+        r"`([a-z_]+)`", " ".join(line.split("|")[1] for line in tables.splitlines() if line.startswith("| `"))
+    )
+    assert set(named) == families and len(named) == len(set(named))
 
 
 @with_token
