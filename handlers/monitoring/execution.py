@@ -1,4 +1,4 @@
-"""Executions of tasks: the server's own jobs, and what clients record. docs/api/monitoring.md#tasks."""
+"""Executions of tasks: the server's own jobs, and what clients record. docs/api/monitoring.md#executions."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
--- Executions of tasks. docs/api/monitoring.md#tasks. t: the execution.
+-- Executions of tasks. docs/api/monitoring.md#executions. t: the execution.
 
 -- owner_id: the account whose rows may be seen; null: all. The filter `own`, which goes with it, is what an index finds.
 -- filter: own(account_id)
