@@ -284,15 +284,19 @@ BEGIN
            left(coalesce(l.result::text, ''), 1000), left(coalesce(l.error, ''), 1000), '[]',
            CASE WHEN octet_length(l.payload::text) <= 16384 THEN l.payload ELSE '{}' END, n.began_at
       FROM unnest(changed) AS j (id)
-     CROSS JOIN LATERAL (SELECT r.* FROM jobs.run r WHERE r.job_id = j.id ORDER BY r.id DESC LIMIT 1) l
-     CROSS JOIN LATERAL (SELECT min(r.started_at) AS began_at, count(*) FILTER (WHERE r.status <> 'released') AS runs
+     -- Aggregates, and no ORDER BY with LIMIT 1, for which Postgres might walk the whole history backwards.
+     CROSS JOIN LATERAL (SELECT (array_agg(r ORDER BY r.id DESC))[1] AS last_run, min(r.started_at) AS began_at,
+                                count(*) FILTER (WHERE r.status <> 'released') AS runs
                            FROM jobs.run r WHERE r.job_id = j.id) n
-      LEFT JOIN LATERAL (SELECT g.created, g.priority FROM jobs.pgqueuer_log g
-                          WHERE g.job_id = j.id AND g.status = 'queued' ORDER BY g.created LIMIT 1) q ON true
+     CROSS JOIN LATERAL (SELECT (n.last_run).*) l
+     CROSS JOIN LATERAL (SELECT min(g.created) AS created, (array_agg(g.priority ORDER BY g.created))[1] AS priority
+                           FROM jobs.pgqueuer_log g WHERE g.job_id = j.id AND g.status = 'queued') q
      CROSS JOIN LATERAL (SELECT coalesce(l.payload ->> 'owner_id', l.payload ->> 'user_id', l.payload ->> 'account_id') AS owner) o
      CROSS JOIN LATERAL (SELECT CASE WHEN o.owner ~ '^[0-9]{1,18}$' THEN o.owner::bigint END AS account_id) p
      CROSS JOIN LATERAL (SELECT CASE l.status WHEN 'running' THEN 'started' WHEN 'succeeded' THEN 'success' WHEN 'held' THEN 'failure'
                                               WHEN 'released' THEN 'pending' ELSE 'retry' END AS status) s
+     -- The history of the job may have been removed meanwhile.
+     WHERE l.id IS NOT NULL
      ORDER BY l.job_id
         ON CONFLICT (job_id) WHERE job_id IS NOT NULL DO UPDATE
        SET status = EXCLUDED.status, started_at = EXCLUDED.started_at, completed_at = EXCLUDED.completed_at, duration = EXCLUDED.duration,
