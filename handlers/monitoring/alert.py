@@ -57,8 +57,6 @@ class Alerts(MonitoringHandler):
     def filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/monitoring/alert.sql. Raises Problem 400."""
         found: dict[str, Any] = {
-            "alert_type": books_listing.choice(self, "alert_type", TYPES),
-            "severity": books_listing.choice(self, "severity", SEVERITIES),
             "resolved_since": moment(self, "resolved_at"),
             "resolved_until": moment(self, "resolved_at", whole_day=True),
         }
@@ -69,7 +67,14 @@ class Alerts(MonitoringHandler):
             filters["unresolved"] = ()
         if is_open is False or is_resolved is True:
             filters["resolved"] = ()
-        return {**self.own(), **filters, **books_listing.created(self), **books_listing.search(self)}
+        return {
+            **self.own(),
+            **self.choice("alert_type", TYPES),
+            **self.choice("severity", SEVERITIES),
+            **filters,
+            **books_listing.created(self),
+            **books_listing.search(self),
+        }
 
     @answers(200, page_of("monitoring/alert"))
     async def get(self) -> None:

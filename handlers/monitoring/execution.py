@@ -62,16 +62,12 @@ class Tasks(MonitoringHandler):
 
     def filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/monitoring/execution.sql. Raises Problem 400."""
-        found = {
-            "task_name": self.asked("task_name") or None,
-            "status": books_listing.choice(self, "status", STATUSES),
-            "queue_name": self.asked("queue_name") or None,
-            "priority": books_listing.choice(self, "priority", PRIORITIES),
-        }
-        filters = {name: value for name, value in found.items() if value is not None}
+        found = {name: self.asked(name) for name in ("task_name", "queue_name")}
         return {
             **self.own(),
-            **filters,
+            **{name: value for name, value in found.items() if value},
+            **self.choice("status", STATUSES),
+            **self.choice("priority", PRIORITIES),
             **books_listing.created(self),
             **books_listing.search(self, "search", self.is_admin),
         }

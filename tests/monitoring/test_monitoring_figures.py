@@ -10,9 +10,9 @@ pytestmark = pytest.mark.gen_test
 TASKS, ALERTS = "/api/monitoring/api/tasks/", "/api/monitoring/api/alerts/"
 METRICS, HEALTH, GENERAL = (f"/api/monitoring/api/{name}/" for name in ("metrics", "health", "monitoring"))
 ANALYTICS, OVERVIEW = "/api/monitoring/analytics/", "/api/monitoring/"
-# The sums of the rows, as monitoring.task_hour has to have them.
+# The sums of the rows, as monitoring.task_period has to have them.
 SUMS = """
-    SELECT s.scope, date_trunc('hour', t.created_at, 'UTC') AS hour, t.task_name, t.queue_name, count(*) FILTER (WHERE status = 'pending') AS pending,
+    SELECT s.scope, u.unit, date_trunc(u.unit, t.created_at, 'UTC') AS start, t.task_name, t.queue_name, count(*) FILTER (WHERE status = 'pending') AS pending,
            count(*) FILTER (WHERE status = 'started') AS started, count(*) FILTER (WHERE status = 'success') AS success,
            count(*) FILTER (WHERE status = 'failure') AS failure, count(*) FILTER (WHERE status = 'retry') AS retry,
            count(*) FILTER (WHERE status = 'revoked') AS revoked, count(d.ended) AS timed, coalesce(sum(d.ended), 0) AS duration,
@@ -20,8 +20,9 @@ SUMS = """
       FROM monitoring.task t
      CROSS JOIN LATERAL (SELECT CASE WHEN status IN ('success', 'failure') THEN t.duration END AS ended) d
      CROSS JOIN LATERAL (VALUES (0::bigint, true), (-1, t.is_server), (t.account_id, t.account_id IS NOT NULL)) AS s (scope, is_counted)
-     WHERE s.is_counted GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
-KEPT = """SELECT * FROM monitoring.task_hour WHERE (pending, started, success, failure, retry, revoked) <> (0, 0, 0, 0, 0, 0) ORDER BY 1, 2, 3, 4"""
+     CROSS JOIN (VALUES ('hour'), ('day')) AS u (unit)
+     WHERE s.is_counted GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""
+KEPT = """SELECT * FROM monitoring.task_period WHERE (pending, started, success, failure, retry, revoked) <> (0, 0, 0, 0, 0, 0) ORDER BY 1, 2, 3, 4, 5"""
 
 
 async def test_without_any_execution_nothing_reads_as_failing(owner, worker):
@@ -109,8 +110,8 @@ async def test_a_period_counts_from_its_full_hour_on(owner, db):
             made["id"],
             hours,
         )
-    counts = [(await owner.get(f"{METRICS}?hours={hours}")).json["total_tasks"] for hours in (1, 5, 24, 720)]
-    assert counts == [1, 2, 2, 3]
+    counts = [(await owner.get(f"{METRICS}?hours={hours}")).json["total_tasks"] for hours in (1, 4, 5, 24, 29, 30, 720)]
+    assert counts == [1, 1, 2, 2, 2, 3, 3]
 
 
 async def test_wrong_periods_are_refused(owner):
@@ -126,7 +127,7 @@ async def test_wrong_periods_are_refused(owner):
         assert (await owner.get(f"{ANALYTICS}?days={days}")).status == 400
 
 
-async def test_the_hours_are_always_the_sums_of_the_rows(owner, open_books, db, worker):
+async def test_the_kept_figures_are_always_the_sums_of_the_rows(owner, open_books, db, worker):
     admin, chance = await open_books("ADMIN"), random.Random(7)
     await db.execute("DELETE FROM monitoring.task")
     made: list[int] = []

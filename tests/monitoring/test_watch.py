@@ -17,7 +17,7 @@ TASKS, ALERTS = "/api/monitoring/api/tasks/", "/api/monitoring/api/alerts/"
 @pytest.fixture
 def no_rows(io_loop, db):
     """Nothing of an earlier test is left."""
-    tables = "monitoring.task, monitoring.task_hour, monitoring.alert, monitoring.health_metric, monitoring.tally, monitoring.changed_job"
+    tables = "monitoring.task, monitoring.task_period, monitoring.alert, monitoring.health_metric, monitoring.tally, monitoring.changed_job"
     io_loop.run_sync(lambda: db.execute(f"TRUNCATE {tables}, jobs.worker, jobs.run, jobs.pgqueuer, jobs.pgqueuer_log"))
 
 
@@ -305,7 +305,7 @@ async def test_what_is_old_is_removed_and_an_unresolved_alert_is_kept(owner, app
     assert [one["id"] for one in (await owner.get(TASKS)).json["results"]] == [new["id"]]
     assert [(one["id"], one["task_execution"]) for one in await alerts(owner)] == [(raised["id"], None)]
     assert (await owner.get("/api/monitoring/api/health-metrics/")).json["results"] == []
-    assert await db.fetchval("SELECT count(*) FROM monitoring.task_hour WHERE hour < now() - interval '2 days'") == 0
+    assert await db.fetchval("SELECT count(*) FROM monitoring.task_period WHERE start < now() - interval '2 days'") == 0
 
 
 async def test_the_host_is_measured(app):
