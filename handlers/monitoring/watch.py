@@ -25,7 +25,7 @@ query = sql.load("monitoring/watch")
 
 @cache
 def queues() -> str:
-    """Of each job's name, the queue under which it is counted: JSON."""
+    """Of each job's name, the queue under which it is counted, `default` unless the job names one: JSON."""
     return json.dumps({job.name: getattr(job, "queue", "default") for job in areas.jobs()})
 
 

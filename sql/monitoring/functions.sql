@@ -168,17 +168,25 @@ BEGIN
            timed = p.timed + EXCLUDED.timed, duration = p.duration + EXCLUDED.duration,
            shortest = least(p.shortest, EXCLUDED.shortest), longest = greatest(p.longest, EXCLUDED.longest);
 
-    -- The shortest or longest one may have gone, and then only the executions of that period say which is it now.
+    -- The shortest or longest one may have gone, and then only the executions of that period say which is it now. Reading them takes long where
+    -- there are many, so it is done only if no other one took as long. What is removed by its age leaves them as they are (monitoring.purge).
+    IF gone IS NULL OR current_setting('monitoring.keeps_extremes', true) = 'on' THEN
+        RETURN;
+    END IF;
     UPDATE monitoring.task_period p SET (shortest, longest) = (
            SELECT min(t.duration), max(t.duration) FROM monitoring.task t
-            WHERE t.task_name = p.task_name AND t.queue_name = p.queue_name AND t.created_at >= p.start
-              AND t.created_at < p.start + CASE p.unit WHEN 'hour' THEN interval '1 hour' ELSE interval '24 hours' END
+            WHERE t.task_name = p.task_name AND t.queue_name = p.queue_name AND t.created_at >= p.start AND t.created_at < g.until
               AND t.status IN ('success', 'failure') AND (p.scope = 0 OR p.scope = -1 AND t.is_server OR t.account_id = p.scope))
-      FROM (SELECT DISTINCT s.scope, u.unit, u.start, t.task_name, t.queue_name, t.duration
+      FROM (SELECT DISTINCT s.scope, u.unit, u.start, u.start + CASE u.unit WHEN 'hour' THEN interval '1 hour' ELSE interval '24 hours' END AS until,
+                   t.task_name, t.queue_name, t.duration
               FROM unnest(gone) AS t CROSS JOIN LATERAL monitoring.scopes(t) AS s CROSS JOIN LATERAL monitoring.periods(t.created_at) AS u
              WHERE t.status IN ('success', 'failure') AND t.duration IS NOT NULL) g
      WHERE p.scope = g.scope AND p.unit = g.unit AND p.start = g.start AND p.task_name = g.task_name AND p.queue_name = g.queue_name
-       AND g.duration IN (p.shortest, p.longest);
+       AND g.duration IN (p.shortest, p.longest)
+       AND NOT EXISTS (SELECT FROM monitoring.task t
+                        WHERE t.task_name = g.task_name AND t.queue_name = g.queue_name AND t.created_at >= g.start AND t.created_at < g.until
+                          AND t.status IN ('success', 'failure') AND t.duration = g.duration
+                          AND (g.scope = 0 OR g.scope = -1 AND t.is_server OR t.account_id = g.scope));
 END $$;
 
 -- How the latest runs of a task of an account (null: the server) have ended within the last hour, at most the latest thousand.
@@ -607,6 +615,8 @@ DECLARE
     removed bigint;
     total   bigint := 0;
 BEGIN
+    -- The shortest and longest of a day of which only a part is removed stay until the rest is.
+    PERFORM set_config('monitoring.keeps_extremes', 'on', true);
     DELETE FROM monitoring.task WHERE id = ANY (ARRAY(SELECT t.id FROM monitoring.task t WHERE t.created_at < oldest
                                                        ORDER BY t.created_at, t.id LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;

@@ -1,5 +1,6 @@
 """Health, metrics, analytics and the general data. docs/api/monitoring.md#figures."""
 
+import asyncio
 import random
 
 import pytest
@@ -273,3 +274,25 @@ async def test_others_may_not_enter(api, sign_in):
     for path in (METRICS, HEALTH, GENERAL, ANALYTICS, OVERVIEW, TASKS, ALERTS):
         assert (await api.get(path)).status == 401
         assert (await api.get(path, token=token)).status == 403
+
+
+async def test_what_belongs_to_an_account_goes_with_it(open_books, db):
+    admin, leaver = await open_books("SUPERADMIN"), await open_books()
+    made = await leaver.made(TASKS, task(status="failure", retry_count=3))
+    await leaver.made("/api/monitoring/api/health-metrics/", {"success_rate": 1})
+    assert (await admin.delete(f"/api/auth/users/{leaver.id}/")).status in (200, 204)
+    assert (await admin.get(f"{TASKS}{made['id']}/")).status == 404
+    for table in ("task", "alert", "health_metric"):
+        assert not await db.fetchval(f"SELECT count(*) FROM monitoring.{table} WHERE account_id = $1", leaver.id), table
+    assert await db.fetch(KEPT) == await db.fetch(SUMS)
+
+
+async def test_of_many_failures_at_once_one_alert_is_raised(owner):
+    for _ in range(5):
+        await owner.made(TASKS, task(status="failure", task_name="at.once", completed_at="2026-01-01T00:00:00Z"))
+    bodies = [task(status="failure", task_name="at.once") for _ in range(12)]
+    answers = await asyncio.gather(*(owner.post(TASKS, body) for body in bodies))
+    assert {answer.status for answer in answers} == {201}
+    await owner.made(TASKS, task(status="failure", task_name="at.once"))
+    found = (await owner.get(f"{ALERTS}?alert_type=high_failure_rate")).json["results"]
+    assert [one["is_resolved"] for one in found] == [False]
