@@ -1,31 +1,14 @@
 -- Functions of the dashboards. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0017_dashboard.sql, 0019_dashboard_export.sql.
+-- Tables and triggers: sql/migrations/0017_dashboard.sql, 0018_dashboard_snapshot.sql, 0019_dashboard_export.sql, 0023_dashboard_live.sql.
 --
 -- Triggers on books.invoice, books.quote, books.expense, books.client
 --   NOUN_valued, NOUN_revalued, NOUN_unvalued   after a statement that writes       add up what it has changed
+-- Triggers on dashboard.total, books.client
+--   total_opening_…, client_opening_…           after a write                       keep what an owner's counts were when the day began
 -- Trigger on dashboard.total
---   total_gone                                                   after a row goes with its account   the owner's other figures go
--- Triggers on dashboard.export
---   export_announced   after each row that is made, or whose status, stage or percent is written   announces it
---
--- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
--- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
--- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
-
--- Tables and triggers: sql/migrations/0017_dashboard.sql, 0025_dashboard_analytics.sql.
---
--- Triggers on books.invoice, books.quote, books.expense, books.client
---   NOUN_valued, NOUN_revalued, NOUN_unvalued   after a statement that writes       add up what it has changed
--- Trigger on dashboard.total
---   total_gone                                                   after a row goes with its account   the owner's other figures go
--- Triggers on dashboard.export
---   export_announced   after each row that is made, or whose status, stage or percent is written   announces it
---
--- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
--- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
--- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
-
 --   total_gone                                  after a row goes with its account   the owner's other figures go
+-- Trigger on dashboard.export
+--   export_announced                            after each row that is made, or whose status, stage or percent is written   announces it
 --
 -- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
 -- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
@@ -536,6 +519,7 @@ BEGIN
         'performance_metrics_count', CASE WHEN asked && '{metrics,all}' THEN metrics END,
         'refreshed', true, 'refresh_time', core.iso(began), 'duration_seconds', seconds));
 END $$;
+
 -- Analytics: overview, clients, categories, metrics. docs/api/dashboard.md
 
 -- The last day that the figures of the period which begins on `start` include.
@@ -733,7 +717,8 @@ CREATE OR REPLACE FUNCTION dashboard.metric_documents(owner bigint, category tex
     SELECT coalesce(json_agg(m.document ORDER BY m.id), '[]')
       FROM dashboard.metrics(owner) m WHERE category IS NULL OR m.metric_category = category
 $$;
--- Verifying --------------------------------------------------------------------------------------------------------------------------
+
+-- Verifying
 
 -- Whether an owner's figures differ from the sums of the rows: of the months, the open balance, the balances of clients, and the shares of years. All is
 -- read in one snapshot, so a change that commits meanwhile is in both or in neither.

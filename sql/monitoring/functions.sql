@@ -638,7 +638,7 @@ BEGIN
     RETURN total + removed;
 END $$;
 
--- Tasks ------------------------------------------------------------------------------------------------------------------------------
+-- Tasks
 -- Tables: sql/migrations/0012_core_jobs.sql, 0020_monitoring_task.sql. docs/api/monitoring.md#tasks. A task is a job as the API shows it; its
 -- task_id is the job's id. Durations are in seconds, rates in per cent. queues: by the name of a job, the queue under which it is counted.
 
