@@ -34,7 +34,8 @@ async def test_a_reader_that_has_left_is_not_kept_until_it_would_have_been_due()
     for reader in (stays, leaves):
         hub.add(reader)
     hub.reschedule(leaves)
-    await until(lambda: stays.found and leaves.found)
+    heard = leaves.found
+    await until(lambda: stays.found and heard)
     left = weakref.ref(leaves)
     hub.remove(leaves)
     del leaves, reader
