@@ -1,31 +1,16 @@
 -- Functions of the dashboards. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0017_dashboard.sql, 0019_dashboard_export.sql.
+-- Tables and triggers: sql/migrations/0017_dashboard.sql, 0018_dashboard_snapshot.sql, 0019_dashboard_export.sql, 0023_dashboard_live.sql.
 --
 -- Triggers on books.invoice, books.quote, books.expense, books.client
---   NOUN_valued, NOUN_revalued, NOUN_unvalued   after a statement that writes       add up what it has changed
--- Trigger on dashboard.total
---   total_gone                                                   after a row goes with its account   the owner's other figures go
--- Triggers on dashboard.export
---   export_announced   after each row that is made, or whose status, stage or percent is written   announces it
---
--- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
--- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
--- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
-
--- Tables and triggers: sql/migrations/0017_dashboard.sql, 0025_dashboard_analytics.sql.
---
--- Triggers on books.invoice, books.quote, books.expense, books.client
---   NOUN_valued, NOUN_revalued, NOUN_unvalued   after a statement that writes       add up what it has changed
--- Trigger on dashboard.total
---   total_gone                                                   after a row goes with its account   the owner's other figures go
--- Triggers on dashboard.export
---   export_announced   after each row that is made, or whose status, stage or percent is written   announces it
---
--- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
--- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
--- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
-
---   total_gone                                  after a row goes with its account   the owner's other figures go
+--   NOUN_valued, NOUN_revalued, NOUN_unvalued                 after a statement that writes               add up what it has changed
+-- Triggers on books.client, after these
+--   client_was_made, client_was_changed, client_was_deleted   after a statement that writes               keep how many clients were active when the day began
+-- Triggers on dashboard.total
+--   total_opened, total_reopened                              at the first change of a day                keep how many invoices were pending and overdue
+--   total_gone                                                after a row goes with its account           the owner's other figures go
+-- Trigger on dashboard.export
+--   export_announced                                          after a row is made, or its status, stage   writes an event
+--                                                             or percent is written
 --
 -- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
 -- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
@@ -219,9 +204,11 @@ BEGIN
           INTO before, after, bills
           FROM gone g JOIN made m USING (owner_id, id)
          WHERE (dashboard.counts(g.status) OR dashboard.counts(m.status))
-           AND (dashboard.counts(g.status), g.client_id, g.issue_date, g.due_date, g.total_amount, g.subtotal, g.paid_amount, g.paid_at, g.line_items::text)
+           AND (dashboard.counts(g.status), g.status = 'paid', g.client_id, g.issue_date, g.due_date, g.total_amount, g.subtotal, g.paid_amount, g.paid_at,
+                g.line_items::text)
                IS DISTINCT FROM
-               (dashboard.counts(m.status), m.client_id, m.issue_date, m.due_date, m.total_amount, m.subtotal, m.paid_amount, m.paid_at, m.line_items::text);
+               (dashboard.counts(m.status), m.status = 'paid', m.client_id, m.issue_date, m.due_date, m.total_amount, m.subtotal, m.paid_amount, m.paid_at,
+                m.line_items::text);
     ELSIF TG_OP = 'INSERT' THEN
         after := (SELECT array_agg(ROW(m.*)::books.invoice) FROM made m WHERE dashboard.counts(m.status));
     ELSE
@@ -536,6 +523,7 @@ BEGIN
         'performance_metrics_count', CASE WHEN asked && '{metrics,all}' THEN metrics END,
         'refreshed', true, 'refresh_time', core.iso(began), 'duration_seconds', seconds));
 END $$;
+
 -- Analytics: overview, clients, categories, metrics. docs/api/dashboard.md
 
 -- The last day that the figures of the period which begins on `start` include.
@@ -733,6 +721,7 @@ CREATE OR REPLACE FUNCTION dashboard.metric_documents(owner bigint, category tex
     SELECT coalesce(json_agg(m.document ORDER BY m.id), '[]')
       FROM dashboard.metrics(owner) m WHERE category IS NULL OR m.metric_category = category
 $$;
+
 -- Verifying --------------------------------------------------------------------------------------------------------------------------
 
 -- Whether an owner's figures differ from the sums of the rows: of the months, the open balance, the balances of clients, and the shares of years. All is
@@ -830,11 +819,6 @@ BEGIN
 END $$;
 
 -- Live figures: docs/api/dashboard.md#live.
---
--- Triggers on dashboard.total
---   total_opened, total_reopened                            at the first change of a day    keep how many invoices were pending and overdue before
--- Triggers on books.client
---   client_was_made, client_was_changed, client_was_deleted   after a statement that writes   keep how many clients were active before
 
 -- dashboard.due is still as it was before the change: what writes it has to write this row first. Of an owner whose books are still to be added
 -- up, it is not known what there was.
