@@ -70,8 +70,8 @@ class Replay(Replays):
     @answers(409, WebhookHandler.dialect.error)
     @idempotent
     async def post(self, id: str, delivery_id: str) -> None:
-        """Send a delivery again, under the same `webhook-id`. It goes to the end of what waits of its topic; one that still waits is tried at
-        once. 202; 404; 409 the webhook is not active."""
+        """Send a delivery again, under the same `webhook-id`. It goes to the end of what waits of its topic. One that still waits keeps its
+        place, and is tried at once when it is the first of its topic. 202; 404; 409 the webhook is not active."""
 
         async def replay(db: sql.Runner) -> tuple[int, str]:
             found = await query.replay_delivery(
