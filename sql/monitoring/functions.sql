@@ -272,7 +272,7 @@ BEGIN
            -- The clock may have been set back meanwhile.
            greatest(0, extract(epoch FROM l.finished_at - l.started_at)), greatest(0, n.runs - 1), l.worker,
            left(coalesce(l.result::text, ''), 1000), left(coalesce(l.error, ''), 1000), '[]',
-           CASE WHEN octet_length(l.payload::text) <= 16384 THEN l.payload ELSE '{}' END, n.began_at
+           CASE WHEN octet_length(l.payload::text) <= 16384 THEN monitoring.job_kwargs(l.payload) ELSE '{}' END, n.began_at
       FROM unnest(changed) AS j (id)
      CROSS JOIN LATERAL (SELECT r.* FROM jobs.run r WHERE r.job_id = j.id ORDER BY r.id DESC LIMIT 1) l
      CROSS JOIN LATERAL (SELECT min(r.started_at) AS began_at, count(*) FILTER (WHERE r.status <> 'released') AS runs
@@ -712,7 +712,8 @@ $$;
 CREATE OR REPLACE FUNCTION monitoring.job_workers(gone double precision) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_object_agg(w.name, json_build_object(
                'kind', w.kind,
-               'active_tasks', (SELECT count(*) FROM jobs.pgqueuer q WHERE q.queue_manager_id = w.id AND q.status = 'picked'), 'started_at', core.iso(w.started_at), 'last_seen', core.iso(w.seen_at),
+               'active_tasks', (SELECT count(*) FROM jobs.pgqueuer q WHERE q.queue_manager_id = w.id AND q.status = 'picked'),
+               'started_at', core.iso(w.started_at), 'last_seen', core.iso(w.seen_at),
                'uptime_seconds', monitoring.job_seconds(w.started_at, w.seen_at))), '{}')
       FROM monitoring.live_workers(gone) w
 $$;
@@ -809,15 +810,12 @@ $$;
 CREATE OR REPLACE FUNCTION monitoring.warm_dashboard(owner bigint, OUT outcome text, OUT is_stored boolean) LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     outcome := dashboard.repair(owner);
-    is_stored := false;
-    IF to_regclass('dashboard.snapshot') IS NOT NULL THEN
-        is_stored := EXISTS (SELECT FROM dashboard.total t
-                              WHERE t.owner_id = owner
-                                AND NOT EXISTS (SELECT FROM dashboard.snapshot s
-                                                 WHERE s.owner_id = owner AND s.period_type = 'monthly' AND s.updated_at >= t.changed_at));
-        IF is_stored THEN
-            PERFORM dashboard.store_snapshot(owner, 'monthly', books.today());
-        END IF;
+    is_stored := EXISTS (SELECT FROM dashboard.total t
+                          WHERE t.owner_id = owner
+                            AND NOT EXISTS (SELECT FROM dashboard.snapshot s
+                                             WHERE s.owner_id = owner AND s.period_type = 'monthly' AND s.updated_at >= t.changed_at));
+    IF is_stored THEN
+        PERFORM dashboard.store_snapshot(owner, 'monthly', books.today());
     END IF;
 END $$;
 
@@ -889,28 +887,22 @@ CREATE OR REPLACE FUNCTION monitoring.notify(account bigint, message text, notif
 $$;
 
 -- Removes at most `most` snapshots, exports and notifications that are older than so many days: of one account, or of all (null). Returns how
--- many of each. What a release doesn't have yet is left out.
+-- many of each.
 CREATE OR REPLACE FUNCTION monitoring.remove_old(account bigint, days integer, most integer, OUT snapshots bigint, OUT exports bigint, OUT notifications bigint)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     oldest timestamptz := now() - make_interval(days => days);
 BEGIN
-    snapshots := 0;
-    exports := 0;
-    IF to_regclass('dashboard.snapshot') IS NOT NULL THEN
-        DELETE FROM dashboard.snapshot s
-         WHERE (s.owner_id, s.id) IN (SELECT o.owner_id, o.id FROM dashboard.snapshot o
-                                       WHERE (account IS NULL OR o.owner_id = account) AND o.snapshot_date < (oldest AT TIME ZONE 'UTC')::date
-                                       LIMIT most FOR UPDATE SKIP LOCKED);
-        GET DIAGNOSTICS snapshots = ROW_COUNT;
-    END IF;
-    IF to_regclass('dashboard.export') IS NOT NULL THEN
-        DELETE FROM dashboard.export x
-         WHERE (x.owner_id, x.id) IN (SELECT o.owner_id, o.id FROM dashboard.export o
-                                       WHERE (account IS NULL OR o.owner_id = account) AND o.created_at < oldest
-                                       LIMIT most FOR UPDATE SKIP LOCKED);
-        GET DIAGNOSTICS exports = ROW_COUNT;
-    END IF;
+    DELETE FROM dashboard.snapshot s
+     WHERE (s.owner_id, s.id) IN (SELECT o.owner_id, o.id FROM dashboard.snapshot o
+                                   WHERE (account IS NULL OR o.owner_id = account) AND o.snapshot_date < (oldest AT TIME ZONE 'UTC')::date
+                                   LIMIT most FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS snapshots = ROW_COUNT;
+    DELETE FROM dashboard.export x
+     WHERE (x.owner_id, x.id) IN (SELECT o.owner_id, o.id FROM dashboard.export o
+                                   WHERE (account IS NULL OR o.owner_id = account) AND o.created_at < oldest
+                                   LIMIT most FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS exports = ROW_COUNT;
     DELETE FROM monitoring.notification n
      WHERE (n.account_id, n.id) IN (SELECT o.account_id, o.id FROM monitoring.notification o
                                      WHERE (account IS NULL OR o.account_id = account) AND o.created_at < oldest
