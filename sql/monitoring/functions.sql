@@ -11,7 +11,8 @@
 -- Triggers on monitoring.alert, monitoring.health_metric
 --   NOUN_counted, NOUN_uncounted       after a statement             keep monitoring.tally
 --
--- Durations are seconds, memory is MB, rates are per cent. A transaction locks task, task_hour, alert and tally in this order.
+-- Durations are seconds, memory is MB, rates are per cent. A transaction locks in this order: task, task_hour, tally of tasks; alert, tally of
+-- alerts; health_metric, tally of these.
 
 -- Only notes the job, because it runs in the transaction of each job: writing the execution there would cost each job some 200 µs.
 CREATE OR REPLACE FUNCTION monitoring.run_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -241,10 +242,10 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM monitoring.count_tasks(before, after);
+    PERFORM monitoring.add_to_tally('task', coalesce(cardinality(after), 0) - coalesce(cardinality(before), 0));
     IF after IS NOT NULL THEN
         PERFORM monitoring.judge_tasks(before, after);
     END IF;
-    PERFORM monitoring.add_to_tally('task', coalesce(cardinality(after), 0) - coalesce(cardinality(before), 0));
     RETURN NULL;
 END $$;
 
@@ -590,12 +591,12 @@ BEGIN
                                                        ORDER BY t.created_at, t.id LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;
     total := total + removed;
-    DELETE FROM monitoring.health_metric WHERE id = ANY (ARRAY(SELECT m.id FROM monitoring.health_metric m WHERE m.recorded_at < oldest
-                                                                ORDER BY m.recorded_at, m.id LIMIT most FOR UPDATE SKIP LOCKED));
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    total := total + removed;
     DELETE FROM monitoring.alert WHERE id = ANY (ARRAY(SELECT a.id FROM monitoring.alert a WHERE a.resolved_at < oldest
                                                         ORDER BY a.resolved_at, a.id LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    total := total + removed;
+    DELETE FROM monitoring.health_metric WHERE id = ANY (ARRAY(SELECT m.id FROM monitoring.health_metric m WHERE m.recorded_at < oldest
+                                                                ORDER BY m.recorded_at, m.id LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;
     total := total + removed;
     -- What an hour amounts to is zero once its executions are gone.
