@@ -50,14 +50,20 @@ CREATE OR REPLACE FUNCTION dashboard.money(amount numeric) RETURNS text LANGUAGE
     SELECT round(amount, 2)::text
 $$;
 
--- By how many per cent a figure has changed; 0.00 where there was nothing before.
-CREATE OR REPLACE FUNCTION dashboard.change(present numeric, before numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT round(coalesce(100 * (present - before) / nullif(abs(before), 0), 0), 2)::text
+-- By how many per cent a figure has changed, and how many per cent a part is of the whole; 0 of nothing.
+CREATE OR REPLACE FUNCTION dashboard.growth(present numeric, before numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(100 * (present - before) / nullif(abs(before), 0), 0)
+$$;
+CREATE OR REPLACE FUNCTION dashboard.ratio(part numeric, whole numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(100 * part / nullif(whole, 0), 0)
 $$;
 
--- How many per cent a part is of the whole; 0.00 of nothing.
+-- The same as the API writes them.
+CREATE OR REPLACE FUNCTION dashboard.change(present numeric, before numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(dashboard.growth(present, before), 2)::text
+$$;
 CREATE OR REPLACE FUNCTION dashboard.per_cent(part numeric, whole numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT round(coalesce(100 * part / nullif(whole, 0), 0), 2)::text
+    SELECT round(dashboard.ratio(part, whole), 2)::text
 $$;
 
 -- Few clients are inactive; the others are all that the tally has beside these.
@@ -625,14 +631,6 @@ $$;
 -- Numbers of metrics as the API writes them.
 CREATE OR REPLACE FUNCTION dashboard.fine(value numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT round(value, 4)::text
-$$;
-
--- By how many per cent a figure has changed, and how many per cent a part is of the whole; 0 of nothing.
-CREATE OR REPLACE FUNCTION dashboard.growth(present numeric, before numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(100 * (present - before) / nullif(abs(before), 0), 0)
-$$;
-CREATE OR REPLACE FUNCTION dashboard.ratio(part numeric, whole numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(100 * part / nullif(whole, 0), 0)
 $$;
 
 -- An owner's metrics: the last 30 days with today, beside the 30 before. is_kpi: it is one of the key performance indicators. falls: it is the
