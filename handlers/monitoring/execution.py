@@ -1,7 +1,6 @@
 """Executions of tasks: the server's own jobs, and what clients record. docs/api/monitoring.md#executions."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from core.data import sql
@@ -12,7 +11,7 @@ from core.http.keyset import Column
 from core.http.paging import page_of
 from core.http.parameter import Parameter
 from core.problem import Problem, invalid
-from handlers.api import books_listing
+from handlers.api import books_listing, moment
 from handlers.api.books_handler import stale
 from handlers.api.books_listing import Listing
 from handlers.monitoring.watched import MonitoringHandler
@@ -144,8 +143,7 @@ def moments_of(sent: dict[str, Any]) -> str:
     for name in MOMENTS:
         if sent.get(name) is not None:
             try:
-                said = datetime.fromisoformat(sent[name])
-                found[name] = (said if said.tzinfo else said.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+                found[name] = moment.of_body(sent[name])
             except (ValueError, OverflowError):
                 wrong[name] = [WRONG_MOMENT]
     if wrong:

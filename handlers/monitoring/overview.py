@@ -17,7 +17,7 @@ from handlers.monitoring.alert import MOST_ACTIVE
 from handlers.monitoring.health_metric import check_lengths
 from handlers.monitoring.health_metric import query as metric_query
 from handlers.monitoring.host import Host, Load
-from handlers.monitoring.watch import queues
+from handlers.monitoring.queue_handler import queues
 from handlers.monitoring.watched import MonitoringHandler
 
 HTML, JSON = "text/html", "application/json"

@@ -178,8 +178,14 @@ class Sender:
         """Keep the lanes of this process until cancelled."""
         while True:
             await asyncio.sleep(BEAT)
-            if self._lanes:
-                await query.keep_lanes(self._app.db, owner=self.id, seconds=LEASE)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Keep the lanes that are worked for another LEASE. One that is this process's in Postgres alone, because the answer of take_lanes was
+        lost or its task has failed, is left to end its lease: it would wait for ever."""
+        if lanes := list(self._lanes):
+            webhooks, topics = zip(*lanes, strict=True)
+            await query.keep_lanes(self._app.db, owner=self.id, webhooks=webhooks, topics=topics, seconds=LEASE)
 
     async def _end(self) -> None:
         """Let what is being sent end, note it, and give the lanes back. The process cancels its tasks again and again, which is not heard

@@ -11,7 +11,8 @@
 -- Triggers on monitoring.alert, monitoring.health_metric
 --   NOUN_counted, NOUN_uncounted       after a statement             keep monitoring.tally
 --
--- Durations are seconds, memory is MB, rates are per cent. A transaction locks task, task_period, alert and tally in this order.
+-- Durations are seconds, memory is MB, rates are per cent. A transaction locks in this order: task, task_period, tally of tasks; alert, tally of
+-- alerts; health_metric, tally of these.
 
 -- Only notes the job, because it runs in the transaction of each job: writing the execution there would cost each job some 200 µs.
 CREATE OR REPLACE FUNCTION monitoring.run_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -259,10 +260,10 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM monitoring.count_tasks(before, after);
+    PERFORM monitoring.add_to_tally('task', coalesce(cardinality(after), 0) - coalesce(cardinality(before), 0));
     IF after IS NOT NULL THEN
         PERFORM monitoring.judge_tasks(before, after);
     END IF;
-    PERFORM monitoring.add_to_tally('task', coalesce(cardinality(after), 0) - coalesce(cardinality(before), 0));
     RETURN NULL;
 END $$;
 
@@ -290,7 +291,7 @@ BEGIN
            -- The clock may have been set back meanwhile.
            greatest(0, extract(epoch FROM l.finished_at - l.started_at)), greatest(0, n.runs - 1), l.worker,
            left(coalesce(l.result::text, ''), 1000), left(coalesce(l.error, ''), 1000), '[]',
-           CASE WHEN octet_length(l.payload::text) <= 16384 THEN l.payload ELSE '{}' END, n.began_at
+           CASE WHEN octet_length(l.payload::text) <= 16384 THEN monitoring.job_kwargs(l.payload) ELSE '{}' END, n.began_at
       FROM unnest(changed) AS j (id)
      -- Aggregates, and no ORDER BY with LIMIT 1, for which Postgres might walk the whole history backwards.
      CROSS JOIN LATERAL (SELECT (array_agg(r ORDER BY r.id DESC))[1] AS last_run, min(r.started_at) AS began_at,
@@ -621,12 +622,12 @@ BEGIN
                                                        ORDER BY t.created_at, t.id LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;
     total := total + removed;
-    DELETE FROM monitoring.health_metric WHERE id = ANY (ARRAY(SELECT m.id FROM monitoring.health_metric m WHERE m.recorded_at < oldest
-                                                                ORDER BY m.recorded_at, m.id LIMIT most FOR UPDATE SKIP LOCKED));
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    total := total + removed;
     DELETE FROM monitoring.alert WHERE id = ANY (ARRAY(SELECT a.id FROM monitoring.alert a WHERE a.resolved_at < oldest
                                                         ORDER BY a.resolved_at, a.id LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    total := total + removed;
+    DELETE FROM monitoring.health_metric WHERE id = ANY (ARRAY(SELECT m.id FROM monitoring.health_metric m WHERE m.recorded_at < oldest
+                                                                ORDER BY m.recorded_at, m.id LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;
     total := total + removed;
     -- What a period amounts to is zero once its executions are gone.
@@ -743,7 +744,8 @@ $$;
 CREATE OR REPLACE FUNCTION monitoring.job_workers(gone double precision) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_object_agg(w.name, json_build_object(
                'kind', w.kind,
-               'active_tasks', (SELECT count(*) FROM jobs.pgqueuer q WHERE q.queue_manager_id = w.id AND q.status = 'picked'), 'started_at', core.iso(w.started_at), 'last_seen', core.iso(w.seen_at),
+               'active_tasks', (SELECT count(*) FROM jobs.pgqueuer q WHERE q.queue_manager_id = w.id AND q.status = 'picked'),
+               'started_at', core.iso(w.started_at), 'last_seen', core.iso(w.seen_at),
                'uptime_seconds', monitoring.job_seconds(w.started_at, w.seen_at))), '{}')
       FROM monitoring.live_workers(gone) w
 $$;
