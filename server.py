@@ -354,6 +354,7 @@ def command_doctor(args: argparse.Namespace) -> int:
                 ("log files", _check_log_files),
                 ("jobs", _check_jobs),
                 ("mail", _check_mail),
+                ("traces", _check_traces),
             ):
                 try:
                     print(f"ok     {name}: {asyncio.run(test(here.config))}")
@@ -444,6 +445,13 @@ async def _check_mail(config: Settings) -> str:
     if not mail.is_configured:
         return "none configured (EMAIL_HOST); each mail is noted as not sent"
     return f"{await mail.check()} lets this server sign in"
+
+
+async def _check_traces(config: Settings) -> str:
+    """Does not ask the collector: there is nothing to ask it that leaves no trace."""
+    return (
+        "are sent by OpenTelemetry's settings" if check_tracing() else "none configured (OTEL_EXPORTER_OTLP_ENDPOINT)"
+    )
 
 
 def command_routes(args: argparse.Namespace) -> int:

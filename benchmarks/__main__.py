@@ -9,7 +9,21 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks import accounts, books, dashboard, jobs, sales, shop, start, streams, table, vendor, warehouse, webhooks
+from benchmarks import (
+    accounts,
+    books,
+    dashboard,
+    jobs,
+    live_dashboard,
+    sales,
+    shop,
+    start,
+    streams,
+    table,
+    vendor,
+    warehouse,
+    webhooks,
+)
 from benchmarks.installation import BenchmarkError, Installation, installed
 from benchmarks.plan import Plan
 from core.embedded.postgres import EmbeddedError
@@ -26,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[Installation, Plan], list[table.Row]]] = {
     "books": books.books,
     "jobs": jobs.jobs,
     "dashboard": dashboard.dashboard,
+    "live": live_dashboard.live,
     "webhooks": webhooks.webhooks,
     "start": start.start,
 }

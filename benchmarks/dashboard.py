@@ -80,15 +80,14 @@ def _cases() -> list[Case]:
         Case("projections", "GET", "projections/", projection.get_projections, ["1"]),
         Case("forced refresh", "POST", "refresh/", refresh.refresh, ["1", "'{all}'::text[]", "true", "10"], REFRESHES, forced),
     ]  # fmt: skip
-    if (sql.ROOT / "dashboard/overview.sql").exists():
-        given = {
-            "owner_id": "1",
-            "period_type": "'monthly'::text",
-            "category_type": "'expense'::text",
-            "metric_category": "null::text",
-        }
-        overview = sql.load("dashboard/overview").get_overview
-        cases.append(Case("overview", "GET", "overview/", overview, [given[name] for name in overview.parameters]))
+    given = {
+        "owner_id": "1",
+        "period_type": "'monthly'::text",
+        "category_type": "'expense'::text",
+        "metric_category": "null::text",
+    }
+    overview = sql.load("dashboard/overview").get_overview
+    cases.append(Case("overview", "GET", "overview/", overview, [given[name] for name in overview.parameters]))
     return cases
 
 

@@ -33,10 +33,18 @@ class Reader:
 
 
 class Readers:
-    """Counts the events of all readers. on_blocks is called with a reader and the complete blocks that have just arrived."""
+    """Counts the events of all readers. on_blocks is called with a reader and the complete blocks that have just arrived. path: of the
+    stream. event: what each of its events contains once."""
 
-    def __init__(self, port: int, on_blocks: Callable[[Reader, bytes], None] | None = None) -> None:
-        self._port = port
+    def __init__(
+        self,
+        port: int,
+        on_blocks: Callable[[Reader, bytes], None] | None = None,
+        *,
+        path: str = PATH,
+        event: bytes = EVENT,
+    ) -> None:
+        self._port, self._path, self._event = port, path, event
         self._on_blocks = on_blocks
         self._epoll = select.epoll()
         self._readers: dict[int, Reader] = {}
@@ -47,7 +55,7 @@ class Readers:
 
     def open(self, count: int, *, headers: str = "", at_once: int = AT_ONCE, seconds: float = 60) -> None:
         """Connects, and returns when every reader has its opening block."""
-        request = load.request("GET", PATH, self._port, headers)
+        request = load.request("GET", self._path, self._port, headers)
         deadline = perf_counter() + seconds
         waiting: dict[int, Reader] = {}
         while self.ready + self.lost < count:
@@ -115,7 +123,7 @@ class Readers:
         if not reader.ready:
             reader.ready = True
             self.ready += 1
-        events = data.count(EVENT)
+        events = data.count(self._event)
         reader.events += events
         self.events += events
         if self._on_blocks is not None:

@@ -11,7 +11,7 @@ the process knows what it is, and nowhere else at the top of a module.
 import asyncio
 import os
 import resource
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic, process_time
 from typing import Any, Literal, NamedTuple
@@ -121,11 +121,6 @@ LOOP_DELAY = Metric(
 COUNTED = (REQUESTS, REQUEST_SECONDS, RESPONSE_BYTES, RUNS, TASKS, TASK_SECONDS, TASK_ERRORS, LOOP_DELAY)
 
 
-def queue_of(job: str) -> str:
-    """The queue of a job, as the books document's metrics name queues: its area. There is only one queue in Postgres."""
-    return job.partition(".")[0]
-
-
 class Metrics:
     """The metrics of one process. folder: shared with other workers; None: there are none. number: which of these workers it is; its
     successor, after a kill, has the same number and counts on in the same files."""
@@ -138,6 +133,8 @@ class Metrics:
         import prometheus_client
         from prometheus_client import values
 
+        # They would be as many series again, and the files of several workers have none.
+        prometheus_client.disable_created_metrics()
         # The class that the import chose holds for the first Metrics of a process only, and names files by pid.
         values.ValueClass = values.MultiProcessValue(lambda: number) if folder is not None else values.MutexValue
         self._library: Any = prometheus_client
@@ -145,6 +142,8 @@ class Metrics:
         # In the multi-process mode the files are exposed, and the objects that write them are not.
         self._registry = prometheus_client.CollectorRegistry() if folder is None else None
         self._sources: list[Source] = [self._of_process]
+        # By the name of a job: see expect_runs.
+        self._queues: dict[str, str] = {}
         self._made: dict[str, Any] = {}
         # By metric and labels: what a source last said of a counter.
         self._said: dict[tuple[str, tuple[str, ...]], float] = {}
@@ -176,7 +175,7 @@ class Metrics:
         self, name: str, status: str, seconds: float | None = None, error: BaseException | None = None
     ) -> None:
         """Count a run of a job that has ended here. seconds: None: it was ended elsewhere, by the end of its process."""
-        queue = queue_of(name)
+        queue = self._queues[name]
         self._child(RUNS, (name, status)).inc()
         if seconds is not None:
             self._child(TASK_SECONDS, (queue, name)).observe(seconds)
@@ -185,14 +184,16 @@ class Metrics:
         if error is not None:
             self._child(TASK_ERRORS, (queue, name, type(error).__name__)).inc()
 
-    def expect_runs(self, names: Iterable[str]) -> None:
-        """Begin the counts of these jobs with 0, so that Prometheus sees the first run as an increase."""
-        for name in names:
+    def expect_runs(self, queues: Mapping[str, str]) -> None:
+        """Begin the counts of the jobs that this process runs with 0, so that Prometheus sees the first run as an increase. queues: by the
+        name of a job, the queue under which it is counted."""
+        self._queues.update(queues)
+        for name, queue in queues.items():
             for status in ENDS:
                 self._child(RUNS, (name, status))
             for status in _TASK_STATUS.values():
-                self._child(TASKS, (queue_of(name), status))
-            self._child(TASK_SECONDS, (queue_of(name), name))
+                self._child(TASKS, (queue, status))
+            self._child(TASK_SECONDS, (queue, name))
 
     async def work(self) -> None:
         """Read the sources each second, until cancelled."""

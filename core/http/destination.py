@@ -27,7 +27,9 @@ _SPECIAL_4 = [
 # examples. So ::ffff:0:0/96, 64:ff9b::/96 and all others that carry an IPv4 address are none of it.
 _GLOBAL_6 = ip_network("2000::/3")
 _SPECIAL_6 = [ip_network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
-# What a machine or an office has for itself: admitted for tests and demos. Link-local addresses never are; clouds give secrets there.
+# What a machine or an office has for itself: admitted for tests and demos. Link-local addresses never are; clouds give secrets there, and some
+# do so at these addresses of private ranges: AWS by IPv6, and Alibaba Cloud.
+_SECRETS = [ip_network(text) for text in ("fd00:ec2::254/128", "100.100.100.200/32")]
 _PRIVATE = [
     ip_network(text)
     for text in ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
@@ -94,7 +96,7 @@ def is_admitted(text: str, *, allow_private: bool) -> bool:
     if isinstance(address, IPv6Address) and allow_private and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     if allow_private and _among(address, _PRIVATE):
-        return True
+        return not _among(address, _SECRETS)
     if isinstance(address, IPv4Address):
         return not _among(address, _SPECIAL_4)
     return address in _GLOBAL_6 and not _among(address, _SPECIAL_6) and address.scope_id is None

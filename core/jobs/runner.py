@@ -69,7 +69,7 @@ class Runner:
         if len(self._jobs) != len(jobs):
             raise ValueError("two jobs have one name")
         if resources.metrics is not None:
-            resources.metrics.expect_runs(self._jobs)
+            resources.metrics.expect_runs({job.name: job.queue for job in jobs})
         self._schedules = schedules
         self._kind, self._pace = kind, pace
         self.id = uuid.uuid4()

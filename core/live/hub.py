@@ -72,8 +72,10 @@ class Hub(Generic[Value]):
     def __init__(self, read: Callable[[list[int]], Awaitable[Mapping[int, Value]]]) -> None:
         self._read = read
         self._groups: dict[int, _Group[Value]] = {}
-        # One entry for each reader, at its due moment or before. An entry whose number is another than the reader's says nothing.
-        self._timed: list[tuple[float, int, Reader[Value]]] = []
+        # One entry for each reader, its number, at its due moment or before. A number without a reader says nothing: the reader has left, or
+        # has got another one. Readers are not in here themselves, so that those who have left don't stay in memory until they would be due.
+        self._timed: list[tuple[float, int]] = []
+        self._numbered: dict[int, Reader[Value]] = {}
         self._numbers = itertools.count()
         # The keys that are to be read, with the moment (monotonic) from which they may be.
         self._planned: dict[int, float] = {}
@@ -100,9 +102,10 @@ class Hub(Generic[Value]):
 
     def reschedule(self, reader: Reader[Value]) -> None:
         """Keep to the reader's `due`, which may be earlier than it was."""
-        number = next(self._numbers)
-        self._groups[reader.key].readers[reader] = number
-        heapq.heappush(self._timed, (reader.due, number, reader))
+        number, readers = next(self._numbers), self._groups[reader.key].readers
+        self._numbered.pop(readers.get(reader, -1), None)
+        readers[reader], self._numbered[number] = number, reader
+        heapq.heappush(self._timed, (reader.due, number))
         self._something.set()
 
     def remove(self, reader: Reader[Value]) -> None:
@@ -110,7 +113,7 @@ class Hub(Generic[Value]):
         group = self._groups.get(reader.key)
         if group is None:
             return
-        group.readers.pop(reader, None)
+        self._numbered.pop(group.readers.pop(reader, -1), None)
         group.asked.discard(reader)
         if not group.readers:
             del self._groups[reader.key]
@@ -163,15 +166,14 @@ class Hub(Generic[Value]):
     def _plan_due(self, now: float) -> None:
         """Plan the readings that are due by the clock."""
         while self._timed and self._timed[0][0] <= now:
-            _, number, reader = heapq.heappop(self._timed)
-            group = self._groups.get(reader.key)
-            if group is None or group.readers.get(reader) != number:
+            _, number = heapq.heappop(self._timed)
+            reader = self._numbered.get(number)
+            if reader is None:
                 continue
             if reader.due <= now:
-                group.asked.add(reader)
-                self._plan(reader.key, group)
+                self.ask(reader)
             # A reader that is not sent its value in time is looked at again soon.
-            heapq.heappush(self._timed, (max(reader.due, now + GAP), number, reader))
+            heapq.heappush(self._timed, (max(reader.due, now + GAP), number))
 
     async def _send(self, keys: Iterable[int]) -> None:
         """Read the values of some keys, and send them."""

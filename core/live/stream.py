@@ -21,7 +21,7 @@ class Stream:
     drained: set when nothing waits any more. written: the time of the last write (monotonic). spoke: see StreamSockets. ends_with: a tag;
     the stream ends after the event that has it. ending: it has got its last event, and closes when that is sent.
 
-    A subclass that is not fed from the log (Streams.attach) sets farewell, its last frame when the server ends it.
+    A subclass that is not fed from the log (Streams.attach) sets farewell, its last frame when the server ends the stream.
     """
 
     farewell: ClassVar[bytes] = b""

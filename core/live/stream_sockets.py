@@ -121,10 +121,8 @@ class StreamSockets:
             # The selector raises KeyError and ValueError for a socket that it doesn't watch any more.
             self.close(stream)
 
-    def finish(self, stream: Stream) -> None:
-        """Close one stream once its reader has all that was written, and its last words."""
-        if stream.farewell:
-            self.write(stream, stream.farewell)
+    def end(self, stream: Stream) -> None:
+        """Close one stream once its reader has all that was written."""
         if stream.waiting is None:
             self.close(stream)
         else:
@@ -157,8 +155,8 @@ class StreamSockets:
                 if n % YIELD_EVERY == YIELD_EVERY - 1:
                     await asyncio.sleep(0)
 
-    def end(self, stream: Stream, data: bytes = b"") -> None:
-        """Close one stream on the server's part, with its last words and this data, unless the reader still has others to take."""
+    def dismiss(self, stream: Stream, data: bytes = b"") -> None:
+        """Close one stream at once, with its farewell and this data unless its reader still has something to take."""
         if stream.waiting is None and (last := stream.farewell + data):
             self.write(stream, last)
         self.close(stream)
@@ -179,7 +177,7 @@ class StreamSockets:
     def close_all(self) -> None:
         """Close all streams for good. Their readers reconnect by themselves, each after its own time."""
         for stream in self:
-            self.end(stream, retry() + b"\n")
+            self.dismiss(stream, retry() + b"\n")
         if not self.closed:
             self.closed = True
             asyncio.get_running_loop().remove_reader(self._selector)

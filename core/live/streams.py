@@ -132,7 +132,7 @@ class Streams:
         """Close the streams whose lease has ended. Their reconnect will be refused."""
         for stream in self._sockets:
             if stream.lease in leases:
-                self._sockets.end(stream)
+                self._sockets.dismiss(stream)
 
     def deliver(self, fresh: list[Event]) -> None:
         """Queue events of the log for sending. They come in order, each once."""
@@ -170,7 +170,7 @@ class Streams:
                     stream.position = last
                     self._sockets.write(stream, data)
                     if ends:
-                        self._sockets.finish(stream)
+                        self._sockets.end(stream)
                     writes += 1
                     if writes % YIELD_EVERY == 0:
                         await asyncio.sleep(0)
@@ -253,8 +253,9 @@ class Streams:
         self._sockets.write(stream, data)
 
     def finish(self, stream: Stream) -> None:
-        """Close a stream that was attached, after its last frame."""
-        self._sockets.finish(stream)
+        """Close a stream that was attached, once its reader has all that was sent and its farewell."""
+        self._sockets.write(stream, stream.farewell)
+        self._sockets.end(stream)
 
     def _adopt(self, handler: RequestHandler, stream: Stream) -> bytes:
         """Take the connection from the handler and give it to the stream; returns the head of the response.
@@ -283,7 +284,7 @@ class Streams:
             if missed:
                 self._sockets.write(stream, b"".join([event.frame for event in missed]))
             if stream.is_last(missed):
-                self._sockets.finish(stream)
+                self._sockets.end(stream)
                 return
             await self._sockets.drain(stream, REPLAY_SECONDS)
 

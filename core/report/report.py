@@ -58,7 +58,8 @@ class Tile(NamedTuple):
 
 
 class Report(NamedTuple):
-    """company: the letterhead (sql/books/functions.sql). facts: what a file says of itself, labels and texts. charts: whether it has any."""
+    """company: whose report it is: name, address, phone, email, website, footer, logo (a key of the storage, or null), currency, sign (of the
+    currency), paper_size (A4 or Letter). facts: what a file says of itself, labels and texts. charts: whether it has any."""
 
     title: str
     subtitle: str

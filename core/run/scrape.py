@@ -1,14 +1,15 @@
 """The text that Prometheus reads: what the processes of this server count, and what Postgres has of jobs and events at the moment."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any, Protocol
 
 from core.data import sql
 from core.data.database import Database
 from core.http import negotiate
-from core.metrics import CACHE_KEYS, Metric, Metrics, Reading, queue_of
+from core.jobs.job import Job
+from core.metrics import CACHE_KEYS, Metric, Metrics, Reading
 from core.problem import Problem
 
 # How long a text is used. Anybody who may read it can ask at any rate, and it costs milliseconds.
@@ -53,9 +54,10 @@ class Measured(Protocol):
 
 
 class Scrape:
-    """Makes the texts of one process: `application.kept(Scrape)`."""
+    """Makes the texts of one process. queues: by the name of a job, the queue under which it is counted."""
 
-    def __init__(self, app: Measured) -> None:
+    def __init__(self, app: Measured, queues: Mapping[str, str]) -> None:
+        self._queues = queues
         self._metrics = app.metrics
         self._db = app.db.limited(most=1, seconds=QUERY_SECONDS)
         self._turn = asyncio.Lock()
@@ -81,10 +83,10 @@ class Scrape:
         except Problem:
             # The database is away or busy, which database_up and database_refusals_total tell.
             return []
-        return list(_readings(rows))
+        return list(_readings(rows, self._queues))
 
 
-def _readings(rows: Iterable[Any]) -> Iterable[Reading]:
+def _readings(rows: Iterable[Any], queues: Mapping[str, str]) -> Iterable[Reading]:
     backlog: dict[str, float] = {}
     for row in rows:
         figure, label, value = row["figure"], row["label"], row["value"]
@@ -97,6 +99,8 @@ def _readings(rows: Iterable[Any]) -> Iterable[Reading]:
         else:
             yield Reading(WAITING, value, (label, figure))
             if figure == "due":
-                backlog[queue_of(label)] = backlog.get(queue_of(label), 0.0) + value
+                # A job that only another release knows counts as one that names no queue.
+                queue = queues.get(label, Job.queue)
+                backlog[queue] = backlog.get(queue, 0.0) + value
     for queue, value in backlog.items():
         yield Reading(BACKLOG, value, (queue,))

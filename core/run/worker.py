@@ -64,7 +64,7 @@ async def _work(
     tasks = [asyncio.create_task(always(work)) for work in (db.watch, metrics.work)]
     server = None
     try:
-        server = exposed.expose(Scrape(_Measured(db, metrics)), config)
+        server = exposed.expose(Scrape(_Measured(db, metrics), {job.name: job.queue for job in jobs}), config)
         await runner.open()
         log.info("pid %d is ready", os.getpid())
         # OSError: standard output is closed.

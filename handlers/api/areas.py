@@ -12,6 +12,7 @@ An area is a package in handlers/; handlers/api is what all areas share. Each mo
     schedules  [Schedule] that enqueue them                  core/jobs/job.py
     demos      [coroutine function of the settings] that fill the demo
     exports    {noun: what a job exports}                    handlers/books/export_job.py
+    acknowledges [coroutine function]                        handlers/dashboard/notification_socket.py
     tables, clearings                                        handlers/api/clearing.py
 """
 

@@ -49,7 +49,7 @@ class Listing(NamedTuple):
 
 def parameters(columns: Mapping[str, Column]) -> tuple[Parameter, ...]:
     """What `show_page` reads itself."""
-    names = ", ".join(name for name in columns if name != "id")
+    names = ", ".join(name for name in columns if name != "id") or "id"
     return (
         *PAGED,
         Parameter("ordering", f"Of {names}, several with commas; `-` before one is descending."),

@@ -1,4 +1,4 @@
-"""Moments in the queries of the books' lists: a day, or a day with a time."""
+"""Moments in the queries of the books' lists, a day or a day with a time, and in bodies."""
 
 import re
 from datetime import UTC, datetime, time
@@ -25,9 +25,18 @@ def moment(handler: BooksHandler, name: str, *, whole_day: bool = False) -> str 
         found = datetime.fromisoformat(_ZONE.sub("+", asked))
         if whole_day and _DAY.fullmatch(asked):
             found = datetime.combine(found, time.max)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        return _in_utc(found)
     except (ValueError, OverflowError):
         raise invalid({name: [WRONG]}) from None
+
+
+def of_body(text: str) -> str:
+    """The moment that a member of a body has, as Postgres reads it. Without a zone it is in UTC. Raises ValueError, OverflowError."""
+    return _in_utc(datetime.fromisoformat(text))
+
+
+def _in_utc(found: datetime) -> str:
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
 def day(handler: BooksHandler, name: str) -> str | None:

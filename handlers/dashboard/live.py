@@ -18,6 +18,7 @@ from core.problem import Problem
 from handlers.api.books_handler import AREA, BooksHandler
 from handlers.api.caller import find_caller
 from handlers.api.roles import ROLES, signed_in_caller
+from handlers.dashboard.refresh import METRICS
 
 # Seconds after which a client that has too many connections may try again.
 FULL_SECONDS = 30
@@ -138,9 +139,9 @@ class Recalculation(FiguresHandler):
 
     @answers(200, "dashboard/recalculation")
     async def post(self) -> None:
-        """Read the figures anew and send them to all open dashboards of the caller. There is nothing to calculate: figures are kept with
-        each change. 200."""
-        self.reply(await query.recalculate(self.db, owner_id=self.owner_id))
+        """Refresh, and send the figures to all open dashboards of the caller. There is nothing to calculate: figures are kept with each
+        change. 200."""
+        self.reply(await query.recalculate(self.db, owner_id=self.owner_id, metrics=METRICS))
 
 
 def figures_changed(app: Application, payload: bytes | None) -> None:

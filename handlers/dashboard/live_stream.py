@@ -43,10 +43,10 @@ class FigureStream(Stream):
         self.due, self.sequence = monotonic() + INTERVAL, 0
 
     def update(self, value: Figures, now: float) -> None:
-        if self.socket is None:
+        if self.socket is None or self.ending:
             return
         if now >= self.until:
-            self._streams.finish(self)
+            self._finish()
             return
         self.sequence += 1
         self.left -= 1
@@ -54,13 +54,17 @@ class FigureStream(Stream):
         self._streams.send(self, b"%b%b\n\n" % (head, value.update))
         self.due = min(now + self.interval, self.until)
         if not self.left:
-            self._streams.finish(self)
+            self._finish()
 
     def fail(self) -> None:
         if monotonic() >= self.until:
-            self._streams.finish(self)
-        elif self.socket is not None:
+            self._finish()
+        else:
             self._streams.send(self, frame({"type": "error", "message": AWAY, "timestamp": now_text()}))
+
+    def _finish(self) -> None:
+        self._live.hub.remove(self)
+        self._streams.finish(self)
 
     def gone(self) -> None:
         self._live.hub.remove(self)

@@ -1,7 +1,7 @@
 """Alerts and notifications of an account through a WebSocket. docs/api/dashboard.md#websockets.
 
-A module that keeps alerts of accounts defines `acknowledges`, a list of coroutine functions that get the application, the account's id and the
-alert's id, acknowledge the alert if it is the account's, and return whether it is.
+A module that keeps alerts of accounts defines `acknowledges`, a list of coroutine functions that get the application, the account's id, the
+alert's id and the actor for the audit, acknowledge the alert if it is the account's, and return whether it is.
 """
 
 import random
@@ -63,7 +63,7 @@ class NotificationSocket(AccountSocket):
 
     async def _acknowledge_row(self, row_id: int) -> None:
         for acknowledge in areas.gathered("acknowledges"):
-            if await acknowledge(self.application, self.key, row_id):
+            if await acknowledge(self.application, self.key, row_id, self.actor):
                 return
         raise not_found("Alert not found.")
 

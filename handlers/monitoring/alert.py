@@ -5,7 +5,7 @@ from typing import Any
 
 from core.data import sql
 from core.http import keyset
-from core.http.application import Refusal
+from core.http.application import Application, Refusal
 from core.http.declare import answers, body, idempotent
 from core.http.keyset import Column
 from core.http.paging import page_of
@@ -57,8 +57,6 @@ class Alerts(MonitoringHandler):
     def filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/monitoring/alert.sql. Raises Problem 400."""
         found: dict[str, Any] = {
-            "alert_type": books_listing.choice(self, "alert_type", TYPES),
-            "severity": books_listing.choice(self, "severity", SEVERITIES),
             "resolved_since": moment(self, "resolved_at"),
             "resolved_until": moment(self, "resolved_at", whole_day=True),
         }
@@ -69,7 +67,14 @@ class Alerts(MonitoringHandler):
             filters["unresolved"] = ()
         if is_open is False or is_resolved is True:
             filters["resolved"] = ()
-        return {**self.own(), **filters, **books_listing.created(self), **books_listing.search(self)}
+        return {
+            **self.own(),
+            **self.choice("alert_type", TYPES),
+            **self.choice("severity", SEVERITIES),
+            **filters,
+            **books_listing.created(self),
+            **books_listing.search(self),
+        }
 
     @answers(200, page_of("monitoring/alert"))
     async def get(self) -> None:
@@ -169,12 +174,19 @@ class Resolution(MonitoringHandler):
         self.reply({"status": "resolved"})
 
 
+async def acknowledge(app: Application, account_id: int, alert_id: int, actor: str) -> bool:
+    """Acknowledge an alert of an account through its socket (handlers/dashboard/notification_socket.py); false: it has none with this id."""
+    row = await query.acknowledge_alert(app.db, account_id=account_id, is_admin=False, id=alert_id, actor=actor)
+    return row is not None
+
+
 def unknown_execution(id: object) -> Problem:
     """400: the caller has no execution with this id."""
     return invalid({"task_execution": [f'Invalid pk "{id}" - object does not exist.']})
 
 
 refusals: dict[str, Refusal] = {"alert_metadata_bounded": invalid({"metadata": [TOO_LONG]})}
+acknowledges = [acknowledge]
 groups = ("Books: monitoring, alerts",)
 routes = [
     ("/api/monitoring/api/alerts/", Alerts),

@@ -1,7 +1,6 @@
-"""Executions of tasks: the server's own jobs, and what clients record. docs/api/monitoring.md#tasks."""
+"""Executions of tasks: the server's own jobs, and what clients record. docs/api/monitoring.md#executions."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from core.data import sql
@@ -12,7 +11,7 @@ from core.http.keyset import Column
 from core.http.paging import page_of
 from core.http.parameter import Parameter
 from core.problem import Problem, invalid
-from handlers.api import books_listing
+from handlers.api import books_listing, moment
 from handlers.api.books_handler import stale
 from handlers.api.books_listing import Listing
 from handlers.monitoring.watched import MonitoringHandler
@@ -62,16 +61,12 @@ class Tasks(MonitoringHandler):
 
     def filters(self) -> dict[str, Any]:
         """The filters that are asked for, by their names in sql/monitoring/execution.sql. Raises Problem 400."""
-        found = {
-            "task_name": self.asked("task_name") or None,
-            "status": books_listing.choice(self, "status", STATUSES),
-            "queue_name": self.asked("queue_name") or None,
-            "priority": books_listing.choice(self, "priority", PRIORITIES),
-        }
-        filters = {name: value for name, value in found.items() if value is not None}
+        found = {name: self.asked(name) for name in ("task_name", "queue_name")}
         return {
             **self.own(),
-            **filters,
+            **{name: value for name, value in found.items() if value},
+            **self.choice("status", STATUSES),
+            **self.choice("priority", PRIORITIES),
             **books_listing.created(self),
             **books_listing.search(self, "search", self.is_admin),
         }
@@ -148,8 +143,7 @@ def moments_of(sent: dict[str, Any]) -> str:
     for name in MOMENTS:
         if sent.get(name) is not None:
             try:
-                said = datetime.fromisoformat(sent[name])
-                found[name] = (said if said.tzinfo else said.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+                found[name] = moment.of_body(sent[name])
             except (ValueError, OverflowError):
                 wrong[name] = [WRONG_MOMENT]
     if wrong:

@@ -17,7 +17,7 @@ from handlers.monitoring.alert import MOST_ACTIVE
 from handlers.monitoring.health_metric import check_lengths
 from handlers.monitoring.health_metric import query as metric_query
 from handlers.monitoring.host import Host, Load
-from handlers.monitoring.watch import queues
+from handlers.monitoring.queue_handler import queues
 from handlers.monitoring.watched import MonitoringHandler
 
 HTML, JSON = "text/html", "application/json"
@@ -69,7 +69,7 @@ class Health(OverviewHandler):
         self.reply(await query.get_health(self.db, owner_id=self.owner_id, queues=queues()))
 
 
-class Metrics(OverviewHandler):
+class SystemMetrics(OverviewHandler):
     parameters = (HOURS_PARAMETER,)
 
     @answers(200, "monitoring/metrics")
@@ -83,7 +83,7 @@ class GeneralHealth(Health):
     """The same beside the general data, where the system that the document describes has it."""
 
 
-class GeneralMetrics(Metrics):
+class GeneralMetrics(SystemMetrics):
     """Likewise."""
 
 
@@ -179,11 +179,11 @@ groups = ("Books: monitoring, overview",)
 routes = [
     ("/api/monitoring/", Overview),
     ("/api/monitoring/health/", Health),
-    ("/api/monitoring/metrics/", Metrics),
+    ("/api/monitoring/metrics/", SystemMetrics),
     ("/api/monitoring/analytics/", Analytics),
     ("/api/monitoring/record_metrics/", Measure),
     ("/api/monitoring/api/health/", Health),
-    ("/api/monitoring/api/metrics/", Metrics),
+    ("/api/monitoring/api/metrics/", SystemMetrics),
     ("/api/monitoring/api/monitoring/", General),
     ("/api/monitoring/api/monitoring/health/", GeneralHealth),
     ("/api/monitoring/api/monitoring/metrics/", GeneralMetrics),

@@ -5,11 +5,20 @@ from typing import Any, ClassVar
 from core.access import Access
 from core.dialect import Dialect
 from core.http import scraper
+from core.http.application import Application
 from core.http.declare import answers
 from core.run.scrape import OPENMETRICS, PLAIN, Scrape
+from handlers.api import areas
 from handlers.api.dialects import BooksDialect, OperationsDialect
 from handlers.api.handler import ApiHandler
 from handlers.api.roles import administrator
+
+
+class ServerScrape(Scrape):
+    """`application.kept(ServerScrape)`: the texts, with the jobs of all areas."""
+
+    def __init__(self, app: Application) -> None:
+        super().__init__(app, {job.name: job.queue for job in areas.jobs()})
 
 
 def _reader(handler: "Exposition") -> None:
@@ -37,7 +46,7 @@ class Exposition(ApiHandler):
     async def get(self) -> None:
         """Read the metrics of the server. They are in the text format of Prometheus, or in that of OpenMetrics if Accept prefers it; at most
         a second old. 200; 401; 403."""
-        text, kind = await self.application.kept(Scrape).text(self.header("Accept"))
+        text, kind = await self.application.kept(ServerScrape).text(self.header("Accept"))
         self.reply(text, headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
 

@@ -3,14 +3,11 @@
 These are duties of the processes that serve, and no jobs: that nobody runs jobs is the first thing to be noticed.
 """
 
-import json
-from functools import cache
-
 from core.data import sql
 from core.duties import Duty
 from core.http.application import Application
-from handlers.api import areas
 from handlers.monitoring.host import Host
+from handlers.monitoring.queue_handler import queues
 
 # An execution is shown so long after its job has begun or ended, at most.
 COPY_SECONDS = 2
@@ -21,12 +18,6 @@ COPIED_ROWS = 1_000
 PURGED_ROWS = 2_000
 
 query = sql.load("monitoring/watch")
-
-
-@cache
-def queues() -> str:
-    """Of each job's name, the queue under which it is counted: JSON."""
-    return json.dumps({job.name: getattr(job, "queue", "default") for job in areas.jobs()})
 
 
 async def copy_runs(app: Application) -> None:

@@ -1,8 +1,9 @@
 """The base of monitoring's handlers: whose rows the caller may see. docs/api/monitoring.md#who-sees-what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from handlers.api import books_listing
 from handlers.api.books_handler import BooksHandler
 from handlers.api.roles import administers, signed_in_caller
 
@@ -28,3 +29,8 @@ class MonitoringHandler(BooksHandler):
         """The filter of lists that leaves the caller's own rows, for members. Postgres finds these by an index; that no others are shown
         does not rest on it, but on owner_id."""
         return {} if self.is_admin else {"own": self.account_id}
+
+    def choice(self, name: str, choices: Sequence[str]) -> Mapping[str, Any]:
+        """The filter of the choice that is asked for, NAME_CHOICE. Raises Problem 400."""
+        asked = books_listing.choice(self, name, choices)
+        return {} if asked is None else {f"{name}_{asked}": ()}

@@ -1,6 +1,5 @@
 """The deliveries of a webhook: what was sent, what came back, and sending it again. docs/api/webhooks.md#deliveries"""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from core.data import sql
@@ -10,9 +9,8 @@ from core.http.keyset import Column
 from core.http.paging import page_of
 from core.http.parameter import Parameter
 from core.problem import invalid, not_found
-from handlers.api import books_listing
+from handlers.api import books_listing, moment
 from handlers.api.books_listing import Listing
-from handlers.api.moment import WRONG
 from handlers.webhooks.handler import INACTIVE, WebhookHandler
 from handlers.webhooks.sender import Sender
 
@@ -70,8 +68,8 @@ class Replay(Replays):
     @answers(409, WebhookHandler.dialect.error)
     @idempotent
     async def post(self, id: str, delivery_id: str) -> None:
-        """Send a delivery again, under the same `webhook-id`. It goes to the end of what waits of its topic; one that still waits is tried at
-        once. 202; 404; 409 the webhook is not active."""
+        """Send a delivery again, under the same `webhook-id`. It goes to the end of what waits of its topic. One that still waits keeps its
+        place, and is tried at once when it is the first of its topic. 202; 404; 409 the webhook is not active."""
 
         async def replay(db: sql.Runner) -> tuple[int, str]:
             found = await query.replay_delivery(
@@ -92,8 +90,7 @@ class ReplayDead(Replays):
     async def post(self, id: str) -> None:
         """Send all dead deliveries again that were made since a moment, at most a thousand, the oldest first; of one topic, if it is
         named. 202; 400 wrong fields; 404; 409 the webhook is not active."""
-
-        since = moment(self.body["since"])
+        since = since_of(self.body["since"])
 
         async def replay(db: sql.Runner) -> tuple[int, str]:
             found = await query.replay_dead(
@@ -112,13 +109,12 @@ class ReplayDead(Replays):
         await self.once(replay)
 
 
-def moment(text: str) -> str:
-    """The moment of a body, as Postgres reads it; without a zone it is in UTC. Raises Problem 400."""
+def since_of(text: str) -> str:
+    """The moment of a body, as Postgres reads it. Raises Problem 400."""
     try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        return moment.of_body(text)
     except (ValueError, OverflowError):
-        raise invalid({"since": [WRONG]}) from None
+        raise invalid({"since": [moment.WRONG]}) from None
 
 
 groups = ("Server: webhooks",)

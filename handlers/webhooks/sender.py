@@ -24,8 +24,8 @@ from core.problem import Problem
 from handlers.webhooks import attempt
 from handlers.webhooks.areas import AREAS
 
-# Events that one transaction feeds.
-BATCH = 500
+# Events that one transaction feeds; fewer where many webhooks want them, so that it makes not many more deliveries than this.
+BATCH, MOST_MADE = 500, 10_000
 # Seconds until an event whose hint was lost is fed, and until a lane that is due again is taken.
 TICK = 0.5
 # Seconds between two passes under load, and after events that no webhook wants, of which there may be thousands a second.
@@ -65,6 +65,7 @@ class Sender:
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[tuple[dict[str, Any], asyncio.Future[attempt.Turn | None]]] = []
         self._is_ending = self._is_full = False
+        self._batch = BATCH
 
     def hint(self) -> None:
         """There may be something to send."""
@@ -78,10 +79,14 @@ class Sender:
         """Make deliveries of new events until cancelled."""
         while True:
             await _wait(self._fed, TICK)
-            found = await query.feed(self._app.db, most=BATCH, areas=AREAS)
+            # Where this takes too long, the task is started again, with half of it.
+            most, self._batch = self._batch, max(1, self._batch // 2)
+            found = await query.feed(self._app.db, most=most, areas=AREAS)
+            if found["made"] <= MOST_MADE:
+                self._batch = min(BATCH, 2 * most)
             if found["made"]:
                 self.hint()
-            if found["fed"] == BATCH:
+            if found["fed"] >= most:
                 self.heard()
             elif not found["made"]:
                 await asyncio.sleep(UNWANTED_PAUSE)
@@ -178,8 +183,14 @@ class Sender:
         """Keep the lanes of this process until cancelled."""
         while True:
             await asyncio.sleep(BEAT)
-            if self._lanes:
-                await query.keep_lanes(self._app.db, owner=self.id, seconds=LEASE)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Keep the lanes that are worked for another LEASE. One that is this process's in Postgres alone, because the answer of take_lanes was
+        lost or its task has failed, is left to end its lease: it would wait for ever."""
+        if lanes := list(self._lanes):
+            webhooks, topics = zip(*lanes, strict=True)
+            await query.keep_lanes(self._app.db, owner=self.id, webhooks=webhooks, topics=topics, seconds=LEASE)
 
     async def _end(self) -> None:
         """Let what is being sent end, note it, and give the lanes back. The process cancels its tasks again and again, which is not heard

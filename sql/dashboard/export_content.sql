@@ -107,6 +107,8 @@ SELECT s.amount::text AS amount, s.id AS after,
   FROM (SELECT s.id, s.name::bigint AS client_id, s.amount, s.n, s.quotes
           FROM dashboard.share s
          WHERE s.owner_id = $1 AND s.category_type = 'client' AND s.period_type = $2 AND s.period_start = $3::date AND s.n > 0
+           -- By the magnitude the index finds where the batch begins.
+           AND s.magnitude <= CASE WHEN $5::text = 'Infinity' THEN 32767::smallint ELSE dashboard.magnitude($5::text::numeric) END
            AND s.amount <= $5::text::numeric AND (s.amount < $5::text::numeric OR s.id > $6)
          ORDER BY s.magnitude DESC, s.amount DESC, s.id LIMIT $7) s
  CROSS JOIN LATERAL (SELECT c.* FROM books.client c WHERE c.owner_id = $1 AND c.id = s.client_id OFFSET 0) c
@@ -121,6 +123,8 @@ SELECT s.amount::text AS amount, s.id AS after,
   FROM (SELECT s.id, s.name, s.amount, s.n
           FROM dashboard.share s
          WHERE s.owner_id = $1 AND s.category_type = 'service' AND s.period_type = $2 AND s.period_start = $3::date AND s.n > 0
+           -- By the magnitude the index finds where the batch begins.
+           AND s.magnitude <= CASE WHEN $5::text = 'Infinity' THEN 32767::smallint ELSE dashboard.magnitude($5::text::numeric) END
            AND s.amount <= $5::text::numeric AND (s.amount < $5::text::numeric OR s.id > $6)
          ORDER BY s.magnitude DESC, s.amount DESC, s.id LIMIT $7) s
  ORDER BY s.amount DESC, s.id;

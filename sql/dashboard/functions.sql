@@ -1,31 +1,16 @@
 -- Functions of the dashboards. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0017_dashboard.sql, 0019_dashboard_export.sql.
+-- Tables and triggers: sql/migrations/0017_dashboard.sql, 0018_dashboard_snapshot.sql, 0019_dashboard_export.sql, 0023_dashboard_live.sql.
 --
 -- Triggers on books.invoice, books.quote, books.expense, books.client
---   NOUN_valued, NOUN_revalued, NOUN_unvalued   after a statement that writes       add up what it has changed
--- Trigger on dashboard.total
---   total_gone                                                   after a row goes with its account   the owner's other figures go
--- Triggers on dashboard.export
---   export_announced   after each row that is made, or whose status, stage or percent is written   announces it
---
--- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
--- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
--- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
-
--- Tables and triggers: sql/migrations/0017_dashboard.sql, 0025_dashboard_analytics.sql.
---
--- Triggers on books.invoice, books.quote, books.expense, books.client
---   NOUN_valued, NOUN_revalued, NOUN_unvalued   after a statement that writes       add up what it has changed
--- Trigger on dashboard.total
---   total_gone                                                   after a row goes with its account   the owner's other figures go
--- Triggers on dashboard.export
---   export_announced   after each row that is made, or whose status, stage or percent is written   announces it
---
--- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
--- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
--- figure of that owner. The rows of a transition table have no type; ROW(…)::books.NOUN gives it.
-
---   total_gone                                  after a row goes with its account   the owner's other figures go
+--   NOUN_valued, NOUN_revalued, NOUN_unvalued                 after a statement that writes               add up what it has changed
+-- Triggers on books.client, after these
+--   client_was_made, client_was_changed, client_was_deleted   after a statement that writes               keep how many clients were active when the day began
+-- Triggers on dashboard.total
+--   total_opened, total_reopened                              at the first change of a day                keep how many invoices were pending and overdue
+--   total_gone                                                after a row goes with its account           the owner's other figures go
+-- Trigger on dashboard.export
+--   export_announced                                          after a row is made, or its status, stage   writes an event
+--                                                             or percent is written
 --
 -- Money is numeric with two places. Days are those of UTC. Figures are the sums of contributions: a row that comes adds its own, a row
 -- that goes takes it away, and a row that changes does both. A transaction locks the owner's row of dashboard.total before it writes another
@@ -65,14 +50,20 @@ CREATE OR REPLACE FUNCTION dashboard.money(amount numeric) RETURNS text LANGUAGE
     SELECT round(amount, 2)::text
 $$;
 
--- By how many per cent a figure has changed; 0.00 where there was nothing before.
-CREATE OR REPLACE FUNCTION dashboard.change(present numeric, before numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT round(coalesce(100 * (present - before) / nullif(abs(before), 0), 0), 2)::text
+-- By how many per cent a figure has changed, and how many per cent a part is of the whole; 0 of nothing.
+CREATE OR REPLACE FUNCTION dashboard.growth(present numeric, before numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(100 * (present - before) / nullif(abs(before), 0), 0)
+$$;
+CREATE OR REPLACE FUNCTION dashboard.ratio(part numeric, whole numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(100 * part / nullif(whole, 0), 0)
 $$;
 
--- How many per cent a part is of the whole; 0.00 of nothing.
+-- The same as the API writes them.
+CREATE OR REPLACE FUNCTION dashboard.change(present numeric, before numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(dashboard.growth(present, before), 2)::text
+$$;
 CREATE OR REPLACE FUNCTION dashboard.per_cent(part numeric, whole numeric) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT round(coalesce(100 * part / nullif(whole, 0), 0), 2)::text
+    SELECT round(dashboard.ratio(part, whole), 2)::text
 $$;
 
 -- Few clients are inactive; the others are all that the tally has beside these.
@@ -207,7 +198,11 @@ DECLARE
     bills  boolean := true;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        -- Most changes of an invoice leave its figures as they are.
+        -- This test costs less than the next one, and drafts are changed most often.
+        IF NOT EXISTS (SELECT FROM made m WHERE dashboard.counts(m.status)) AND NOT EXISTS (SELECT FROM gone g WHERE dashboard.counts(g.status)) THEN
+            RETURN NULL;
+        END IF;
+        -- Most other changes leave the figures as they are, too.
         SELECT array_agg(ROW(g.*)::books.invoice), array_agg(ROW(m.*)::books.invoice),
                bool_or((dashboard.counts(g.status), g.client_id, g.issue_date, g.total_amount, g.subtotal, g.line_items::text)
                        IS DISTINCT FROM
@@ -215,9 +210,11 @@ BEGIN
           INTO before, after, bills
           FROM gone g JOIN made m USING (owner_id, id)
          WHERE (dashboard.counts(g.status) OR dashboard.counts(m.status))
-           AND (dashboard.counts(g.status), g.client_id, g.issue_date, g.due_date, g.total_amount, g.subtotal, g.paid_amount, g.paid_at, g.line_items::text)
+           AND (dashboard.counts(g.status), g.status = 'paid', g.client_id, g.issue_date, g.due_date, g.total_amount, g.subtotal, g.paid_amount, g.paid_at,
+                g.line_items::text)
                IS DISTINCT FROM
-               (dashboard.counts(m.status), m.client_id, m.issue_date, m.due_date, m.total_amount, m.subtotal, m.paid_amount, m.paid_at, m.line_items::text);
+               (dashboard.counts(m.status), m.status = 'paid', m.client_id, m.issue_date, m.due_date, m.total_amount, m.subtotal, m.paid_amount, m.paid_at,
+                m.line_items::text);
     ELSIF TG_OP = 'INSERT' THEN
         after := (SELECT array_agg(ROW(m.*)::books.invoice) FROM made m WHERE dashboard.counts(m.status));
     ELSE
@@ -532,6 +529,7 @@ BEGIN
         'performance_metrics_count', CASE WHEN asked && '{metrics,all}' THEN metrics END,
         'refreshed', true, 'refresh_time', core.iso(began), 'duration_seconds', seconds));
 END $$;
+
 -- Analytics: overview, clients, categories, metrics. docs/api/dashboard.md
 
 -- The last day that the figures of the period which begins on `start` include.
@@ -635,14 +633,6 @@ CREATE OR REPLACE FUNCTION dashboard.fine(value numeric) RETURNS text LANGUAGE s
     SELECT round(value, 4)::text
 $$;
 
--- By how many per cent a figure has changed, and how many per cent a part is of the whole; 0 of nothing.
-CREATE OR REPLACE FUNCTION dashboard.growth(present numeric, before numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(100 * (present - before) / nullif(abs(before), 0), 0)
-$$;
-CREATE OR REPLACE FUNCTION dashboard.ratio(part numeric, whole numeric) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(100 * part / nullif(whole, 0), 0)
-$$;
-
 -- An owner's metrics: the last 30 days with today, beside the 30 before. is_kpi: it is one of the key performance indicators. falls: it is the
 -- better the smaller it is. document and kpi: the two shapes of the API. An id keeps its meaning for ever.
 CREATE OR REPLACE FUNCTION dashboard.metrics(owner bigint)
@@ -729,7 +719,8 @@ CREATE OR REPLACE FUNCTION dashboard.metric_documents(owner bigint, category tex
     SELECT coalesce(json_agg(m.document ORDER BY m.id), '[]')
       FROM dashboard.metrics(owner) m WHERE category IS NULL OR m.metric_category = category
 $$;
--- Verifying --------------------------------------------------------------------------------------------------------------------------
+
+-- Verifying
 
 -- Whether an owner's figures differ from the sums of the rows: of the months, the open balance, the balances of clients, and the shares of years. All is
 -- read in one snapshot, so a change that commits meanwhile is in both or in neither.
@@ -826,11 +817,6 @@ BEGIN
 END $$;
 
 -- Live figures: docs/api/dashboard.md#live.
---
--- Triggers on dashboard.total
---   total_opened, total_reopened                            at the first change of a day    keep how many invoices were pending and overdue before
--- Triggers on books.client
---   client_was_made, client_was_changed, client_was_deleted   after a statement that writes   keep how many clients were active before
 
 -- dashboard.due is still as it was before the change: what writes it has to write this row first. Of an owner whose books are still to be added
 -- up, it is not known what there was.

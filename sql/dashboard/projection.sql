@@ -1,7 +1,8 @@
 -- What the next months will bring. docs/api/dashboard.md#projections
 
 -- name: get_projections(owner_id) -> value
--- Of the six months before the present one those with invoices count. Null: there are none.
+-- Of the six months before the present one those with invoices count. Null: there are none. While an owner's figures are still to be added up,
+-- a month may have less than nothing, of which there is no root.
 WITH today AS (
     SELECT dashboard.period_start('monthly', books.today()) AS month
 ), past AS (
@@ -9,7 +10,7 @@ WITH today AS (
            (array_agg(p.billed ORDER BY p.period_start DESC))[1] AS last
       FROM today t
       JOIN dashboard.period p ON p.owner_id = $1 AND p.period_type = 'monthly' AND p.period_start < t.month
-                             AND p.period_start >= dashboard.period_after('monthly', t.month, -6) AND p.invoices > 0
+                             AND p.period_start >= dashboard.period_after('monthly', t.month, -6) AND p.invoices > 0 AND p.billed > 0
 ), trend AS (
     -- A single large or small month at either end must not be continued without bounds.
     SELECT p.mean, CASE WHEN p.n = 1 THEN 1 ELSE least(2.0, greatest(0.5, power(p.last / p.first, 1.0 / p.n))) END AS factor FROM past p WHERE p.n > 0

@@ -41,6 +41,9 @@ CREATE TABLE monitoring.task (
     -- Nobody else may have an id under which the server is going to write a job.
     CONSTRAINT task_task_id_reserved CHECK (task_id !~ '^job-[0-9]+$' OR task_id IS NOT DISTINCT FROM 'job-' || job_id)
 );
+-- A statement is planned for all values, by how many there are of them. A name that few executions have is then looked up in its index, and not
+-- found by reading all executions in the order of the list.
+ALTER TABLE monitoring.task ALTER COLUMN queue_name SET (n_distinct = -0.001), ALTER COLUMN task_name SET (n_distinct = -0.001);
 -- Unique for each account, and not for all: otherwise an account could learn, and block, the ids of others.
 CREATE UNIQUE INDEX task_task_id_key ON monitoring.task (account_id, task_id) NULLS NOT DISTINCT;
 CREATE UNIQUE INDEX task_job_id_key ON monitoring.task (job_id) WHERE job_id IS NOT NULL;
@@ -77,11 +80,13 @@ CREATE TABLE monitoring.changed_job (
     job_id bigint NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_insert_scale_factor = 0);
 
--- What the executions of an hour, by their created_at, amount to: so that figures of a month read a few rows. scope: an account; 0: all
--- executions; -1: those that count in the server's health. timed, duration, shortest, longest: of those that have ended with a duration.
-CREATE TABLE monitoring.task_hour (
+-- What the executions of an hour and of a day (UTC), by their created_at, amount to: so that figures of a month read a few rows. scope: an
+-- account; 0: all executions; -1: those that count in the server's health. timed, duration, shortest, longest: of those that have ended with a
+-- duration.
+CREATE TABLE monitoring.task_period (
     scope      bigint       NOT NULL,
-    hour       timestamptz  NOT NULL,
+    unit       text         NOT NULL CONSTRAINT task_period_unit_known CHECK (unit IN ('hour', 'day')),
+    start      timestamptz  NOT NULL,
     task_name  varchar(255) NOT NULL,
     queue_name varchar(255) NOT NULL,
     pending    bigint       NOT NULL,
@@ -94,10 +99,10 @@ CREATE TABLE monitoring.task_hour (
     duration   numeric      NOT NULL,
     shortest   numeric,
     longest    numeric,
-    PRIMARY KEY (scope, hour, task_name, queue_name)
+    PRIMARY KEY (scope, unit, start, task_name, queue_name)
 ) WITH (fillfactor = 70);
 -- The oldest, which are removed.
-CREATE INDEX task_hour_hour_idx ON monitoring.task_hour (hour);
+CREATE INDEX task_period_start_idx ON monitoring.task_period (start);
 
 -- What the health of the server was at a moment. account_id: who has recorded it; null: the server, or an administrator. is_automatic: the
 -- server recorded it by itself.

@@ -10,11 +10,36 @@ a.triggered_at >= ($1::text)::timestamptz
 -- filter: created_until(moment)
 a.triggered_at <= ($1::text)::timestamptz
 
--- filter: alert_type(alert_type)
-a.alert_type = $1::text
+-- Each choice is a constant, so that Postgres knows how frequent it is.
+-- filter: alert_type_task_failure()
+a.alert_type = 'task_failure'
 
--- filter: severity(severity)
-a.severity_rank = CASE $1::text WHEN 'info' THEN 1 WHEN 'warning' THEN 2 WHEN 'error' THEN 3 ELSE 4 END
+-- filter: alert_type_high_failure_rate()
+a.alert_type = 'high_failure_rate'
+
+-- filter: alert_type_worker_down()
+a.alert_type = 'worker_down'
+
+-- filter: alert_type_queue_backlog()
+a.alert_type = 'queue_backlog'
+
+-- filter: alert_type_slow_tasks()
+a.alert_type = 'slow_tasks'
+
+-- filter: alert_type_system_overload()
+a.alert_type = 'system_overload'
+
+-- filter: severity_info()
+a.severity_rank = 1
+
+-- filter: severity_warning()
+a.severity_rank = 2
+
+-- filter: severity_error()
+a.severity_rank = 3
+
+-- filter: severity_critical()
+a.severity_rank = 4
 
 -- filter: unresolved()
 a.resolved_at IS NULL

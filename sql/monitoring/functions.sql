@@ -5,13 +5,14 @@
 -- Triggers on jobs.run
 --   run_begun, run_ended               after a run begins or ends    note the job in monitoring.changed_job
 -- Triggers on monitoring.task
---   task_made, task_rewritten, task_gone   after a statement         keep monitoring.task_hour and monitoring.tally, raise and resolve alerts
+--   task_made, task_rewritten, task_gone   after a statement         keep monitoring.task_period and monitoring.tally, raise and resolve alerts
 -- Triggers on monitoring.alert
 --   alert_announced                    after an alert is added       write an event
 -- Triggers on monitoring.alert, monitoring.health_metric
 --   NOUN_counted, NOUN_uncounted       after a statement             keep monitoring.tally
 --
--- Durations are seconds, memory is MB, rates are per cent. A transaction locks task, task_hour, alert and tally in this order.
+-- Durations are seconds, memory is MB, rates are per cent. A transaction locks in this order: task, task_period, tally of tasks; alert, tally of
+-- alerts; health_metric, tally of these.
 
 -- Only notes the job, because it runs in the transaction of each job: writing the execution there would cost each job some 200 µs.
 CREATE OR REPLACE FUNCTION monitoring.run_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -135,12 +136,22 @@ BEGIN
     RETURN QUERY SELECT monitoring.alert_document(after), books.etag(after.version);
 END $$;
 
--- Adds up what executions change in the hours of their created_at.
+-- Where an execution is counted: with all, in the server's health, and with those of its account.
+CREATE OR REPLACE FUNCTION monitoring.scopes(t monitoring.task) RETURNS TABLE (scope bigint) LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 2 AS $$
+    SELECT s.scope FROM (VALUES (0::bigint, true), (-1, t.is_server), (t.account_id, t.account_id IS NOT NULL)) AS s (scope, is_counted) WHERE s.is_counted
+$$;
+
+-- The hour and the day that a moment is in.
+CREATE OR REPLACE FUNCTION monitoring.periods(moment timestamptz) RETURNS TABLE (unit text, start timestamptz) LANGUAGE sql STABLE PARALLEL SAFE ROWS 2 AS $$
+    VALUES ('hour', date_trunc('hour', moment, 'UTC')), ('day', date_trunc('day', moment, 'UTC'))
+$$;
+
+-- Adds up what executions change in the hours and days of their created_at.
 CREATE OR REPLACE FUNCTION monitoring.count_tasks(gone monitoring.task[], made monitoring.task[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO monitoring.task_hour AS h (scope, hour, task_name, queue_name, pending, started, success, failure, retry, revoked,
-                                           timed, duration, shortest, longest)
-    SELECT s.scope, date_trunc('hour', t.created_at, 'UTC') AS hour, t.task_name, t.queue_name,
+    INSERT INTO monitoring.task_period AS p (scope, unit, start, task_name, queue_name, pending, started, success, failure, retry, revoked,
+                                             timed, duration, shortest, longest)
+    SELECT s.scope, u.unit, u.start, t.task_name, t.queue_name,
            coalesce(sum(v.sign) FILTER (WHERE t.status = 'pending'), 0), coalesce(sum(v.sign) FILTER (WHERE t.status = 'started'), 0),
            coalesce(sum(v.sign) FILTER (WHERE t.status = 'success'), 0), coalesce(sum(v.sign) FILTER (WHERE t.status = 'failure'), 0),
            coalesce(sum(v.sign) FILTER (WHERE t.status = 'retry'), 0), coalesce(sum(v.sign) FILTER (WHERE t.status = 'revoked'), 0),
@@ -149,26 +160,34 @@ BEGIN
       FROM (VALUES (-1, gone), (1, made)) AS v (sign, tasks)
      CROSS JOIN LATERAL unnest(v.tasks) AS t
      CROSS JOIN LATERAL (SELECT CASE WHEN t.status IN ('success', 'failure') THEN t.duration END AS ended) AS d
-     CROSS JOIN LATERAL (VALUES (0::bigint, true), (-1, t.is_server), (t.account_id, t.account_id IS NOT NULL)) AS s (scope, is_counted)
-     WHERE s.is_counted
-     GROUP BY s.scope, hour, t.task_name, t.queue_name ORDER BY s.scope, hour, t.task_name, t.queue_name
-        ON CONFLICT (scope, hour, task_name, queue_name) DO UPDATE
-       SET pending = h.pending + EXCLUDED.pending, started = h.started + EXCLUDED.started, success = h.success + EXCLUDED.success,
-           failure = h.failure + EXCLUDED.failure, retry = h.retry + EXCLUDED.retry, revoked = h.revoked + EXCLUDED.revoked,
-           timed = h.timed + EXCLUDED.timed, duration = h.duration + EXCLUDED.duration,
-           shortest = least(h.shortest, EXCLUDED.shortest), longest = greatest(h.longest, EXCLUDED.longest);
+     CROSS JOIN LATERAL monitoring.scopes(t) AS s
+     CROSS JOIN LATERAL monitoring.periods(t.created_at) AS u
+     GROUP BY s.scope, u.unit, u.start, t.task_name, t.queue_name ORDER BY s.scope, u.unit, u.start, t.task_name, t.queue_name
+        ON CONFLICT (scope, unit, start, task_name, queue_name) DO UPDATE
+       SET pending = p.pending + EXCLUDED.pending, started = p.started + EXCLUDED.started, success = p.success + EXCLUDED.success,
+           failure = p.failure + EXCLUDED.failure, retry = p.retry + EXCLUDED.retry, revoked = p.revoked + EXCLUDED.revoked,
+           timed = p.timed + EXCLUDED.timed, duration = p.duration + EXCLUDED.duration,
+           shortest = least(p.shortest, EXCLUDED.shortest), longest = greatest(p.longest, EXCLUDED.longest);
 
-    -- The shortest or longest one may have gone, and then only the executions of that hour say which is it now.
-    UPDATE monitoring.task_hour h SET (shortest, longest) = (
+    -- The shortest or longest one may have gone, and then only the executions of that period say which is it now. Reading them takes long where
+    -- there are many, so it is done only if no other one took as long. What is removed by its age leaves them as they are (monitoring.purge).
+    IF gone IS NULL OR current_setting('monitoring.keeps_extremes', true) = 'on' THEN
+        RETURN;
+    END IF;
+    UPDATE monitoring.task_period p SET (shortest, longest) = (
            SELECT min(t.duration), max(t.duration) FROM monitoring.task t
-            WHERE t.task_name = h.task_name AND t.queue_name = h.queue_name AND t.created_at >= h.hour AND t.created_at < h.hour + interval '1 hour'
-              AND t.status IN ('success', 'failure') AND (h.scope = 0 OR h.scope = -1 AND t.is_server OR t.account_id = h.scope))
-      FROM (SELECT DISTINCT s.scope, date_trunc('hour', t.created_at, 'UTC') AS hour, t.task_name, t.queue_name, t.duration
-              FROM unnest(gone) AS t
-             CROSS JOIN LATERAL (VALUES (0::bigint, true), (-1, t.is_server), (t.account_id, t.account_id IS NOT NULL)) AS s (scope, is_counted)
-             WHERE s.is_counted AND t.status IN ('success', 'failure') AND t.duration IS NOT NULL) g
-     WHERE h.scope = g.scope AND h.hour = g.hour AND h.task_name = g.task_name AND h.queue_name = g.queue_name
-       AND g.duration IN (h.shortest, h.longest);
+            WHERE t.task_name = p.task_name AND t.queue_name = p.queue_name AND t.created_at >= p.start AND t.created_at < g.until
+              AND t.status IN ('success', 'failure') AND (p.scope = 0 OR p.scope = -1 AND t.is_server OR t.account_id = p.scope))
+      FROM (SELECT DISTINCT s.scope, u.unit, u.start, u.start + CASE u.unit WHEN 'hour' THEN interval '1 hour' ELSE interval '24 hours' END AS until,
+                   t.task_name, t.queue_name, t.duration
+              FROM unnest(gone) AS t CROSS JOIN LATERAL monitoring.scopes(t) AS s CROSS JOIN LATERAL monitoring.periods(t.created_at) AS u
+             WHERE t.status IN ('success', 'failure') AND t.duration IS NOT NULL) g
+     WHERE p.scope = g.scope AND p.unit = g.unit AND p.start = g.start AND p.task_name = g.task_name AND p.queue_name = g.queue_name
+       AND g.duration IN (p.shortest, p.longest)
+       AND NOT EXISTS (SELECT FROM monitoring.task t
+                        WHERE t.task_name = g.task_name AND t.queue_name = g.queue_name AND t.created_at >= g.start AND t.created_at < g.until
+                          AND t.status IN ('success', 'failure') AND t.duration = g.duration
+                          AND (g.scope = 0 OR g.scope = -1 AND t.is_server OR t.account_id = g.scope));
 END $$;
 
 -- How the latest runs of a task of an account (null: the server) have ended within the last hour, at most the latest thousand.
@@ -241,10 +260,10 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM monitoring.count_tasks(before, after);
+    PERFORM monitoring.add_to_tally('task', coalesce(cardinality(after), 0) - coalesce(cardinality(before), 0));
     IF after IS NOT NULL THEN
         PERFORM monitoring.judge_tasks(before, after);
     END IF;
-    PERFORM monitoring.add_to_tally('task', coalesce(cardinality(after), 0) - coalesce(cardinality(before), 0));
     RETURN NULL;
 END $$;
 
@@ -272,17 +291,21 @@ BEGIN
            -- The clock may have been set back meanwhile.
            greatest(0, extract(epoch FROM l.finished_at - l.started_at)), greatest(0, n.runs - 1), l.worker,
            left(coalesce(l.result::text, ''), 1000), left(coalesce(l.error, ''), 1000), '[]',
-           CASE WHEN octet_length(l.payload::text) <= 16384 THEN l.payload ELSE '{}' END, n.began_at
+           CASE WHEN octet_length(l.payload::text) <= 16384 THEN monitoring.job_kwargs(l.payload) ELSE '{}' END, n.began_at
       FROM unnest(changed) AS j (id)
-     CROSS JOIN LATERAL (SELECT r.* FROM jobs.run r WHERE r.job_id = j.id ORDER BY r.id DESC LIMIT 1) l
-     CROSS JOIN LATERAL (SELECT min(r.started_at) AS began_at, count(*) FILTER (WHERE r.status <> 'released') AS runs
+     -- Aggregates, and no ORDER BY with LIMIT 1, for which Postgres might walk the whole history backwards.
+     CROSS JOIN LATERAL (SELECT (array_agg(r ORDER BY r.id DESC))[1] AS last_run, min(r.started_at) AS began_at,
+                                count(*) FILTER (WHERE r.status <> 'released') AS runs
                            FROM jobs.run r WHERE r.job_id = j.id) n
-      LEFT JOIN LATERAL (SELECT g.created, g.priority FROM jobs.pgqueuer_log g
-                          WHERE g.job_id = j.id AND g.status = 'queued' ORDER BY g.created LIMIT 1) q ON true
+     CROSS JOIN LATERAL (SELECT (n.last_run).*) l
+     CROSS JOIN LATERAL (SELECT min(g.created) AS created, (array_agg(g.priority ORDER BY g.created))[1] AS priority
+                           FROM jobs.pgqueuer_log g WHERE g.job_id = j.id AND g.status = 'queued') q
      CROSS JOIN LATERAL (SELECT coalesce(l.payload ->> 'owner_id', l.payload ->> 'user_id', l.payload ->> 'account_id') AS owner) o
      CROSS JOIN LATERAL (SELECT CASE WHEN o.owner ~ '^[0-9]{1,18}$' THEN o.owner::bigint END AS account_id) p
      CROSS JOIN LATERAL (SELECT CASE l.status WHEN 'running' THEN 'started' WHEN 'succeeded' THEN 'success' WHEN 'held' THEN 'failure'
                                               WHEN 'released' THEN 'pending' ELSE 'retry' END AS status) s
+     -- The history of the job may have been removed meanwhile.
+     WHERE l.id IS NOT NULL
      ORDER BY l.job_id
         ON CONFLICT (job_id) WHERE job_id IS NOT NULL DO UPDATE
        SET status = EXCLUDED.status, started_at = EXCLUDED.started_at, completed_at = EXCLUDED.completed_at, duration = EXCLUDED.duration,
@@ -347,7 +370,7 @@ END $$;
 -- The share of successes among what was begun within a day.
 CREATE OR REPLACE FUNCTION monitoring.day_rate(of_scope bigint) RETURNS numeric LANGUAGE sql STABLE AS $$
     SELECT monitoring.success_rate(coalesce(sum(h.success), 0)::bigint, coalesce(sum(h.failure), 0)::bigint)
-      FROM monitoring.task_hour h WHERE h.scope = of_scope AND h.hour >= date_trunc('hour', now(), 'UTC') - interval '24 hours'
+      FROM monitoring.task_period h WHERE h.scope = of_scope AND h.unit = 'hour' AND h.start >= date_trunc('hour', now(), 'UTC') - interval '24 hours'
 $$;
 
 -- The alerts that an account may see and that are not resolved, the latest first; account null: all.
@@ -411,15 +434,22 @@ CREATE OR REPLACE FUNCTION monitoring.health(account bigint, queues jsonb) RETUR
       FROM judged j
 $$;
 
--- What the executions of the last hours come to, from the full hour on that the period begins in. scope: as in monitoring.task_hour. The
+-- What the executions of the last hours come to, from the full hour on that the period begins in. scope: as in monitoring.task_period. The
 -- breakdowns have the 100 most frequent.
 CREATE OR REPLACE FUNCTION monitoring.metrics(of_scope bigint, hours integer) RETURNS json LANGUAGE sql STABLE AS $$
-    WITH parts AS MATERIALIZED (
+    WITH bounds AS (
+        -- The hours before the first whole day, and from then on days.
+        SELECT b.begins, date_trunc('day', b.begins + interval '24 hours' - interval '1 microsecond', 'UTC') AS days_begin
+          FROM (SELECT date_trunc('hour', now(), 'UTC') - make_interval(hours => hours) AS begins) b
+    ), found AS (
+        SELECT p.* FROM bounds b JOIN monitoring.task_period p ON p.scope = of_scope AND p.unit = 'hour' AND p.start >= b.begins AND p.start < b.days_begin
+         UNION ALL
+        SELECT p.* FROM bounds b JOIN monitoring.task_period p ON p.scope = of_scope AND p.unit = 'day' AND p.start >= b.days_begin
+    ), parts AS MATERIALIZED (
         SELECT h.task_name, h.queue_name, sum(h.pending + h.retry) AS pending, sum(h.started) AS started, sum(h.success)::bigint AS success,
                sum(h.failure)::bigint AS failure, sum(h.revoked) AS revoked, sum(h.timed) AS timed, sum(h.duration) AS duration,
                min(h.shortest) AS shortest, max(h.longest) AS longest
-          FROM monitoring.task_hour h
-         WHERE h.scope = of_scope AND h.hour >= date_trunc('hour', now(), 'UTC') - make_interval(hours => hours)
+          FROM found h
          GROUP BY h.task_name, h.queue_name
     ), whole AS (
         SELECT coalesce(sum(p.pending), 0) AS pending, coalesce(sum(p.started), 0) AS started, coalesce(sum(p.success), 0)::bigint AS success,
@@ -458,11 +488,11 @@ $$;
 -- The same day by day, today among them, the latest first; which tasks fail most, which take longest, and how the queues do.
 CREATE OR REPLACE FUNCTION monitoring.analytics(of_scope bigint, days integer) RETURNS json LANGUAGE sql STABLE AS $$
     WITH parts AS MATERIALIZED (
-        SELECT (h.hour AT TIME ZONE 'UTC')::date AS day, h.task_name, h.queue_name,
+        SELECT (h.start AT TIME ZONE 'UTC')::date AS day, h.task_name, h.queue_name,
                sum(h.pending + h.started + h.success + h.failure + h.retry + h.revoked) AS total, sum(h.success)::bigint AS success,
                sum(h.failure)::bigint AS failure, sum(h.timed) AS timed, sum(h.duration) AS duration, max(h.longest) AS longest
-          FROM monitoring.task_hour h
-         WHERE h.scope = of_scope AND h.hour >= date_trunc('day', now(), 'UTC') - make_interval(days => days - 1)
+          FROM monitoring.task_period h
+         WHERE h.scope = of_scope AND h.unit = 'day' AND h.start >= date_trunc('day', now(), 'UTC') - make_interval(hours => 24 * (days - 1))
          GROUP BY 1, h.task_name, h.queue_name
     ), trends AS (
         SELECT d.day, coalesce(sum(p.total), 0) AS total, coalesce(sum(p.success), 0)::bigint AS success, coalesce(sum(p.failure), 0)::bigint AS failure
@@ -506,7 +536,7 @@ CREATE OR REPLACE FUNCTION monitoring.hourly_trends(of_scope bigint) RETURNS jso
         SELECT o.hour, coalesce(sum(h.pending + h.started + h.success + h.failure + h.retry + h.revoked), 0) AS total,
                coalesce(sum(h.success), 0)::bigint AS success, coalesce(sum(h.failure), 0)::bigint AS failure,
                sum(h.duration) / nullif(sum(h.timed), 0) AS avg_duration
-          FROM hours o LEFT JOIN monitoring.task_hour h ON h.scope = of_scope AND h.hour = o.hour
+          FROM hours o LEFT JOIN monitoring.task_period h ON h.scope = of_scope AND h.unit = 'hour' AND h.start = o.hour
          GROUP BY o.hour
     )
     SELECT json_agg(json_build_object(
@@ -586,28 +616,30 @@ DECLARE
     removed bigint;
     total   bigint := 0;
 BEGIN
+    -- The shortest and longest of a day of which only a part is removed stay until the rest is.
+    PERFORM set_config('monitoring.keeps_extremes', 'on', true);
     DELETE FROM monitoring.task WHERE id = ANY (ARRAY(SELECT t.id FROM monitoring.task t WHERE t.created_at < oldest
                                                        ORDER BY t.created_at, t.id LIMIT most FOR UPDATE SKIP LOCKED));
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    total := total + removed;
-    DELETE FROM monitoring.health_metric WHERE id = ANY (ARRAY(SELECT m.id FROM monitoring.health_metric m WHERE m.recorded_at < oldest
-                                                                ORDER BY m.recorded_at, m.id LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;
     total := total + removed;
     DELETE FROM monitoring.alert WHERE id = ANY (ARRAY(SELECT a.id FROM monitoring.alert a WHERE a.resolved_at < oldest
                                                         ORDER BY a.resolved_at, a.id LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;
     total := total + removed;
-    -- What an hour amounts to is zero once its executions are gone.
-    DELETE FROM monitoring.task_hour h WHERE h.ctid = ANY (ARRAY(
-        SELECT o.ctid FROM monitoring.task_hour o
-         WHERE o.hour < oldest - interval '1 hour' AND (o.pending, o.started, o.success, o.failure, o.retry, o.revoked) = (0, 0, 0, 0, 0, 0)
-         ORDER BY o.hour LIMIT most FOR UPDATE SKIP LOCKED));
+    DELETE FROM monitoring.health_metric WHERE id = ANY (ARRAY(SELECT m.id FROM monitoring.health_metric m WHERE m.recorded_at < oldest
+                                                                ORDER BY m.recorded_at, m.id LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    total := total + removed;
+    -- What a period amounts to is zero once its executions are gone.
+    DELETE FROM monitoring.task_period p WHERE p.ctid = ANY (ARRAY(
+        SELECT o.ctid FROM monitoring.task_period o
+         WHERE o.start < oldest - interval '24 hours' AND (o.pending, o.started, o.success, o.failure, o.retry, o.revoked) = (0, 0, 0, 0, 0, 0)
+         ORDER BY o.start LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;
     RETURN total + removed;
 END $$;
 
--- Tasks ------------------------------------------------------------------------------------------------------------------------------
+-- Tasks
 -- Tables: sql/migrations/0012_core_jobs.sql, 0020_monitoring_task.sql. docs/api/monitoring.md#tasks. A task is a job as the API shows it; its
 -- task_id is the job's id. Durations are in seconds, rates in per cent. queues: by the name of a job, the queue under which it is counted.
 
@@ -712,7 +744,8 @@ $$;
 CREATE OR REPLACE FUNCTION monitoring.job_workers(gone double precision) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_object_agg(w.name, json_build_object(
                'kind', w.kind,
-               'active_tasks', (SELECT count(*) FROM jobs.pgqueuer q WHERE q.queue_manager_id = w.id AND q.status = 'picked'), 'started_at', core.iso(w.started_at), 'last_seen', core.iso(w.seen_at),
+               'active_tasks', (SELECT count(*) FROM jobs.pgqueuer q WHERE q.queue_manager_id = w.id AND q.status = 'picked'),
+               'started_at', core.iso(w.started_at), 'last_seen', core.iso(w.seen_at),
                'uptime_seconds', monitoring.job_seconds(w.started_at, w.seen_at))), '{}')
       FROM monitoring.live_workers(gone) w
 $$;
@@ -809,15 +842,12 @@ $$;
 CREATE OR REPLACE FUNCTION monitoring.warm_dashboard(owner bigint, OUT outcome text, OUT is_stored boolean) LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     outcome := dashboard.repair(owner);
-    is_stored := false;
-    IF to_regclass('dashboard.snapshot') IS NOT NULL THEN
-        is_stored := EXISTS (SELECT FROM dashboard.total t
-                              WHERE t.owner_id = owner
-                                AND NOT EXISTS (SELECT FROM dashboard.snapshot s
-                                                 WHERE s.owner_id = owner AND s.period_type = 'monthly' AND s.updated_at >= t.changed_at));
-        IF is_stored THEN
-            PERFORM dashboard.store_snapshot(owner, 'monthly', books.today());
-        END IF;
+    is_stored := EXISTS (SELECT FROM dashboard.total t
+                          WHERE t.owner_id = owner
+                            AND NOT EXISTS (SELECT FROM dashboard.snapshot s
+                                             WHERE s.owner_id = owner AND s.period_type = 'monthly' AND s.updated_at >= t.changed_at));
+    IF is_stored THEN
+        PERFORM dashboard.store_snapshot(owner, 'monthly', books.today());
     END IF;
 END $$;
 
@@ -889,28 +919,22 @@ CREATE OR REPLACE FUNCTION monitoring.notify(account bigint, message text, notif
 $$;
 
 -- Removes at most `most` snapshots, exports and notifications that are older than so many days: of one account, or of all (null). Returns how
--- many of each. What a release doesn't have yet is left out.
+-- many of each.
 CREATE OR REPLACE FUNCTION monitoring.remove_old(account bigint, days integer, most integer, OUT snapshots bigint, OUT exports bigint, OUT notifications bigint)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     oldest timestamptz := now() - make_interval(days => days);
 BEGIN
-    snapshots := 0;
-    exports := 0;
-    IF to_regclass('dashboard.snapshot') IS NOT NULL THEN
-        DELETE FROM dashboard.snapshot s
-         WHERE (s.owner_id, s.id) IN (SELECT o.owner_id, o.id FROM dashboard.snapshot o
-                                       WHERE (account IS NULL OR o.owner_id = account) AND o.snapshot_date < (oldest AT TIME ZONE 'UTC')::date
-                                       LIMIT most FOR UPDATE SKIP LOCKED);
-        GET DIAGNOSTICS snapshots = ROW_COUNT;
-    END IF;
-    IF to_regclass('dashboard.export') IS NOT NULL THEN
-        DELETE FROM dashboard.export x
-         WHERE (x.owner_id, x.id) IN (SELECT o.owner_id, o.id FROM dashboard.export o
-                                       WHERE (account IS NULL OR o.owner_id = account) AND o.created_at < oldest
-                                       LIMIT most FOR UPDATE SKIP LOCKED);
-        GET DIAGNOSTICS exports = ROW_COUNT;
-    END IF;
+    DELETE FROM dashboard.snapshot s
+     WHERE (s.owner_id, s.id) IN (SELECT o.owner_id, o.id FROM dashboard.snapshot o
+                                   WHERE (account IS NULL OR o.owner_id = account) AND o.snapshot_date < (oldest AT TIME ZONE 'UTC')::date
+                                   LIMIT most FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS snapshots = ROW_COUNT;
+    DELETE FROM dashboard.export x
+     WHERE (x.owner_id, x.id) IN (SELECT o.owner_id, o.id FROM dashboard.export o
+                                   WHERE (account IS NULL OR o.owner_id = account) AND o.created_at < oldest
+                                   LIMIT most FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS exports = ROW_COUNT;
     DELETE FROM monitoring.notification n
      WHERE (n.account_id, n.id) IN (SELECT o.account_id, o.id FROM monitoring.notification o
                                      WHERE (account IS NULL OR o.account_id = account) AND o.created_at < oldest

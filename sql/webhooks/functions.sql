@@ -561,6 +561,11 @@ CREATE OR REPLACE FUNCTION webhooks.requeue(its_webhook bigint, wanted bigint[])
 DECLARE
     its_topics text[];
 BEGIN
+    -- Lanes before deliveries, as all who write both.
+    PERFORM FROM webhooks.lane l
+      WHERE l.webhook_id = its_webhook
+        AND l.topic IN (SELECT o.topic FROM webhooks.delivery o WHERE o.webhook_id = its_webhook AND o.id = ANY (wanted))
+      ORDER BY l.webhook_id, l.topic FOR NO KEY UPDATE;
     WITH queued AS (
         UPDATE webhooks.delivery d
            SET status = 'pending', place = n.place, tries = 0, next_attempt_at = now(), expires_at = now() + interval '3 days', finished_at = NULL

@@ -81,7 +81,9 @@ async def test_what_shows_in_no_dashboard_changes_no_figure_and_announces_nothin
     sent = await owner.invoice(client, status="sent", issue_date="2026-01-01", due_date="2026-01-02")
     partial = await owner.invoice(client, issue_date="2026-01-01", due_date="2026-01-02", payments=[{"amount": "1"}])
     expense = await owner.expense()
-    before, events = await version(db, owner), await db.fetchval("SELECT count(*) FROM core.event")
+    told = "SELECT count(*) FROM core.event WHERE topic = 'dashboard.changed' AND tags @> $1"
+    before, events = await version(db, owner), await db.fetchval(told, [f"owner:{owner.id}"])
+    assert events > 0
     # As they were before their due_date.
     await db.execute("UPDATE books.invoice SET status = 'sent' WHERE id = $1", sent["id"])
     await db.execute("UPDATE books.invoice SET status = 'partial' WHERE id = $1", partial["id"])
@@ -94,7 +96,7 @@ async def test_what_shows_in_no_dashboard_changes_no_figure_and_announces_nothin
     await owner.patch(f"/api/expenses/{expense['id']}/", {"vendor": "Rail", "status": "approved"})
     await owner.patch(f"/api/clients/{client}/", {"phone": "0123456789"})
     assert await version(db, owner) == before
-    assert await db.fetchval("SELECT count(*) FROM core.event WHERE topic = 'dashboard.changed'") <= events
+    assert await db.fetchval(told, [f"owner:{owner.id}"]) == events
     assert await agrees(db, owner)
 
 
@@ -135,6 +137,13 @@ async def test_a_statement_may_write_many_rows_of_several_owners(open_books, db)
         for one in owners:
             assert await agrees(db, one), statement
     assert not await db.fetch("SELECT FROM dashboard.client WHERE owner_id = ANY ($1)", ids)
+
+
+async def test_an_invoice_that_another_program_marks_as_paid_is_open_no_more(owner, db):
+    invoice = await owner.invoice(status="sent")
+    for status in ("paid", "sent"):
+        await db.execute("UPDATE books.invoice SET status = $2 WHERE id = $1", invoice["id"], status)
+        assert await agrees(db, owner), status
 
 
 async def test_a_killed_transaction_leaves_no_figure(owner, db, settings):

@@ -15,6 +15,7 @@ from tests.support.live import STREAM, metrics, revenue, watch
 
 __all__ = ["watch"]
 pytestmark = pytest.mark.gen_test
+either_way = pytest.mark.parametrize("changed_settings", [{}, {"redis_url": ""}], ids=["with Redis", "without Redis"])
 # Makes an invoice of 7.00, issued and due so many days from today, as another program would.
 INVOICE = """WITH client AS (INSERT INTO books.client (owner_id, name, email, phone, address, company, tax_number, notes, is_active)
              VALUES ($1, 'By SQL', '', '', '', '', '', '', true) RETURNING id)
@@ -24,12 +25,6 @@ INVOICE = """WITH client AS (INSERT INTO books.client (owner_id, name, email, ph
                books.today() + $2::integer, books.today() + $3::integer, '', '', '',
                json_build_array(json_build_object('description', 'Line', 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')),
                7, 0, 7, 0, now() FROM client"""
-
-
-@pytest.fixture(autouse=True, params=["with Redis", "without Redis"])
-def changed_settings(request):
-    """Everything here holds either way."""
-    return {} if request.param == "with Redis" else {"redis_url": ""}
 
 
 async def test_it_begins_with_a_greeting_and_all_figures(owner, watch):
@@ -46,7 +41,8 @@ async def test_it_begins_with_a_greeting_and_all_figures(owner, watch):
     assert set(first["metrics"][0]) == {"name", "value", "change", "trend", "confidence"}
 
 
-async def test_an_invoice_that_another_program_commits_appears(owner, db, watch):
+@either_way
+async def test_an_invoice_that_another_program_commits_appears(changed_settings, owner, db, watch):
     watcher = await watch(owner.token)
     await watcher.next()
     assert revenue(await watcher.update()) == 0
@@ -57,6 +53,7 @@ async def test_an_invoice_that_another_program_commits_appears(owner, db, watch)
     assert found["alerts"][0]["message"] == "Daily Revenue is trending up (+$7.00)"
 
 
+@either_way
 async def test_what_another_process_changes_appears(owner, db, watch, settings, changed_settings):
     watcher = await watch(owner.token)
     await watcher.next()
@@ -72,7 +69,8 @@ async def test_what_another_process_changes_appears(owner, db, watch, settings, 
         await other.close()
 
 
-async def test_owners_never_see_each_other(open_books, db, watch):
+@either_way
+async def test_owners_never_see_each_other(changed_settings, open_books, db, watch):
     first, second = await open_books(), await open_books()
     watchers = [await watch(one.token) for one in (first, second)]
     for one in watchers:
@@ -89,7 +87,8 @@ async def test_owners_never_see_each_other(open_books, db, watch):
         assert found["user_id"] == second.id
 
 
-async def test_a_burst_of_changes_is_sent_together_and_its_end_is_right(owner, db, watch):
+@either_way
+async def test_a_burst_of_changes_is_sent_together_and_its_end_is_right(changed_settings, owner, db, watch):
     watcher = await watch(owner.token, "?max_updates=1000")
     await watcher.next()
     await watcher.update()
@@ -156,11 +155,11 @@ async def test_what_is_out_of_bounds_is_the_nearest_bound(owner, watch, app, que
         assert (reader.interval, reader.left + reader.sequence) == (interval, left)
 
 
-@pytest.mark.parametrize("wrong", ["abc", "1.5", "NaN", "1%000", "-", "%D9%A3", "1e3"])
-@pytest.mark.parametrize("name", ["interval", "max_updates"])
-async def test_what_is_no_number_is_refused(owner, name, wrong):
-    answer = await owner.get(f"{STREAM}?{name}={wrong}")
-    assert answer.status == 400 and set(answer.json["details"]) == {name}, answer.text
+async def test_what_is_no_number_is_refused(owner):
+    for name in ("interval", "max_updates"):
+        for wrong in ("abc", "1.5", "NaN", "1%000", "-", "%D9%A3", "1e3"):
+            answer = await owner.get(f"{STREAM}?{name}={wrong}")
+            assert answer.status == 400 and set(answer.json["details"]) == {name}, answer.text
 
 
 async def test_a_token_may_stand_in_the_query_and_nobody_else_gets_in(owner, api, watch):

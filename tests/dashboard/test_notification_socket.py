@@ -128,43 +128,38 @@ async def test_who_subscribes_to_notifications_gets_no_alerts(owner, listen, db,
     assert (await socket.next())["type"] == "alert.new"
 
 
-@pytest.mark.parametrize("wrong", [None, "everything", 5, True, {}, [1], ["all", 1], [["alerts"]], [{}]])
-async def test_a_subscription_to_what_is_not_there_is_an_error(owner, listen, wrong):
+async def test_a_subscription_to_what_is_not_there_is_an_error(owner, listen):
     socket = await listen(owner)
-    assert (await socket.asked({"type": "subscribe", "subscription": wrong}))["type"] == "error"
+    for wrong in (None, "everything", 5, True, {}, [1], ["all", 1], [["alerts"]], [{}]):
+        assert (await socket.asked({"type": "subscribe", "subscription": wrong}))["type"] == "error", wrong
 
 
-async def test_the_alert_of_a_row_is_acknowledged_only_for_its_account(open_books, listen, monkeypatch):
-    """The area that keeps alerts acknowledges them."""
-    owner, other = await open_books(), await open_books()
-    asked = []
-
-    async def acknowledge(app, account_id, alert_id):
-        asked.append((account_id, alert_id))
-        return (account_id, alert_id) == (owner.id, 7)
-
-    monkeypatch.setattr(
-        notification_socket.areas,
-        "gathered",
-        lambda name: [acknowledge] if name == "acknowledges" else [],
-    )
+async def test_an_alert_of_monitoring_comes_and_is_acknowledged_only_by_its_account(open_books, listen, db):
+    owner, other = await open_books(), await open_books("SUPERADMIN")
     socket, foreign = await listen(owner), await listen(other)
-    for id in (7, "7"):
-        told = await socket.asked({"type": "acknowledge", "alert_id": id})
-        assert set(told) == {"type", "alert_id", "timestamp"}
-        assert (told["type"], told["alert_id"]) == ("alert.acknowledged", id)
-    refused = await foreign.asked({"type": "acknowledge", "alert_id": 7})
+    body = {"alert_type": "slow_tasks", "severity": "warning", "title": "Slow", "message": "Tasks are slow."}
+    id = (await owner.made("/api/monitoring/api/alerts/", body))["id"]
+    told = await socket.of_type("alert.new")
+    assert (told["alert"]["id"], told["alert"]["title"]) == (id, "Slow")
+    refused = await foreign.asked({"type": "acknowledge", "alert_id": id})
     assert refused == {"type": "error", "message": "Alert not found."}
-    assert asked == [(owner.id, 7), (owner.id, 7), (other.id, 7)]
+    path = f"/api/monitoring/api/alerts/{id}/"
+    assert (await owner.get(path)).json["acknowledged_at"] is None
+    for named in (id, str(id)):
+        told = await socket.asked({"type": "acknowledge", "alert_id": named})
+        assert set(told) == {"type", "alert_id", "timestamp"}
+        assert (told["type"], told["alert_id"]) == ("alert.acknowledged", named)
+    assert (await owner.get(path)).json["acknowledged_by"] == owner.id
+    acknowledged = "SELECT account_id FROM operations.audit WHERE action = 'alert.acknowledge' AND object_id = $1"
+    assert [row["account_id"] for row in await db.fetch(acknowledged, str(id))] == [owner.id]
 
 
-@pytest.mark.parametrize(
-    "wrong", [None, True, -1, 0, 1.5, 2**53, "", "x", "٣", "9" * 30, [], {}, ["negative-profit"], 999_999_999]
-)
-async def test_what_is_no_alert_of_the_account_is_not_acknowledged(owner, listen, wrong):
+async def test_what_is_no_alert_of_the_account_is_not_acknowledged(owner, listen):
     socket = await listen(owner)
-    answer = await socket.asked({"type": "acknowledge", "alert_id": wrong})
-    assert answer == {"type": "error", "message": "Alert not found."}
+    numbers = (None, True, -1, 0, 1.5, 2**53, 999_999_999)
+    for wrong in (*numbers, "", "x", "٣", "9" * 30, [], {}, ["negative-profit"]):
+        answer = await socket.asked({"type": "acknowledge", "alert_id": wrong})
+        assert answer == {"type": "error", "message": "Alert not found."}, wrong
 
 
 async def test_an_alert_of_the_figures_is_acknowledged_by_its_name(owner, listen):

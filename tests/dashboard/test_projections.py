@@ -51,3 +51,15 @@ async def test_a_trend_is_bounded(owner, db, last, factor):
     await billed(owner, month_before(day, 2), "1000.00")
     await billed(owner, month_before(day, 1), last)
     assert {one["trend_factor"] for one in (await owner.get(PATH)).json} == {factor}
+
+
+async def test_figures_that_are_not_complete_yet_are_no_failure(owner, db):
+    """As after the upgrade to the first release with dashboards, when an old invoice is cancelled before the rest is added up."""
+    day = await today(db)
+    for ago, amount in ((2, "1000.00"), (1, "500.00")):
+        await billed(owner, month_before(day, ago), amount)
+    await db.execute(
+        "UPDATE dashboard.period SET billed = billed - 900 WHERE owner_id = $1 AND period_type = 'monthly'", owner.id
+    )
+    answer = await owner.get(PATH)
+    assert answer.status == 200 and answer.json[0]["projected_revenue"] == "100.00"

@@ -1,4 +1,4 @@
-"""Executions of tasks that clients record. docs/api/monitoring.md#tasks."""
+"""Executions of tasks that clients record. docs/api/monitoring.md#executions."""
 
 import asyncio
 

@@ -1,5 +1,6 @@
 """Health, metrics, analytics and the general data. docs/api/monitoring.md#figures."""
 
+import asyncio
 import random
 
 import pytest
@@ -10,9 +11,9 @@ pytestmark = pytest.mark.gen_test
 TASKS, ALERTS = "/api/monitoring/api/tasks/", "/api/monitoring/api/alerts/"
 METRICS, HEALTH, GENERAL = (f"/api/monitoring/api/{name}/" for name in ("metrics", "health", "monitoring"))
 ANALYTICS, OVERVIEW = "/api/monitoring/analytics/", "/api/monitoring/"
-# The sums of the rows, as monitoring.task_hour has to have them.
+# The sums of the rows, as monitoring.task_period has to have them.
 SUMS = """
-    SELECT s.scope, date_trunc('hour', t.created_at, 'UTC') AS hour, t.task_name, t.queue_name, count(*) FILTER (WHERE status = 'pending') AS pending,
+    SELECT s.scope, u.unit, date_trunc(u.unit, t.created_at, 'UTC') AS start, t.task_name, t.queue_name, count(*) FILTER (WHERE status = 'pending') AS pending,
            count(*) FILTER (WHERE status = 'started') AS started, count(*) FILTER (WHERE status = 'success') AS success,
            count(*) FILTER (WHERE status = 'failure') AS failure, count(*) FILTER (WHERE status = 'retry') AS retry,
            count(*) FILTER (WHERE status = 'revoked') AS revoked, count(d.ended) AS timed, coalesce(sum(d.ended), 0) AS duration,
@@ -20,8 +21,9 @@ SUMS = """
       FROM monitoring.task t
      CROSS JOIN LATERAL (SELECT CASE WHEN status IN ('success', 'failure') THEN t.duration END AS ended) d
      CROSS JOIN LATERAL (VALUES (0::bigint, true), (-1, t.is_server), (t.account_id, t.account_id IS NOT NULL)) AS s (scope, is_counted)
-     WHERE s.is_counted GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
-KEPT = """SELECT * FROM monitoring.task_hour WHERE (pending, started, success, failure, retry, revoked) <> (0, 0, 0, 0, 0, 0) ORDER BY 1, 2, 3, 4"""
+     CROSS JOIN (VALUES ('hour'), ('day')) AS u (unit)
+     WHERE s.is_counted GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""
+KEPT = """SELECT * FROM monitoring.task_period WHERE (pending, started, success, failure, retry, revoked) <> (0, 0, 0, 0, 0, 0) ORDER BY 1, 2, 3, 4, 5"""
 
 
 async def test_without_any_execution_nothing_reads_as_failing(owner, worker):
@@ -109,8 +111,8 @@ async def test_a_period_counts_from_its_full_hour_on(owner, db):
             made["id"],
             hours,
         )
-    counts = [(await owner.get(f"{METRICS}?hours={hours}")).json["total_tasks"] for hours in (1, 5, 24, 720)]
-    assert counts == [1, 2, 2, 3]
+    counts = [(await owner.get(f"{METRICS}?hours={hours}")).json["total_tasks"] for hours in (1, 4, 5, 24, 29, 30, 720)]
+    assert counts == [1, 1, 2, 2, 2, 3, 3]
 
 
 async def test_wrong_periods_are_refused(owner):
@@ -126,7 +128,7 @@ async def test_wrong_periods_are_refused(owner):
         assert (await owner.get(f"{ANALYTICS}?days={days}")).status == 400
 
 
-async def test_the_hours_are_always_the_sums_of_the_rows(owner, open_books, db, worker):
+async def test_the_kept_figures_are_always_the_sums_of_the_rows(owner, open_books, db, worker):
     admin, chance = await open_books("ADMIN"), random.Random(7)
     await db.execute("DELETE FROM monitoring.task")
     made: list[int] = []
@@ -272,3 +274,25 @@ async def test_others_may_not_enter(api, sign_in):
     for path in (METRICS, HEALTH, GENERAL, ANALYTICS, OVERVIEW, TASKS, ALERTS):
         assert (await api.get(path)).status == 401
         assert (await api.get(path, token=token)).status == 403
+
+
+async def test_what_belongs_to_an_account_goes_with_it(open_books, db):
+    admin, leaver = await open_books("SUPERADMIN"), await open_books()
+    made = await leaver.made(TASKS, task(status="failure", retry_count=3))
+    await leaver.made("/api/monitoring/api/health-metrics/", {"success_rate": 1})
+    assert (await admin.delete(f"/api/auth/users/{leaver.id}/")).status in (200, 204)
+    assert (await admin.get(f"{TASKS}{made['id']}/")).status == 404
+    for table in ("task", "alert", "health_metric"):
+        assert not await db.fetchval(f"SELECT count(*) FROM monitoring.{table} WHERE account_id = $1", leaver.id), table
+    assert await db.fetch(KEPT) == await db.fetch(SUMS)
+
+
+async def test_of_many_failures_at_once_one_alert_is_raised(owner):
+    for _ in range(5):
+        await owner.made(TASKS, task(status="failure", task_name="at.once", completed_at="2026-01-01T00:00:00Z"))
+    bodies = [task(status="failure", task_name="at.once") for _ in range(12)]
+    answers = await asyncio.gather(*(owner.post(TASKS, body) for body in bodies))
+    assert {answer.status for answer in answers} == {201}
+    await owner.made(TASKS, task(status="failure", task_name="at.once"))
+    found = (await owner.get(f"{ALERTS}?alert_type=high_failure_rate")).json["results"]
+    assert [one["is_resolved"] for one in found] == [False]

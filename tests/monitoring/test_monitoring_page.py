@@ -69,7 +69,7 @@ async def email_of(owner, db):
 async def lived(db, admin):
     """A day of a server that is used, and ten of its tasks an hour."""
     await db.execute(
-        "TRUNCATE monitoring.task, monitoring.task_hour, monitoring.alert, monitoring.health_metric, monitoring.tally"
+        "TRUNCATE monitoring.task, monitoring.task_period, monitoring.alert, monitoring.health_metric, monitoring.tally"
     )
     await db.execute(
         """INSERT INTO monitoring.task (is_server, task_id, task_name, queue_name, priority, status, scheduled_at, completed_at, duration, retry_count,

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.gen_test
 PATHS = ("/metrics", "/api/dashboard/metrics/prometheus/")
 TOKEN = "a-token-for-scrapers"
 with_token = pytest.mark.parametrize("changed_settings", [{"metrics_token": TOKEN}], ids=["token"])
-DASHBOARD = Path(__file__).resolve().parents[2] / "docs" / "grafana.json"
+DOCUMENTS = Path(__file__).resolve().parents[2] / "docs"
+DASHBOARD, DOCUMENT = DOCUMENTS / "grafana.json", DOCUMENTS / "api" / "monitoring.md"
 
 
 @pytest.fixture(autouse=True)
@@ -318,7 +319,7 @@ async def test_a_job_is_told_while_it_waits_and_when_it_has_run(app, db, run_job
     found = await scraped()
     assert found.value("jobs_waiting", name="books.remind", state="due") == 1
     assert found.value("jobs_waiting", name="books.remind", state="later") == 1
-    assert found.value("celery_queues_backlog", queue="books") == 1
+    assert found.value("celery_queues_backlog", queue="reminders") == 1
     assert 100 <= found.value("jobs_oldest_due_seconds", name="books.remind") < 600
     assert found.value("celery_workers_count") == 0
     await run_jobs()
@@ -326,13 +327,13 @@ async def test_a_job_is_told_while_it_waits_and_when_it_has_run(app, db, run_job
     assert found.value("jobs_waiting", name="books.remind", state="due") == 0
     assert found.value("jobs_oldest_due_seconds", name="books.remind") == 0
     assert found.value("jobs_runs_total", name="books.remind", status="succeeded") == 1
-    assert found.value("celery_tasks_total", queue="books", status="success") == 1
-    assert found.value("celery_tasks_total", queue="books", status="failure") == 0
-    assert found.value("celery_task_duration_seconds_count", queue="books", task_name="books.remind") == 1
+    assert found.value("celery_tasks_total", queue="reminders", status="success") == 1
+    assert found.value("celery_tasks_total", queue="reminders", status="failure") == 0
+    assert found.value("celery_task_duration_seconds_count", queue="reminders", task_name="books.remind") == 1
     # The history goes; what was counted stays.
     await db.execute("TRUNCATE jobs.run, jobs.pgqueuer_log")
     for _ in range(3):
-        assert (await scraped()).value("celery_tasks_total", queue="books", status="success") == 1
+        assert (await scraped()).value("celery_tasks_total", queue="reminders", status="success") == 1
 
 
 @with_token
@@ -342,8 +343,8 @@ async def test_a_job_that_fails_is_told_by_the_class_of_its_error(app, db, run_j
     await run_jobs()
     found = await scraped()
     assert found.value("jobs_runs_total", name="books.mail", status="retried") == 1
-    assert found.value("celery_tasks_total", queue="books", status="retry") == 1
-    assert found.value("celery_task_errors_total", queue="books", task_name="books.mail") == 1
+    assert found.value("celery_tasks_total", queue="default", status="retry") == 1
+    assert found.value("celery_task_errors_total", queue="default", task_name="books.mail") == 1
     assert "zanzibar" not in str(found.samples)
     await db.execute("UPDATE jobs.pgqueuer SET status = 'failed'")
     assert (await scraped()).value("jobs_held", name="books.mail") == 1
@@ -392,7 +393,22 @@ async def test_what_is_read_of_postgres_does_not_grow_with_the_tables(db):
         assert node.get("Rows Removed by Filter", 0) <= 100, node
 
 
-# The dashboard of Grafana
+# What is written of them
+
+
+@with_token
+async def test_the_document_has_every_metric_and_no_other(app, scraped):
+    families = {
+        f"{family.name}_total" if family.type == "counter" else family.name for family in (await scraped()).families
+    }
+    # Of these there is no value before a job fails, and a process that runs no jobs counts none.
+    families |= {"celery_task_errors_total", "celery_queues_backlog", "redis_up"}
+    families |= {"jobs_oldest_due_seconds", "jobs_running", "jobs_held", "jobs_waiting"}
+    tables = DOCUMENT.read_text(encoding="utf-8").partition("## Metrics")[2].partition("## Traces")[0]
+    named = re.findall(
+        r"`([a-z_]+)`", " ".join(line.split("|")[1] for line in tables.splitlines() if line.startswith("| `"))
+    )
+    assert set(named) == families and len(named) == len(set(named))
 
 
 @with_token

@@ -79,7 +79,7 @@ async def test_the_workers_are_added_up_and_a_killed_one_leaves_its_counts_but_n
     assert found.value("database_pool_limit") == 16
     assert found.value("server_info") == 1
     assert found.value("celery_workers_count") == 1
-    assert found.has("celery_tasks_total", queue="books", status="success")
+    assert found.has("celery_tasks_total", queue="default", status="success")
 
     [folder] = tmp_path.glob("tradepost-metrics-*")
     assert folder.stat().st_mode & 0o077 == 0

@@ -66,6 +66,7 @@ LISTS = {
 # These answer 2xx and report wrong items of the body.
 REPORTING = ("POST /backup/sync/", "POST /items/sync/", "POST /items/categories/sync/")
 PRODUCT = "Fuzzy product"
+WEBHOOK = "https://hooks.example.com/in"
 TABLES = ("job_titles", "departments", "users", "invoices", "all")
 # Sequences of one run of the engine.
 AT_ONCE = 30
@@ -250,6 +251,7 @@ class Caller:
         self.call("POST", "/api/sales/import/invoice/", _invoice(f"FUZZ-{number}"))
         self._plant_shop(number)
         self._plant_books(number)
+        self._plant_webhook()
         self.call("POST", "/inventory/", {"name": f"Material {number}", "quantity": 1000})
         # A bill, and one that can't be stored.
         self.call("POST", "/backup/sync/", [{"invoice_number": f"FUZZ-{number}", "items": [{}]}, {"items": number}])
@@ -271,6 +273,12 @@ class Caller:
         expense = _member(self.call("POST", "/api/expenses/", {**spent, "client": client}).json(), "id")
         file = {"file": ("a.png", _picture())}
         self.call("POST", "/api/expenses/attachments/", data={"expense": expense}, files=file)
+
+    def _plant_webhook(self) -> None:
+        """A webhook with a delivery, unless there are as many as an account may have. Nobody is there."""
+        answer = self.call("POST", "/api/webhooks/", {"url": WEBHOOK, "topics": ["*"]})
+        if answer.status_code == 201:
+            self.call("POST", f"/api/webhooks/{answer.json()['id']}/test/")
 
     def _plant_shop(self, number: int) -> None:
         """What a shop needs to sell, and two sales of today, of which one is paid."""
@@ -367,6 +375,9 @@ class Caller:
             "mobile_number": (f"+1{next(self._numbers)}",),
             "phone_number": (f"P{next(self._numbers)}",),
             "sku": (new,),
+            "url": (WEBHOOK,),
+            "topics": (["*"], ["books.*"]),
+            "since": ("2026-01-01T00:00:00Z",),
             "start_date": (datetime.now(UTC).date().isoformat(),),
             "end_date": (datetime.now(UTC).date().isoformat(),),
             **{name: (value,) for name, value in self._link.items()},

@@ -49,6 +49,9 @@ def test_private_addresses_may_be_allowed_but_never_those_where_clouds_give_secr
         "255.255.255.255",
         "::",
         "64:ff9b::a9fe:a9fe",
+        "fd00:ec2::254",
+        "100.100.100.200",
+        "::ffff:100.100.100.200",
     ):
         assert not is_admitted(one, allow_private=True), one
 

@@ -156,6 +156,39 @@ async def test_a_process_that_has_lost_its_lane_can_not_note_anything(owner, hoo
     assert len({received.id for received in receiver.received}) == 1
 
 
+async def test_a_lane_that_a_process_took_and_does_not_work_is_taken_again(owner, hook, receiver, db, app, delivered):
+    """As after a connection that broke before the answer of take_lanes came, while the process works other lanes."""
+    made = await hook(["books.client.created", "books.expense.created"])
+    released = asyncio.Event()
+
+    async def hold(received):
+        await released.wait()
+        return 200
+
+    receiver.answering = hold
+    await owner.client()
+    await receiver.wait_for(1)
+    sender = app.kept(Sender)
+    lost = "books.expense.created"
+    await db.execute(
+        "INSERT INTO webhooks.lane (webhook_id, topic, due_at, owner) VALUES ($1, $2, now() + interval '1 hour', $3)",
+        made["id"],
+        lost,
+        sender.id,
+    )
+    await owner.expense()
+    lanes = "SELECT topic, due_at FROM webhooks.lane WHERE webhook_id = $1"
+    before = dict(await db.fetch(lanes, made["id"]))
+    await sender.renew()
+    after = dict(await db.fetch(lanes, made["id"]))
+    assert after["books.client.created"] > before["books.client.created"] and after[lost] == before[lost]
+    # The end of the lease is not waited for.
+    await db.execute("UPDATE webhooks.lane SET due_at = now() WHERE topic = $1", lost)
+    await receiver.wait_for(2)
+    released.set()
+    await delivered(made, 2)
+
+
 async def test_a_slow_lane_goes_to_the_places_of_slow_ones(owner, hook, receiver, db, monkeypatch):
     monkeypatch.setattr(attempt, "SLOW_SECONDS", 0.0)
     made = await hook(["books.client.created"])

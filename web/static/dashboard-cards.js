@@ -53,19 +53,21 @@ function target({ target_value: wanted, target_achievement: part, unit }) {
   return make("span", { class: "target" }, bar([[Math.max(0, Math.min(100, Number(part))), isReached ? "reached" : "missed"]]), make("span", { class: "note", text: words }));
 }
 
-const SOURCES = ["confirmed", "pipeline", "recurring"];
-
 /** Returns what is expected of the next months; found is null if the past says nothing. */
 export function projections(found) {
   if (!found?.length) return [make("p", { class: "note nothing", text: say("no-history") })];
-  const most = Math.max(...found.map(({ projected_revenue: revenue }) => Number(revenue))) || 1;
-  const row = (one) => make("li", { class: "projection", data: { period: one.period } },
-    make("span", { class: "share-name", text: month(`${one.period}-01`) }),
-    make("span", { class: "share-amount" }, make("b", { text: amount(one.projected_revenue) }), make("span", { class: "note", text: say("confidence", { percent: perCent(one.confidence_level) }) })),
-    bar(SOURCES.map((source) => [(Number(one[`${source}_revenue`]) / most) * 100, source]), SOURCES.map((source) => `${say(source)} ${amount(one[`${source}_revenue`])}`).join(", ")));
+  const most = Math.max(...found.map(({ projected_revenue: expected }) => Number(expected))) || 1;
+  const row = (one) => {
+    const [expected, billed] = [one.projected_revenue, one.confirmed_revenue].map(Number);
+    const parts = [[(Math.min(billed, expected) / most) * 100, "confirmed"], [(Math.max(0, expected - billed) / most) * 100, "expected"]];
+    return make("li", { class: "projection", data: { period: one.period } },
+      make("span", { class: "share-name", text: month(`${one.period}-01`) }),
+      make("span", { class: "share-amount" }, make("b", { text: amount(one.projected_revenue) }), make("span", { class: "note", text: say("confidence", { percent: perCent(one.confidence_level) }) })),
+      bar(parts), isSome(one.confirmed_revenue) && make("span", { class: "note", text: say("billed-of", { amount: amount(one.confirmed_revenue) }) }));
+  };
   return [
     make("ul", { class: "shares", role: "list" }, found.map(row)),
-    make("p", { class: "keys" }, SOURCES.map((source) => make("span", { class: `key ${source}`, text: say(source) }))),
+    make("p", { class: "keys" }, ["confirmed", "expected"].map((name) => make("span", { class: `key ${name}`, text: say(name) }))),
     make("p", { class: "note", text: say("average", { amount: amount(found[0].historical_average) }) }),
   ];
 }

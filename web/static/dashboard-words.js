@@ -28,7 +28,7 @@ const WORDS = {
   "metrics-title": "Key figures", "metrics-note": "The last 30 days, beside the 30 before", target: "Target {target}", "target-reached": "Target {target} reached",
 
   "projections-title": "Next three months", "projections-note": "What the last six months lead to expect", "no-history": "Projections appear here once you have sent invoices in the last six months.",
-  confirmed: "Confirmed", pipeline: "Pipeline", recurring: "Recurring", confidence: "{percent} certain", average: "Monthly average so far: {amount}",
+  confirmed: "Billed already", expected: "Expected", "billed-of": "{amount} of it billed already", confidence: "{percent} certain", average: "Monthly average so far: {amount}",
 
   "today-title": "Today", "score-title": "Performance score", "score-of": "{score} of 100", "no-alerts": "No alerts.", alerts: "Alerts",
   "today-revenue": "Revenue today", "today-expenses": "Expenses today", "today-profit": "Profit today", pending: "Waiting", overdue: "Overdue", "active-clients": "Active clients",

@@ -62,7 +62,8 @@ async function lookOnce() {
     find("state").dataset.state = "away";
     wait = Math.max(wait, error.retryAfter ?? 0);
   }
-  timer = setTimeout(look, wait * 1000);
+  // It may have been hidden while the server was asked.
+  if (!document.hidden) timer = setTimeout(look, wait * 1000);
   return undefined;
 }
 
