@@ -183,6 +183,9 @@ async def test_shares_bars_clients_and_key_figures_are_those_of_the_api(page, ow
             assert ("reached" in text) or float(kpi["target_achievement"]) < 100
     months, text = await shown(owner, "projections/"), await page.section("projections")
     assert all(money(month["projected_revenue"]) in text for month in months)
+    widths = await page.widths("[data-section=projections] .bar rect:not(.rest)")
+    most = max(float(month["projected_revenue"]) for month in months)
+    assert widths == pytest.approx([100 * float(month["projected_revenue"]) / most for month in months], abs=0.01)
 
 
 async def test_what_is_owed_is_shown_by_when_it_is_due(page, owner, tokens, db):
