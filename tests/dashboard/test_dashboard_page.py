@@ -428,30 +428,36 @@ async def test_an_export_is_made_with_what_was_chosen_and_saved(page, owner, tok
 # Every screen
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-async def test_nothing_is_too_wide_too_small_without_a_name_or_faint(page, owner, tokens, db, size):
+async def test_nothing_is_too_wide_too_small_without_a_name_or_faint(page, owner, tokens, db):
     day = await today(db)
     client = await owner.client(name=LONG)
     for days in (95, 31, 0):
         await issue(owner, day - datetime.timedelta(days), "12345678.90", client["id"], due_in=10)
         await spend(owner, day - datetime.timedelta(days), "99999999.99", category="marketing")
     await owner.post("/api/invoices/update_overdue_status/")
-    await page.resize(*size)
     await page.open(tokens)
     await page.shows(revenue="$12,345,678.90")
     await page.is_live()
     await page.press_on(".as-table summary")
     found = {}
-    for scheme in ("light", "dark"):
-        await page.emulate(scheme)
-        if faults := await page.faults(f"{size[0]}-{scheme}"):
-            found[scheme] = faults
+    for name, size in {
+        "phone": PHONE,
+        "narrow": (320, 640),
+        "tablet": (820, 1100),
+        "laptop": (1100, 800),
+        "desk": DESK,
+    }.items():
+        await page.resize(*size)
+        for scheme in ("light", "dark"):
+            await page.emulate(scheme)
+            if faults := await page.faults(f"{name}-{scheme}"):
+                found[name, scheme] = faults
+    await page.resize(*PHONE)
     await page.click("#export")
     await page.until(lambda: page.shown("[name=export_type]"), bool)
     if faults := await page.faults():
         found["export"] = faults
     assert found == {}
-    assert await page.script("return [...document.querySelectorAll('h1, h2')].map(one => one.localName)[0]") == "h1"
     assert await page.log() == []
 
 

@@ -67,9 +67,9 @@ export function projections(found) {
   };
   return [
     make("ul", { class: "shares", role: "list" }, found.map(row)),
-    make("p", { class: "keys" }, ["confirmed", "expected"].map((name) => make("span", { class: `key ${name}`, text: say(name) }))),
+    found.some((one) => isSome(one.confirmed_revenue)) && make("p", { class: "keys" }, ["confirmed", "expected"].map((name) => make("span", { class: `key ${name}`, text: say(name) }))),
     make("p", { class: "note", text: say("average", { amount: amount(found[0].historical_average) }) }),
-  ];
+  ].filter(Boolean);
 }
 
 /** Returns the figures of the present day, the performance score and the alerts. */
