@@ -1,6 +1,7 @@
 """Executions of tasks: the server's own jobs, and what clients record. docs/api/monitoring.md#executions."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from core.data import sql
@@ -101,26 +102,26 @@ class Task(MonitoringHandler):
     @answers(200, "monitoring/execution", headers=("ETag",))
     @body("monitoring/execution_write")
     async def put(self, id: str) -> None:
-        """Replace an execution. Fields that the body omits stay. 200; 400 wrong fields, or a task_id that the account has already; 404; 412
-        the execution is in another state than If-Match says."""
+        """Replace an execution. Fields that the body omits stay. 200; 400 wrong fields, or a task_id that the account has already; 403 it is one
+        of the server's own jobs; 404; 412 the execution is in another state than If-Match says."""
         await self._update(id)
 
     @stale
     @answers(200, "monitoring/execution", headers=("ETag",))
     @body("monitoring/execution_patch")
     async def patch(self, id: str) -> None:
-        """Change some fields of an execution. 200; 400 wrong fields, or a task_id that the account has already; 404; 412 the execution is in
-        another state than If-Match says."""
+        """Change some fields of an execution. 200; 400 wrong fields, or a task_id that the account has already; 403 it is one of the server's own
+        jobs; 404; 412 the execution is in another state than If-Match says."""
         await self._update(id)
 
     @stale
     async def delete(self, id: str) -> None:
-        """Delete an execution. 204; 404; 412 the execution is in another state than If-Match says."""
-        self.current(
-            await query.delete_task(
-                self.db, owner_id=self.owner_id, id=int(id), if_match=self.if_match, actor=self.actor
-            )
+        """Delete an execution. 204; 403 it is one of the server's own jobs, and the caller is no administrator; 404; 412 the execution is in
+        another state than If-Match says."""
+        found = await query.delete_task(
+            self.db, owner_id=self.owner_id, id=int(id), if_match=self.if_match, actor=self.actor
         )
+        self.current(recorded(self.found(found)))
         self.reply_nothing()
 
     async def _update(self, id: str) -> None:
@@ -134,7 +135,14 @@ class Task(MonitoringHandler):
             if_match=self.if_match,
             actor=self.actor,
         )
-        self.show_changed(changed)
+        self.show_changed(recorded(self.found(changed)))
+
+
+def recorded(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row (is_job). Raises Problem 403: what the server has recorded of its own jobs is not changed, as its health is judged by it."""
+    if found["is_job"]:
+        raise Problem(403, "job", "The server itself records this task, so it can't be changed.")
+    return found
 
 
 def moments_of(sent: dict[str, Any]) -> str:

@@ -124,7 +124,7 @@ RETURNING monitoring.task_document(t, $2)::text;
 
 -- name: update_task(account_id, is_admin, id, body, moments, if_match, actor) -> row
 -- Members that the body omits stay; those that are null become empty, or as they are of a new execution. is_stale: if_match names another
--- state, and nothing is changed. No row: the execution does not exist for the account.
+-- state, and is_job that it is one of the server's own jobs; then nothing is changed. No row: the execution does not exist for the account.
 WITH old AS MATERIALIZED (
     SELECT t.id, t AS task FROM monitoring.task t WHERE t.id = $3 AND ($2::boolean OR t.account_id = $1) FOR NO KEY UPDATE
 ), sent AS (
@@ -152,10 +152,10 @@ WITH old AS MATERIALIZED (
            task_id text, task_name text, queue_name text, "user" numeric, priority text, status text, scheduled_at timestamptz, started_at timestamptz,
            completed_at timestamptz, duration numeric, retry_count numeric, worker_name text, result_summary text, error_message text, memory_usage numeric,
            arguments jsonb, keyword_arguments jsonb)
-     WHERE t.id = old.id AND books.is_match($6::text[], books.etag((old.task).version))
+     WHERE t.id = old.id AND (old.task).job_id IS NULL AND books.is_match($6::text[], books.etag((old.task).version))
     RETURNING t.id, t AS task
 )
-SELECT changed.id IS NULL AS is_stale, monitoring.task_document(changed.task, $2)::text AS document,
+SELECT (old.task).job_id IS NOT NULL AS is_job, changed.id IS NULL AS is_stale, monitoring.task_document(changed.task, $2)::text AS document,
        books.etag(coalesce((changed.task).version, (old.task).version)) AS etag,
        CASE WHEN changed.id IS NOT NULL THEN operations.note(
            $7::jsonb, 'task.update', 'task', old.id::text, to_jsonb(old.task) - '{updated_at,version,searched}'::text[],
@@ -163,13 +163,16 @@ SELECT changed.id IS NULL AS is_stale, monitoring.task_document(changed.task, $2
   FROM old LEFT JOIN changed ON true;
 
 -- name: delete_task(owner_id, id, if_match, actor) -> row
--- is_stale: if_match names another state, and nothing is deleted. No row: the execution does not exist for the account.
+-- is_stale: if_match names another state, and is_job that it is one of the server's own jobs, which only administrators delete; then
+-- nothing is deleted. No row: the execution does not exist for the account.
 WITH old AS MATERIALIZED (
     SELECT t.id, t AS task FROM monitoring.task t WHERE t.id = $2 AND ($1::bigint IS NULL OR t.account_id = $1) FOR UPDATE
 ), gone AS (
-    DELETE FROM monitoring.task AS t USING old WHERE t.id = old.id AND books.is_match($3::text[], books.etag((old.task).version)) RETURNING t.id
+    DELETE FROM monitoring.task AS t USING old
+     WHERE t.id = old.id AND ((old.task).job_id IS NULL OR $1 IS NULL) AND books.is_match($3::text[], books.etag((old.task).version))
+    RETURNING t.id
 )
-SELECT gone.id IS NULL AS is_stale, books.etag((old.task).version) AS etag,
+SELECT (old.task).job_id IS NOT NULL AND $1 IS NOT NULL AS is_job, gone.id IS NULL AS is_stale, books.etag((old.task).version) AS etag,
        CASE WHEN gone.id IS NOT NULL THEN operations.note(
            $4::jsonb, 'task.delete', 'task', old.id::text, to_jsonb(old.task) - '{version,searched}'::text[], NULL) END AS noted
   FROM old LEFT JOIN gone ON true;

@@ -129,18 +129,29 @@ async def test_an_account_that_does_not_exist_has_no_execution(open_books, worke
         assert (found["user"], found["keyword_arguments"]) == (None, payload)
 
 
-async def test_what_somebody_deletes_or_changes_does_not_stop_the_copying(owner, worker, no_rows):
+async def test_nobody_changes_what_the_server_records_of_its_jobs(owner, open_books, worker, no_rows):
+    admin = await open_books("ADMIN")
     job = await worker.enqueue("books.mail", json.dumps({"owner_id": owner.id}))
-    run = await worker.begin(job)
+    await worker.begin(job)
     await worker.copy()
     row = await shown(owner, f"job-{job}")
     path = f"{TASKS}{row['id']}/"
-    assert (await owner.patch(path, {"task_id": f"job-{job + 1}"})).status == 400
-    assert (await owner.put(path, {"task_id": f"job-{job}", "task_name": "mine", "status": "pending"})).status == 200
+    for caller in (owner, admin):
+        assert (await caller.patch(path, {"status": "failure", "duration": 99999})).status == 403
+        assert (await caller.put(path, {"task_id": "free", "task_name": "mine", "status": "failure"})).status == 403
+    assert (await owner.delete(path)).status == 403
+    assert await shown(owner, f"job-{job}") == row
+
+
+async def test_what_an_administrator_deletes_does_not_stop_the_copying(owner, open_books, worker, no_rows):
+    admin = await open_books("ADMIN")
+    job = await worker.enqueue("books.mail", json.dumps({"owner_id": owner.id}))
+    run = await worker.begin(job)
+    await worker.copy()
+    assert (await admin.delete(f"{TASKS}{(await shown(owner, f'job-{job}'))['id']}/")).status == 204
     await worker.finish(job, run)
     await worker.copy()
     assert (await shown(owner, f"job-{job}"))["status"] == "success"
-    assert (await owner.delete(path)).status == 204
 
 
 async def test_members_can_not_find_a_worker_by_its_name(owner, open_books, worker, no_rows):
