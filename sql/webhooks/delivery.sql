@@ -63,21 +63,35 @@ SELECT refusal, document::text FROM webhooks.replay($1::bigint, $2::bigint, $3::
 WITH found AS MATERIALIZED (
     SELECT w.id, w.is_active FROM webhooks.webhook w WHERE w.account_id = $1 AND w.id = $2
 ), dead AS MATERIALIZED (
-    SELECT d.id FROM webhooks.delivery d JOIN found f ON f.id = d.webhook_id
-     WHERE f.is_active AND d.status = 'dead' AND d.created_at >= ($3::text)::timestamptz AND ($4::text IS NULL OR d.topic = $4)
-     ORDER BY d.id LIMIT $5
+    -- Two parts, because each has an index in its order; only one of them is run.
+    (SELECT d.id FROM found f CROSS JOIN LATERAL (
+            SELECT o.id FROM webhooks.delivery o
+             WHERE o.webhook_id = f.id AND o.status = 'dead' AND o.created_at >= ($3::text)::timestamptz
+             ORDER BY o.created_at, o.id LIMIT $5) d
+      WHERE f.is_active AND $4::text IS NULL)
+     UNION ALL
+    (SELECT d.id FROM found f CROSS JOIN LATERAL (
+            SELECT o.id FROM webhooks.delivery o
+             WHERE o.webhook_id = f.id AND o.topic = $4 AND o.status = 'dead' AND o.created_at >= ($3::text)::timestamptz
+             ORDER BY o.created_at, o.id LIMIT $5) d
+      WHERE f.is_active AND $4::text IS NOT NULL)
 )
 SELECT NOT f.is_active AS is_inactive, webhooks.requeue(f.id, ARRAY(SELECT dead.id FROM dead)) AS queued,
        operations.note($6::jsonb, 'webhook.replay', 'webhook', f.id::text, NULL, jsonb_build_object('since', $3::text, 'topic', $4::text)) AS noted
   FROM found f;
 
 -- name: purge(days, most) -> value
--- Removes what was made so many days ago, the oldest first, with its deliveries; returns how many messages. A delivery that still waits then is
--- one of a webhook that is switched off.
-WITH gone AS (
-    DELETE FROM webhooks.message
-     WHERE id = ANY (ARRAY(SELECT m.id FROM webhooks.message m WHERE m.created_at < now() - make_interval(days => $1::integer)
-                            ORDER BY m.created_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+-- Removes what was made so many days ago, the oldest first, with its deliveries; returns how many messages. What somebody else holds is left
+-- until the next time, so that this never waits. A delivery that still waits then is one of a webhook that is switched off.
+WITH old AS MATERIALIZED (
+    SELECT m.id FROM webhooks.message m WHERE m.created_at < now() - make_interval(days => $1::integer)
+     ORDER BY m.created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), held AS MATERIALIZED (
+    SELECT d.id FROM webhooks.delivery d WHERE d.message_id = ANY (ARRAY(SELECT o.id FROM old o)) FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM webhooks.message m
+     WHERE m.id = ANY (ARRAY(SELECT o.id FROM old o))
+       AND NOT EXISTS (SELECT FROM webhooks.delivery d WHERE d.message_id = m.id AND d.id NOT IN (SELECT h.id FROM held h))
     RETURNING 1
 )
 SELECT count(*) FROM gone;

@@ -1,12 +1,14 @@
 -- Functions of webhooks. This file is applied whenever its text has changed (core/data/migrations.py).
--- Tables and triggers: sql/migrations/0022_webhooks.sql.
+-- Tables and triggers: sql/migrations/0022_webhooks.sql, 0026_webhooks_order.sql.
 --
 -- Triggers on books.client, books.quote, books.invoice, books.payment, books.expense
 --   NOUN_announced, NOUN_change_announced   at commit of a write that shows in the document   write an event of books.changed, if the owner
 --                                                                                            has an active webhook
+-- Triggers on webhooks.webhook
+--   webhook_lanes_held                      before a deletion                                lock its lanes, before its deliveries are removed
 --
--- Locks are taken in this order: lanes, by webhook and topic; deliveries; webhooks. Whoever sends never waits for the row of a webhook, which a
--- person may be changing. Sequential scans are off in functions that run often, because a connection keeps its plan, even if the
+-- Locks are taken in this order: webhooks, by id; lanes, by webhook and topic; deliveries. What sends holds lanes, and never waits for the row of a
+-- webhook, which a person may be changing. Sequential scans are off in functions that run often, because a connection keeps its plan, even if the
 -- plan was made while the tables were empty.
 
 -- The longest `data` of an event, in bytes: one that is longer is replaced by the id, with which the receiver reads the document.
@@ -207,8 +209,6 @@ DECLARE
     head bigint;
     at   bigint;
     upto bigint;
-    its_webhooks bigint[];
-    its_topics   text[];
 BEGIN
     fed := 0;
     made := 0;
@@ -243,20 +243,27 @@ BEGIN
              WHERE w.topics && webhooks.patterns(e.topic) AND webhooks.admits(a, e.area, areas)
              UNION
             SELECT e.position, e.topic, w.id FROM event e JOIN area w ON w.area = e.area AND w.topics && webhooks.patterns(e.topic) WHERE e.owner IS NULL
+        ), held AS MATERIALIZED (
+            -- One that is deleted meanwhile gets nothing; the deletion of any other one waits for this.
+            SELECT w.id FROM webhooks.webhook w WHERE w.id IN (SELECT n.webhook_id FROM wanted n) ORDER BY w.id FOR KEY SHARE
+        ), woken AS MATERIALIZED (
+            SELECT webhooks.wake(array_agg(w.webhook_id), array_agg(w.topic)) AS done
+              FROM (SELECT DISTINCT n.webhook_id, n.topic FROM wanted n JOIN held h ON h.id = n.webhook_id) w
+        ), told AS MATERIALIZED (
+            SELECT w.position, w.topic, w.webhook_id FROM wanted w JOIN held h ON h.id = w.webhook_id CROSS JOIN woken
         ), message AS (
             INSERT INTO webhooks.message (position, topic, body)
             SELECT s.position, s.topic, json_build_object('type', s.topic, 'timestamp', core.iso(s.created_at), 'data', webhooks.bounded(s.data))::text
               FROM (SELECT DISTINCT ON (e.position, e.topic) e.* FROM event e
-                     WHERE EXISTS (SELECT FROM wanted w WHERE w.position = e.position AND w.topic = e.topic) ORDER BY e.position, e.topic) s
+                     WHERE EXISTS (SELECT FROM told t WHERE t.position = e.position AND t.topic = e.topic) ORDER BY e.position, e.topic) s
              ORDER BY s.position
             RETURNING id, position, topic
         ), delivery AS (
             INSERT INTO webhooks.delivery (webhook_id, message_id, topic)
-            SELECT w.webhook_id, m.id, m.topic FROM message m JOIN wanted w ON w.position = m.position AND w.topic = m.topic ORDER BY m.id, w.webhook_id
-            RETURNING webhook_id, topic
+            SELECT t.webhook_id, m.id, m.topic FROM message m JOIN told t ON t.position = m.position AND t.topic = m.topic ORDER BY m.id, t.webhook_id
+            RETURNING 1
         )
-        SELECT array_agg(d.webhook_id), array_agg(d.topic), count(*) INTO its_webhooks, its_topics, made FROM delivery d;
-        PERFORM webhooks.wake(its_webhooks, its_topics);
+        SELECT count(*) INTO made FROM delivery d;
     END IF;
     UPDATE core.event_reader SET position = upto WHERE name = 'webhooks';
     -- After the restoration of an older log the cursor goes back with it.
@@ -396,27 +403,36 @@ END $$;
 
 -- Brings to the webhooks what outcomes say of them: whether they fail, and since when. One that a person is changing at the moment is left out;
 -- the next outcome says the same. It is switched off when its receiver wants no more, when it has failed for as long as a delivery is
--- tried, or when nothing can be signed.
+-- tried, or when nothing can be signed; the audit says so, as of the server.
 CREATE OR REPLACE FUNCTION webhooks.note_state(outcomes jsonb, its_webhooks bigint[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    off record;
 BEGIN
-    WITH said AS (
-        SELECT o.webhook_id, bool_or(o.result = 'delivered') AS succeeds, bool_or(o.result = 'gone') AS is_gone, bool_or(o.result = 'key') AS lacks_key
-          FROM jsonb_to_recordset(outcomes) AS o (webhook_id bigint, result text)
-         WHERE o.webhook_id = ANY (its_webhooks) GROUP BY o.webhook_id
-    ), held AS MATERIALIZED (
-        SELECT w.id, s.succeeds,
-               CASE WHEN s.is_gone THEN 'gone' WHEN s.lacks_key THEN 'key'
-                    WHEN NOT s.succeeds AND w.failing_since < now() - interval '3 days' THEN 'failing' END AS reason
-          FROM said s JOIN webhooks.webhook w ON w.id = s.webhook_id
-         WHERE w.is_active AND (s.succeeds AND w.failing_since IS NOT NULL OR NOT s.succeeds AND w.failing_since IS NULL OR s.is_gone OR s.lacks_key
-                                OR NOT s.succeeds AND w.failing_since < now() - interval '3 days')
-           FOR NO KEY UPDATE OF w SKIP LOCKED
-    )
-    UPDATE webhooks.webhook w
-       SET failing_since = CASE WHEN NOT h.succeeds THEN coalesce(w.failing_since, now()) END, is_active = h.reason IS NULL,
-           disabled_at = CASE WHEN h.reason IS NOT NULL THEN now() END, disabled_reason = h.reason, version = w.version + 1
-      FROM held h
-     WHERE w.id = h.id;
+    FOR off IN
+        WITH said AS (
+            SELECT o.webhook_id, bool_or(o.result = 'delivered') AS succeeds, bool_or(o.result = 'gone') AS is_gone, bool_or(o.result = 'key') AS lacks_key
+              FROM jsonb_to_recordset(outcomes) AS o (webhook_id bigint, result text)
+             WHERE o.webhook_id = ANY (its_webhooks) GROUP BY o.webhook_id
+        ), held AS MATERIALIZED (
+            SELECT w.id, w AS webhook, s.succeeds,
+                   CASE WHEN s.is_gone THEN 'gone' WHEN s.lacks_key THEN 'key'
+                        WHEN NOT s.succeeds AND w.failing_since < now() - interval '3 days' THEN 'failing' END AS reason
+              FROM said s JOIN webhooks.webhook w ON w.id = s.webhook_id
+             WHERE w.is_active AND (s.succeeds AND w.failing_since IS NOT NULL OR NOT s.succeeds AND w.failing_since IS NULL OR s.is_gone OR s.lacks_key
+                                    OR NOT s.succeeds AND w.failing_since < now() - interval '3 days')
+               FOR NO KEY UPDATE OF w SKIP LOCKED
+        ), changed AS (
+            UPDATE webhooks.webhook w
+               SET failing_since = CASE WHEN NOT h.succeeds THEN coalesce(w.failing_since, now()) END, is_active = h.reason IS NULL,
+                   disabled_at = CASE WHEN h.reason IS NOT NULL THEN now() END, disabled_reason = h.reason, version = w.version + 1
+              FROM held h
+             WHERE w.id = h.id
+            RETURNING w.id, w.is_active, webhooks.audited(h.webhook) AS before, webhooks.audited(w) AS after
+        )
+        SELECT c.id, c.before, c.after FROM changed c WHERE NOT c.is_active
+    LOOP
+        PERFORM operations.note('{"address": "server"}', 'webhook.disable', 'webhook', off.id::text, off.before, off.after);
+    END LOOP;
 END $$;
 
 -- Gives back the lanes that a process has taken.
@@ -437,14 +453,15 @@ CREATE OR REPLACE FUNCTION webhooks.is_match(tags text[], version integer) RETUR
     SELECT tags IS NULL OR webhooks.etag(version) = ANY (tags)
 $$;
 
--- previous_secret_until: until then the secret before a rotation signs too.
-CREATE OR REPLACE FUNCTION webhooks.webhook_members(w webhooks.webhook) RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT jsonb_build_object(
-        'id', w.id, 'url', w.url, 'description', w.description, 'topics', w.topics, 'is_active', w.is_active,
-        'failing_since', core.iso(w.failing_since), 'disabled_at', core.iso(w.disabled_at), 'disabled_reason', w.disabled_reason,
-        'previous_secret_until', core.iso(w.previous_until), 'created_at', core.iso(w.created_at), 'updated_at', core.iso(w.updated_at))
+-- A document with further members at its end. For one document that is shown, not for those of a list.
+CREATE OR REPLACE FUNCTION webhooks.extended(document json, further json) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT json_object_agg(m.key, m.value ORDER BY m.part, m.place)
+      FROM (SELECT 1 AS part, d.* FROM json_each(document) WITH ORDINALITY AS d (key, value, place)
+             UNION ALL
+            SELECT 2, f.* FROM json_each(further) WITH ORDINALITY AS f (key, value, place)) m
 $$;
 
+-- previous_secret_until: until then the secret before a rotation signs too.
 CREATE OR REPLACE FUNCTION webhooks.webhook_document(w webhooks.webhook) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT json_build_object(
         'id', w.id, 'url', w.url, 'description', w.description, 'topics', w.topics, 'is_active', w.is_active,
@@ -454,11 +471,24 @@ $$;
 
 -- The document of a webhook with a secret that is shown this once. The handler makes the secret of what stands after `salt:`.
 CREATE OR REPLACE FUNCTION webhooks.disclosed_document(w webhooks.webhook) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT json_build_object(
-        'id', w.id, 'url', w.url, 'description', w.description, 'topics', w.topics, 'is_active', w.is_active,
-        'failing_since', core.iso(w.failing_since), 'disabled_at', core.iso(w.disabled_at), 'disabled_reason', w.disabled_reason,
-        'previous_secret_until', core.iso(w.previous_until), 'created_at', core.iso(w.created_at), 'updated_at', core.iso(w.updated_at),
-        'secret', 'salt:' || encode(w.salt, 'hex'))
+    SELECT webhooks.extended(webhooks.webhook_document(w), json_build_object('secret', 'salt:' || encode(w.salt, 'hex')))
+$$;
+
+-- A URL without what may be a secret in it: its host, and of its path the first two segments, if they are short. The names of its query stay,
+-- if they are short, and their values do not.
+CREATE OR REPLACE FUNCTION webhooks.masked(url text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT p.origin
+           || coalesce((SELECT string_agg(CASE WHEN s.text = '' OR s.place <= 3 AND s.text ~ '^[^;=]{1,16}$' THEN s.text ELSE '***' END, '/' ORDER BY s.place)
+                          FROM string_to_table(p.path, '/') WITH ORDINALITY AS s (text, place)), '')
+           || coalesce('?' || (SELECT string_agg(CASE WHEN q.text ~ '^[^=]{1,16}=' THEN split_part(q.text, '=', 1) || '=***' ELSE '***' END, '&' ORDER BY q.place)
+                                 FROM string_to_table(p.query, '&') WITH ORDINALITY AS q (text, place)), '')
+      FROM (SELECT substring(url FROM '^[^:]*://[^/?]*') AS origin, substring(url FROM '^[^:]*://[^/?]*([^?]*)') AS path,
+                   substring(url FROM '[?](.*)$') AS query) p
+$$;
+
+-- What the audit has of a webhook. A URL often has a token in it, which is not for those who read the audit.
+CREATE OR REPLACE FUNCTION webhooks.audited(w webhooks.webhook) RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT webhooks.webhook_document(w)::jsonb || jsonb_build_object('url', webhooks.masked(w.url))
 $$;
 
 -- The webhook-id that its receiver sees.
@@ -476,16 +506,20 @@ $$;
 
 -- The same with the body as it was sent, and the attempts.
 CREATE OR REPLACE FUNCTION webhooks.whole_delivery_document(d webhooks.delivery) RETURNS SETOF json LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
-    SELECT json_build_object(
-        'id', d.id, 'webhook', d.webhook_id, 'message_id', webhooks.message_id(m.key), 'topic', d.topic, 'status', d.status, 'attempts', d.attempts,
-        'next_attempt_at', core.iso(d.next_attempt_at), 'duration_ms', d.duration_ms, 'response_status', d.response_status,
-        'response_body', d.response_body, 'error', d.error, 'created_at', core.iso(d.created_at), 'finished_at', core.iso(d.finished_at),
-        'body', m.body,
+    SELECT webhooks.extended(document, json_build_object(
+        'body', (SELECT m.body FROM webhooks.message m WHERE m.id = d.message_id),
         'attempt_log', (SELECT coalesce(json_agg(json_build_object(
             'number', a.number, 'started_at', core.iso(a.started_at), 'duration_ms', a.duration_ms, 'response_status', a.response_status,
-            'response_body', a.response_body, 'error', a.error) ORDER BY a.number), '[]') FROM webhooks.attempt a WHERE a.delivery_id = d.id))
-      FROM webhooks.message m WHERE m.id = d.message_id
+            'response_body', a.response_body, 'error', a.error) ORDER BY a.number), '[]') FROM webhooks.attempt a WHERE a.delivery_id = d.id)))
+      FROM webhooks.delivery_document(d) AS document
 $$;
+
+-- Before a webhook is removed with its deliveries: its lanes, as all who write deliveries hold them.
+CREATE OR REPLACE FUNCTION webhooks.hold_lanes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM webhooks.lane l WHERE l.webhook_id = OLD.id ORDER BY l.topic FOR UPDATE;
+    RETURN OLD;
+END $$;
 
 -- Makes a webhook of a body. The account's row is held, so that several at once don't exceed the limit. is_full: the account has so many.
 CREATE OR REPLACE FUNCTION webhooks.create_webhook(
@@ -503,7 +537,7 @@ BEGIN
     SELECT its_account, b.url, coalesce(core.trimmed(b.description), ''), webhooks.listed(b.topics), coalesce(b.is_active, true), its_salt, its_check
       FROM jsonb_to_record(body) AS b (url text, description text, topics jsonb, is_active boolean)
     RETURNING * INTO w;
-    PERFORM operations.note(actor, 'webhook.create', 'webhook', w.id::text, NULL, webhooks.webhook_members(w));
+    PERFORM operations.note(actor, 'webhook.create', 'webhook', w.id::text, NULL, webhooks.audited(w));
     document := webhooks.disclosed_document(w);
 END $$;
 
@@ -521,9 +555,6 @@ DECLARE
     before webhooks.webhook;
     after  webhooks.webhook;
 BEGIN
-    -- Before the webhook, as all who write both.
-    PERFORM FROM webhooks.lane l JOIN webhooks.webhook w ON w.id = l.webhook_id
-      WHERE w.account_id = its_account AND w.id = its_id ORDER BY l.webhook_id, l.topic FOR NO KEY UPDATE OF l;
     SELECT * INTO before FROM webhooks.webhook w WHERE w.account_id = its_account AND w.id = its_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
@@ -542,6 +573,7 @@ BEGIN
         after.failing_since := NULL;
         after.disabled_at := NULL;
         after.disabled_reason := NULL;
+        PERFORM FROM webhooks.lane l WHERE l.webhook_id = its_id ORDER BY l.topic FOR NO KEY UPDATE;
         UPDATE webhooks.lane l SET due_at = now() WHERE l.webhook_id = its_id AND l.owner IS NULL
            AND EXISTS (SELECT FROM webhooks.delivery d WHERE d.webhook_id = its_id AND d.topic = l.topic AND d.status = 'pending');
     END IF;
@@ -550,7 +582,7 @@ BEGIN
            SET url = after.url, description = after.description, topics = after.topics, is_active = after.is_active, failing_since = after.failing_since,
                disabled_at = after.disabled_at, disabled_reason = after.disabled_reason, version = w.version + 1, updated_at = now()
          WHERE w.id = its_id RETURNING * INTO after;
-        PERFORM operations.note(actor, 'webhook.update', 'webhook', its_id::text, webhooks.webhook_members(before), webhooks.webhook_members(after));
+        PERFORM operations.note(actor, 'webhook.update', 'webhook', its_id::text, webhooks.audited(before), webhooks.audited(after));
     END IF;
     document := webhooks.webhook_document(after);
     etag := webhooks.etag(after.version);

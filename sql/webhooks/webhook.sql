@@ -46,7 +46,7 @@ WITH old AS MATERIALIZED (
 )
 SELECT gone.id IS NULL AS is_stale, webhooks.etag((old.webhook).version) AS etag,
        CASE WHEN gone.id IS NOT NULL THEN operations.note(
-           $4::jsonb, 'webhook.delete', 'webhook', old.id::text, webhooks.webhook_members(old.webhook), NULL) END AS noted
+           $4::jsonb, 'webhook.delete', 'webhook', old.id::text, webhooks.audited(old.webhook), NULL) END AS noted
   FROM old LEFT JOIN gone ON true;
 
 -- name: rotate_secret(owner_id, id, salt, key_check, hours, actor) -> row
@@ -69,7 +69,8 @@ SELECT webhooks.disclosed_document(webhook)::text AS document,
 -- name: send_test(owner_id, id) -> row
 -- Queues a test. is_inactive: the webhook is switched off, and nothing is queued. No row: there is no such webhook.
 WITH found AS MATERIALIZED (
-    SELECT w.id, w.is_active FROM webhooks.webhook w WHERE w.account_id = $1 AND w.id = $2
+    -- Before the lane, as all who write both; so it is not deleted meanwhile.
+    SELECT w.id, w.is_active FROM webhooks.webhook w WHERE w.account_id = $1 AND w.id = $2 FOR KEY SHARE
 ), message AS (
     INSERT INTO webhooks.message (topic, body)
     SELECT 'webhook.test', json_build_object('type', 'webhook.test', 'timestamp', core.iso(now()), 'data', json_build_object(

@@ -35,6 +35,36 @@ async def test_a_webhook_is_made_and_its_secret_shown_only_then(owner, db):
     assert [row["action"] for row in audit] == ["webhook.create"]
 
 
+async def test_the_audit_has_no_token_of_a_url(owner, db):
+    made = await owner.made(PATH, {**BODY, "url": "https://hooks.example.com/in/T1/token-a/?token=token-b&token-c"})
+    path = f"{PATH}{made['id']}/"
+    await owner.patch(path, {"url": "https://hooks.example.com/token-d-token-d-token-d/"})
+    await owner.delete(path)
+    rows = await db.fetch(
+        "SELECT before, after FROM operations.audit WHERE object_type = 'webhook' AND object_id = $1", str(made["id"])
+    )
+    text = json.dumps([list(row) for row in rows])
+    assert len(rows) == 3 and "token-" not in text and "https://hooks.example.com/in/T1/***/?token=***&***" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("https://hooks.example.com", "https://hooks.example.com"),
+        ("https://hooks.example.com:8443/", "https://hooks.example.com:8443/"),
+        ("https://hooks.example.com/services/T01/B01/abcdef", "https://hooks.example.com/services/T01/***/***"),
+        ("https://hooks.example.com/0123456789abcdefg/in", "https://hooks.example.com/***/in"),
+        ("https://hooks.example.com/in;id=7", "https://hooks.example.com/***"),
+        ("https://hooks.example.com/in?", "https://hooks.example.com/in"),
+        ("https://hooks.example.com?a=1&b&=x&0123456789abcdefg=y&", "https://hooks.example.com?a=***&***&***&***&***"),
+        ("https://hooks.example.com/a?b=c/d?e=f", "https://hooks.example.com/a?b=***"),
+        ("HTTPS://[2606:4700::1111]/x//y", "HTTPS://[2606:4700::1111]/x//***"),
+    ],
+)
+async def test_of_a_url_the_audit_has_the_host_the_beginning_of_the_path_and_the_names_of_the_query(db, url, masked):
+    assert await db.fetchval("SELECT webhooks.masked($1)", url) == masked
+
+
 async def test_the_list_has_pages_cursors_and_a_filter(owner):
     ids = [(await owner.made(PATH, {**BODY, "is_active": bool(n)}))["id"] for n in range(3)]
     first = (await owner.get(f"{PATH}?cursor=&page_size=2")).json
@@ -167,6 +197,14 @@ async def test_with_another_key_of_the_server_nothing_is_sent_and_the_webhook_sa
     await owner.client()
     assert (await until_off(made))["disabled_reason"] == "key"
     assert not receiver.received
+    line = await db.fetchrow(
+        "SELECT * FROM operations.audit WHERE action = 'webhook.disable' AND object_id = $1", str(made["id"])
+    )
+    assert (line["account_id"], line["address"], json.loads(line["after"])["disabled_reason"]) == (
+        None,
+        "server",
+        "key",
+    )
     rotated = (await owner.post(f"{PATH}{made['id']}/rotate/")).json
     await owner.patch(f"{PATH}{made['id']}/", {"is_active": True})
     (received,) = await receiver.wait_for(1)

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from handlers.webhooks import sender
-from handlers.webhooks.delivery import deliveries
+from handlers.webhooks.delivery import deliveries, query
 from tests.support.deadlines import until
 from tests.support.receiver import accept, answer_of
 
@@ -205,6 +205,46 @@ async def test_a_list_reads_a_page_however_many_deliveries_there_are(owner, hook
         ]
         assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 200, (filters, plan)
     await db.execute("RESET plan_cache_mode")
+
+
+async def test_a_replay_of_what_is_dead_reads_no_older_ones(owner, hook, db):
+    """By EXPLAIN, with the plan for all values that the server uses."""
+    made = await hook(["books.client.created"])
+    await db.execute(
+        "INSERT INTO webhooks.message (topic, body) SELECT 'books.client.created', '[]' FROM generate_series(1, 9000)"
+    )
+    await db.execute(
+        """INSERT INTO webhooks.delivery (webhook_id, message_id, topic, status, next_attempt_at, created_at)
+           SELECT $1, m.id, 'books.client.created', 'dead', NULL, now() - interval '10 days' + m.place * interval '1 minute'
+             FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM webhooks.message WHERE body = '[]') m""",
+        made["id"],
+    )
+    await db.execute("ANALYZE webhooks.delivery, webhooks.message, webhooks.webhook")
+    since = (await db.fetchval("SELECT now() - interval '10 days' + interval '8995 minutes'")).isoformat()
+    await db.execute("SET plan_cache_mode = force_generic_plan")
+    for topic in (None, "books.client.created"):
+        transaction = db.transaction()
+        await transaction.start()
+        text = query.replay_dead.text
+        plan = await db.fetchval(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", owner.id, made["id"], since, topic, 1000, "{}"
+        )
+        read = [
+            node
+            for node in nodes(json.loads(plan)[0]["Plan"])
+            if node.get("Relation Name") == "delivery" and node["Actual Loops"]
+        ]
+        assert [(node["Actual Rows"], node.get("Rows Removed by Filter", 0)) for node in read] == [(5, 0)], (
+            topic,
+            plan,
+        )
+        await transaction.rollback()
+    await db.execute("RESET plan_cache_mode")
+
+
+def nodes(plan):
+    """A node of a plan and all below it."""
+    return [plan, *(one for part in plan.get("Plans", ()) for one in nodes(part))]
 
 
 async def test_many_replays_of_one_delivery_at_once_queue_it_once(owner, hook, receiver, delivered, until_replayed):
