@@ -1,23 +1,24 @@
 """Requests of this server to places that somebody else has named. What a place may be is in core/http/destination.py.
 
-Names are looked up by threads of its own, so that slow name servers keep nothing else waiting. All addresses of a name must be admitted; the
-connection is made to one of them, and judged once more when its socket is made. Redirects are not followed, proxies of the
+Names are looked up by threads of its own (core/http/look_ups.py), so that slow name servers keep nothing else waiting. All addresses of a name must be
+admitted; the connection is made to one of them, and judged once more when its socket is made. Redirects are not followed, proxies of the
 environment are not used, answers are read up to a limit and never unpacked.
 
 aiohttp takes some 150 ms to import, so it is imported with the first request.
 """
 
 import asyncio
-import functools
 import socket
 import ssl
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Hashable
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.http import destination
 from core.http.destination import Refused
+from core.http.look_ups import LookUps
 
 if TYPE_CHECKING:
     import aiohttp
@@ -31,10 +32,8 @@ MOST_READ = 64 * 1024
 # A connection that is not used for so long is closed. Receivers close theirs after 2 s or more, and one that is closed at the moment of its
 # next use would look like a failure.
 KEPT_SECONDS = 1.0
-# An address that was found is used again for so long.
-LOOKED_UP_SECONDS = 10
-# Names that are looked up at the same time.
-LOOK_UPS = 32
+# For whom a request is, whose look-ups are counted. aiohttp has no way to hand it through.
+_asker: ContextVar[Hashable] = ContextVar("asker", default=None)
 
 
 class Response(NamedTuple):
@@ -55,10 +54,12 @@ class Outbound:
     def __init__(self, *, allow_private: bool, whole_seconds: float = WHOLE_SECONDS) -> None:
         self._allow_private, self._whole_seconds = allow_private, whole_seconds
         self._session: aiohttp.ClientSession | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._look_ups: LookUps | None = None
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
-        """Send a POST and read the answer. Raises Refused: the URL leads where nothing is sent; Unreachable."""
+    async def post(self, url: str, body: bytes, headers: dict[str, str], asker: Hashable = None) -> Response:
+        """Send a POST and read the answer. asker: for whom, of whom only a few names are looked up at a time. Raises Refused: the URL leads where
+        nothing is sent; Unreachable."""
+        _asker.set(asker)
         target = destination.check_url(url, allow_private=self._allow_private)
         session = self._session or self._open()
         import aiohttp
@@ -81,30 +82,24 @@ class Outbound:
         except (aiohttp.ClientError, ValueError) as error:
             raise Unreachable(f"The connection broke: {type(error).__name__}.") from None
 
-    async def check(self, url: str, seconds: float) -> None:
+    async def check(self, url: str, seconds: float, asker: Hashable = None) -> None:
         """Check a URL, with the addresses of its host as far as they are found in so many seconds. Raises Refused."""
         target = destination.check_url(url, allow_private=self._allow_private)
+        _asker.set(asker)
         try:
             async with asyncio.timeout(seconds):
-                await self.look_up(target.raw_host or "", target.port or 443)
+                await self.look_up(target.raw_host or "")
         except _NotAdmitted as error:
             raise Refused(str(error)) from None
         except (OSError, TimeoutError):
             # It is checked again before anything is sent there.
             pass
 
-    async def look_up(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> list[Any]:
+    async def look_up(self, host: str, family: int = socket.AF_UNSPEC) -> list[Any]:
         """The addresses of a host as socket.getaddrinfo returns them. Raises OSError: there are none, or one of them is not admitted."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(LOOK_UPS, "look-up")
-        ask = functools.partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
-        try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
-        except UnicodeError:
-            raise OSError("the name is not valid") from None
-        for *_, where in found:
-            self._judge(str(where[0]))
-        return found
+        if self._look_ups is None:
+            self._look_ups = LookUps(lambda address: self._judge(address))
+        return await self._look_ups.find(host, family, _asker.get())
 
     def _judge(self, address: str) -> None:
         if not destination.is_admitted(address, allow_private=self._allow_private):
@@ -126,7 +121,8 @@ class Outbound:
         connector = aiohttp.TCPConnector(
             limit=0,
             resolver=Resolver(self),
-            ttl_dns_cache=LOOKED_UP_SECONDS,
+            # LookUps has its own: here whoever asks first would ask for all, at the cost of its own share.
+            use_dns_cache=False,
             keepalive_timeout=KEPT_SECONDS,
             socket_factory=self._make_socket,
             ssl=ssl.create_default_context(),
@@ -146,9 +142,9 @@ class Outbound:
         if self._session is not None:
             await self._session.close()
             self._session = None
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-            self._threads = None
+        if self._look_ups is not None:
+            self._look_ups.close()
+            self._look_ups = None
 
 
 class _NotAdmitted(OSError):

@@ -23,15 +23,15 @@ TOO_MANY, GONE = 429, 410
 Turn = Mapping[str, Any]
 
 
-async def make(client: Outbound, secret_key: str, turn: Turn) -> dict[str, Any]:
-    """Send what a turn says (webhooks.take_turns); returns its outcome, as webhooks.note_outcomes reads it. It raises nothing that a receiver
-    can cause."""
+async def make(client: Outbound, secret_key: str, account: int, turn: Turn) -> dict[str, Any]:
+    """Send what a turn of an account's lane says (webhooks.take_turns); returns its outcome, as webhooks.note_outcomes reads it. It raises nothing
+    that a receiver can cause."""
     started, clock = datetime.now(UTC), time.monotonic()
     outcome: dict[str, Any] = {name: turn[name] for name in ("webhook_id", "topic", "delivery_id", "attempts")}
     if turn["key_check"] != secret.key_check(secret_key):
         return {**outcome, "result": "key", "go_on": False, "is_slow": turn["is_slow"]}
     try:
-        response = await client.post(turn["url"], turn["body"].encode(), _headers(secret_key, turn, started))
+        response = await client.post(turn["url"], turn["body"].encode(), _headers(secret_key, turn, started), account)
         result = _result(response.status)
         outcome |= {"response_status": response.status, "response_body": _text(response.body)}
         if result != "delivered":

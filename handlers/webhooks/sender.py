@@ -11,7 +11,7 @@ import contextlib
 import json
 import time
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -23,6 +23,7 @@ from core.http.outbound import Outbound
 from core.problem import Problem
 from handlers.webhooks import attempt
 from handlers.webhooks.areas import AREAS
+from handlers.webhooks.places import Holder, Places
 
 # Events that one transaction feeds; fewer where many webhooks want them, so that it makes not many more deliveries than this.
 BATCH, MOST_MADE = 500, 10_000
@@ -35,6 +36,8 @@ PAUSE, FEED_PAUSE, UNWANTED_PAUSE = 0.005, 0.05, 0.2
 LEASE, BEAT = 20.0, 5.0
 # Lanes that a process works at a time. Slow receivers have places of their own, so that they hold no others up.
 QUICK, SLOW = 200, 100
+# Seconds after which a lane goes back although it has more to send, where all places are taken and others may wait.
+LONGEST_STAY = 1.0
 # Outcomes that one statement notes.
 NOTED_AT_ONCE = 200
 # Seconds between two attempts to note while Postgres is away.
@@ -53,6 +56,14 @@ log = product.logger("webhooks")
 Lane = tuple[int, str]
 
 
+class Stay(NamedTuple):
+    """A lane that has a place of this process: since when (time.monotonic()), whose it is, and of which places."""
+
+    since: float
+    holder: Holder
+    places: Places
+
+
 class Sender:
     """What a process sends. `application.kept(Sender)` is the process's own."""
 
@@ -61,8 +72,8 @@ class Sender:
         self.id = uuid.uuid4()
         self.client = Outbound(allow_private=app.config.webhook_allow_private)  # type: ignore[attr-defined]
         self._fed, self._due, self._done = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        # The lanes of this process: whether each has a place of a slow one, and its task.
-        self._lanes: dict[Lane, bool] = {}
+        self._quick, self._slow = Places(QUICK), Places(SLOW)
+        self._lanes: dict[Lane, Stay] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[tuple[dict[str, Any], asyncio.Future[attempt.Turn | None]]] = []
         self._is_ending = self._is_full = False
@@ -97,56 +108,64 @@ class Sender:
         try:
             while True:
                 await _wait(self._due, TICK)
-                quick, slow = self._places()
-                if (quick or slow) and not self._app.draining:
-                    turns = await query.take_lanes(
-                        self._app.db, owner=self.id, quick=quick, slow=slow, seconds=LEASE, areas=AREAS
-                    )
-                    for turn in turns:
-                        self._begin(turn)
-                self._is_full = not all(self._places())
+                if (self._quick.free or self._slow.free) and not self._app.draining:
+                    await self._take_some()
+                self._is_full = not (self._quick.free and self._slow.free)
                 await asyncio.sleep(PAUSE)
         except asyncio.CancelledError:
             await self._end()
             raise
 
-    def _places(self) -> tuple[int, int]:
-        """How many quick and slow lanes may be taken."""
-        slow = sum(self._lanes.values())
-        return max(0, QUICK - (len(self._lanes) - slow)), max(0, SLOW - slow)
+    async def _take_some(self) -> None:
+        """Take lanes that are due, as many as there are places."""
+        places = json.dumps({"quick": self._quick.held(), "slow": self._slow.held()})
+        turns = await query.take_lanes(self._app.db, owner=self.id, places=places, seconds=LEASE, areas=AREAS)
+        for turn in turns:
+            self._begin(turn)
+        # Lanes of an account that has its share now may have hidden those of others.
+        stays = [stay for turn in turns if (stay := self._lanes.get((turn["webhook_id"], turn["topic"])))]
+        if any(stay.places.free and not stay.places.has_room(stay.holder) for stay in stays):
+            self.hint()
 
     def _begin(self, turn: attempt.Turn) -> None:
         lane = (turn["webhook_id"], turn["topic"])
         # A process that stood still for longer than the lease takes its own lane again.
         if lane not in self._lanes:
-            self._lanes[lane] = turn["is_slow"]
-            task = asyncio.create_task(self._work(lane, turn))
+            places = self._slow if turn["is_slow"] else self._quick
+            stay = self._lanes[lane] = Stay(time.monotonic(), Holder(turn["account_id"], turn["webhook_id"]), places)
+            places.enter(stay.holder)
+            task = asyncio.create_task(self._work(lane, stay, turn))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, lane: Lane, first: attempt.Turn) -> None:
+    async def _work(self, lane: Lane, stay: Stay, first: attempt.Turn) -> None:
         """Send the deliveries of a lane, one after another, until it has none that is due, or goes back."""
         turn: attempt.Turn | None = first
         try:
             while turn is not None:
-                outcome = await attempt.make(self.client, self._key, turn)
-                turn = await self._noted(outcome)
+                outcome = await attempt.make(self.client, self._key, stay.holder.account, turn)
+                turn = await self._noted(outcome, stay)
         except Exception:
             log.exception("a lane of webhook %d failed, it is taken again in %g s", lane[0], LEASE)
         finally:
             del self._lanes[lane]
+            stay.places.leave(stay.holder)
             if self._is_full:
                 # Its place may be waited for.
                 self.hint()
 
-    async def _noted(self, outcome: dict[str, Any]) -> attempt.Turn | None:
+    async def _noted(self, outcome: dict[str, Any], stay: Stay) -> attempt.Turn | None:
         """Have an outcome noted; what is to be sent next in its lane, None: nothing now."""
-        if self._is_ending or self._app.draining:
+        if self._is_ending or self._app.draining or self._makes_room(stay):
             outcome["go_on"] = False
         following: asyncio.Future[attempt.Turn | None] = asyncio.get_running_loop().create_future()
         self._outcomes.append((outcome, following))
         self._done.set()
         return await following
+
+    def _makes_room(self, stay: Stay) -> bool:
+        """Whether a lane goes back for others."""
+        return self._is_full and (time.monotonic() - stay.since > LONGEST_STAY or stay.places.is_over(stay.holder))
 
     async def note(self) -> None:
         """Write what has come of attempts until cancelled."""

@@ -42,7 +42,7 @@ class ChangesWebhooks(WebhookHandler):
             check_topics(signed_in_caller(self), sent["topics"])
         if "url" in sent:
             try:
-                await self.application.kept(Sender).client.check(sent["url"], LOOK_UP_SECONDS)
+                await self.application.kept(Sender).client.check(sent["url"], LOOK_UP_SECONDS, self.owner_id)
             except Refused as error:
                 raise invalid({"url": [str(error)]}) from None
 

@@ -315,7 +315,8 @@ BEGIN
         ELSE
             back_webhooks := back_webhooks || one.webhook_id;
             back_topics := back_topics || one.topic;
-            back_due := back_due || CASE WHEN one.id IS NOT NULL AND one.is_active THEN one.next_attempt_at END;
+            -- One that makes room goes behind all that are due.
+            back_due := back_due || CASE WHEN one.id IS NOT NULL AND one.is_active THEN greatest(one.next_attempt_at, now()) END;
             back_slow := back_slow || one.is_slow;
         END IF;
     END LOOP;
@@ -324,32 +325,53 @@ BEGIN
      WHERE l.webhook_id = b.webhook_id AND l.topic = b.topic;
 END $$;
 
--- Takes lanes that are due, at most so many quick and slow ones, for so long; returns what is to be sent.
-CREATE OR REPLACE FUNCTION webhooks.take_lanes(its_owner uuid, quick integer, slow integer, lease interval, areas jsonb)
-RETURNS TABLE (webhook_id bigint, topic text, is_slow boolean, delivery_id bigint, attempts integer, key uuid, body text, url text,
+-- Whether an account and a webhook may have another place. places: of the process, as handlers/webhooks/places.py writes them.
+CREATE OR REPLACE FUNCTION webhooks.has_room(places jsonb, its_account bigint, its_webhook bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce((places -> 'accounts' ->> its_account::text)::bigint, 0) < (places ->> 'account')::bigint
+       AND coalesce((places -> 'webhooks' ->> its_webhook::text)::bigint, 0) < (places ->> 'webhook')::bigint
+$$;
+
+-- Takes lanes that are due for so long; returns what is to be sent. places: those that are free, quick and slow, and how many of them an account
+-- and a webhook may have. Lanes of one that has as many are passed over. Of one that gets as many now the rest is left, also where
+-- they hide others: then the caller asks again.
+CREATE OR REPLACE FUNCTION webhooks.take_lanes(its_owner uuid, places jsonb, lease interval, areas jsonb)
+RETURNS TABLE (account_id bigint, webhook_id bigint, topic text, is_slow boolean, delivery_id bigint, attempts integer, key uuid, body text, url text,
                salt bytea, previous_salt bytea, key_check bytea)
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
+    quick        jsonb := places -> 'quick';
+    slow         jsonb := places -> 'slow';
     its_webhooks bigint[];
     its_topics   text[];
     are_slow     boolean[];
 BEGIN
     WITH quick_lane AS MATERIALIZED (
-        SELECT l.webhook_id, l.topic FROM webhooks.lane l
-         WHERE NOT l.is_slow AND l.due_at <= now() ORDER BY l.due_at LIMIT quick FOR NO KEY UPDATE SKIP LOCKED
+        SELECT l.webhook_id, l.topic, l.due_at, l.is_slow, w.account_id FROM webhooks.lane l JOIN webhooks.webhook w ON w.id = l.webhook_id
+         WHERE NOT l.is_slow AND l.due_at <= now() AND webhooks.has_room(quick, w.account_id, w.id)
+         ORDER BY l.due_at LIMIT (quick ->> 'free')::bigint FOR NO KEY UPDATE OF l SKIP LOCKED
     ), slow_lane AS MATERIALIZED (
-        SELECT l.webhook_id, l.topic FROM webhooks.lane l
-         WHERE l.is_slow AND l.due_at <= now() ORDER BY l.due_at LIMIT slow FOR NO KEY UPDATE SKIP LOCKED
+        SELECT l.webhook_id, l.topic, l.due_at, l.is_slow, w.account_id FROM webhooks.lane l JOIN webhooks.webhook w ON w.id = l.webhook_id
+         WHERE l.is_slow AND l.due_at <= now() AND webhooks.has_room(slow, w.account_id, w.id)
+         ORDER BY l.due_at LIMIT (slow ->> 'free')::bigint FOR NO KEY UPDATE OF l SKIP LOCKED
+    ), numbered AS (
+        SELECT f.*, CASE WHEN f.is_slow THEN slow ELSE quick END AS its_places,
+               row_number() OVER (PARTITION BY f.is_slow, f.account_id ORDER BY f.due_at, f.webhook_id, f.topic) AS of_account,
+               row_number() OVER (PARTITION BY f.is_slow, f.webhook_id ORDER BY f.due_at, f.topic) AS of_webhook
+          FROM (SELECT * FROM quick_lane UNION ALL SELECT * FROM slow_lane) f
     ), taken AS (
         UPDATE webhooks.lane l SET owner = its_owner, due_at = now() + lease
-          FROM (SELECT * FROM quick_lane UNION ALL SELECT * FROM slow_lane) t
+          FROM numbered t
          WHERE l.webhook_id = t.webhook_id AND l.topic = t.topic
+           AND t.of_account + coalesce((its_places -> 'accounts' ->> t.account_id::text)::bigint, 0) <= (its_places ->> 'account')::bigint
+           AND t.of_webhook + coalesce((its_places -> 'webhooks' ->> t.webhook_id::text)::bigint, 0) <= (its_places ->> 'webhook')::bigint
         RETURNING l.webhook_id, l.topic, l.is_slow
     )
     SELECT array_agg(t.webhook_id), array_agg(t.topic), array_agg(t.is_slow) INTO its_webhooks, its_topics, are_slow FROM taken t;
     IF its_webhooks IS NOT NULL THEN
-        RETURN QUERY SELECT * FROM webhooks.take_turns(
-            its_webhooks, its_topics, array_fill(true, ARRAY[cardinality(its_webhooks)]), are_slow, areas);
+        RETURN QUERY
+        SELECT w.account_id, t.*
+          FROM webhooks.take_turns(its_webhooks, its_topics, array_fill(true, ARRAY[cardinality(its_webhooks)]), are_slow, areas) t
+          JOIN webhooks.webhook w ON w.id = t.webhook_id;
     END IF;
 END $$;
 

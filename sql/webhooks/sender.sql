@@ -3,9 +3,9 @@
 -- name: feed(most, areas) -> row
 SELECT fed, made FROM webhooks.feed($1::integer, $2::jsonb);
 
--- name: take_lanes(owner, quick, slow, seconds, areas) -> rows
-SELECT webhook_id, topic, is_slow, delivery_id, attempts, webhooks.message_id(key) AS message_id, body, url, salt, previous_salt, key_check
-  FROM webhooks.take_lanes($1, $2::integer, $3::integer, make_interval(secs => $4), $5::jsonb);
+-- name: take_lanes(owner, places, seconds, areas) -> rows
+SELECT account_id, webhook_id, topic, is_slow, delivery_id, attempts, webhooks.message_id(key) AS message_id, body, url, salt, previous_salt, key_check
+  FROM webhooks.take_lanes($1, $2::jsonb, make_interval(secs => $3), $4::jsonb);
 
 -- name: note_outcomes(owner, outcomes, areas) -> rows
 SELECT webhook_id, topic, is_slow, delivery_id, attempts, webhooks.message_id(key) AS message_id, body, url, salt, previous_salt, key_check

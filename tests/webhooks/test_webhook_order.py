@@ -9,6 +9,7 @@ import pytest
 
 from handlers.webhooks import delivery, sender
 from handlers.webhooks.areas import AREAS
+from handlers.webhooks.places import Places
 from tests.support.deadlines import until
 from tests.support.deadlocks import deadlocks
 
@@ -44,6 +45,11 @@ async def tell(db, owner):
     )
 
 
+def places(size):
+    """As a process says them that has taken no lanes."""
+    return json.dumps({"quick": Places(4 * size).held() | {"free": size}, "slow": Places(size).held()})
+
+
 async def waiting(db, count):
     """As soon as so many statements wait for a lock."""
     statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -56,7 +62,7 @@ async def test_a_deletion_lets_what_sends_and_a_change_end_and_they_let_it_end(o
     await app.events.relay()
     await until(lambda: db.fetchval("SELECT count(*) = 3 FROM webhooks.delivery"))
     process, held = uuid.uuid4(), await asyncpg.connect(settings.database_url)
-    (turn, *_) = await held.fetch(sender.query.take_lanes.text, process, 1, 0, 60.0, AREAS)
+    (turn, *_) = await held.fetch(sender.query.take_lanes.text, process, places(1), 60.0, AREAS)
     holding = held.transaction()
     await holding.start()
     # The last one that a deletion comes to: it has all before.
@@ -105,7 +111,7 @@ async def test_deletions_feeds_outcomes_replays_and_changes_never_wait_for_each_
         """Take all lanes that are due, and note that half of their receivers fail."""
         async with pool.acquire() as connection:
             process = uuid.uuid4()
-            turns = await connection.fetch(sender.query.take_lanes.text, process, 200, 100, 20.0, AREAS)
+            turns = await connection.fetch(sender.query.take_lanes.text, process, places(200), 20.0, AREAS)
             outcomes = [
                 {**{name: turn[name] for name in ("webhook_id", "topic", "delivery_id", "attempts")}, "result": result, **OUTCOME}
                 for turn, result in zip(turns, ["dead", "delivered", "failed"] * len(turns), strict=False)
