@@ -169,7 +169,9 @@ async def test_a_key_that_is_taken_while_a_job_is_queued_again_keeps_that_job_he
     async with db.transaction():
         await db.fetchval("SELECT core.enqueue_job('test.other', '{}', 'key')")
         retry = asyncio.create_task(query.retry_jobs(pool, ids=None))
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%core.retry_jobs%'"
+        waits = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%core.retry_jobs%'"
+        )
         await until(lambda: pool.value(waits), lambda count: count == 1)
     assert await retry == []
     assert [row["status"] for row in await queue(db)] == ["failed", "queued"]

@@ -290,7 +290,9 @@ async def test_health_is_recorded_every_five_minutes_once(open_books, app, db, w
     assert (await admin.get("/api/monitoring/api/health-metrics/")).json["count"] == 2
 
 
-async def test_what_is_old_is_removed_and_an_alert_about_a_removed_execution_is_resolved(owner, app, db, worker, no_rows):
+async def test_what_is_old_is_removed_and_an_alert_about_a_removed_execution_is_resolved(
+    owner, app, db, worker, no_rows
+):
     old, new = await owner.made(TASKS, task(retry_count=3)), await owner.made(TASKS, task())
     raised = (await alerts(owner))[0]
     body = {"alert_type": "slow_tasks", "severity": "info", "title": "t", "message": "m"}
@@ -316,7 +318,9 @@ async def test_unresolved_alerts_are_kept_three_times_as_long(owner, app, db, no
     old, older = [await owner.made(ALERTS, body) for _ in range(2)]
     for alert, days in ((old, 89), (older, 91)):
         await db.execute(
-            "UPDATE monitoring.alert SET triggered_at = now() - make_interval(days => $2) WHERE id = $1", alert["id"], days
+            "UPDATE monitoring.alert SET triggered_at = now() - make_interval(days => $2) WHERE id = $1",
+            alert["id"],
+            days,
         )
     await watch.purge(app)
     assert [one["id"] for one in await alerts(owner)] == [old["id"]]
