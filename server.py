@@ -183,7 +183,9 @@ def command_jobs(args: argparse.Namespace) -> int:
         else:
             done, ids = "queued again", asyncio.run(jobs.retry_jobs(dsn, None if args.retry == "all" else [args.retry]))
         if not ids:
-            raise Refused("No such job is held; server.py jobs lists those that are.")
+            raise Refused(
+                "No such job is held, or another one that does the same waits or runs already; server.py jobs lists them."
+            )
         print("\n".join(f"{done}: {id}" for id in ids))
         return 0
 

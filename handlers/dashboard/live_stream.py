@@ -7,6 +7,7 @@ from typing import Any
 from core.http.declare import answers
 from core.http.openapi import EVENT_STREAM
 from core.http.parameter import Parameter
+from core.lease import Lease
 from core.live.stream import Stream
 from core.live.streams import Streams
 from core.problem import Message, invalid
@@ -35,7 +36,7 @@ class FigureStream(Stream):
     __slots__ = ("_live", "_streams", "due", "interval", "key", "left", "sequence", "until")
     farewell = frame({"type": "stream_end", "message": "Dashboard stream ended"})
 
-    def __init__(self, live: LiveFigures, streams: Streams, key: int, lease: int, until: float) -> None:
+    def __init__(self, live: LiveFigures, streams: Streams, key: int, lease: Lease, until: float) -> None:
         super().__init__("dashboard", (), 0, lease)
         self._live, self._streams = live, streams
         self.key, self.until = key, until
@@ -94,7 +95,7 @@ class StreamedFigures(LiveHandler):
         most = within(self, "max_updates", 1, MOST_UPDATES, UPDATES)
         live, streams = self.application.kept(LiveFigures), self.application.streams
         live.admit(self.owner_id)
-        stream = FigureStream(live, streams, self.owner_id, signed_in_caller(self).session_id, self.right_until())
+        stream = FigureStream(live, streams, self.owner_id, signed_in_caller(self).lease, self.right_until())
         stream.interval, stream.left = float(interval), most
         if streams.attach(self, stream, STARTED):
             live.hub.add(stream)

@@ -34,7 +34,7 @@ def is_count(value: Any) -> bool:
 
 def is_duration(value: Any) -> bool:
     """A test for cursors: seconds as JSON reads them from `numeric`; -1 takes the place of null."""
-    return type(value) in (int, float) and -1 <= value < 10**8
+    return keyset.is_number(value) and -1 <= value < 10**8
 
 
 COLUMNS = {

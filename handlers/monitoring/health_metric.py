@@ -16,9 +16,9 @@ from handlers.monitoring.execution import TOO_LONG, is_count
 from handlers.monitoring.watched import MonitoringHandler
 
 
-def is_rate(value: object) -> bool:
+def is_rate(value: Any) -> bool:
     """A test for cursors: per cent as JSON reads them from `numeric`."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
+    return keyset.is_number(value) and 0 <= value <= 100
 
 
 # Wrong members that an answer names, and characters of a name.

@@ -72,11 +72,16 @@ class Retry(TaskHandler):
     @answers(200, "monitoring/queue_execution")
     @answers(409, TaskHandler.dialect.error)
     async def post(self, task_id: str) -> None:
-        """Queue a task again that is held after its last attempt. 200; 404; 409 it is not held."""
+        """Queue a task again that is held after its last attempt. Accounts do so with what they have executed, administrators with every task. 200;
+        403 a task that the caller has not executed; 404; 409 it is not held, or another one that does the same waits or runs."""
         found = await query.retry_task(self.db, id=int(task_id), owner=self.own, actor=self.actor)
         row = self.found(found)
         if not row["is_held"]:
             raise Problem(409, "not-held", "Only a task that is held after its last attempt can be queued again.")
+        if not row["is_allowed"]:
+            raise Problem(403, "others", "Only an administrator can queue a task again that you have not executed.")
+        if not row["is_queued"]:
+            raise Problem(409, "doubled", "Another task that does the same waits or runs already.")
         self.reply(queued(int(task_id), row["name"], "queued again"))
 
 

@@ -228,6 +228,32 @@ async def test_a_held_task_is_queued_again_by_its_owner_or_an_administrator(owne
     assert (await admin.post(path)).status == 409
 
 
+async def test_a_member_queues_again_only_what_they_have_executed(owner, admin, db):
+    mail = await db.fetchval(
+        "SELECT core.enqueue_job('books.mail', jsonb_build_object('owner_id', $1::bigint, 'mail_id', 0))", owner.id
+    )
+    ids = [mail, await execute(admin, "performance_analysis", {"user_id": owner.id})]
+    await db.execute("UPDATE jobs.pgqueuer SET status = 'failed'")
+    for id in ids:
+        path = f"{CELERY}/tasks/{id}/retry/"
+        assert (await owner.post(path)).status == 403
+        assert (await task(owner, id))["status"] == "failure"
+        assert (await admin.post(path)).status == 200
+
+
+async def test_a_held_task_is_not_queued_again_while_another_one_does_the_same(owner, admin, db):
+    held = await execute(owner, "warm_dashboard_cache")
+    await db.execute("UPDATE jobs.pgqueuer SET status = 'failed'")
+    other = await execute(owner, "warm_dashboard_cache")
+    path = f"{CELERY}/tasks/{held}/retry/"
+    for caller in (owner, admin):
+        answer = await caller.post(path)
+        assert (answer.status, answer.json["error"]) == (409, "Another task that does the same waits or runs already.")
+    assert (await owner.delete(f"{CELERY}/tasks/{other}/")).status == 204
+    assert (await owner.post(path)).status == 200
+    assert (await owner.post(f"{CELERY}/tasks/warm_dashboard_cache/execute/")).status == 429
+
+
 async def test_a_task_that_waits_is_cancelled_and_stays_in_the_history(owner, open_books, run_jobs):
     other = await open_books()
     id = await execute(owner, "warm_dashboard_cache")

@@ -301,7 +301,9 @@ async def test_health_is_recorded_every_five_minutes_once(open_books, app, db, w
     assert (await admin.get("/api/monitoring/api/health-metrics/")).json["count"] == 2
 
 
-async def test_what_is_old_is_removed_and_an_unresolved_alert_is_kept(owner, app, db, worker, no_rows):
+async def test_what_is_old_is_removed_and_an_alert_about_a_removed_execution_is_resolved(
+    owner, app, db, worker, no_rows
+):
     old, new = await owner.made(TASKS, task(retry_count=3)), await owner.made(TASKS, task())
     raised = (await alerts(owner))[0]
     body = {"alert_type": "slow_tasks", "severity": "info", "title": "t", "message": "m"}
@@ -316,9 +318,31 @@ async def test_what_is_old_is_removed_and_an_unresolved_alert_is_kept(owner, app
     await db.execute(f"UPDATE monitoring.health_metric SET recorded_at = {long_ago} WHERE id = $1", measure["id"])
     await watch.purge(app)
     assert [one["id"] for one in (await owner.get(TASKS)).json["results"]] == [new["id"]]
-    assert [(one["id"], one["task_execution"]) for one in await alerts(owner)] == [(raised["id"], None)]
+    (left,) = await alerts(owner)
+    assert (left["id"], left["task_execution"], left["is_resolved"]) == (raised["id"], None, True)
     assert (await owner.get("/api/monitoring/api/health-metrics/")).json["results"] == []
     assert await db.fetchval("SELECT count(*) FROM monitoring.task_period WHERE start < now() - interval '2 days'") == 0
+
+
+async def test_unresolved_alerts_are_kept_three_times_as_long(owner, app, db, no_rows):
+    body = {"alert_type": "slow_tasks", "severity": "info", "title": "t", "message": "m"}
+    old, older = [await owner.made(ALERTS, body) for _ in range(2)]
+    for alert, days in ((old, 89), (older, 91)):
+        await db.execute(
+            "UPDATE monitoring.alert SET triggered_at = now() - make_interval(days => $2) WHERE id = $1",
+            alert["id"],
+            days,
+        )
+    await watch.purge(app)
+    assert [one["id"] for one in await alerts(owner)] == [old["id"]]
+
+
+async def test_an_alert_about_an_execution_is_resolved_when_that_is_deleted(owner, open_books, no_rows):
+    admin = await open_books("ADMIN")
+    for caller in (owner, admin):
+        made = await caller.made(TASKS, task(retry_count=3))
+        assert (await caller.delete(f"{TASKS}{made['id']}/")).status == 204
+        assert [one["is_resolved"] for one in await alerts(caller)][:1] == [True]
 
 
 async def test_the_host_is_measured(app):
