@@ -46,9 +46,9 @@ class OverviewHandler(MonitoringHandler):
         load = await self.application.kept(Host).measure() if self.is_admin else NOT_KNOWN
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            return 201, await metric_query.measure(
-                db, owner_id=self.owner_id, queues=queues(), cpu=load.cpu, memory=load.memory
-            )
+            present = {"queues": queues(), "cpu": load.cpu, "memory": load.memory}
+            made = await metric_query.measure(db, owner_id=self.owner_id, **present, actor=self.actor)
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 
@@ -119,7 +119,8 @@ class General(OverviewHandler):
         check_lengths(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            return 201, await metric_query.create_metric(db, owner_id=self.owner_id, body=self.body_text)
+            made = await metric_query.create_metric(db, owner_id=self.owner_id, body=self.body_text, actor=self.actor)
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 
