@@ -85,9 +85,9 @@ class Tasks(MonitoringHandler):
         moments = moments_of(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            return 201, await query.create_task(
-                db, account_id=self.account_id, is_admin=self.is_admin, body=self.body_text, moments=moments
-            )
+            asked = {"is_admin": self.is_admin, "body": self.body_text, "moments": moments, "actor": self.actor}
+            made = await query.create_task(db, account_id=self.account_id, **asked)
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 

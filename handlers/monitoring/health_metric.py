@@ -51,7 +51,8 @@ class HealthMetrics(MonitoringHandler):
         check_lengths(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            return 201, await query.create_metric(db, owner_id=self.owner_id, body=self.body_text)
+            made = await query.create_metric(db, owner_id=self.owner_id, body=self.body_text, actor=self.actor)
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 

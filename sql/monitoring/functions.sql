@@ -902,21 +902,6 @@ CREATE OR REPLACE FUNCTION monitoring.exported_figures(owner bigint, since date,
                           JOIN books.client c ON c.owner_id = owner AND c.id = s.name::bigint))
 $$;
 
--- Has a file with an account's dashboard made; returns its id, or that of the same one that is under way.
-CREATE OR REPLACE FUNCTION monitoring.queue_export(owner bigint, format text, period text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    made bigint;
-BEGIN
-    INSERT INTO dashboard.export AS x (owner_id, export_format, export_type, period_type, include_charts, day, position)
-    SELECT owner, format, 'overview', period, true, books.today(), head.position FROM core.event_head head
-        -- The update changes nothing: it is there for RETURNING.
-        ON CONFLICT (owner_id, export_format, export_type, period_type, include_charts, day) WHERE status IN ('queued', 'running')
-           DO UPDATE SET day = x.day
-    RETURNING x.id INTO made;
-    PERFORM core.enqueue_job('dashboard.export', jsonb_build_object('owner_id', owner, 'id', made), format('dashboard.export:%s:%s', owner, made));
-    RETURN made;
-END $$;
-
 CREATE OR REPLACE FUNCTION monitoring.notification_document(n monitoring.notification) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('id', n.id, 'message', n.message, 'notification_type', n.notification_type, 'created_at', core.iso(n.created_at))
 $$;

@@ -358,3 +358,21 @@ async def test_a_host_without_proc_has_a_load_at_most(app, monkeypatch, tmp_path
     assert 0 <= load.cpu <= 100 and load[1:] == (None, None)
     monkeypatch.delattr("os.getloadavg")
     assert await Host(app).measure() == Load(None, None, None)
+
+
+async def test_what_people_record_is_audited_and_what_the_server_records_is_not(owner, app, db, worker, no_rows):
+    before = await db.fetchval("SELECT coalesce(max(id), 0) FROM operations.audit")
+    await worker.begin(await worker.enqueue())
+    await worker.copy()
+    await look(app, cpu="95")
+    alert = {"alert_type": "slow_tasks", "severity": "info", "title": "t", "message": "m"}
+    made = [
+        ("task", await owner.made(TASKS, task())),
+        ("alert", await owner.made(ALERTS, alert)),
+        ("health_metric", await owner.made("/api/monitoring/api/health-metrics/", {"success_rate": 1})),
+        ("health_metric", await owner.made("/api/monitoring/record_metrics/", {})),
+    ]
+    rows = await db.fetch(
+        "SELECT action, object_id, account_id FROM operations.audit WHERE id > $1 ORDER BY id", before
+    )
+    assert [tuple(row) for row in rows] == [(f"{kind}.create", str(one["id"]), owner.id) for kind, one in made]
