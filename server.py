@@ -183,7 +183,9 @@ def command_jobs(args: argparse.Namespace) -> int:
         else:
             done, ids = "queued again", asyncio.run(jobs.retry_jobs(dsn, None if args.retry == "all" else [args.retry]))
         if not ids:
-            raise Refused("No such job is held; server.py jobs lists those that are.")
+            raise Refused(
+                "No such job is held, or another one that does the same waits or runs already; server.py jobs lists them."
+            )
         print("\n".join(f"{done}: {id}" for id in ids))
         return 0
 
@@ -235,7 +237,7 @@ def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
     lines += [f"            {a.email}, {a.username}, {a.password}  ({a.role})" for a in accounts.DEMO[1:]]
     lines += [
         f"  import    X-API-KEY: {DEMO_IMPORT_KEY}",
-        f"  pages     {address}/live/  {address}/pos/  {address}/books/  {address}/sales-rep/  {address}/api/docs/  {address}/developer/",
+        f"  pages     {address}/live/  {address}/pos/  {address}/books/  {address}/dashboard/  {address}/sales-rep/  {address}/api/docs/  {address}/developer/",
         "Import an invoice:",
         f"""  curl -s {address}/api/sales/import/invoice/ -H "X-API-KEY: {DEMO_IMPORT_KEY}" -H 'Content-Type: application/json' """
         """-d '{"invoice_no":"INV-'$(date +%s)'","invoice_date":"2025-01-18","salesman":"Ajay","customer":{"code":"CUST-889","name":"LifeCare Pharmacy"},"""

@@ -1,21 +1,15 @@
 """The folder in which the workers of one server write what they count, so that any of them can add it up (core/metrics.py).
 
-Each start has a folder of its own. It is locked, so that the next start can tell it from one whose server was killed, and so that
-systemd-tmpfiles leaves it alone (tmpfiles.d(5): "ignored ... if it is locked").
+Each start has a folder of its own.
 """
 
 import contextlib
-import fcntl
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from core import product
+from core.temporary_folder import temporary_folder
 
-PREFIX = f"{product.SLUG}-metrics-"
 # Bytes of each file of a worker. The library would let its files grow on demand; but where the disk is full, writing to a page that has no
 # place on it kills the process (SIGBUS). So they are written out at first. All routes together take some 800 KB.
 SIZES = {
@@ -25,8 +19,6 @@ SIZES = {
     "gauge_livemin": 64 * 1024,
     "gauge_livemax": 64 * 1024,
 }
-# Another server that starts now may have made its folder, and not locked it yet.
-YOUNG_SECONDS = 60
 # Counters must not go back when a worker ends. Gauges are about processes that live.
 LIVE = "gauge_live"
 
@@ -61,37 +53,5 @@ class MetricsFolder:
 @contextlib.contextmanager
 def metrics_folder(count: int) -> Iterator[MetricsFolder]:
     """A new folder for `count` workers, which is removed at the end. Removes those that killed servers have left. Raises OSError."""
-    above = Path(tempfile.gettempdir())
-    for left in above.glob(f"{PREFIX}*"):
-        _remove_left(left)
-    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=above))
-    lock = _lock(path)
-    try:
+    with temporary_folder("metrics") as path:
         yield MetricsFolder(path, count)
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-        os.close(lock)
-
-
-def _remove_left(path: Path) -> None:
-    """Remove a folder of ours that no process has locked."""
-    with contextlib.suppress(OSError):
-        found = path.lstat()
-        if found.st_uid != os.geteuid() or time.time() - found.st_mtime < YOUNG_SECONDS:
-            return
-        lock = _lock(path)
-        try:
-            shutil.rmtree(path, ignore_errors=True)
-        finally:
-            os.close(lock)
-
-
-def _lock(path: Path) -> int:
-    """Lock a folder, which a fork shares; the descriptor. Raises OSError, also when another process has locked it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor

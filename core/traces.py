@@ -121,7 +121,7 @@ class Tracing:
         self._trace, self._nothing = trace, Context()
         self._propagator = TraceContextTextMapPropagator()
 
-    def begin_request(self, method: str, route: str, request_id: str, headers: Mapping[str, str]) -> None:
+    def begin_request(self, method: str, route: str, request_id: str, headers: Mapping[str, str], scheme: str) -> None:
         """Begin the trace of a request in the current task; it continues that of the header `traceparent` (W3C Trace Context)."""
         sent = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
         parent = self._propagator.extract(sent, self._nothing) if sent else self._nothing
@@ -129,7 +129,7 @@ class Tracing:
         attributes = {
             "http.request.method": name,
             "http.route": route,
-            "url.scheme": "http",
+            "url.scheme": scheme,
             "http.response.header.x-request-id": (request_id,),
         }
         # Semantic conventions, HTTP server: an unknown method is HTTP in the span's name.

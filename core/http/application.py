@@ -90,6 +90,17 @@ class Application(tornado.web.Application):
             self._kept[kind] = kind(self)
         return cast(Kept, self._kept[kind])
 
+    async def reaches_redis(self) -> bool | None:
+        """Whether Redis answers; None: this server has none."""
+        if self.redis is None:
+            return None
+        try:
+            await self.redis.ping()
+        except Exception:
+            # Any failure of Redis has the same answer.
+            return False
+        return True
+
     def find_handler(self, request: tornado.httputil.HTTPServerRequest, **kwargs: Any) -> Any:
         """Tornado calls this once it has read a request's head."""
         _use_origin_form(request)

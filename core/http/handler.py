@@ -111,7 +111,7 @@ class Handler(tornado.web.RequestHandler):
         logs.request_id.set(self.request_id)
         if self.application.tracing is not None:
             self.application.tracing.begin_request(
-                self.request.method or "", self.route, self.request_id, self.request.headers
+                self.request.method or "", self.route, self.request_id, self.request.headers, self._scheme
             )
             self._trace = traces.current.get()
 
@@ -218,10 +218,14 @@ class Handler(tornado.web.RequestHandler):
     @property
     def origin(self) -> str:
         """scheme://host of this server as the client sees it, for absolute URLs."""
+        return f"{self._scheme}://{self.request.host}"
+
+    @property
+    def _scheme(self) -> str:
         # With several proxies, the first value is that of the client's connection.
         sent = self.request.headers.get("X-Forwarded-Proto", "") if self._is_from_proxy else ""
         scheme = sent.partition(",")[0].strip().lower()
-        return f"{scheme if scheme in ('http', 'https') else 'http'}://{self.request.host}"
+        return scheme if scheme in ("http", "https") else "http"
 
     def header(self, name: str) -> str:
         """A header's text; "" without it. Clients send UTF-8, though RFC 9110 (5.5) only knows bytes; Tornado reads Latin-1."""

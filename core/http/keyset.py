@@ -8,7 +8,9 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
+from math import nan
 from typing import Any, NamedTuple
 
 from core.data.sql import Query
@@ -21,6 +23,8 @@ from core.problem import Message, Problem
 
 # Characters of a cursor: a key may hold several texts, of 600 letters together, each of which takes up to 8 characters.
 LONGEST = 6000
+# Characters of a fraction in a key; numeric(22,2) has 24.
+LONGEST_NUMBER = 40
 CURSOR = Parameter(
     "cursor", "A page whose cost is the same at any depth; an empty value begins, and `next` has the following one."
 )
@@ -43,12 +47,29 @@ def given(handler: Handler, *tests: Callable[[Any], bool]) -> list[Any] | None:
         return None
     try:
         # The padding must be exact: since Python 3.11 too much is refused as well as too little.
-        key = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+        key = read(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         key = None
     if not isinstance(key, list) or len(key) != len(tests) or not all(t(v) for t, v in zip(tests, key, strict=True)):
         raise Problem(400, "bad-cursor", Message.of("bad-cursor"))
     return key
+
+
+def read(text: str | bytes) -> Any:
+    """A key that is JSON, with the fractions of its numbers as Decimal: a float would lose the cents of a large sum. Raises ValueError,
+    RecursionError."""
+    return json.loads(text, parse_float=_fraction)
+
+
+def _fraction(digits: str) -> Decimal | float:
+    # Postgres writes no exponents, and has no more digits. Any float is refused by the tests of columns.
+    return Decimal(digits) if len(digits) <= LONGEST_NUMBER and "e" not in digits.lower() else nan
+
+
+def written(key: Sequence[Any]) -> str:
+    """A key as JSON text."""
+    texts = (f"{v:f}" if isinstance(v, Decimal) else json.dumps(v, ensure_ascii=False) for v in key)
+    return f"[{','.join(texts)}]"
 
 
 def envelope(
@@ -64,7 +85,7 @@ def following(handler: Handler, key: Sequence[Any] | None) -> str:
     """The link to the page that begins after this key, as JSON text; null without key."""
     if key is None:
         return "null"
-    text = json.dumps(list(key), ensure_ascii=False, separators=(",", ":"))
+    text = written(key)
     return paging.link(handler, cursor=base64.urlsafe_b64encode(text.encode()).decode().rstrip("="), page=None)
 
 
@@ -100,7 +121,7 @@ class Order:
     def given(self, handler: Handler) -> str | None:
         """The key after which the page begins, as JSON text; None: at the beginning. Raises Problem 400."""
         key = given(handler, lambda name: name == self.name, *(column.test for column, _ in self._terms))
-        return json.dumps(key[1:]) if key else None
+        return written(key[1:]) if key else None
 
     def walk(self, query: Query, after: str | None) -> Query:
         """The query in this order, beginning after that key (None: at the beginning). The query takes the key as its first parameter:
@@ -130,6 +151,11 @@ class Order:
 def is_id(value: Any) -> bool:
     """A test for `given`: a row's id, a bigint from 0."""
     return type(value) is int and 0 <= value < 2**63
+
+
+def is_number(value: Any) -> bool:
+    """A part of tests for `given`: a number of a `numeric` column. NaN and infinities are none."""
+    return type(value) in (int, Decimal)
 
 
 def is_moment(value: Any) -> bool:

@@ -16,6 +16,7 @@ from core import product
 from core.http import json_text
 from core.http.handler import Handler
 from core.http.sockets import GOING_AWAY, UNAUTHENTICATED
+from core.lease import Lease
 from core.problem import Problem
 
 # By the status of a refusal: the code of the close.
@@ -46,7 +47,7 @@ class SocketHandler(tornado.websocket.WebSocketHandler, Handler):
 
     is_described: ClassVar[bool] = False
     receives: ClassVar[Mapping[str, Receive]] = {}
-    lease: int | None = None
+    lease: Lease | None = None
     _refusal: Problem | None = None
     # How many messages the client may send now, and when that was so (monotonic).
     _allowed, _allowed_at = float(BURST), 0.0

@@ -2,14 +2,16 @@
 
 from typing import Protocol
 
+from core.lease import Lease
+
 # RFC 6455, 7.4.1: the server goes away.
 GOING_AWAY = 1001
 
 
 class Socket(Protocol):
-    """One open WebSocket. lease: what the right to it depends on, such as a session's id; None: nothing."""
+    """One open WebSocket. lease: what the right to it depends on; None: nothing."""
 
-    lease: int | None
+    lease: Lease | None
 
     def shut(self, code: int, reason: str) -> None:
         """Close it. Never raises."""
@@ -39,14 +41,14 @@ class Sockets:
         """Forget a socket that is closed."""
         self._open.pop(socket, None)
 
-    def leases(self) -> set[int]:
+    def leases(self) -> set[Lease]:
         """The leases of the open sockets."""
         return {socket.lease for socket in self._open if socket.lease is not None}
 
-    def end(self, leases: set[int]) -> None:
+    def end(self, ids: set[int]) -> None:
         """Close the sockets whose lease has ended."""
         for socket in list(self._open):
-            if socket.lease in leases:
+            if socket.lease is not None and socket.lease.id in ids:
                 socket.shut(UNAUTHENTICATED, "The session has ended.")
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from tornado.web import RequestHandler
 
+from core.lease import Lease
 from core.live.events import Event, Wanted
 
 
@@ -16,7 +17,7 @@ class Stream:
     """One connected reader of one topic.
 
     socket: None before StreamSockets.adopt(), and after the stream is closed. live: it has all it wants up to its position, and gets
-    the rest as it comes. lease: what the reader's right to the stream depends on, such as a session's id; None: nothing. position: of
+    the rest as it comes. lease: what the reader's right to the stream depends on; None: nothing. position: of
     the last event that it got or that its filter excludes. waiting: views of frames that the socket has not accepted yet; None: none.
     drained: set when nothing waits any more. written: the time of the last write (monotonic). spoke: see StreamSockets. ends_with: a tag;
     the stream ends after the event that has it. ending: it has got its last event, and closes when that is sent.
@@ -42,7 +43,7 @@ class Stream:
         "written",
     )
 
-    def __init__(self, topic: str, wanted: Wanted, position: int, lease: int | None, ends_with: str = "") -> None:
+    def __init__(self, topic: str, wanted: Wanted, position: int, lease: Lease | None, ends_with: str = "") -> None:
         self.socket: socket.socket | None = None
         self.topic = topic
         self.wanted = wanted

@@ -14,6 +14,7 @@ from tornado.web import RequestHandler
 
 from core.data.database import Database
 from core.duties import Work
+from core.lease import Lease
 from core.live.backlog import Backlog, Memory
 from core.live.events import Event, Wanted
 from core.live.stream import Stream, response_head, set_headers
@@ -124,14 +125,14 @@ class Streams:
             stream.position = self.head
             self._sockets.write(stream, b"id: %d\n%s" % (self.head, RESET))
 
-    def leases(self) -> set[int]:
+    def leases(self) -> set[Lease]:
         """The leases of the open streams."""
         return {stream.lease for stream in self._sockets if stream.lease is not None}
 
-    def end(self, leases: set[int]) -> None:
+    def end(self, ids: set[int]) -> None:
         """Close the streams whose lease has ended. Their reconnect will be refused."""
         for stream in self._sockets:
-            if stream.lease in leases:
+            if stream.lease is not None and stream.lease.id in ids:
                 self._sockets.dismiss(stream)
 
     def deliver(self, fresh: list[Event]) -> None:
@@ -195,7 +196,7 @@ class Streams:
         handler: RequestHandler,
         topic: str,
         last_id: str,
-        lease: int | None = None,
+        lease: Lease | None = None,
         *,
         wanted: Wanted = (),
         ended_by: str = "",

@@ -32,6 +32,7 @@ DELIVERED = Metric(
     across="min",
 )
 STREAMS_OPEN = Metric("streams_open", "gauge", "Open streams (server-sent events).")
+SOCKETS_OPEN = Metric("sockets_open", "gauge", "Open WebSockets.")
 STREAMS_OPENED = Metric("streams_opened_total", "counter", "Streams that were opened.")
 STREAMS_SLOW = Metric(
     "streams_closed_slow_total", "counter", "Streams that were closed because their reader was too slow."
@@ -70,8 +71,9 @@ def of_live(live: Live) -> Iterable[Reading]:
 
 
 def of_application(app: "Application") -> Iterable[Reading]:
-    """Of requests."""
+    """Of requests and WebSockets."""
     yield Reading(IN_PROGRESS, app.active)
+    yield Reading(SOCKETS_OPEN, app.sockets.count)
     keys = app.kept(idempotency.Counts)
     yield Reading(CACHE_ASKED, keys.asked, ("idempotency", "get"))
     yield Reading(CACHE_FOUND, keys.found, ("idempotency",))

@@ -1,6 +1,5 @@
 """The lists of the books area: pages by number or by cursor, filters, orders, and searches. docs/api/books.md#lists."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -95,7 +94,7 @@ async def _walked(
     after = order.given(handler)
     walk = order.walk(listing.walk, after).where(**filters)
     rows = await walk(handler.db, after=after, owner_id=handler.owner_id, page_size=size, **given)
-    last = json.loads(rows[size - 1]["key"]) if len(rows) > size else None
+    last = keyset.read(rows[size - 1]["key"]) if len(rows) > size else None
     return keyset.envelope(handler, [row["document"] for row in rows[:size]], last and [order.name, *last], beside)
 
 
@@ -165,6 +164,29 @@ def id_of(handler: BooksHandler, name: str) -> int | None:
     return int(asked)
 
 
+def whole(handler: BooksHandler, name: str, usual: int) -> int:
+    """The whole number that a parameter has; one that is too long for a bigint is as large as any. Raises Problem 400."""
+    asked = handler.asked(name)
+    if not asked:
+        return usual
+    digits = asked.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise invalid({name: [Message.of("type.integer")]})
+    # A long number takes Python long to read.
+    number = int(digits) if len(digits) <= LONGEST_ID else 10**LONGEST_ID
+    return -number if asked.startswith("-") else number
+
+
+def whole_from(handler: BooksHandler, name: str, least: int, most: int, usual: int) -> int:
+    """The whole number from `least` to `most` that a parameter has. Raises Problem 400."""
+    number = whole(handler, name, usual)
+    if number < least:
+        raise invalid({name: [Message.of("minimum", limit=least)]})
+    if number > most:
+        raise invalid({name: [Message.of("maximum", limit=most)]})
+    return number
+
+
 def is_amount(value: Any) -> bool:
     """A test for cursors: an amount as JSON reads it from `numeric`, with at most 8 digits before its point."""
-    return type(value) in (int, float) and 0 <= value < 10**8
+    return keyset.is_number(value) and 0 <= value < 10**8

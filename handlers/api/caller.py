@@ -15,6 +15,7 @@ from typing import Any
 from core.data import sql
 from core.http.application import Application
 from core.http.handler import Handler
+from core.lease import Lease
 from core.metrics import CACHE_ASKED, CACHE_FOUND, CACHE_KEYS, Reading
 
 # How old this process's knowledge of the log may be: less than the 100 ms that are promised.
@@ -42,6 +43,11 @@ class Caller:
     is_superuser: bool
     is_revoked: bool
     expires_at: int
+
+    @property
+    def lease(self) -> Lease:
+        """What the caller's streams and sockets depend on."""
+        return Lease(self.session_id, self.account_id)
 
 
 class Callers:

@@ -4,9 +4,11 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
 
 from core.duties import Duty
 from core.http.application import Application
+from core.lease import Lease
 from core.problem import Problem
 from handlers.api.caller import list_ended
 
@@ -15,11 +17,11 @@ ENDED_SECONDS = 3  # between two looks for streams whose session has ended
 
 async def end_with_sessions(app: Application) -> None:
     """Close the streams and sockets whose session was revoked or has expired, or whose account was closed."""
-    await _end(app, leases(app))
+    await _end(app, {lease.id for lease in leases(app)})
 
 
-def leases(app: Application) -> set[int]:
-    """The sessions that have streams or sockets in this process."""
+def leases(app: Application) -> set[Lease]:
+    """The sessions, with their accounts, that have streams or sockets in this process."""
     return app.streams.leases() | app.sockets.leases()
 
 
@@ -56,8 +58,14 @@ def end_with_change(app: Application, payload: bytes | None) -> None:
     """Close the streams and sockets of a session that was revoked, or of an account that was closed, as soon as it is known. The event also
     comes with other changes, such as a renewal."""
     changed = json.loads(payload) if payload is not None else {}
-    present = leases(app)
-    app.kept(_Changes).note({changed["session_id"]} & present if "session_id" in changed else present)
+    app.kept(_Changes).note({lease.id for lease in leases(app) if _may_have_ended(lease, changed)})
+
+
+def _may_have_ended(lease: Lease, changed: Mapping[str, int]) -> bool:
+    """Whether a session is the one, or of the account, that an event names; one that names nothing is about all."""
+    if "session_id" in changed:
+        return lease.id == changed["session_id"]
+    return changed.get("account_id") in (None, lease.holder)
 
 
 duties = [Duty(ENDED_SECONDS, end_with_sessions)]

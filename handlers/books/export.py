@@ -16,10 +16,8 @@ filters must be JSON, as a job keeps them.
 """
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, ClassVar
 
 from core.http import schema
@@ -29,6 +27,7 @@ from core.http.parameter import Parameter
 from core.http.stored_file import FILE
 from core.problem import Message, Problem, invalid
 from core.sheets import csv_writer, xlsx_writer
+from core.temporary_folder import temporary_folder
 from handlers.api.books_handler import BooksHandler
 from handlers.api.books_listing import order_of
 from handlers.books import export_job
@@ -114,8 +113,8 @@ class Export(BooksHandler):
 
     async def _send_xlsx(self, wanted: Wanted) -> None:
         """Write the file beside the answer, then send it."""
-        with tempfile.TemporaryDirectory(prefix="export-") as folder:
-            path = Path(folder) / "export.xlsx"
+        with temporary_folder("export") as folder:
+            path = folder / "export.xlsx"
             async with self.application.kept(WritingTurns).writing:
                 await wanted.write_xlsx(self.db, path)
             self._begin(wanted, "xlsx", xlsx_writer.MEDIA)

@@ -3,9 +3,7 @@
 import asyncio
 import json
 import secrets
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from core.data import sql
@@ -20,6 +18,7 @@ from core.jobs import Job
 from core.jobs.job import Payload, Run
 from core.problem import not_found
 from core.sheets import xlsx_writer
+from core.temporary_folder import temporary_folder
 from handlers.api import areas, books_listing
 from handlers.api.books_handler import BooksHandler
 from handlers.api.books_listing import Listing
@@ -74,8 +73,8 @@ async def _make(app: Files, wanted: Wanted, id: int) -> None:
     now = datetime.now(UTC)
     # Browsers save the file under the last part of its address.
     key = f"exports/{now:%Y/%m/%d}/{secrets.token_hex(16)}/{wanted.exported.noun}-{now:%Y-%m-%d}.xlsx"
-    with tempfile.TemporaryDirectory(prefix="export-") as folder:
-        path = Path(folder) / "export.xlsx"
+    with temporary_folder("export") as folder:
+        path = folder / "export.xlsx"
         rows = await wanted.write_xlsx(app.db, path)
         await media.hold(app.db, key)
         await app.storage.put_file(key, path, xlsx_writer.MEDIA)

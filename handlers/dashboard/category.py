@@ -22,7 +22,7 @@ CATEGORY_TYPE = Parameter(
 
 def is_sum(value: Any) -> bool:
     """A test for cursors: a sum of amounts, which `numeric(22,2)` can hold."""
-    return type(value) in (int, float) and abs(value) < 10**20
+    return keyset.is_number(value) and abs(value) < 10**20
 
 
 def is_magnitude(value: Any) -> bool:

@@ -206,7 +206,7 @@ class ExportEvents(BooksHandler):
             self,
             "dashboard.export",
             self.last_event_id or str(found["position"]),
-            signed_in_caller(self).session_id,
+            signed_in_caller(self).lease,
             wanted=wanted,
             ends_with="end",
         )

@@ -2,7 +2,6 @@
 
 import contextlib
 import secrets
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -16,6 +15,7 @@ from core.jobs.job import Payload, Taken
 from core.problem import Problem
 from core.report.process import write_report
 from core.report.report import MEDIA
+from core.temporary_folder import temporary_folder
 from handlers.dashboard import export_content
 from handlers.dashboard.export_content import Asked
 
@@ -63,8 +63,8 @@ async def make_export(run: Run, payload: Payload) -> None:
     if begun is None:
         return
     try:
-        with tempfile.TemporaryDirectory(prefix="export-") as folder:
-            await _make(run, Asked(payload["owner_id"], **begun), payload["id"], Path(folder))
+        with temporary_folder("export") as folder:
+            await _make(run, Asked(payload["owner_id"], **begun), payload["id"], folder)
     except Taken:
         raise
     except Exception:

@@ -72,7 +72,7 @@ class LiveFigures:
             task.add_done_callback(self._rechecks.discard)
 
     async def _recheck(self, account_id: int) -> None:
-        sessions = {reader.lease for reader in self.hub.readers(account_id)}  # type: ignore[attr-defined]
+        sessions = {reader.lease.id for reader in self.hub.readers(account_id)}  # type: ignore[attr-defined]
         # Problem: the database is away. A request would not get in either.
         with contextlib.suppress(Problem):
             callers = {session: await find_caller(self._app, session) for session in sessions}

@@ -29,7 +29,7 @@ class AccountSocket(SocketHandler, LiveHandler):
             raise forbidden()
         live = self.application.kept(LiveFigures)
         live.admit(caller.account_id)
-        self.key, self.lease, self.until = caller.account_id, caller.session_id, self.right_until()
+        self.key, self.lease, self.until = caller.account_id, caller.lease, self.right_until()
         self.due = self.next_due(time.monotonic())
         self.enter()
         self.say(self.greeting())

@@ -7,10 +7,10 @@ from typing import Any
 from core.http.declare import answers
 from core.http.openapi import EVENT_STREAM
 from core.http.parameter import Parameter
+from core.lease import Lease
 from core.live.stream import Stream
 from core.live.streams import Streams
-from core.problem import Message, invalid
-from handlers.api.books_handler import BooksHandler
+from handlers.api import books_listing
 from handlers.api.roles import signed_in_caller
 from handlers.dashboard.live import AWAY, Figures, LiveFigures, LiveHandler, now_text
 
@@ -35,7 +35,7 @@ class FigureStream(Stream):
     __slots__ = ("_live", "_streams", "due", "interval", "key", "left", "sequence", "until")
     farewell = frame({"type": "stream_end", "message": "Dashboard stream ended"})
 
-    def __init__(self, live: LiveFigures, streams: Streams, key: int, lease: int, until: float) -> None:
+    def __init__(self, live: LiveFigures, streams: Streams, key: int, lease: Lease, until: float) -> None:
         super().__init__("dashboard", (), 0, lease)
         self._live, self._streams = live, streams
         self.key, self.until = key, until
@@ -90,27 +90,14 @@ class StreamedFigures(LiveHandler):
         """Watch the figures live. The `data` of an event is JSON with a `type`: first `connection`, then `dashboard_update` with all figures
         at once and whenever they change, `error` while they can't be read, and at last `stream_end`, after which the client must not
         reconnect by itself. The stream also ends when the access token does. 200; 429 the account has too many connections."""
-        interval = within(self, "interval", LEAST_INTERVAL, MOST_INTERVAL, INTERVAL)
-        most = within(self, "max_updates", 1, MOST_UPDATES, UPDATES)
+        interval = max(LEAST_INTERVAL, min(MOST_INTERVAL, books_listing.whole(self, "interval", INTERVAL)))
+        most = max(1, min(MOST_UPDATES, books_listing.whole(self, "max_updates", UPDATES)))
         live, streams = self.application.kept(LiveFigures), self.application.streams
         live.admit(self.owner_id)
-        stream = FigureStream(live, streams, self.owner_id, signed_in_caller(self).session_id, self.right_until())
+        stream = FigureStream(live, streams, self.owner_id, signed_in_caller(self).lease, self.right_until())
         stream.interval, stream.left = float(interval), most
         if streams.attach(self, stream, STARTED):
             live.hub.add(stream)
-
-
-def within(handler: BooksHandler, name: str, least: int, most: int, usual: int) -> int:
-    """The integer that a parameter has, brought within its bounds. Raises Problem 400: it is none."""
-    asked = handler.asked(name)
-    if not asked:
-        return usual
-    digits = asked.removeprefix("-")
-    if not (digits.isascii() and digits.isdecimal()):
-        raise invalid({name: [Message.of("type.integer")]})
-    # A longer number is beyond every bound, and takes Python long to read.
-    number = int(digits[:18]) if len(digits) <= 18 else 10**18
-    return min(most, max(least, -number if asked.startswith("-") else number))
 
 
 groups = ("Books: dashboard",)

@@ -49,10 +49,10 @@ class Snapshots(BooksHandler):
         already."""
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            made = await query.create_snapshot(db, owner_id=self.owner_id, body=self.body_text)
+            made = await query.create_snapshot(db, owner_id=self.owner_id, body=self.body_text, actor=self.actor)
             if made is None:
                 raise FUTURE
-            return 201, made
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 
@@ -68,10 +68,12 @@ class SnapshotGeneration(BooksHandler):
             await self.read_body(BODY)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            made = await query.generate_snapshot(db, owner_id=self.owner_id, body=self.body_text or "{}")
+            made = await query.generate_snapshot(
+                db, owner_id=self.owner_id, body=self.body_text or "{}", actor=self.actor
+            )
             if made is None:
                 raise FUTURE
-            return 201, made
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 

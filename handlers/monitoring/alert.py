@@ -88,7 +88,7 @@ class Alerts(MonitoringHandler):
         """Make an alert. 201; 400 wrong fields, or an unknown task_execution."""
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            made = await query.create_alert(db, owner_id=self.owner_id, body=self.body_text)
+            made = await query.create_alert(db, owner_id=self.owner_id, body=self.body_text, actor=self.actor)
             self.refuse_unknown(made)
             return 201, made["document"]
 

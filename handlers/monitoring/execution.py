@@ -1,6 +1,7 @@
 """Executions of tasks: the server's own jobs, and what clients record. docs/api/monitoring.md#executions."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from core.data import sql
@@ -33,7 +34,7 @@ def is_count(value: Any) -> bool:
 
 def is_duration(value: Any) -> bool:
     """A test for cursors: seconds as JSON reads them from `numeric`; -1 takes the place of null."""
-    return type(value) in (int, float) and -1 <= value < 10**8
+    return keyset.is_number(value) and -1 <= value < 10**8
 
 
 COLUMNS = {
@@ -84,9 +85,9 @@ class Tasks(MonitoringHandler):
         moments = moments_of(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            return 201, await query.create_task(
-                db, account_id=self.account_id, is_admin=self.is_admin, body=self.body_text, moments=moments
-            )
+            asked = {"is_admin": self.is_admin, "body": self.body_text, "moments": moments, "actor": self.actor}
+            made = await query.create_task(db, account_id=self.account_id, **asked)
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 
@@ -101,26 +102,26 @@ class Task(MonitoringHandler):
     @answers(200, "monitoring/execution", headers=("ETag",))
     @body("monitoring/execution_write")
     async def put(self, id: str) -> None:
-        """Replace an execution. Fields that the body omits stay. 200; 400 wrong fields, or a task_id that the account has already; 404; 412
-        the execution is in another state than If-Match says."""
+        """Replace an execution. Fields that the body omits stay. 200; 400 wrong fields, or a task_id that the account has already; 403 it is one
+        of the server's own jobs; 404; 412 the execution is in another state than If-Match says."""
         await self._update(id)
 
     @stale
     @answers(200, "monitoring/execution", headers=("ETag",))
     @body("monitoring/execution_patch")
     async def patch(self, id: str) -> None:
-        """Change some fields of an execution. 200; 400 wrong fields, or a task_id that the account has already; 404; 412 the execution is in
-        another state than If-Match says."""
+        """Change some fields of an execution. 200; 400 wrong fields, or a task_id that the account has already; 403 it is one of the server's own
+        jobs; 404; 412 the execution is in another state than If-Match says."""
         await self._update(id)
 
     @stale
     async def delete(self, id: str) -> None:
-        """Delete an execution. 204; 404; 412 the execution is in another state than If-Match says."""
-        self.current(
-            await query.delete_task(
-                self.db, owner_id=self.owner_id, id=int(id), if_match=self.if_match, actor=self.actor
-            )
+        """Delete an execution. 204; 403 it is one of the server's own jobs, and the caller is no administrator; 404; 412 the execution is in
+        another state than If-Match says."""
+        found = await query.delete_task(
+            self.db, owner_id=self.owner_id, id=int(id), if_match=self.if_match, actor=self.actor
         )
+        self.current(recorded(self.found(found)))
         self.reply_nothing()
 
     async def _update(self, id: str) -> None:
@@ -134,7 +135,14 @@ class Task(MonitoringHandler):
             if_match=self.if_match,
             actor=self.actor,
         )
-        self.show_changed(changed)
+        self.show_changed(recorded(self.found(changed)))
+
+
+def recorded(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row (is_job). Raises Problem 403: what the server has recorded of its own jobs is not changed, as its health is judged by it."""
+    if found["is_job"]:
+        raise Problem(403, "job", "The server itself records this task, so it can't be changed.")
+    return found
 
 
 def moments_of(sent: dict[str, Any]) -> str:

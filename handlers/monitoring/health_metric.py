@@ -16,9 +16,9 @@ from handlers.monitoring.execution import TOO_LONG, is_count
 from handlers.monitoring.watched import MonitoringHandler
 
 
-def is_rate(value: object) -> bool:
+def is_rate(value: Any) -> bool:
     """A test for cursors: per cent as JSON reads them from `numeric`."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
+    return keyset.is_number(value) and 0 <= value <= 100
 
 
 # Wrong members that an answer names, and characters of a name.
@@ -51,7 +51,8 @@ class HealthMetrics(MonitoringHandler):
         check_lengths(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            return 201, await query.create_metric(db, owner_id=self.owner_id, body=self.body_text)
+            made = await query.create_metric(db, owner_id=self.owner_id, body=self.body_text, actor=self.actor)
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 

@@ -9,7 +9,7 @@ from core.http.declare import answers, idempotent, takes
 from core.http.parameter import Parameter
 from core.http.rate_limit import Allowance
 from core.http.throttle import source
-from core.problem import invalid
+from handlers.api import books_listing
 from handlers.api.handler import ApiHandler
 from handlers.api.page import CONTENT_SECURITY_POLICY, WEB
 from handlers.api.roles import check_area
@@ -39,25 +39,16 @@ DAYS_PARAMETER = Parameter(
 
 
 class OverviewHandler(MonitoringHandler):
-    """Reads a period, and measures."""
-
-    def period(self, name: str, usual: int, most: int) -> int:
-        """The number that a parameter has. Raises Problem 400."""
-        asked = self.asked(name)
-        if not asked:
-            return usual
-        if not (asked.isascii() and asked.isdecimal() and len(asked) <= len(str(most)) and 1 <= int(asked) <= most):
-            raise invalid({name: [f"Enter a whole number from 1 to {most}."]})
-        return int(asked)
+    """Measures."""
 
     async def record_present(self) -> None:
         """Record how things stand now, and answer with it. What the machine does is the administrators' matter."""
         load = await self.application.kept(Host).measure() if self.is_admin else NOT_KNOWN
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            return 201, await metric_query.measure(
-                db, owner_id=self.owner_id, queues=queues(), cpu=load.cpu, memory=load.memory
-            )
+            present = {"queues": queues(), "cpu": load.cpu, "memory": load.memory}
+            made = await metric_query.measure(db, owner_id=self.owner_id, **present, actor=self.actor)
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 
@@ -75,7 +66,7 @@ class SystemMetrics(OverviewHandler):
     @answers(200, "monitoring/metrics")
     async def get(self) -> None:
         """Show what the executions of the last hours come to. 200; 400 wrong hours."""
-        hours = self.period("hours", HOURS, MOST_HOURS)
+        hours = books_listing.whole_from(self, "hours", 1, MOST_HOURS, HOURS)
         self.reply(await query.get_metrics(self.db, owner_id=self.owner_id, hours=hours))
 
 
@@ -93,7 +84,7 @@ class Analytics(OverviewHandler):
     @answers(200, "monitoring/analytics")
     async def get(self) -> None:
         """Show how the executions of the last days went. 200; 400 wrong days."""
-        days = self.period("days", DAYS, MOST_DAYS)
+        days = books_listing.whole_from(self, "days", 1, MOST_DAYS, DAYS)
         self.reply(await query.get_analytics(self.db, owner_id=self.owner_id, days=days))
 
 
@@ -111,7 +102,7 @@ class General(OverviewHandler):
     @answers(200, "monitoring/general")
     async def get(self) -> None:
         """Show the health, the figures, and the latest alerts. 200; 400 wrong hours."""
-        hours = self.period("hours", HOURS, MOST_HOURS)
+        hours = books_listing.whole_from(self, "hours", 1, MOST_HOURS, HOURS)
         self.reply(
             await query.get_general(self.db, owner_id=self.owner_id, queues=queues(), hours=hours, alerts=RECENT_ALERTS)
         )
@@ -128,7 +119,8 @@ class General(OverviewHandler):
         check_lengths(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            return 201, await metric_query.create_metric(db, owner_id=self.owner_id, body=self.body_text)
+            made = await metric_query.create_metric(db, owner_id=self.owner_id, body=self.body_text, actor=self.actor)
+            return 201, made["document"]
 
         await self.once(make, is_one_statement=True)
 

@@ -7,8 +7,8 @@ from core.http import keyset
 from core.http.declare import answers
 from core.http.json_text import composed
 from core.http.parameter import Parameter
-from core.problem import Message, Problem, invalid, not_found
-from handlers.api.books_listing import LONGEST_ID
+from core.problem import Problem, not_found
+from handlers.api import books_listing
 from handlers.monitoring.queue_handler import TaskHandler, queues
 
 # Tasks of a page, unless asked for, and at most.
@@ -31,7 +31,8 @@ class Tasks(TaskHandler):
     async def get(self) -> None:
         """List the tasks, the latest first: those that wait or run, and those of the history. Administrators see all, others those that are
         about themselves. 200; 400 a wrong limit, an invalid cursor."""
-        limit, after = self._limit(), keyset.given(self, keyset.is_id)
+        limit = min(MOST, books_listing.whole_from(self, "limit", 1, 10**books_listing.LONGEST_ID, LIMIT))
+        after = keyset.given(self, keyset.is_id)
         filters: dict[str, Any] = {} if self.own is None else {"whose": self.own}
         filters |= {} if after is None else {"before": after[0]}
         rows = await query.list_tasks.where(**filters)(self.db, is_admin=self.is_admin, queues=queues(), most=limit)
@@ -39,15 +40,6 @@ class Tasks(TaskHandler):
         tasks = [row["document"] for row in rows[:limit]]
         page = {"tasks": f"[{','.join(tasks)}]", "count": str(len(tasks)), "next": keyset.following(self, last)}
         self.reply(composed(page))
-
-    def _limit(self) -> int:
-        """Raises Problem 400."""
-        asked = self.asked("limit")
-        if not asked:
-            return LIMIT
-        if not (asked.isascii() and asked.isdecimal() and asked.strip("0")):
-            raise invalid({"limit": [Message.of("type.integer")]})
-        return min(int(asked), MOST) if len(asked) <= LONGEST_ID else MOST
 
 
 class Task(TaskHandler):
@@ -72,11 +64,16 @@ class Retry(TaskHandler):
     @answers(200, "monitoring/queue_execution")
     @answers(409, TaskHandler.dialect.error)
     async def post(self, task_id: str) -> None:
-        """Queue a task again that is held after its last attempt. 200; 404; 409 it is not held."""
+        """Queue a task again that is held after its last attempt. Accounts do so with what they have executed, administrators with every task. 200;
+        403 a task that the caller has not executed; 404; 409 it is not held, or another one that does the same waits or runs."""
         found = await query.retry_task(self.db, id=int(task_id), owner=self.own, actor=self.actor)
         row = self.found(found)
         if not row["is_held"]:
             raise Problem(409, "not-held", "Only a task that is held after its last attempt can be queued again.")
+        if not row["is_allowed"]:
+            raise Problem(403, "others", "Only an administrator can queue a task again that you have not executed.")
+        if not row["is_queued"]:
+            raise Problem(409, "doubled", "Another task that does the same waits or runs already.")
         self.reply(queued(int(task_id), row["name"], "queued again"))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from core import product
 from core.data import sql
 from core.duties import Duty
-from core.jobs import Job, Payload, Run, Schedule
+from core.jobs import GiveUp, Job, Payload, Run, Schedule
 from core.jobs.history import PURGE_ROWS
 from core.jobs.job import Work
 from core.jobs.job import query as jobs_query
@@ -25,6 +25,8 @@ ALL_SECONDS = 6 * 3600
 ANALYSED_HOURS, MOST_ANALYSED = 7 * 24, 100_000
 # Days of an export unless a date_range is given.
 EXPORTED_DAYS = 365
+# Files of one account that wait or are being made, as handlers/dashboard/export_job.py has it.
+MOST_EXPORTS = 5
 # Rows of each table that one statement removes.
 REMOVED_AT_ONCE = 1000
 OLD_DAYS = 30
@@ -75,7 +77,9 @@ async def export(run: Run, payload: Payload) -> Payload | None:
         return figures
 
     async def queue(tx: sql.Runner) -> None:
-        await query.queue_export(tx, owner_id=owner_id, export_format=form, period_type=wanted or "monthly")
+        asked = {"export_format": form, "period_type": wanted or "monthly", "most": MOST_EXPORTS}
+        if await query.queue_export(tx, owner_id=owner_id, **asked) is None:
+            raise GiveUp(f"{MOST_EXPORTS} exports are under way. Queue the task again when one of them is done.")
 
     await run.finish(queue, result={"export_format": form, "exports": "/api/dashboard/exports/"})
     return None

@@ -72,12 +72,8 @@ class Health(OperationsHandler):
             self.reply(whole, 503, {"Cache-Control": "no-store", **RETRY_AFTER})
 
     async def _cache(self) -> dict[str, str]:
-        if self.application.redis is not None:
-            try:
-                await self.application.redis.ping()
-            except Exception:
-                # Any failure of Redis has the same answer.
-                return {"status": "unhealthy", "message": "Cache failed: not available"}
+        if await self.application.reaches_redis() is False:
+            return {"status": "unhealthy", "message": "Cache failed: not available"}
         return {"status": "healthy", "message": "Cache is working"}
 
     async def _counts(self) -> dict[str, int]:

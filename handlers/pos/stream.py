@@ -27,7 +27,7 @@ class ShopStream(PosHandler):
 
     async def watch(self) -> None:
         """Serve the stream of the topic."""
-        lease = signed_in_caller(self).session_id
+        lease = signed_in_caller(self).lease
         await self.application.streams.serve(self, self.topic, self.last_event_id, lease)
 
 

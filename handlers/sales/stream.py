@@ -39,7 +39,7 @@ class InvoiceStream(PublicReadHandler):
         """Watch the invoices live. The `data` of an event is the whole invoice on one line, and its `id` resumes the stream after it. An
         event named `reset` means that the reader has to load its list again. The stream ends by itself only where a session is needed
         (SALES_PUBLIC_READ=false) and has ended. 200."""
-        lease = self.caller.session_id if self.caller is not None and not self.config.sales_public_read else None
+        lease = self.caller.lease if self.caller is not None and not self.config.sales_public_read else None
         workers = [searched(email).lower() for email in self.all_asked("worker")]
         wanted = self._wanted("status", self.asked_invoice_statuses()) + self._wanted("worker", workers)
         streams = self.application.streams

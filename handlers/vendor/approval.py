@@ -120,7 +120,7 @@ class RepStream(RepHandler):
     async def get(self) -> None:
         """200 text/event-stream: an event whenever a vendor has registered or was changed; its data is `{id}`."""
         assert self.caller is not None
-        await self.application.streams.serve(self, "vendor.vendor", self.last_event_id, self.caller.session_id)
+        await self.application.streams.serve(self, "vendor.vendor", self.last_event_id, self.caller.lease)
 
 
 groups = ("Vendor: sales-rep pages",)

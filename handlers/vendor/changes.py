@@ -148,7 +148,7 @@ class CatalogueStream(VendorHandler):
         `category`), the ids of those that were made or changed (`changed`), and of those that were deleted (`deleted`); the rows
         themselves are in the changes. An event named `reset` means that the reader has to ask for the changes. 200."""
         wanted = (frozenset({self.vendor_id}),)
-        lease = caller_of(self).session_id
+        lease = caller_of(self).lease
         await self.application.streams.serve(self, TOPIC, self.last_event_id, lease, wanted=wanted)
 
 

@@ -73,7 +73,7 @@ def _result(status: int) -> str:
         return "delivered"
     if status == GONE:
         return "gone"
-    return "failed" if status >= 500 or status == TOO_MANY else "dead"
+    return "failed" if 500 <= status < 600 or status == TOO_MANY else "dead"
 
 
 def _error(status: int) -> str:

@@ -29,8 +29,9 @@ from handlers.webhooks.places import Holder, Places
 BATCH, MOST_MADE = 500, 10_000
 # Seconds until an event whose hint was lost is fed, and until a lane that is due again is taken.
 TICK = 0.5
-# Seconds between two passes under load, and after events that no webhook wants, of which there may be thousands a second.
-PAUSE, UNWANTED_PAUSE = 0.005, 0.2
+# Seconds between two passes under load; of the feeder, so that one transaction takes several events; and after events that no webhook wants,
+# of which there may be thousands a second.
+PAUSE, FEED_PAUSE, UNWANTED_PAUSE = 0.005, 0.05, 0.2
 # Seconds that a lane belongs to a process without a sign of life, and between two signs.
 LEASE, BEAT = 20.0, 5.0
 # Lanes that a process works at a time. Slow receivers have places of their own, so that they hold no others up.
@@ -99,9 +100,8 @@ class Sender:
                 self.hint()
             if found["fed"] >= most:
                 self.heard()
-            elif not found["made"]:
-                await asyncio.sleep(UNWANTED_PAUSE)
-            await asyncio.sleep(PAUSE)
+            else:
+                await asyncio.sleep(FEED_PAUSE if found["made"] else UNWANTED_PAUSE)
 
     async def take(self) -> None:
         """Take lanes that are due until cancelled, and work each in a task of its own."""

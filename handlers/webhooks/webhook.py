@@ -47,7 +47,8 @@ class ChangesWebhooks(WebhookHandler):
                 raise invalid({"url": [str(error)]}) from None
 
     async def disclosed(self, document: str) -> str:
-        """The document with the secret in it."""
+        """The document with the secret in it, which nobody keeps on its way."""
+        self.set_header("Cache-Control", "no-store")
         return secret.disclosed(self.config.secret_key, document)
 
     def committed(self) -> None:
@@ -133,10 +134,12 @@ class Webhook(ChangesWebhooks):
 
 
 class Rotate(ChangesWebhooks):
+    @stale
     @answers(201, "webhooks/webhook_disclosed")
     @idempotent
     async def post(self, id: str) -> None:
-        """Give a webhook a new secret, which is shown only this once. For 24 hours the secret before signs too. 201; 404."""
+        """Give a webhook a new secret, which is shown only this once. For 24 hours the secret before signs too. 201; 404;
+        412 the webhook is in another state than If-Match says."""
 
         async def rotate(db: sql.Runner) -> tuple[int, str]:
             check = secret.key_check(self.config.secret_key)
@@ -147,9 +150,10 @@ class Rotate(ChangesWebhooks):
                 salt=secret.new_salt(),
                 key_check=check,
                 hours=ROTATION_HOURS,
+                if_match=self.if_match,
                 actor=self.actor,
             )
-            return 201, self.found(rotated)["document"]
+            return 201, self.current(rotated)["document"]
 
         await self.once(rotate, is_one_statement=True, shown=self.disclosed)
 

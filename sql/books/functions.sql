@@ -386,6 +386,20 @@ BEGIN
     RETURN i;
 END $$;
 
+-- When an invoice was paid, whose last payment has this day: payments are often recorded later. Null while it is not paid. Of today only the
+-- moment at which it was recorded is known.
+CREATE OR REPLACE FUNCTION books.paid_moment(i books.invoice, last_day date) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN i.status <> 'paid' THEN NULL
+                WHEN last_day < books.today() THEN last_day::timestamp AT TIME ZONE 'UTC'
+                WHEN (i.paid_at AT TIME ZONE 'UTC')::date >= last_day THEN i.paid_at
+                ELSE now() END
+$$;
+
+-- The last day of payments, [{payment_date}].
+CREATE OR REPLACE FUNCTION books.last_day(list jsonb) RETURNS date LANGUAGE sql IMMUTABLE AS $$
+    SELECT max((p ->> 'payment_date')::date) FROM jsonb_array_elements(list) AS p
+$$;
+
 -- The payments of a body, [{id?, amount, payment_date?, payment_method?, reference?}], each with the stored one of the invoice that it is:
 -- the one with its id, else one with the same content, else none (id null). is_wrong: its id is of no payment of the invoice, or is
 -- sent twice. is_new: something has to be written.
@@ -476,6 +490,7 @@ BEGIN
     END IF;
     IF wanted IN ('sent', 'paid') OR paid > 0 THEN
         i := books.paid_invoice(books.sent_invoice(i), paid);
+        i.paid_at := books.paid_moment(i, books.last_day(list));
     END IF;
     i := books.insert_invoice(i);
     IF paid > 0 THEN
@@ -574,6 +589,10 @@ BEGIN
         after.status := wanted;
     END IF;
 
+    IF list IS NOT NULL THEN
+        after.paid_at := books.paid_moment(after, books.last_day(list));
+    END IF;
+
     IF list IS NOT NULL OR to_jsonb(after) <> to_jsonb(before) THEN
         noted := books.noted_invoice(before);
         UPDATE books.invoice AS i
@@ -592,10 +611,11 @@ BEGIN
     etag := books.paper_etag(after.version, client_version, books.invoice_status(after.status, after.due_date, books.today()));
 END $$;
 
--- Stores what is paid of an invoice whose row the caller holds.
+-- Stores what is paid of an invoice whose row the caller holds, and whose payments are written.
 CREATE OR REPLACE FUNCTION books.store_paid(i books.invoice, paid numeric) RETURNS void LANGUAGE sql AS $$
     UPDATE books.invoice AS stored
-       SET paid_amount = n.paid_amount, status = n.status, paid_at = n.paid_at, version = stored.version + 1, updated_at = now()
+       SET paid_amount = n.paid_amount, status = n.status, version = stored.version + 1, updated_at = now(),
+           paid_at = books.paid_moment(n, (SELECT max(p.payment_date) FROM books.payment p WHERE p.owner_id = i.owner_id AND p.invoice_id = i.id))
       FROM books.paid_invoice(i, paid) n
      WHERE stored.owner_id = i.owner_id AND stored.id = i.id
 $$;

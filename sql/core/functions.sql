@@ -230,20 +230,35 @@ CREATE OR REPLACE FUNCTION core.release_jobs(owner uuid) RETURNS bigint LANGUAGE
     SELECT count(*) FROM released
 $$;
 
--- Queues held jobs again: these, or all where `wanted` is null. Returns their ids. A job loses its dedupe_key: another one with the
--- same may wait by now, which would refuse this one.
-CREATE OR REPLACE FUNCTION core.retry_jobs(wanted bigint[]) RETURNS SETOF bigint LANGUAGE sql VOLATILE AS $$
-    WITH requeued AS (
-        UPDATE jobs.pgqueuer q
-           SET status = 'queued', execute_after = now(), updated = now(), attempts = 0, queue_manager_id = NULL, dedupe_key = NULL
-         WHERE q.status = 'failed' AND (wanted IS NULL OR q.id = ANY (wanted))
-        RETURNING q.id, q.entrypoint, q.priority
-    ), logged AS (
-        INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
-        SELECT r.id, 'queued', r.entrypoint, r.priority FROM requeued r
-    )
-    SELECT r.id FROM requeued r ORDER BY r.id
-$$;
+-- Queues held jobs again: these, or all where `wanted` is null. Returns their ids. A job keeps its dedupe_key, so it stays held while another one with
+-- the same key waits or runs; of several held ones with the same key, the first is queued.
+CREATE OR REPLACE FUNCTION core.retry_jobs(wanted bigint[]) RETURNS SETOF bigint LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    LOOP
+        BEGIN
+            RETURN QUERY
+            WITH held AS (
+                SELECT DISTINCT ON (coalesce(h.dedupe_key, h.id::text), h.dedupe_key IS NULL) h.id
+                  FROM jobs.pgqueuer h
+                 WHERE h.status = 'failed' AND (wanted IS NULL OR h.id = ANY (wanted))
+                   AND NOT EXISTS (SELECT FROM jobs.pgqueuer o WHERE o.dedupe_key = h.dedupe_key AND o.status IN ('queued', 'picked'))
+                 ORDER BY coalesce(h.dedupe_key, h.id::text), h.dedupe_key IS NULL, h.id
+            ), requeued AS (
+                UPDATE jobs.pgqueuer q
+                   SET status = 'queued', execute_after = now(), updated = now(), attempts = 0, queue_manager_id = NULL
+                  FROM held WHERE q.id = held.id AND q.status = 'failed'
+                RETURNING q.id, q.entrypoint, q.priority
+            ), logged AS (
+                INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+                SELECT r.id, 'queued', r.entrypoint, r.priority FROM requeued r
+            )
+            SELECT r.id FROM requeued r ORDER BY r.id;
+            RETURN;
+        EXCEPTION WHEN unique_violation THEN
+            -- Another transaction has taken a key since this one looked. The next look sees it.
+        END;
+    END LOOP;
+END $$;
 
 -- Removes held jobs for good; returns their ids.
 CREATE OR REPLACE FUNCTION core.remove_jobs(unwanted bigint[]) RETURNS SETOF bigint LANGUAGE sql VOLATILE AS $$

@@ -2,27 +2,12 @@
 -- Amounts and percentages are texts with two places; days are those of UTC.
 
 -- name: queue_export(owner_id, export_format, export_type, period_type, include_charts, most, seen) -> row
--- A new export, or the same one that is under way; its job is enqueued unless it is in the queue. No row: the owner has as many under way as
--- there may be; requests at the same moment may make a few more. is_awaited: a process that makes exports was seen within `seen` seconds.
-WITH made AS (
-    INSERT INTO dashboard.export AS x (owner_id, export_format, export_type, period_type, include_charts, day, position)
-    SELECT $1, $2, $3, $4, $5, books.today(), head.position
-      FROM core.event_head head
-     WHERE (SELECT count(*) FROM dashboard.export y WHERE y.owner_id = $1 AND y.status IN ('queued', 'running')) < $6::bigint
-        OR EXISTS (SELECT FROM dashboard.export y
-                    WHERE y.owner_id = $1 AND y.export_format = $2 AND y.export_type = $3 AND y.period_type = $4 AND y.include_charts = $5
-                      AND y.day = books.today() AND y.status IN ('queued', 'running'))
-        -- The update changes nothing: it is there for RETURNING.
-        ON CONFLICT (owner_id, export_format, export_type, period_type, include_charts, day) WHERE status IN ('queued', 'running')
-           DO UPDATE SET day = x.day
-    RETURNING x.owner_id, x.id, dashboard.export_document(x)::text AS document
-)
-SELECT made.id, made.document,
+-- A new export, or the same one that is under way. No row: the owner has `most` under way. is_awaited: a process that makes exports was seen within
+-- `seen` seconds.
+SELECT x.id, dashboard.export_document(x)::text AS document,
        EXISTS (SELECT FROM jobs.worker w
-                WHERE 'dashboard.export' = ANY (w.jobs) AND w.seen_at > now() - make_interval(secs => $7::double precision)) AS is_awaited,
-       core.enqueue_job('dashboard.export', jsonb_build_object('owner_id', made.owner_id, 'id', made.id),
-                        dedupe_key => 'dashboard.export:' || made.owner_id || ':' || made.id) AS job
-  FROM made;
+                WHERE 'dashboard.export' = ANY (w.jobs) AND w.seen_at > now() - make_interval(secs => $7::double precision)) AS is_awaited
+  FROM dashboard.queue_export($1, $2, $3, $4, $5, $6::bigint) AS x;
 
 -- name: get_export(owner_id, id) -> row
 SELECT dashboard.export_document(x)::text AS document, x.status IN ('done', 'failed') AS is_finished

@@ -55,10 +55,11 @@ WITH step AS (
       FROM step present JOIN step before ON before.n = 1 CROSS JOIN growth g CROSS JOIN LATERAL (VALUES
            (1, 'Total Revenue', 'financial', 'amount', present.billed, before.billed, NULL),
            (2, 'Profit Margin', 'financial', 'percent', dashboard.per_cent(present.profit, present.billed)::numeric,
-               dashboard.per_cent(before.profit, before.billed)::numeric, 20.00),
+               dashboard.per_cent(before.profit, before.billed)::numeric, dashboard.target('Profit Margin')),
            (3, 'Invoices Generated', 'operational', 'number', present.invoices, before.invoices, NULL),
            (4, 'New Clients', 'client', 'number', present.clients, before.clients, NULL),
-           (5, 'Revenue Growth Rate', 'growth', 'percent', g.present, g.before, 10.00)) AS m (place, name, category, kind, present, before, target)
+           (5, 'Revenue Growth Rate', 'growth', 'percent', g.present, g.before,
+               dashboard.target('Revenue Growth Rate'))) AS m (place, name, category, kind, present, before, target)
      WHERE present.n = 0
 )
 SELECT json_build_object(

@@ -633,6 +633,11 @@ CREATE OR REPLACE FUNCTION dashboard.fine(value numeric) RETURNS text LANGUAGE s
     SELECT round(value, 4)::text
 $$;
 
+-- What a metric is to reach, in per cent; null: nothing.
+CREATE OR REPLACE FUNCTION dashboard.target(metric text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE metric WHEN 'Profit Margin' THEN 20.00 WHEN 'Revenue Growth Rate' THEN 10.00 END
+$$;
+
 -- An owner's metrics: the last 30 days with today, beside the 30 before. is_kpi: it is one of the key performance indicators. falls: it is the
 -- better the smaller it is. document and kpi: the two shapes of the API. An id keeps its meaning for ever.
 CREATE OR REPLACE FUNCTION dashboard.metrics(owner bigint)
@@ -655,11 +660,11 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 10 AS $$
          CROSS JOIN LATERAL (VALUES
                (1, 'Total Revenue', 'financial', 'currency', a.billed, b.billed, NULL::numeric, true, false),
                (2, 'Profit Margin', 'financial', 'percentage', dashboard.ratio(a.billed - a.spent, a.billed),
-                   dashboard.ratio(b.billed - b.spent, b.billed), 20, true, false),
+                   dashboard.ratio(b.billed - b.spent, b.billed), dashboard.target('Profit Margin'), true, false),
                (3, 'Invoices Generated', 'operational', 'number', a.invoices, b.invoices, NULL, true, false),
                (4, 'New Clients', 'client', 'number', a.clients, b.clients, NULL, true, false),
-               (5, 'Revenue Growth Rate', 'growth', 'percentage', dashboard.growth(a.billed, b.billed), dashboard.growth(b.billed, c.billed), 10,
-                   true, false),
+               (5, 'Revenue Growth Rate', 'growth', 'percentage', dashboard.growth(a.billed, b.billed), dashboard.growth(b.billed, c.billed),
+                   dashboard.target('Revenue Growth Rate'), true, false),
                (6, 'Total Expenses', 'financial', 'currency', a.spent, b.spent, NULL, false, true),
                (7, 'Net Profit', 'financial', 'currency', a.billed - a.spent, b.billed - b.spent, NULL, false, false),
                (8, 'Quote Conversion Rate', 'operational', 'percentage', dashboard.ratio(a.accepted, a.quotes),
@@ -719,6 +724,34 @@ CREATE OR REPLACE FUNCTION dashboard.metric_documents(owner bigint, category tex
     SELECT coalesce(json_agg(m.document ORDER BY m.id), '[]')
       FROM dashboard.metrics(owner) m WHERE category IS NULL OR m.metric_category = category
 $$;
+
+-- Exports
+
+-- A new export, or the same one that is under way; its job is enqueued unless it is in the queue. No row: the owner has `most` under way; requests at
+-- the same moment may make a few more.
+CREATE OR REPLACE FUNCTION dashboard.queue_export(
+    owner bigint, its_format text, its_type text, its_period text, with_charts boolean, most bigint)
+RETURNS SETOF dashboard.export LANGUAGE plpgsql VOLATILE ROWS 1 AS $$
+DECLARE
+    made dashboard.export;
+BEGIN
+    INSERT INTO dashboard.export AS x (owner_id, export_format, export_type, period_type, include_charts, day, position)
+    SELECT owner, its_format, its_type, its_period, with_charts, books.today(), head.position
+      FROM core.event_head head
+     WHERE (SELECT count(*) FROM dashboard.export y WHERE y.owner_id = owner AND y.status IN ('queued', 'running')) < most
+        OR EXISTS (SELECT FROM dashboard.export y
+                    WHERE y.owner_id = owner AND y.export_format = its_format AND y.export_type = its_type AND y.period_type = its_period
+                      AND y.include_charts = with_charts AND y.day = books.today() AND y.status IN ('queued', 'running'))
+        -- The update changes nothing: it is there for RETURNING.
+        ON CONFLICT (owner_id, export_format, export_type, period_type, include_charts, day) WHERE status IN ('queued', 'running')
+           DO UPDATE SET day = x.day
+    RETURNING x.* INTO made;
+    IF FOUND THEN
+        PERFORM core.enqueue_job('dashboard.export', jsonb_build_object('owner_id', owner, 'id', made.id),
+                                 dedupe_key => format('dashboard.export:%s:%s', owner, made.id));
+        RETURN NEXT made;
+    END IF;
+END $$;
 
 -- Verifying
 

@@ -31,21 +31,31 @@ SELECT dashboard.snapshot_document(s)::text AS document, (/* key */ jsonb_build_
 -- name: get_snapshot(owner_id, id) -> value
 SELECT dashboard.snapshot_document(s)::text FROM dashboard.snapshot s WHERE s.owner_id = $1 AND s.id = $2;
 
--- name: create_snapshot(owner_id, body) -> value
--- Null: the day is in the future. It may be a day ahead, because somewhere it is tomorrow already.
-INSERT INTO dashboard.snapshot AS s (owner_id, snapshot_date, period_type, total_revenue, total_expenses, outstanding_amount, total_clients, new_clients,
-                                     total_invoices, total_quotes, accepted, total_expense_count, reimbursable_expenses)
-SELECT $1, w.day, w.period_type, f.*
-  FROM (SELECT coalesce(b.snapshot_date, books.today()) AS day, coalesce(b.period_type, 'monthly') AS period_type
-          FROM jsonb_to_record($2::jsonb) AS b (snapshot_date date, period_type text)) w
- CROSS JOIN LATERAL dashboard.figures_on($1, w.period_type, w.day) f
- WHERE w.day <= books.today() + 1
-RETURNING dashboard.snapshot_document(s)::text;
+-- name: create_snapshot(owner_id, body, actor) -> row
+-- No row: the day is in the future. It may be a day ahead, because somewhere it is tomorrow already.
+WITH made AS (
+    INSERT INTO dashboard.snapshot AS s (owner_id, snapshot_date, period_type, total_revenue, total_expenses, outstanding_amount, total_clients, new_clients,
+                                         total_invoices, total_quotes, accepted, total_expense_count, reimbursable_expenses)
+    SELECT $1, w.day, w.period_type, f.*
+      FROM (SELECT coalesce(b.snapshot_date, books.today()) AS day, coalesce(b.period_type, 'monthly') AS period_type
+              FROM jsonb_to_record($2::jsonb) AS b (snapshot_date date, period_type text)) w
+     CROSS JOIN LATERAL dashboard.figures_on($1, w.period_type, w.day) f
+     WHERE w.day <= books.today() + 1
+    RETURNING s.id, s AS snapshot
+)
+SELECT dashboard.snapshot_document(made.snapshot)::text AS document,
+       operations.note($3::jsonb, 'snapshot.create', 'snapshot', made.id::text, NULL, to_jsonb(made.snapshot)) AS noted
+  FROM made;
 
--- name: generate_snapshot(owner_id, body) -> value
+-- name: generate_snapshot(owner_id, body, actor) -> row
 -- The same, in place of the one that is stored for the day.
-SELECT dashboard.snapshot_document(s)::text
-  FROM (SELECT coalesce(b.snapshot_date, books.today()) AS day, coalesce(b.period_type, 'monthly') AS period_type
-          FROM jsonb_to_record($2::jsonb) AS b (snapshot_date date, period_type text)) w
- CROSS JOIN LATERAL dashboard.store_snapshot($1, w.period_type, w.day) s
- WHERE w.day <= books.today() + 1;
+WITH made AS MATERIALIZED (
+    SELECT s AS snapshot
+      FROM (SELECT coalesce(b.snapshot_date, books.today()) AS day, coalesce(b.period_type, 'monthly') AS period_type
+              FROM jsonb_to_record($2::jsonb) AS b (snapshot_date date, period_type text)) w
+     CROSS JOIN LATERAL dashboard.store_snapshot($1, w.period_type, w.day) s
+     WHERE w.day <= books.today() + 1
+)
+SELECT dashboard.snapshot_document(made.snapshot)::text AS document,
+       operations.note($3::jsonb, 'snapshot.generate', 'snapshot', (made.snapshot).id::text, NULL, to_jsonb(made.snapshot)) AS noted
+  FROM made;

@@ -6,6 +6,7 @@ CREATE SCHEMA IF NOT EXISTS monitoring;
 
 CREATE FUNCTION monitoring.run_changed() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION monitoring.task_changed() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
+CREATE FUNCTION monitoring.resolve_alerts() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION monitoring.count_rows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 CREATE FUNCTION monitoring.alert_made() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not defined''; END';
 
@@ -185,6 +186,8 @@ CREATE TRIGGER task_made AFTER INSERT ON monitoring.task
     REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION monitoring.task_changed();
 CREATE TRIGGER task_rewritten AFTER UPDATE ON monitoring.task
     REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION monitoring.task_changed();
+CREATE TRIGGER task_going BEFORE DELETE ON monitoring.task
+    FOR EACH ROW EXECUTE FUNCTION monitoring.resolve_alerts();
 CREATE TRIGGER task_gone AFTER DELETE ON monitoring.task
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION monitoring.task_changed();
 CREATE TRIGGER alert_announced AFTER INSERT ON monitoring.alert

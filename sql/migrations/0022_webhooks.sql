@@ -39,7 +39,7 @@ CREATE TABLE webhooks.webhook (
     updated_at      timestamptz   NOT NULL DEFAULT now()
 );
 CREATE INDEX webhook_account_id_idx ON webhooks.webhook (account_id, id);
--- Asked at each change of the books: whether its owner has a webhook at all.
+-- Asked at each change of the books: whether its owner has a webhook that names it.
 CREATE INDEX webhook_active_idx ON webhooks.webhook (account_id) WHERE is_active;
 
 -- What is sent: one body for all webhooks that get it. key: the webhook-id. position: of the event; null: it was asked for by a person.

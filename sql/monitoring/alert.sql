@@ -109,7 +109,7 @@ SELECT monitoring.alert_document(a)::text AS document, books.etag(a.version) AS 
 -- name: active_alerts(owner_id, most) -> value
 SELECT monitoring.active_alerts($1::bigint, $2::integer)::text;
 
--- name: create_alert(owner_id, body) -> row
+-- name: create_alert(owner_id, body, actor) -> row
 -- Whose alert it is: of the account whose execution it names, or of who makes it; null: of the administrators. is_unknown: it names an
 -- execution that does not exist for the account, and nothing is made.
 WITH sent AS (
@@ -124,7 +124,10 @@ WITH sent AS (
       FROM sent s WHERE NOT s.is_unknown
     RETURNING a AS alert
 )
-SELECT s.is_unknown, monitoring.alert_document(m.alert)::text AS document FROM sent s LEFT JOIN made m ON true;
+SELECT s.is_unknown, monitoring.alert_document(m.alert)::text AS document,
+       CASE WHEN NOT s.is_unknown THEN operations.note(
+           $3::jsonb, 'alert.create', 'alert', (m.alert).id::text, NULL, to_jsonb(m.alert) - '{version,searched}'::text[]) END AS noted
+  FROM sent s LEFT JOIN made m ON true;
 
 -- name: update_alert(owner_id, id, body, if_match, actor) -> row
 -- Members that the body omits stay, and those that are null become empty. is_stale: if_match names another state; is_unknown: the body names

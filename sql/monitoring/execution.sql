@@ -104,27 +104,32 @@ SELECT monitoring.task_document(listed.task, $2::bigint IS NULL)::text AS docume
 SELECT monitoring.task_document(t, $1::bigint IS NULL)::text AS document, books.etag(t.version) AS etag
   FROM monitoring.task t WHERE t.id = $2 AND ($1::bigint IS NULL OR t.account_id = $1);
 
--- name: create_task(account_id, is_admin, body, moments) -> value
+-- name: create_task(account_id, is_admin, body, moments, actor) -> row
 -- moments: members of the body that are moments, as Postgres reads them. Only an administrator says whose the execution is. What has ended has
 -- a completed_at, and what has begun a started_at: now, unless the body says when.
-INSERT INTO monitoring.task AS t (
-    account_id, is_server, task_id, task_name, queue_name, priority, status, scheduled_at, started_at, completed_at, duration, retry_count,
-    worker_name, result_summary, error_message, memory_usage, arguments, keyword_arguments)
-SELECT CASE WHEN $2::boolean AND s.body ? 'user' THEN b."user"::bigint ELSE $1::bigint END, $2, core.trimmed(b.task_id), core.trimmed(b.task_name),
-       coalesce(nullif(core.trimmed(b.queue_name), ''), 'default'), coalesce(b.priority, 'normal'), coalesce(b.status, 'pending'),
-       coalesce(b.scheduled_at, now()), coalesce(b.started_at, CASE WHEN b.status = 'started' THEN now() END),
-       coalesce(b.completed_at, CASE WHEN b.status IN ('success', 'failure', 'revoked') THEN now() END), b.duration,
-       coalesce(b.retry_count::integer, 0), coalesce(core.trimmed(b.worker_name), ''), coalesce(core.trimmed(b.result_summary), ''),
-       coalesce(core.trimmed(b.error_message), ''), b.memory_usage, coalesce(b.arguments, '[]'), coalesce(b.keyword_arguments, '{}')
-  FROM (SELECT $3::jsonb || $4::jsonb AS body) s, jsonb_to_record(s.body) AS b (
-           task_id text, task_name text, queue_name text, "user" numeric, priority text, status text, scheduled_at timestamptz, started_at timestamptz,
-           completed_at timestamptz, duration numeric, retry_count numeric, worker_name text, result_summary text, error_message text, memory_usage numeric,
-           arguments jsonb, keyword_arguments jsonb)
-RETURNING monitoring.task_document(t, $2)::text;
+WITH made AS (
+    INSERT INTO monitoring.task AS t (
+        account_id, is_server, task_id, task_name, queue_name, priority, status, scheduled_at, started_at, completed_at, duration, retry_count,
+        worker_name, result_summary, error_message, memory_usage, arguments, keyword_arguments)
+    SELECT CASE WHEN $2::boolean AND s.body ? 'user' THEN b."user"::bigint ELSE $1::bigint END, $2, core.trimmed(b.task_id), core.trimmed(b.task_name),
+           coalesce(nullif(core.trimmed(b.queue_name), ''), 'default'), coalesce(b.priority, 'normal'), coalesce(b.status, 'pending'),
+           coalesce(b.scheduled_at, now()), coalesce(b.started_at, CASE WHEN b.status = 'started' THEN now() END),
+           coalesce(b.completed_at, CASE WHEN b.status IN ('success', 'failure', 'revoked') THEN now() END), b.duration,
+           coalesce(b.retry_count::integer, 0), coalesce(core.trimmed(b.worker_name), ''), coalesce(core.trimmed(b.result_summary), ''),
+           coalesce(core.trimmed(b.error_message), ''), b.memory_usage, coalesce(b.arguments, '[]'), coalesce(b.keyword_arguments, '{}')
+      FROM (SELECT $3::jsonb || $4::jsonb AS body) s, jsonb_to_record(s.body) AS b (
+               task_id text, task_name text, queue_name text, "user" numeric, priority text, status text, scheduled_at timestamptz, started_at timestamptz,
+               completed_at timestamptz, duration numeric, retry_count numeric, worker_name text, result_summary text, error_message text, memory_usage numeric,
+               arguments jsonb, keyword_arguments jsonb)
+    RETURNING t.id, t AS task
+)
+SELECT monitoring.task_document(made.task, $2)::text AS document,
+       operations.note($5::jsonb, 'task.create', 'task', made.id::text, NULL, to_jsonb(made.task) - '{version,searched}'::text[]) AS noted
+  FROM made;
 
 -- name: update_task(account_id, is_admin, id, body, moments, if_match, actor) -> row
 -- Members that the body omits stay; those that are null become empty, or as they are of a new execution. is_stale: if_match names another
--- state, and nothing is changed. No row: the execution does not exist for the account.
+-- state, and is_job that it is one of the server's own jobs; then nothing is changed. No row: the execution does not exist for the account.
 WITH old AS MATERIALIZED (
     SELECT t.id, t AS task FROM monitoring.task t WHERE t.id = $3 AND ($2::boolean OR t.account_id = $1) FOR NO KEY UPDATE
 ), sent AS (
@@ -152,10 +157,10 @@ WITH old AS MATERIALIZED (
            task_id text, task_name text, queue_name text, "user" numeric, priority text, status text, scheduled_at timestamptz, started_at timestamptz,
            completed_at timestamptz, duration numeric, retry_count numeric, worker_name text, result_summary text, error_message text, memory_usage numeric,
            arguments jsonb, keyword_arguments jsonb)
-     WHERE t.id = old.id AND books.is_match($6::text[], books.etag((old.task).version))
+     WHERE t.id = old.id AND (old.task).job_id IS NULL AND books.is_match($6::text[], books.etag((old.task).version))
     RETURNING t.id, t AS task
 )
-SELECT changed.id IS NULL AS is_stale, monitoring.task_document(changed.task, $2)::text AS document,
+SELECT (old.task).job_id IS NOT NULL AS is_job, changed.id IS NULL AS is_stale, monitoring.task_document(changed.task, $2)::text AS document,
        books.etag(coalesce((changed.task).version, (old.task).version)) AS etag,
        CASE WHEN changed.id IS NOT NULL THEN operations.note(
            $7::jsonb, 'task.update', 'task', old.id::text, to_jsonb(old.task) - '{updated_at,version,searched}'::text[],
@@ -163,13 +168,16 @@ SELECT changed.id IS NULL AS is_stale, monitoring.task_document(changed.task, $2
   FROM old LEFT JOIN changed ON true;
 
 -- name: delete_task(owner_id, id, if_match, actor) -> row
--- is_stale: if_match names another state, and nothing is deleted. No row: the execution does not exist for the account.
+-- is_stale: if_match names another state, and is_job that it is one of the server's own jobs, which only administrators delete; then
+-- nothing is deleted. No row: the execution does not exist for the account.
 WITH old AS MATERIALIZED (
     SELECT t.id, t AS task FROM monitoring.task t WHERE t.id = $2 AND ($1::bigint IS NULL OR t.account_id = $1) FOR UPDATE
 ), gone AS (
-    DELETE FROM monitoring.task AS t USING old WHERE t.id = old.id AND books.is_match($3::text[], books.etag((old.task).version)) RETURNING t.id
+    DELETE FROM monitoring.task AS t USING old
+     WHERE t.id = old.id AND ((old.task).job_id IS NULL OR $1 IS NULL) AND books.is_match($3::text[], books.etag((old.task).version))
+    RETURNING t.id
 )
-SELECT gone.id IS NULL AS is_stale, books.etag((old.task).version) AS etag,
+SELECT (old.task).job_id IS NOT NULL AND $1 IS NOT NULL AS is_job, gone.id IS NULL AS is_stale, books.etag((old.task).version) AS etag,
        CASE WHEN gone.id IS NOT NULL THEN operations.note(
            $4::jsonb, 'task.delete', 'task', old.id::text, to_jsonb(old.task) - '{version,searched}'::text[], NULL) END AS noted
   FROM old LEFT JOIN gone ON true;

@@ -6,13 +6,14 @@
 --   run_begun, run_ended               after a run begins or ends    note the job in monitoring.changed_job
 -- Triggers on monitoring.task
 --   task_made, task_rewritten, task_gone   after a statement         keep monitoring.task_period and monitoring.tally, raise and resolve alerts
+--   task_going                         before a row is deleted       resolve the alerts about it
 -- Triggers on monitoring.alert
 --   alert_announced                    after an alert is added       write an event
 -- Triggers on monitoring.alert, monitoring.health_metric
 --   NOUN_counted, NOUN_uncounted       after a statement             keep monitoring.tally
 --
 -- Durations are seconds, memory is MB, rates are per cent. A transaction locks in this order: task, task_period, tally of tasks; alert, tally of
--- alerts; health_metric, tally of these.
+-- alerts; health_metric, tally of these. Alerts about an execution that is deleted are locked right after it, by who has locked it.
 
 -- Only notes the job, because it runs in the transaction of each job: writing the execution there would cost each job some 200 µs.
 CREATE OR REPLACE FUNCTION monitoring.run_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -237,6 +238,14 @@ BEGIN
               WHERE m.status IN ('success', 'failure')
                 AND NOT EXISTS (SELECT FROM unnest(gone) AS g WHERE g.id = m.id AND g.status = m.status AND g.task_name = m.task_name)) e
       CROSS JOIN LATERAL monitoring.recent_runs(e.account_id, e.task_name) r;
+END $$;
+
+-- Before an execution goes, and the foreign key takes execution_id from the alerts about it: nothing could resolve them later.
+CREATE OR REPLACE FUNCTION monitoring.resolve_alerts() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE monitoring.alert a SET resolved_at = now(), version = a.version + 1
+     WHERE a.execution_id = OLD.id AND a.alert_type = 'task_failure' AND a.subject IS NOT NULL AND a.resolved_at IS NULL;
+    RETURN OLD;
 END $$;
 
 CREATE OR REPLACE FUNCTION monitoring.task_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -609,7 +618,8 @@ BEGIN
     END IF;
 END $$;
 
--- Removes what is older than `days`, at most `most` rows of each kind, and returns how many. Unresolved alerts stay.
+-- Removes what is older than `days`, at most `most` rows of each kind, and returns how many. Unresolved alerts go after three times as long: what they
+-- say may still hold, but nobody has looked at them.
 CREATE OR REPLACE FUNCTION monitoring.purge(days integer, most integer) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     oldest  timestamptz := now() - make_interval(days => days);
@@ -624,6 +634,11 @@ BEGIN
     total := total + removed;
     DELETE FROM monitoring.alert WHERE id = ANY (ARRAY(SELECT a.id FROM monitoring.alert a WHERE a.resolved_at < oldest
                                                         ORDER BY a.resolved_at, a.id LIMIT most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    total := total + removed;
+    DELETE FROM monitoring.alert WHERE id = ANY (ARRAY(SELECT a.id FROM monitoring.alert a
+                                                        WHERE a.resolved_at IS NULL AND a.triggered_at < now() - 3 * make_interval(days => days)
+                                                        ORDER BY a.triggered_at, a.id LIMIT most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS removed = ROW_COUNT;
     total := total + removed;
     DELETE FROM monitoring.health_metric WHERE id = ANY (ARRAY(SELECT m.id FROM monitoring.health_metric m WHERE m.recorded_at < oldest
@@ -886,21 +901,6 @@ CREATE OR REPLACE FUNCTION monitoring.exported_figures(owner bigint, since date,
                           FROM (SELECT s.name, s.amount, s.n FROM share s WHERE s.category_type = 'client' ORDER BY s.amount DESC, s.name LIMIT 100) s
                           JOIN books.client c ON c.owner_id = owner AND c.id = s.name::bigint))
 $$;
-
--- Has a file with an account's dashboard made; returns its id, or that of the same one that is under way.
-CREATE OR REPLACE FUNCTION monitoring.queue_export(owner bigint, format text, period text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    made bigint;
-BEGIN
-    INSERT INTO dashboard.export AS x (owner_id, export_format, export_type, period_type, include_charts, day, position)
-    SELECT owner, format, 'overview', period, true, books.today(), head.position FROM core.event_head head
-        -- The update changes nothing: it is there for RETURNING.
-        ON CONFLICT (owner_id, export_format, export_type, period_type, include_charts, day) WHERE status IN ('queued', 'running')
-           DO UPDATE SET day = x.day
-    RETURNING x.id INTO made;
-    PERFORM core.enqueue_job('dashboard.export', jsonb_build_object('owner_id', owner, 'id', made), format('dashboard.export:%s:%s', owner, made));
-    RETURN made;
-END $$;
 
 CREATE OR REPLACE FUNCTION monitoring.notification_document(n monitoring.notification) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('id', n.id, 'message', n.message, 'notification_type', n.notification_type, 'created_at', core.iso(n.created_at))

@@ -55,23 +55,33 @@ SELECT monitoring.health_metric_document(listed.metric)::text AS document, key::
 SELECT monitoring.health_metric_document(m)::text AS document, books.etag(m.version) AS etag
   FROM monitoring.health_metric m WHERE m.id = $2 AND ($1::bigint IS NULL OR m.account_id = $1);
 
--- name: create_metric(owner_id, body) -> value
+-- name: create_metric(owner_id, body, actor) -> row
 -- owner_id: who records it; null: an administrator, for the server.
-INSERT INTO monitoring.health_metric AS m (
-    account_id, is_automatic, active_workers, total_workers, pending_tasks, active_tasks, completed_tasks_hourly, failed_tasks_hourly,
-    avg_task_duration, success_rate, cpu_usage, memory_usage, queue_lengths, metadata)
-SELECT $1, false, coalesce(b.active_workers::integer, 0), coalesce(b.total_workers::integer, 0), coalesce(b.pending_tasks::integer, 0), coalesce(b.active_tasks::integer, 0),
-       coalesce(b.completed_tasks_hourly::integer, 0), coalesce(b.failed_tasks_hourly::integer, 0), b.avg_task_duration, b.success_rate,
-       b.cpu_usage, b.memory_usage, coalesce(b.queue_lengths, '{}'), coalesce(b.metadata, '{}')
-  FROM jsonb_to_record($2::jsonb) AS b (
-           active_workers numeric, total_workers numeric, pending_tasks numeric, active_tasks numeric, completed_tasks_hourly numeric,
-           failed_tasks_hourly numeric, avg_task_duration numeric, success_rate numeric, cpu_usage numeric, memory_usage numeric, queue_lengths jsonb,
-           metadata jsonb)
-RETURNING monitoring.health_metric_document(m)::text;
+WITH made AS (
+    INSERT INTO monitoring.health_metric AS m (
+        account_id, is_automatic, active_workers, total_workers, pending_tasks, active_tasks, completed_tasks_hourly, failed_tasks_hourly,
+        avg_task_duration, success_rate, cpu_usage, memory_usage, queue_lengths, metadata)
+    SELECT $1, false, coalesce(b.active_workers::integer, 0), coalesce(b.total_workers::integer, 0), coalesce(b.pending_tasks::integer, 0), coalesce(b.active_tasks::integer, 0),
+           coalesce(b.completed_tasks_hourly::integer, 0), coalesce(b.failed_tasks_hourly::integer, 0), b.avg_task_duration, b.success_rate,
+           b.cpu_usage, b.memory_usage, coalesce(b.queue_lengths, '{}'), coalesce(b.metadata, '{}')
+      FROM jsonb_to_record($2::jsonb) AS b (
+               active_workers numeric, total_workers numeric, pending_tasks numeric, active_tasks numeric, completed_tasks_hourly numeric,
+               failed_tasks_hourly numeric, avg_task_duration numeric, success_rate numeric, cpu_usage numeric, memory_usage numeric, queue_lengths jsonb,
+               metadata jsonb)
+    RETURNING m.id, m AS metric
+)
+SELECT monitoring.health_metric_document(made.metric)::text AS document,
+       operations.note($3::jsonb, 'health_metric.create', 'health_metric', made.id::text, NULL, to_jsonb(made.metric) - 'version') AS noted
+  FROM made;
 
--- name: measure(owner_id, queues, cpu, memory) -> value
+-- name: measure(owner_id, queues, cpu, memory, actor) -> row
 -- Records how things stand now. cpu, memory: of the host; null: not known.
-SELECT monitoring.health_metric_document(monitoring.record_health($1, $2::jsonb, $3::numeric, $4::numeric, false))::text;
+WITH made AS MATERIALIZED (
+    SELECT m AS metric FROM monitoring.record_health($1, $2::jsonb, $3::numeric, $4::numeric, false) AS m
+)
+SELECT monitoring.health_metric_document(made.metric)::text AS document,
+       operations.note($5::jsonb, 'health_metric.create', 'health_metric', (made.metric).id::text, NULL, to_jsonb(made.metric) - 'version') AS noted
+  FROM made;
 
 -- name: update_metric(owner_id, id, body, if_match, actor) -> row
 -- Members that the body omits stay; those that are null become empty, or 0. is_stale: if_match names another state, and nothing is changed.

@@ -35,13 +35,16 @@ SELECT (document::jsonb || jsonb_build_object('runs', (
  WHERE $2::text IS NULL OR monitoring.job_owner($1) = $2::text;
 
 -- name: retry_task(id, owner, actor) -> row
--- Queues a held task again. No row: there is no such task, or it is another's. is_held: whether it was; another one stays as it is.
+-- Queues a held task again. No row: there is no such task, or it is another's. is_allowed: whether the account has executed it, or an administrator
+-- asks. is_held: whether it was held. is_queued: whether it is queued now; otherwise it stays as it is.
 WITH task AS (
-    SELECT document FROM monitoring.job_document($1, true, '{}') AS document WHERE $2::text IS NULL OR monitoring.job_owner($1) = $2::text
+    SELECT document, document ->> 'status' = 'failure' AS is_held,
+           $2::text IS NULL OR EXISTS (SELECT FROM jobs.pgqueuer q WHERE q.id = $1 AND core.job_payload(q.payload) ->> 'requested_by' = $2::text) AS is_allowed
+      FROM monitoring.job_document($1, true, '{}') AS document WHERE $2::text IS NULL OR monitoring.job_owner($1) = $2::text
 ), queued AS MATERIALIZED (
-    SELECT id FROM task CROSS JOIN LATERAL core.retry_jobs(ARRAY[$1::bigint]) AS id
+    SELECT id FROM task CROSS JOIN LATERAL core.retry_jobs(ARRAY[$1::bigint]) AS id WHERE task.is_held AND task.is_allowed
 )
-SELECT queued.id IS NOT NULL AS is_held, task.document ->> 'name' AS name,
+SELECT task.is_allowed, task.is_held, queued.id IS NOT NULL AS is_queued, task.document ->> 'name' AS name,
        CASE WHEN queued.id IS NOT NULL THEN operations.note($3::jsonb, 'task.retry', 'task', $1::text, NULL, jsonb_build_object('name', task.document ->> 'name')) END
   FROM task LEFT JOIN queued ON true;
 

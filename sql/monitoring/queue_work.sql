@@ -34,8 +34,9 @@ SELECT json_build_object(
 -- name: export_figures(owner_id, since, until) -> value
 SELECT monitoring.exported_figures($1, $2::text::date, $3::text::date)::text;
 
--- name: queue_export(owner_id, export_format, period_type) -> value
-SELECT monitoring.queue_export($1, $2, $3);
+-- name: queue_export(owner_id, export_format, period_type, most) -> value
+-- A file with an account's dashboard; its id. Null: the account has `most` under way.
+SELECT x.id FROM dashboard.queue_export($1, $2, 'overview', $3, true, $4) AS x;
 
 -- name: notify(account_id, message, notification_type) -> value
 SELECT monitoring.notify($1, $2, $3);

@@ -3,7 +3,7 @@
 --
 -- Triggers on books.client, books.quote, books.invoice, books.payment, books.expense
 --   NOUN_announced, NOUN_change_announced   at commit of a write that shows in the document   write an event of books.changed, if the owner
---                                                                                            has an active webhook
+--                                                                                            has an active webhook that names it
 -- Triggers on webhooks.webhook
 --   webhook_lanes_held                      before a deletion                                lock its lanes, before its deliveries are removed
 --
@@ -18,8 +18,11 @@ $$;
 
 -- Events of the books. docs/api/webhooks.md#topics
 
-CREATE OR REPLACE FUNCTION webhooks.is_heard(owner bigint) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT EXISTS (SELECT FROM webhooks.webhook w WHERE w.account_id = owner AND w.is_active)
+-- Whether the owner has an active webhook that names one of the types of a noun, such as {created,sent}. If not, nothing is composed or written.
+CREATE OR REPLACE FUNCTION webhooks.is_heard(owner bigint, noun text, types text[]) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (SELECT FROM webhooks.webhook w
+                    WHERE w.account_id = owner AND w.is_active
+                      AND w.topics && (ARRAY['*', 'books.*', 'books.' || noun || '.*'] || ARRAY(SELECT 'books.' || noun || '.' || t.type FROM unnest(types) AS t (type))))
 $$;
 
 -- Writes an event for each of the types, such as {created,sent}, in this order. PL/pgSQL keeps the plan; a function of SQL, which can't be
@@ -38,15 +41,14 @@ END $$;
 CREATE OR REPLACE FUNCTION webhooks.announce_client() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     owner bigint := CASE TG_OP WHEN 'DELETE' THEN OLD.owner_id ELSE NEW.owner_id END;
+    types text[] := ARRAY[CASE TG_OP WHEN 'INSERT' THEN 'created' WHEN 'UPDATE' THEN 'updated' ELSE 'deleted' END];
 BEGIN
-    IF NOT webhooks.is_heard(owner) THEN
+    IF NOT webhooks.is_heard(owner, 'client', types) THEN
         RETURN NULL;
-    END IF;
-    IF TG_OP = 'DELETE' THEN
-        PERFORM webhooks.announce(owner, 'client', '{deleted}', books.client_document(OLD));
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM webhooks.announce(owner, 'client', types, books.client_document(OLD));
     ELSE
-        PERFORM webhooks.announce(owner, 'client', ARRAY[CASE TG_OP WHEN 'INSERT' THEN 'created' ELSE 'updated' END], books.client_document(c))
-           FROM books.client c WHERE c.owner_id = owner AND c.id = NEW.id;
+        PERFORM webhooks.announce(owner, 'client', types, books.client_document(c)) FROM books.client c WHERE c.owner_id = owner AND c.id = NEW.id;
     END IF;
     RETURN NULL;
 END $$;
@@ -56,19 +58,21 @@ DECLARE
     owner bigint := CASE TG_OP WHEN 'DELETE' THEN OLD.owner_id ELSE NEW.owner_id END;
     types text[];
 BEGIN
-    IF NOT webhooks.is_heard(owner) THEN
-        RETURN NULL;
-    END IF;
     IF TG_OP = 'DELETE' THEN
-        PERFORM webhooks.announce(owner, 'quote', '{deleted}', d) FROM books.shown_quote(OLD) AS d;
-        RETURN NULL;
+        types := '{deleted}';
     ELSIF TG_OP = 'INSERT' THEN
         types := CASE NEW.status WHEN 'draft' THEN '{created}' ELSE ARRAY['created', NEW.status] END;
     ELSE
         types := ARRAY[CASE WHEN NEW.status = OLD.status THEN 'updated' ELSE NEW.status END];
     END IF;
-    PERFORM webhooks.announce(owner, 'quote', types, d)
-       FROM books.quote q CROSS JOIN LATERAL books.shown_quote(q) AS d WHERE q.owner_id = owner AND q.id = NEW.id;
+    IF NOT webhooks.is_heard(owner, 'quote', types) THEN
+        RETURN NULL;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM webhooks.announce(owner, 'quote', types, d) FROM books.shown_quote(OLD) AS d;
+    ELSE
+        PERFORM webhooks.announce(owner, 'quote', types, d)
+           FROM books.quote q CROSS JOIN LATERAL books.shown_quote(q) AS d WHERE q.owner_id = owner AND q.id = NEW.id;
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -78,23 +82,27 @@ DECLARE
     before text := CASE WHEN TG_OP = 'UPDATE' THEN OLD.status ELSE 'draft' END;
     types  text[];
 BEGIN
-    IF NOT webhooks.is_heard(owner) THEN
-        RETURN NULL;
-    END IF;
     IF TG_OP = 'DELETE' THEN
-        PERFORM webhooks.announce(owner, 'invoice', '{deleted}', d)
-           FROM books.invoice_document(OLD, (SELECT c.name FROM books.client c WHERE c.owner_id = owner AND c.id = OLD.client_id)) AS d;
-        RETURN NULL;
+        types := '{deleted}';
+    ELSE
+        -- One write may take several steps: a draft that is recorded as paid is sent first.
+        types := array_remove(ARRAY[
+            CASE WHEN TG_OP = 'INSERT' THEN 'created' END,
+            CASE WHEN before = 'draft' AND NEW.status NOT IN ('draft', 'cancelled') THEN 'sent' END,
+            CASE WHEN before <> NEW.status AND NEW.status IN ('paid', 'overdue', 'cancelled') THEN NEW.status END], NULL);
+        types := CASE types WHEN '{}' THEN '{updated}' ELSE types END;
     END IF;
-    -- One write may take several steps: a draft that is recorded as paid is sent first.
-    types := array_remove(ARRAY[
-        CASE WHEN TG_OP = 'INSERT' THEN 'created' END,
-        CASE WHEN before = 'draft' AND NEW.status NOT IN ('draft', 'cancelled') THEN 'sent' END,
-        CASE WHEN before <> NEW.status AND NEW.status IN ('paid', 'overdue', 'cancelled') THEN NEW.status END], NULL);
-    PERFORM webhooks.announce(owner, 'invoice', CASE types WHEN '{}' THEN '{updated}' ELSE types END, d)
-       FROM books.invoice i
-      CROSS JOIN LATERAL books.invoice_document(i, (SELECT c.name FROM books.client c WHERE c.owner_id = owner AND c.id = i.client_id)) AS d
-      WHERE i.owner_id = owner AND i.id = NEW.id;
+    IF NOT webhooks.is_heard(owner, 'invoice', types) THEN
+        RETURN NULL;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM webhooks.announce(owner, 'invoice', types, d)
+           FROM books.invoice_document(OLD, (SELECT c.name FROM books.client c WHERE c.owner_id = owner AND c.id = OLD.client_id)) AS d;
+    ELSE
+        PERFORM webhooks.announce(owner, 'invoice', types, d)
+           FROM books.invoice i
+          CROSS JOIN LATERAL books.invoice_document(i, (SELECT c.name FROM books.client c WHERE c.owner_id = owner AND c.id = i.client_id)) AS d
+          WHERE i.owner_id = owner AND i.id = NEW.id;
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -102,11 +110,11 @@ CREATE OR REPLACE FUNCTION webhooks.announce_payment() RETURNS trigger LANGUAGE 
 DECLARE
     owner bigint := CASE TG_OP WHEN 'DELETE' THEN OLD.owner_id ELSE NEW.owner_id END;
     one   books.payment := CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+    types text[] := ARRAY[CASE TG_OP WHEN 'INSERT' THEN 'created' WHEN 'UPDATE' THEN 'updated' ELSE 'deleted' END];
 BEGIN
-    IF webhooks.is_heard(owner) THEN
+    IF webhooks.is_heard(owner, 'payment', types) THEN
         PERFORM webhooks.announce(
-            owner, 'payment', ARRAY[CASE TG_OP WHEN 'INSERT' THEN 'created' WHEN 'UPDATE' THEN 'updated' ELSE 'deleted' END],
-            (to_jsonb(books.payment_document(one)) || jsonb_build_object('invoice', one.invoice_id))::json);
+            owner, 'payment', types, (to_jsonb(books.payment_document(one)) || jsonb_build_object('invoice', one.invoice_id))::json);
     END IF;
     RETURN NULL;
 END $$;
@@ -121,19 +129,19 @@ $$;
 CREATE OR REPLACE FUNCTION webhooks.announce_expense() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     owner bigint := CASE TG_OP WHEN 'DELETE' THEN OLD.owner_id ELSE NEW.owner_id END;
+    types text[] := '{updated}';
 BEGIN
-    IF NOT webhooks.is_heard(owner) THEN
-        RETURN NULL;
+    IF TG_OP <> 'UPDATE' THEN
+        types := CASE TG_OP WHEN 'INSERT' THEN '{created}' ELSE '{deleted}' END;
+    ELSIF OLD.status <> NEW.status AND NEW.status <> 'pending' THEN
+        types := ARRAY[NEW.status];
     END IF;
-    IF TG_OP = 'DELETE' THEN
-        PERFORM webhooks.announce(owner, 'expense', '{deleted}', webhooks.expense_data(OLD));
+    IF NOT webhooks.is_heard(owner, 'expense', types) THEN
+        RETURN NULL;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM webhooks.announce(owner, 'expense', types, webhooks.expense_data(OLD));
     ELSE
-        PERFORM webhooks.announce(
-            owner, 'expense',
-            CASE WHEN TG_OP = 'INSERT' THEN ARRAY['created']
-                 WHEN OLD.status <> NEW.status AND NEW.status <> 'pending' THEN ARRAY[NEW.status] ELSE ARRAY['updated'] END,
-            webhooks.expense_data(e))
-           FROM books.expense e WHERE e.owner_id = owner AND e.id = NEW.id;
+        PERFORM webhooks.announce(owner, 'expense', types, webhooks.expense_data(e)) FROM books.expense e WHERE e.owner_id = owner AND e.id = NEW.id;
     END IF;
     RETURN NULL;
 END $$;

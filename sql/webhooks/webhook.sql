@@ -49,22 +49,25 @@ SELECT gone.id IS NULL AS is_stale, webhooks.etag((old.webhook).version) AS etag
            $4::jsonb, 'webhook.delete', 'webhook', old.id::text, webhooks.audited(old.webhook), NULL) END AS noted
   FROM old LEFT JOIN gone ON true;
 
--- name: rotate_secret(owner_id, id, salt, key_check, hours, actor) -> row
--- The secret so far signs too for so long, unless the server has another key now, with which it can't be made any more. No row: there is no
--- such webhook.
+-- name: rotate_secret(owner_id, id, salt, key_check, hours, if_match, actor) -> row
+-- The secret so far signs too for so long, unless the server has another key now, with which it can't be made any more. is_stale: if_match
+-- names another state, and nothing is changed. No row: there is no such webhook.
 WITH old AS MATERIALIZED (
-    SELECT w.id, w.salt, w.key_check FROM webhooks.webhook w WHERE w.account_id = $1 AND w.id = $2 FOR NO KEY UPDATE
+    SELECT w.id, w.salt, w.key_check, w.version FROM webhooks.webhook w WHERE w.account_id = $1 AND w.id = $2 FOR NO KEY UPDATE
 ), changed AS (
     UPDATE webhooks.webhook AS w
        SET salt = $3, key_check = $4::bytea, previous_salt = CASE WHEN old.key_check = $4::bytea THEN old.salt END,
            previous_until = CASE WHEN old.key_check = $4::bytea THEN now() + make_interval(hours => $5::integer) END,
            version = w.version + 1, updated_at = now()
-      FROM old WHERE w.id = old.id
+      FROM old WHERE w.id = old.id AND books.is_match($6::text[], books.etag(old.version))
     RETURNING w.id, w AS webhook
 )
-SELECT webhooks.disclosed_document(webhook)::text AS document,
-       operations.note($6::jsonb, 'webhook.rotate', 'webhook', id::text, NULL, jsonb_build_object('previous_secret_until', (webhook).previous_until)) AS noted
-  FROM changed;
+SELECT changed.id IS NULL AS is_stale, books.etag(coalesce((changed.webhook).version, old.version)) AS etag,
+       webhooks.disclosed_document(changed.webhook)::text AS document,
+       CASE WHEN changed.id IS NOT NULL THEN operations.note(
+           $7::jsonb, 'webhook.rotate', 'webhook', old.id::text, NULL,
+           jsonb_build_object('previous_secret_until', (changed.webhook).previous_until)) END AS noted
+  FROM old LEFT JOIN changed ON true;
 
 -- name: send_test(owner_id, id) -> row
 -- Queues a test. is_inactive: the webhook is switched off, and nothing is queued. No row: there is no such webhook.

@@ -5,6 +5,7 @@ import codecs
 import csv
 import io
 import json
+import os
 import tempfile
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
@@ -215,6 +216,22 @@ async def test_a_written_xlsx_leaves_no_file_behind(owner, monkeypatch, tmp_path
         return list(tmp_path.iterdir())
 
     await until(left, lambda found: found == [])
+
+
+def left_by_a_killed_process(folder):
+    """A folder as an export has one, which no process has locked."""
+    path = folder / "tradepost-export-left"
+    path.mkdir()
+    (path / "rows").write_text("secret")
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    return path
+
+
+async def test_an_xlsx_removes_what_a_killed_process_has_left(owner, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = left_by_a_killed_process(tmp_path)
+    assert (await owner.get(f"{PATH}?export_format=xlsx")).status == 200
+    assert not left.exists()
 
 
 # Exports as jobs

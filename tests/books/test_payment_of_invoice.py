@@ -101,6 +101,23 @@ async def test_what_is_paid_decides_the_status(owner):
         assert sums((await owner.get(one(invoice))).json)[3:] == ["0.00", "1000.00", open_status]
 
 
+async def test_an_invoice_was_paid_on_the_day_of_its_last_payment_also_when_that_is_recorded_later(owner):
+    dated = {"issue_date": "2026-01-02", "due_date": "2026-02-01"}
+    first, last = ({"amount": "500.00", "payment_date": day} for day in ("2026-01-10", "2026-01-20"))
+    made = await owner.invoice(status="sent", payments=[last, first], **dated)
+    step_by_step = await owner.invoice(status="sent", **dated)
+    for payment in (last, first):
+        await owner.post(payments(step_by_step), payment)
+    changed = await owner.invoice(status="sent", **dated)
+    await owner.patch(one(changed), {"payments": [first, last]})
+    marked = await owner.invoice(status="sent", **dated)
+    await owner.post(f"{one(marked)}mark_paid/", {"payment_date": "2026-01-20"})
+    for invoice in (made, step_by_step, changed, marked):
+        assert (await owner.get(one(invoice))).json["paid_at"] == "2026-01-20T00:00:00.000000Z"
+    await owner.patch(one(changed), {"payments": [first, {**last, "payment_date": "2026-01-15"}]})
+    assert (await owner.get(one(changed))).json["paid_at"] == "2026-01-15T00:00:00.000000Z"
+
+
 async def test_a_repeated_request_records_one_payment(owner):
     invoice = await owner.invoice(status="sent")
     for path, key in ((payments(invoice), "pay"), (f"{one(invoice)}mark_paid/", "mark")):

@@ -136,13 +136,45 @@ async def test_a_job_that_gives_up_is_held_at_once_and_can_be_queued_again(pool,
     job = await enqueue(pool, "test.work", {}, dedupe_key="key")
     await runner(Job("test.work", work))
     await until(lambda: queue(db), lambda rows: rows[0]["status"] == "failed")
-    # Its key is free, and is taken by another job before the held one is queued again.
-    other = await enqueue(pool, "test.other", {}, dedupe_key="key")
     broken = False
     assert [row["id"] for row in await query.retry_jobs(pool, ids=None)] == [job]
-    await until(lambda: queue(db), lambda rows: [row["id"] for row in rows] == [other])
+    await until(lambda: queue(db), lambda rows: not rows)
     assert await statuses(db, job) == ["held", "succeeded"]
     assert json.loads(await db.fetchval("SELECT result FROM jobs.run WHERE status = 'succeeded'")) == {"sent": 1}
+
+
+async def hold(db: Any, *jobs: int) -> None:
+    await db.execute("UPDATE jobs.pgqueuer SET status = 'failed' WHERE id = ANY ($1::bigint[])", list(jobs))
+
+
+@pytest.mark.gen_test
+async def test_a_job_that_is_queued_again_keeps_its_key_and_stays_held_while_another_has_it(pool, db, clean_jobs):
+    held = []
+    for _ in range(2):
+        held.append(await enqueue(pool, "test.work", {}, dedupe_key="key"))
+        await hold(db, *held)
+    keyless = [await enqueue(pool, "test.work", {}) for _ in range(2)]
+    await hold(db, *keyless)
+    other = await enqueue(pool, "test.other", {}, dedupe_key="key")
+    assert [row["id"] for row in await query.retry_jobs(pool, ids=held)] == []
+    await db.execute("DELETE FROM jobs.pgqueuer WHERE id = $1", other)
+    assert [row["id"] for row in await query.retry_jobs(pool, ids=None)] == [held[0], *keyless]
+    assert await enqueue(pool, "test.other", {}, dedupe_key="key") is None
+
+
+@pytest.mark.gen_test
+async def test_a_key_that_is_taken_while_a_job_is_queued_again_keeps_that_job_held(pool, db, clean_jobs):
+    held = await enqueue(pool, "test.work", {}, dedupe_key="key")
+    await hold(db, held)
+    async with db.transaction():
+        await db.fetchval("SELECT core.enqueue_job('test.other', '{}', 'key')")
+        retry = asyncio.create_task(query.retry_jobs(pool, ids=None))
+        waits = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%core.retry_jobs%'"
+        )
+        await until(lambda: pool.value(waits), lambda count: count == 1)
+    assert await retry == []
+    assert [row["status"] for row in await queue(db)] == ["failed", "queued"]
 
 
 @pytest.mark.gen_test

@@ -1,5 +1,6 @@
 """Keyset cursors: what one page's `next` says, the next page's `cursor` understands, and nothing else is one."""
 
+import base64
 import json
 from types import SimpleNamespace
 
@@ -50,6 +51,22 @@ def test_every_length_of_a_number_makes_a_cursor_that_is_understood():
     for id in (10**n for n in range(18)):
         page = json.loads(keyset.envelope(request(), [], [id]))
         assert keyset.given(request(cursor=page["next"].partition("cursor=")[2]), keyset.is_id) == [id]
+
+
+@pytest.mark.parametrize("digits", ["90071992547409.93", "99999999999999999999.99", "-0.10", "0.00000001"])
+def test_a_fraction_comes_back_digit_by_digit(digits):
+    page = json.loads(keyset.envelope(request(), [], keyset.read(f"[{digits}]")))
+    key = keyset.given(request(cursor=page["next"].partition("cursor=")[2]), keyset.is_number)
+    assert keyset.written(key) == f"[{digits}]"
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "1e3", "1E-999999999", "1.5e99999999999999999999", "0." + "1" * 39]
+)
+def test_no_number_that_postgres_would_not_write_is_a_part_of_a_cursor(number):
+    cursor = base64.urlsafe_b64encode(f"[{number}]".encode()).decode().rstrip("=")
+    with pytest.raises(Problem, match="bad-cursor"):
+        keyset.given(request(cursor=cursor), keyset.is_number)
 
 
 def test_the_last_page_has_no_next_and_none_has_a_previous():

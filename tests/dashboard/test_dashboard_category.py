@@ -143,3 +143,16 @@ async def test_wrong_filters_of_categories_are_refused(owner):
     }
     await shown(owner, PATH, 404, page=2)
     await shown(owner, PATH, 400, cursor="x")
+
+
+async def test_cursors_lose_no_cent_of_large_sums(march, db):
+    """A float holds no cents from 90 trillions on."""
+    await db.execute(
+        """UPDATE dashboard.share s SET amount = 1000000000000000 + n.n / 100.0, magnitude = dashboard.magnitude(1000000000000000)
+             FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM dashboard.share
+                    WHERE owner_id = $1 AND category_type = 'expense' AND period_type = 'monthly' AND n <> 0) n
+            WHERE s.owner_id = $1 AND s.id = n.id""",
+        march.id,
+    )
+    found = await walked(march, PATH, 1, category_type="expense", **MARCH)
+    assert [one["total_amount"][-3:] for one in found] == [".03", ".02", ".01"]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from urllib.parse import urlsplit
 
 import pytest
@@ -413,6 +414,16 @@ async def test_an_export_whose_worker_is_killed_is_made_by_another_once(owner, d
         )
         == 1
     )
+
+
+async def test_an_export_removes_what_a_killed_worker_has_left(owner, run_jobs, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / "tradepost-export-left"
+    left.mkdir()
+    os.utime(left, (1_000_000_000, 1_000_000_000))
+    await asked(owner, "export_format=csv")
+    await run_jobs()
+    assert not list(tmp_path.iterdir())
 
 
 async def test_an_export_that_was_removed_meanwhile_leaves_no_file(owner, app, db, run_jobs, monkeypatch):

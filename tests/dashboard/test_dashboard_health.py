@@ -2,6 +2,8 @@
 
 import pytest
 
+from handlers.dashboard import rebuild
+
 pytestmark = pytest.mark.gen_test
 PATH = "/api/dashboard/health/"
 
@@ -35,6 +37,23 @@ async def test_dashboards_are_unhealthy_until_older_books_are_added_up(owner, db
     )
     await run_jobs()
     assert (await owner.get(PATH)).status == 200
+
+
+async def test_a_rebuild_that_waits_or_is_held_is_not_queued_again(owner, app, db):
+    await db.execute("INSERT INTO dashboard.unbuilt (owner_id) VALUES ($1)", owner.id)
+    try:
+        for status in ("queued", "picked", "failed"):
+            await rebuild.queue_rebuilds(app)
+            await db.execute(
+                "UPDATE jobs.pgqueuer SET status = $1::text::jobs.pgqueuer_status WHERE entrypoint = 'dashboard.rebuild'",
+                status,
+            )
+            await rebuild.queue_rebuilds(app)
+            assert (
+                await db.fetchval("SELECT count(*) FROM jobs.pgqueuer WHERE entrypoint = 'dashboard.rebuild'") == 1
+            ), status
+    finally:
+        await db.execute("TRUNCATE dashboard.unbuilt, jobs.pgqueuer")
 
 
 async def test_a_redis_that_is_away_is_named_and_harms_no_figure(owner, app, monkeypatch):

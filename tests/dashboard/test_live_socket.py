@@ -1,15 +1,16 @@
 """The figures through a WebSocket. docs/api/dashboard.md#websockets."""
 
+import asyncio
 import time
 
 import pytest
 from tornado.httpclient import HTTPClientError
 
 from core.http import socket_handler
+from core.run.readings import of_application
 from handlers.dashboard.live import LiveFigures
-from tests.dashboard.test_live_stream import INVOICE
 from tests.support.deadlines import until
-from tests.support.live import connect, metrics, revenue
+from tests.support.live import INVOICE, connect, metrics, revenue
 
 __all__ = ["connect"]
 pytestmark = pytest.mark.gen_test
@@ -48,6 +49,17 @@ async def test_it_greets_and_sends_all_figures(owner, connect):
     assert set(update["data"]) == {"user_id", "timestamp", "performance_score", "metrics", "alerts"}
     assert update["metadata"]["update_interval"] == 30
     assert 0 < update["metadata"]["next_update"] - time.time() * 1000 <= 31_000
+
+
+async def test_open_sockets_are_told_to_the_metrics(owner, opened, app):
+    def told():
+        return next(one.value for one in of_application(app) if one.metric.name == "sockets_open")
+
+    assert told() == 0
+    socket = await opened(owner)
+    assert told() == 1
+    socket.connection.close()
+    await until(lambda: told() == 0)
 
 
 async def test_what_is_committed_elsewhere_appears(owner, opened, db):
@@ -270,21 +282,28 @@ async def test_a_client_that_does_not_read_is_let_go(owner, opened, app, monkeyp
     assert await socket.next() is None
 
 
-async def test_requests_for_updates_are_answered_together(owner, opened, app, monkeypatch):
+async def test_requests_that_come_during_a_reading_are_answered_by_one_more(owner, opened, app, monkeypatch):
     socket = await opened(owner)
-    figures, read = app.kept(LiveFigures).hub, []
+    await socket.asked({"type": "configure", "config": {"update_interval": 300}})
+    figures, read, goes_on = app.kept(LiveFigures).hub, [], asyncio.Event()
     original = figures._read
 
-    async def counted(owners):
+    async def held(owners):
         read.append(owners)
+        await goes_on.wait()
         return await original(owners)
 
-    monkeypatch.setattr(figures, "_read", counted)
+    monkeypatch.setattr(figures, "_read", held)
+    await socket.send({"type": "request_update"})
+    await until(lambda: len(read) == 1)
     for _ in range(20):
         await socket.send({"type": "request_update"})
-    await socket.of_type("dashboard.update")
+    # Messages are taken in their order, so all requests were noted when this one is answered.
     await socket.asked({"type": "ping"})
-    assert len(read) < 10
+    goes_on.set()
+    for _ in range(2):
+        await socket.of_type("dashboard.update")
+    assert len(read) == 2 and not figures._planned
 
 
 async def test_what_goes_wrong_in_a_receiver_ends_only_this_socket(owner, opened, app, monkeypatch, caplog):

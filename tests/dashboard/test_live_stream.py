@@ -11,20 +11,11 @@ from core.run.process import Process
 from handlers.api import areas
 from handlers.dashboard.live import LiveFigures
 from tests.support.deadlines import until
-from tests.support.live import STREAM, metrics, revenue, watch
+from tests.support.live import INVOICE, STREAM, metrics, process_has_seen, revenue, watch
 
 __all__ = ["watch"]
 pytestmark = pytest.mark.gen_test
 either_way = pytest.mark.parametrize("changed_settings", [{}, {"redis_url": ""}], ids=["with Redis", "without Redis"])
-# Makes an invoice of 7.00, issued and due so many days from today, as another program would.
-INVOICE = """WITH client AS (INSERT INTO books.client (owner_id, name, email, phone, address, company, tax_number, notes, is_active)
-             VALUES ($1, 'By SQL', '', '', '', '', '', '', true) RETURNING id)
-        INSERT INTO books.invoice (owner_id, year, number, client_id, status, issue_date, due_date, title, terms, notes,
-                                   line_items, subtotal, tax_amount, total_amount, paid_amount, sent_at)
-        SELECT $1, 2001, (SELECT coalesce(max(number), 0) + 1 FROM books.invoice WHERE owner_id = $1), client.id, 'sent',
-               books.today() + $2::integer, books.today() + $3::integer, '', '', '',
-               json_build_array(json_build_object('description', 'Line', 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')),
-               7, 0, 7, 0, now() FROM client"""
 
 
 async def test_it_begins_with_a_greeting_and_all_figures(owner, watch):
@@ -311,10 +302,3 @@ async def test_thousands_of_changes_of_others_wake_nobody(owner, open_books, db,
     await db.execute(INVOICE, other.id, 0, 30)
     await process_has_seen(app, db)
     assert not read and not figures._planned
-
-
-async def process_has_seen(app, db):
-    """Waits until the process has all events that are committed."""
-    await app.events.relay()
-    end = await db.fetchval("SELECT position FROM core.event_head")
-    await until(lambda: app.events.head >= end)

@@ -6,9 +6,8 @@ import pytest
 
 from handlers.dashboard import notification_socket
 from handlers.dashboard.live import LiveFigures
-from tests.dashboard.test_live_stream import INVOICE, process_has_seen
 from tests.support.deadlines import until
-from tests.support.live import connect
+from tests.support.live import INVOICE, connect, process_has_seen
 
 __all__ = ["connect"]
 pytestmark = pytest.mark.gen_test

@@ -124,3 +124,13 @@ async def test_of_racing_creations_one_is_stored_and_racing_generations_all_succ
     assert sorted(statuses) == [201, *[400] * 7]
     answers = await asyncio.gather(*(owner.post(GENERATE, {"period_type": "daily"}) for _ in range(8)))
     assert {answer.status for answer in answers} == {201} and len({answer.json["id"] for answer in answers}) == 1
+
+
+async def test_snapshots_that_an_owner_makes_are_audited(owner, db):
+    made = (await owner.post("/api/dashboard/snapshots/", {})).json["id"]
+    generated = (await owner.post("/api/dashboard/snapshots/generate/", {})).json["id"]
+    rows = await db.fetch(
+        "SELECT action, object_id FROM operations.audit WHERE object_type = 'snapshot' AND account_id = $1 ORDER BY id",
+        owner.id,
+    )
+    assert [tuple(row) for row in rows] == [("snapshot.create", str(made)), ("snapshot.generate", str(generated))]

@@ -270,4 +270,4 @@ async def test_changes_are_audited(owner, db):
     actions = await db.fetch(
         "SELECT action FROM operations.audit WHERE object_type = 'task' AND object_id = $1 ORDER BY id", str(made["id"])
     )
-    assert [row["action"] for row in actions] == ["task.update", "task.delete"]
+    assert [row["action"] for row in actions] == ["task.create", "task.update", "task.delete"]

@@ -119,10 +119,7 @@ async def test_wrong_periods_are_refused(owner):
     for hours in ("0", "721", "-1", "x", "1.5", "9" * 30, "１"):
         for path in (METRICS, GENERAL, "/api/monitoring/metrics/"):
             answer = await owner.get(f"{path}?hours={hours}")
-            assert (answer.status, answer.json["details"]) == (
-                400,
-                {"hours": ["Enter a whole number from 1 to 720."]},
-            )
+            assert (answer.status, list(answer.json["details"])) == (400, ["hours"])
     assert (await owner.get(f"{METRICS}?hours=%00")).status == 200
     for days in ("0", "366", "x"):
         assert (await owner.get(f"{ANALYTICS}?days={days}")).status == 400

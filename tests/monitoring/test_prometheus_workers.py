@@ -6,14 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from core import metrics_folder
 from core.metrics import Metrics
 from tests.support.deadlines import DEADLINE, until
 from tests.support.http import Api, open_session
@@ -129,30 +127,6 @@ async def test_a_process_that_only_runs_jobs_shows_its_metrics_at_an_address_of_
         program.terminate()
         assert program.wait(DEADLINE) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
-
-
-def test_folders_that_killed_servers_left_are_removed_and_those_in_use_are_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-    def aged(path):
-        os.utime(path, (1_000_000_000, 1_000_000_000))
-        return path
-
-    left = tmp_path / f"{metrics_folder.PREFIX}left"
-    left.mkdir()
-    (left / "counter_1.db").touch()
-    young = tmp_path / f"{metrics_folder.PREFIX}young"
-    young.mkdir()
-    strange = tmp_path / "else"
-    strange.mkdir()
-    (tmp_path / f"{metrics_folder.PREFIX}link").symlink_to(strange)
-    aged(left)
-    with metrics_folder.metrics_folder(2) as first:
-        assert not left.exists() and young.exists() and strange.exists()
-        aged(first.path)
-        with metrics_folder.metrics_folder(1) as second:
-            assert first.path.exists() and first.path != second.path
-    assert not first.path.exists() and not second.path.exists()
 
 
 def test_the_gauges_of_a_worker_go_when_it_ends_and_its_counters_stay(tmp_path):

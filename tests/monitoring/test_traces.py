@@ -42,6 +42,7 @@ def traced(database_url, services, tmp_path_factory):
     """A collector, and a server that sends it spans every tenth of a second."""
     with collector() as found:
         env = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{found.url}/v1/traces", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        env["TRUSTED_PROXIES"] = "127.0.0.1"
         program = started(database_url, services, tmp_path_factory.mktemp("traced"), **env)
         yield found, program
         ended(program)
@@ -84,6 +85,13 @@ async def test_a_request_and_its_statements_are_one_trace_that_continues_the_cal
     assert (statement.kind, statement.trace) == (CLIENT, TRACE)
     assert statement.attributes == {"db.system.name": "postgresql", "db.query.summary": "ping"}
     assert span.resource["service.name"] == "tradepost"
+
+
+@pytest.mark.gen_test
+async def test_the_scheme_is_that_of_the_client_before_the_proxy(traced, session):
+    found, program = traced
+    answer = await Api(session, program.url).get("/api/health/", headers={"X-Forwarded-Proto": "https"})
+    assert (await span_of(found, answer)).attributes["url.scheme"] == "https"
 
 
 @pytest.mark.gen_test

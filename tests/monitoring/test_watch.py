@@ -129,18 +129,29 @@ async def test_an_account_that_does_not_exist_has_no_execution(open_books, worke
         assert (found["user"], found["keyword_arguments"]) == (None, payload)
 
 
-async def test_what_somebody_deletes_or_changes_does_not_stop_the_copying(owner, worker, no_rows):
+async def test_nobody_changes_what_the_server_records_of_its_jobs(owner, open_books, worker, no_rows):
+    admin = await open_books("ADMIN")
     job = await worker.enqueue("books.mail", json.dumps({"owner_id": owner.id}))
-    run = await worker.begin(job)
+    await worker.begin(job)
     await worker.copy()
     row = await shown(owner, f"job-{job}")
     path = f"{TASKS}{row['id']}/"
-    assert (await owner.patch(path, {"task_id": f"job-{job + 1}"})).status == 400
-    assert (await owner.put(path, {"task_id": f"job-{job}", "task_name": "mine", "status": "pending"})).status == 200
+    for caller in (owner, admin):
+        assert (await caller.patch(path, {"status": "failure", "duration": 99999})).status == 403
+        assert (await caller.put(path, {"task_id": "free", "task_name": "mine", "status": "failure"})).status == 403
+    assert (await owner.delete(path)).status == 403
+    assert await shown(owner, f"job-{job}") == row
+
+
+async def test_what_an_administrator_deletes_does_not_stop_the_copying(owner, open_books, worker, no_rows):
+    admin = await open_books("ADMIN")
+    job = await worker.enqueue("books.mail", json.dumps({"owner_id": owner.id}))
+    run = await worker.begin(job)
+    await worker.copy()
+    assert (await admin.delete(f"{TASKS}{(await shown(owner, f'job-{job}'))['id']}/")).status == 204
     await worker.finish(job, run)
     await worker.copy()
     assert (await shown(owner, f"job-{job}"))["status"] == "success"
-    assert (await owner.delete(path)).status == 204
 
 
 async def test_members_can_not_find_a_worker_by_its_name(owner, open_books, worker, no_rows):
@@ -290,7 +301,9 @@ async def test_health_is_recorded_every_five_minutes_once(open_books, app, db, w
     assert (await admin.get("/api/monitoring/api/health-metrics/")).json["count"] == 2
 
 
-async def test_what_is_old_is_removed_and_an_unresolved_alert_is_kept(owner, app, db, worker, no_rows):
+async def test_what_is_old_is_removed_and_an_alert_about_a_removed_execution_is_resolved(
+    owner, app, db, worker, no_rows
+):
     old, new = await owner.made(TASKS, task(retry_count=3)), await owner.made(TASKS, task())
     raised = (await alerts(owner))[0]
     body = {"alert_type": "slow_tasks", "severity": "info", "title": "t", "message": "m"}
@@ -305,9 +318,31 @@ async def test_what_is_old_is_removed_and_an_unresolved_alert_is_kept(owner, app
     await db.execute(f"UPDATE monitoring.health_metric SET recorded_at = {long_ago} WHERE id = $1", measure["id"])
     await watch.purge(app)
     assert [one["id"] for one in (await owner.get(TASKS)).json["results"]] == [new["id"]]
-    assert [(one["id"], one["task_execution"]) for one in await alerts(owner)] == [(raised["id"], None)]
+    (left,) = await alerts(owner)
+    assert (left["id"], left["task_execution"], left["is_resolved"]) == (raised["id"], None, True)
     assert (await owner.get("/api/monitoring/api/health-metrics/")).json["results"] == []
     assert await db.fetchval("SELECT count(*) FROM monitoring.task_period WHERE start < now() - interval '2 days'") == 0
+
+
+async def test_unresolved_alerts_are_kept_three_times_as_long(owner, app, db, no_rows):
+    body = {"alert_type": "slow_tasks", "severity": "info", "title": "t", "message": "m"}
+    old, older = [await owner.made(ALERTS, body) for _ in range(2)]
+    for alert, days in ((old, 89), (older, 91)):
+        await db.execute(
+            "UPDATE monitoring.alert SET triggered_at = now() - make_interval(days => $2) WHERE id = $1",
+            alert["id"],
+            days,
+        )
+    await watch.purge(app)
+    assert [one["id"] for one in await alerts(owner)] == [old["id"]]
+
+
+async def test_an_alert_about_an_execution_is_resolved_when_that_is_deleted(owner, open_books, no_rows):
+    admin = await open_books("ADMIN")
+    for caller in (owner, admin):
+        made = await caller.made(TASKS, task(retry_count=3))
+        assert (await caller.delete(f"{TASKS}{made['id']}/")).status == 204
+        assert [one["is_resolved"] for one in await alerts(caller)][:1] == [True]
 
 
 async def test_the_host_is_measured(app):
@@ -323,3 +358,21 @@ async def test_a_host_without_proc_has_a_load_at_most(app, monkeypatch, tmp_path
     assert 0 <= load.cpu <= 100 and load[1:] == (None, None)
     monkeypatch.delattr("os.getloadavg")
     assert await Host(app).measure() == Load(None, None, None)
+
+
+async def test_what_people_record_is_audited_and_what_the_server_records_is_not(owner, app, db, worker, no_rows):
+    before = await db.fetchval("SELECT coalesce(max(id), 0) FROM operations.audit")
+    await worker.begin(await worker.enqueue())
+    await worker.copy()
+    await look(app, cpu="95")
+    alert = {"alert_type": "slow_tasks", "severity": "info", "title": "t", "message": "m"}
+    made = [
+        ("task", await owner.made(TASKS, task())),
+        ("alert", await owner.made(ALERTS, alert)),
+        ("health_metric", await owner.made("/api/monitoring/api/health-metrics/", {"success_rate": 1})),
+        ("health_metric", await owner.made("/api/monitoring/record_metrics/", {})),
+    ]
+    rows = await db.fetch(
+        "SELECT action, object_id, account_id FROM operations.audit WHERE id > $1 ORDER BY id", before
+    )
+    assert [tuple(row) for row in rows] == [(f"{kind}.create", str(one["id"]), owner.id) for kind, one in made]

@@ -265,6 +265,38 @@ async def test_a_closed_stream_ends_with_its_session(db, stream, sign_in, proces
 
 
 @pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
+async def test_a_change_of_an_account_looks_only_after_its_own_sessions(
+    db, stream, sign_in, process, changed_settings, monkeypatch
+):
+    looked, original = [], stream_session.list_ended
+
+    async def noted(app, sessions):
+        looked.append(sessions)
+        return await original(app, sessions)
+
+    monkeypatch.setattr(stream_session, "list_ended", noted)
+    emails = ("leaver@example.com", "stayer@example.com")
+    readers = {
+        email: await stream(f"/api/sales/sse/invoices/?token={(await sign_in('PICKER', email=email))['access']}")
+        for email in emails
+    }
+    sessions = {
+        email: await db.fetchval(
+            "SELECT s.id FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id WHERE a.email = $1",
+            email,
+        )
+        for email in emails
+    }
+    await db.execute("UPDATE accounts.account SET is_active = false WHERE email = 'leaver@example.com'")
+    while await readers["leaver@example.com"].block():
+        pass
+    # The duty looks after all of them, every few seconds.
+    assert {sessions["leaver@example.com"]} in looked and {sessions["stayer@example.com"]} not in looked
+    assert process.app.streams.count == 1
+    await db.execute("DELETE FROM accounts.account")
+
+
+@pytest.mark.parametrize("changed_settings", [{"sales_public_read": False}])
 async def test_signing_out_closes_the_sessions_own_streams_at_once(app, api, stream, sign_in, process):
     leaving, staying = (await sign_in("PICKER"))["access"], (await sign_in("PACKER"))["access"]
     reader, other = [await stream(f"/api/sales/sse/invoices/?token={token}") for token in (leaving, staying)]

@@ -8,10 +8,19 @@ import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from tests.support.deadlines import DEADLINE
+from tests.support.deadlines import DEADLINE, until
 from tests.support.sse import EventStream
 
 STREAM = "/api/dashboard/streaming/aggregate/"
+# Makes an invoice of 7.00, issued and due so many days from today, as another program would.
+INVOICE = """WITH client AS (INSERT INTO books.client (owner_id, name, email, phone, address, company, tax_number, notes, is_active)
+             VALUES ($1, 'By SQL', '', '', '', '', '', '', true) RETURNING id)
+        INSERT INTO books.invoice (owner_id, year, number, client_id, status, issue_date, due_date, title, terms, notes,
+                                   line_items, subtotal, tax_amount, total_amount, paid_amount, sent_at)
+        SELECT $1, 2001, (SELECT coalesce(max(number), 0) + 1 FROM books.invoice WHERE owner_id = $1), client.id, 'sent',
+               books.today() + $2::integer, books.today() + $3::integer, '', '', '',
+               json_build_array(json_build_object('description', 'Line', 'quantity', 1, 'unit_price', '7.00', 'total', '7.00')),
+               7, 0, 7, 0, now() FROM client"""
 
 
 class FigureEvents:
@@ -97,6 +106,13 @@ def metrics(document: Any) -> dict[str, Any]:
 
 def revenue(document: Any) -> Any:
     return metrics(document)["Daily Revenue"][0]
+
+
+async def process_has_seen(app, db):
+    """Waits until the process has all events that are committed."""
+    await app.events.relay()
+    end = await db.fetchval("SELECT position FROM core.event_head")
+    await until(lambda: app.events.head >= end)
 
 
 @pytest.fixture

@@ -189,6 +189,15 @@ async def test_a_rotation_gives_another_secret_and_both_sign_for_a_day(owner, ho
     assert received.is_signed_by(rotated["secret"]) and not received.is_signed_by(made["secret"])
 
 
+async def test_a_secret_is_rotated_once_by_two_who_have_seen_the_same_state(owner):
+    made = (await owner.post(PATH, BODY)).json
+    tag = (await owner.get(f"{PATH}{made['id']}/")).headers["ETag"]
+    rotate = f"{PATH}{made['id']}/rotate/"
+    first, second = [await owner.post(rotate, headers={"If-Match": tag}) for _ in range(2)]
+    assert (first.status, second.status) == (201, 412)
+    assert first.headers["Cache-Control"] == "no-store"
+
+
 async def test_with_another_key_of_the_server_nothing_is_sent_and_the_webhook_says_why(
     owner, hook, receiver, db, until_off
 ):

@@ -246,9 +246,10 @@ async def test_a_document_that_is_too_long_is_told_by_its_id(owner, hook, receiv
     assert received.json["data"] == {"id": id, "is_truncated": True}
 
 
-async def test_without_a_webhook_the_books_write_no_event(owner, hook, db):
+async def test_without_a_webhook_that_names_it_the_books_write_no_event(owner, hook, db):
     before = await db.fetchval("SELECT count(*) FROM core.event WHERE topic = 'books.changed'")
     await hook(is_active=False)
+    await hook(["books.client.deleted"])
     await owner.invoice(status="paid")
     assert await db.fetchval("SELECT count(*) FROM core.event WHERE topic = 'books.changed'") == before
 

@@ -69,16 +69,17 @@ async def test_a_lane_that_always_has_more_to_send_makes_room_where_all_places_a
 
     receiver.answering = hold
     other = await open_books()
-    await hook(["books.client.created"], url=f"{receiver.url}/first")
-    second = await hook(["books.client.created"], whose=other, url=f"{receiver.url}/second")
+    made = [
+        await hook(["books.client.created"], whose=whose, url=f"{receiver.url}/{path}")
+        for whose, path in ((owner, "first"), (other, "second"))
+    ]
     monkeypatch.setattr(Places, "share", 1)
     for _ in range(3):
         await owner.client()
     await receiver.wait_for(1)
     await other.client()
-    await until(
-        lambda: db.fetchval("SELECT EXISTS (SELECT FROM webhooks.delivery WHERE webhook_id = $1)", second["id"])
-    )
+    counted = "SELECT count(*) = 4 FROM webhooks.delivery WHERE webhook_id = ANY ($1)"
+    await until(lambda: db.fetchval(counted, [webhook["id"] for webhook in made]))
     await until(lambda: mine._is_full)
     released.set()
     await receiver.wait_for(4)

@@ -1,7 +1,7 @@
 // The words of the books. What the server says is shown as it comes. {name} stands for a value.
 
 const WORDS = {
-  books: "Books", home: "Home", quotes: "Quotes", quote: "Quote", invoices: "Invoices", invoice: "Invoice", expenses: "Expenses", expense: "Expense",
+  books: "Books", home: "Home", dashboard: "Dashboard", quotes: "Quotes", quote: "Quote", invoices: "Invoices", invoice: "Invoice", expenses: "Expenses", expense: "Expense",
   clients: "Clients", client: "Client", settings: "Settings", skip: "Skip to the content", back: "Back", close: "Close", again: "Try again",
   save: "Save", edit: "Edit", delete: "Delete", remove: "Remove", filter: "Filter", view: "View", done: "Done.", all: "Show all {count}", active: "Active", inactive: "Inactive",
   "all-of-them": "All", "show-all": "Show all clients'", "nothing-found": "Nothing found.", "not-now": "Not now", mine: "Mine", theirs: "There now",
@@ -79,8 +79,8 @@ export function say(name, values = {}, otherwise = undefined) {
 /** Returns "1 day" or "5 days". */
 say.days = (count) => (count === 1 ? "1 day" : `${count} days`);
 
-/** Writes the words into the elements that name them. */
-export function speak() {
-  for (const element of document.querySelectorAll("[data-word]")) element.textContent = say(element.dataset.word);
-  for (const element of document.querySelectorAll("[data-word-label]")) element.setAttribute("aria-label", say(element.dataset.wordLabel));
+/** Writes the words into the elements that name them. words(name): where a page has more than these. */
+export function speak(words = say) {
+  for (const element of document.querySelectorAll("[data-word]")) element.textContent = words(element.dataset.word);
+  for (const element of document.querySelectorAll("[data-word-label]")) element.setAttribute("aria-label", words(element.dataset.wordLabel));
 }
