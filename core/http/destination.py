@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from yarl import URL
 
-LONGEST_URL = 2048
 # Ports below 1024 belong to services of systems, such as mail.
 WEB_PORTS, FIRST_FREE_PORT = (80, 443), 1024
 

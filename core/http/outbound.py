@@ -116,9 +116,10 @@ class Outbound:
     def _open(self) -> "aiohttp.ClientSession":
         import aiohttp
 
+        from core.http.connector import Connector
         from core.http.resolver import Resolver
 
-        connector = aiohttp.TCPConnector(
+        connector = Connector(
             limit=0,
             resolver=Resolver(self),
             # LookUps has its own: here whoever asks first would ask for all, at the cost of its own share.

@@ -213,3 +213,37 @@ async def test_an_answer_is_read_up_to_a_limit():
     assert (response.status, len(response.body)) == (200, 64 * 1024)
     await client.close()
     server.close()
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 60),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"yyyyyyyy"),
+    ],
+)
+@pytest.mark.gen_test
+async def test_what_comes_beside_a_body_without_end_ends_the_connection(begin, more):
+    """Long before the time for an answer is over, which here is longer than a test."""
+
+    async def stream(reader, writer):
+        await reader.readuntil(b"{}")
+        writer.write(begin)
+        try:
+            while True:
+                writer.write(more * 500)
+                await writer.drain()
+        except ConnectionError:
+            writer.close()
+
+    server = await asyncio.start_server(stream, "127.0.0.1", 0)
+    client = Outbound(allow_private=True, whole_seconds=1000.0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    try:
+        assert (await client.post(url, b"{}", {})).status == 200
+    except Unreachable:
+        pass
+    await client.close()
+    server.close()
