@@ -61,6 +61,10 @@ async def test_a_redis_that_is_away_is_named_and_harms_no_figure(owner, app, mon
         async def ping(self):
             raise ConnectionError
 
+        async def eval(self, *script):
+            """The limits by the hour ask it too."""
+            raise ConnectionError
+
     monkeypatch.setattr(app, "redis", Away())
     answer = await owner.get(PATH)
     assert (answer.status, answer.json["components"]["cache"]) == (200, {"status": "unhealthy", "working": False})
