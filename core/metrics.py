@@ -122,7 +122,7 @@ COUNTED = (REQUESTS, REQUEST_SECONDS, RESPONSE_BYTES, RUNS, TASKS, TASK_SECONDS,
 
 
 class Metrics:
-    """The metrics of one process. folder: shared with other workers; None: there are none. number: which of these workers it is; its
+    """The metrics of one process. folder: shared with other workers; None: it is the only one. number: which of these workers it is; its
     successor, after a kill, has the same number and counts on in the same files."""
 
     def __init__(self, folder: Path | None = None, number: int = 0) -> None:

@@ -23,7 +23,7 @@ _SPECIAL_4 = [
     )
 ]  # fmt: skip
 # Of IPv6 only 2000::/3 is in use for the public internet; within it are tunnels to IPv4 addresses (2001::/32, 2002::/16), other protocols and
-# examples. So ::ffff:0:0/96, 64:ff9b::/96 and all others that carry an IPv4 address are none of it.
+# examples. So ::ffff:0:0/96, 64:ff9b::/96 and all other ranges that carry an IPv4 address lie outside.
 _GLOBAL_6 = ip_network("2000::/3")
 _SPECIAL_6 = [ip_network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 # What a machine or an office has for itself: admitted for tests and demos. Link-local addresses never are; clouds give secrets there, and some
@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 
 
 class Refused(Exception):
-    """The server sends nothing there. The message is a sentence for whoever has named the place."""
+    """The server sends nothing there. The message is a sentence for the person who has named the place."""
 
 
 def check_url(text: str, *, allow_private: bool) -> "URL":

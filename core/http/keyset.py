@@ -154,7 +154,7 @@ def is_id(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """A part of tests for `given`: a number of a `numeric` column. NaN and infinities are none."""
+    """A part of tests for `given`: a number of a `numeric` column, which is neither NaN nor infinite."""
     return type(value) in (int, Decimal)
 
 

@@ -35,8 +35,8 @@ class LookUps:
         self._found: dict[Name, tuple[float, Found]] = {}
 
     async def find(self, host: str, family: int, asker: Hashable) -> Found:
-        """The addresses of a host as socket.getaddrinfo returns them, with port 0. Raises OSError: there are none, or one of them is not
-        admitted."""
+        """The addresses of a host as socket.getaddrinfo returns them, with port 0. Raises OSError: the host has no address, or one that is
+        not admitted."""
         name = (host, family)
         while True:
             until, found = self._found.get(name, (0.0, []))

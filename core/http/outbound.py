@@ -96,7 +96,7 @@ class Outbound:
             pass
 
     async def look_up(self, host: str, family: int = socket.AF_UNSPEC) -> list[Any]:
-        """The addresses of a host as socket.getaddrinfo returns them. Raises OSError: there are none, or one of them is not admitted."""
+        """The addresses of a host as socket.getaddrinfo returns them. Raises OSError: the host has no address, or one that is not admitted."""
         if self._look_ups is None:
             self._look_ups = LookUps(lambda address: self._judge(address))
         return await self._look_ups.find(host, family, _asker.get())
@@ -122,7 +122,7 @@ class Outbound:
         connector = Connector(
             limit=0,
             resolver=Resolver(self),
-            # LookUps has its own: here whoever asks first would ask for all, at the cost of its own share.
+            # LookUps keeps answers itself. In aiohttp's cache the first account that asks would wait for all, at the cost of its own share.
             use_dns_cache=False,
             keepalive_timeout=KEPT_SECONDS,
             socket_factory=self._make_socket,

@@ -1,4 +1,4 @@
-"""Values that are computed from the database, sent to their readers anew whenever they have changed.
+"""Values that are computed from the database, and sent to their readers each time they have changed.
 
 An event of the log only says that the value of a key is another one. It is then read once in each process, however many readers the key has
 there, and once for all changes that come within GAP seconds. Keys that are due at the same moment are read by one query.
@@ -155,7 +155,7 @@ class Hub(Generic[Value]):
         self._timed.clear()
 
     async def _wait(self) -> None:
-        """Wait until something is to be read, or until it is told of something."""
+        """Wait until a value is to be read, or a change is announced."""
         moments = [*self._planned.values(), *(entry[0] for entry in self._timed[:1])]
         try:
             await asyncio.wait_for(self._something.wait(), max(0.0, min(moments) - monotonic()) if moments else None)

@@ -38,7 +38,7 @@ class Live:
 
     @property
     def is_redis_up(self) -> bool | None:
-        """False while Redis is away; None: there is none."""
+        """False while Redis is away; None without Redis."""
         return self._fanout.is_up if self._fanout else None
 
     def listen(self, topic: str, listen: Listen) -> None:

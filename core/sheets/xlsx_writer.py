@@ -37,7 +37,7 @@ class Full(Exception):
 
 class XlsxWriter:
     """Writes a book of tables, one after the other; the arguments begin the first. path: of the file. Its folder also has what the writer
-    needs meanwhile; whoever makes the folder removes it. count: the rows of the present table."""
+    needs meanwhile; the caller makes and removes the folder. count: the rows of the present table."""
 
     def __init__(self, path: Path, name: str, columns: Sequence[Column]) -> None:
         # Imported only here, so that a server that writes no XLSX does without it.
