@@ -1,7 +1,5 @@
 """Sign-in and sign-out of the pages for sales reps. docs/api/vendor.md#sales-rep-pages."""
 
-import time
-
 import asyncpg
 
 from core.access import public
@@ -11,8 +9,9 @@ from core.http.declare import takes
 from core.http.parameter import Parameter
 from core.problem import Problem
 from handlers.api.caller import ChangesCallers
+from handlers.api.page_handler import SESSION
 from handlers.api.sign_in import ChecksPassword
-from handlers.vendor.rep_handler import SESSION, SIGN_IN, VENDORS, RepHandler, find_rep, sales_rep
+from handlers.vendor.rep_handler import SIGN_IN, VENDORS, RepHandler, find_rep, sales_rep
 
 WRONG = "Invalid username or password."
 # The page's words for Rep.refusal.
@@ -51,9 +50,7 @@ class RepSignIn(ChangesCallers, ChecksPassword, RepHandler):
             said = self.dialect.worded(problem).message if problem.fields is None else WRONG
             self.show("sales_rep_sign_in.html", problem=said, username=self.form_value("username")[:255])
             return
-        days = self.config.refresh_token_days
-        token = self.application.tokens.sign(SESSION, time.time() + days * 86400, {"sid": session_id})
-        self.set_cookie(SESSION, token, expires_days=days)
+        self.keep_session(session_id)
         self.redirect(self._next())
 
     async def _sign_in(self) -> int:

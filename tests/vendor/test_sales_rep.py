@@ -130,7 +130,7 @@ async def test_a_wrong_password_shows_the_page_again_with_the_documented_sentenc
     await account("SALESREP", "wrong@example.com", username="wrong")
     answer = await visitor.sign_in("wrong", password)
     assert answer.status == 200 and "Invalid username or password." in answer.text
-    assert 'value="wrong"' in answer.text and "sales-rep" not in visitor.cookies
+    assert 'value="wrong"' in answer.text and "tradepost-session" not in visitor.cookies
 
 
 async def test_people_who_are_no_sales_reps_are_told_so(visitor, account, vendor):
@@ -139,7 +139,7 @@ async def test_people_who_are_no_sales_reps_are_told_so(visitor, account, vendor
     for username in ("clerk-no-rep", someone.username):
         answer = await visitor.sign_in(username)
         assert answer.status == 200 and "Access denied. Sales rep or admin access required." in answer.text
-        assert "sales-rep" not in visitor.cookies
+        assert "tradepost-session" not in visitor.cookies
 
 
 async def test_a_sales_rep_who_was_made_inactive_is_told_so_and_loses_the_pages_at_once(db, visitor, rep):
@@ -167,10 +167,7 @@ async def test_the_cookies_are_for_these_pages_and_for_no_script(visitor, accoun
     signed = await visitor.post(SIGN_IN, {"username": "cookies", "password": PASSWORD})
     for answer in (first, signed):
         for cookie in answer.headers.getall("Set-Cookie"):
-            assert (
-                all(part in cookie for part in ("HttpOnly", "Path=/sales-rep;", "SameSite=Lax"))
-                and "Secure" not in cookie
-            )
+            assert all(part in cookie for part in ("HttpOnly", "Path=/;", "SameSite=Lax")) and "Secure" not in cookie
 
 
 @pytest.mark.parametrize("changed_settings", [{"trusted_proxies": (ip_network("127.0.0.1/32"), ip_network("::1/128"))}])
@@ -211,7 +208,7 @@ async def test_signing_out_ends_the_session_also_for_a_copy_of_the_cookie(api, r
 
 
 async def test_a_token_of_the_apis_is_no_session_here(visitor, sign_in):
-    visitor.cookies["sales-rep"] = (await sign_in("SUPERADMIN"))["access"]
+    visitor.cookies["tradepost-session"] = (await sign_in("SUPERADMIN"))["access"]
     assert (await visitor.get(VENDORS)).status == 302
 
 
@@ -250,7 +247,7 @@ async def test_a_role_enters_all_pages_or_none(visitor, account, role):
 async def test_without_a_session_and_with_a_bad_one_nothing_is_entered(api):
     for cookie in (None, "bad", "a.b.c"):
         visitor = Visitor(api)
-        visitor.cookies = {"sales-rep": cookie} if cookie else {}
+        visitor.cookies = {"tradepost-session": cookie} if cookie else {}
         assert set((await statuses(visitor)).values()) <= {302, 403}
 
 
@@ -443,7 +440,7 @@ async def test_the_page_of_a_vendor_shows_what_the_document_names_and_no_licence
 
 async def test_a_registration_and_a_decision_reach_the_pages_of_all_sales_reps(api, rep, vendor):
     someone = await rep("watcher")
-    headers = {"Cookie": f"sales-rep={someone.cookies['sales-rep']}"}
+    headers = {"Cookie": f"tradepost-session={someone.cookies['tradepost-session']}"}
     stream = await EventStream.open(api.base_url, "/sales-rep/sse/", headers=headers)
     shop = await vendor(is_approved=False, is_active=False)
     assert json.loads((await stream.event())["data"]) == {"id": shop.id}
