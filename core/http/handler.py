@@ -360,6 +360,8 @@ class Handler(tornado.web.RequestHandler):
         for name, value in problem.headers.items():
             self.set_header(name, value)
         self._refused = f" refused={problem.slug}"
+        # What core/http/inner.py hands on.
+        self.request.refused = self.dialect.worded(problem)  # type: ignore[attr-defined]
         self.reply(self.dialect.render(problem), problem.status)
 
     def _handle_request_exception(self, error: BaseException) -> None:

@@ -123,6 +123,12 @@ class Order:
         key = given(handler, lambda name: name == self.name, *(column.test for column, _ in self._terms))
         return written(key[1:]) if key else None
 
+    def fits(self, key: Sequence[Any]) -> bool:
+        """Whether values can be a key in this order: one for each term."""
+        return len(key) == len(self._terms) and all(
+            column.test(value) for (column, _), value in zip(self._terms, key, strict=True)
+        )
+
     def walk(self, query: Query, after: str | None) -> Query:
         """The query in this order, beginning after that key (None: at the beginning). The query takes the key as its first parameter:
 

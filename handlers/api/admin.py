@@ -1,0 +1,277 @@
+"""What an area declares of its tables for the administration, /admin/. docs/api/operations.md#administration.
+
+A module `handlers/AREA/admin_NOUN.py` has `admin_tables = [Table(...)]`; the pages are those of handlers/operations/admin_*.py. The queries of a table
+stand in sql/AREA/admin_NOUN.sql:
+
+    -- filter: keys(ids)                       the rows that are named: one array for each part of the key
+    d.id = ANY ($1::uuid[])
+
+    -- filter: search(longest, words)          rows in which all words occur; the longest one has three letters in a row, as an index needs
+    d.id = ANY (ARRAY(SELECT s.id FROM accounts.department s WHERE lower(s.name) LIKE core.containing($1::text)
+                         AND lower(s.name) LIKE ALL (ARRAY(SELECT core.containing(w) FROM unnest($2::text[]) w)) LIMIT 1000))
+
+    -- name: list_rows(after, most) -> rows
+    SELECT d.id::text AS key, d.name AS label, d.name, d.is_active,
+           (/* key */ jsonb_build_array(d.name) /* or as asked */)::text AS place
+      FROM accounts.department d
+     WHERE (/* after */ $1::jsonb IS NULL /* or as asked */) /* filters */
+     ORDER BY d.name /* or as asked */ LIMIT $2::bigint;
+
+    -- name: get_row(id) -> value       the row as a JSON object, for its page; its members are named as those of the forms
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote, urlencode
+
+from core.data.sql import Query
+from core.http import inner, schema
+from core.http.keyset import Column as OrderColumn
+from core.http.schema import Schema
+from core.problem import Problem, not_found
+from handlers.api.caller import Caller
+from handlers.api.page_handler import PageHandler
+
+# How a value is shown. "moment": by the clock of the business; "flag": yes or no; "badge": one of a few words; "lines": a long text; "picture":
+# the key of an uploaded file; "json": whatever it is.
+Kind = Literal["text", "number", "amount", "flag", "moment", "day", "badge", "lines", "picture", "json"]
+# What the parts of a key are made of.
+Part = Literal["number", "uuid", "word"]
+# The parameters of a query that finds one row.
+Key = Mapping[str, Any]
+# Stands between the parts of a key in an address. No number or uuid has one.
+SEPARATOR = "."
+# Digits of a number, which fits a bigint then.
+LONGEST_NUMBER = 18
+
+
+class Column(NamedTuple):
+    """A column of a list. name: of the query's column. order: its name in Table.orders; "": the list can't be ordered by it. to: "AREA/TABLE" of
+    the row that it leads to, whose key the query has in `NAME_key`; "": it leads nowhere."""
+
+    name: str
+    title: str
+    kind: Kind = "text"
+    order: str = ""
+    to: str = ""
+
+
+class Filter(NamedTuple):
+    """A filter of a list: `-- filter: NAME(value)` of the SQL. choices: (value, title). kind: "choice" (a text), "flag" (a boolean), "since" and
+    "until" (a date), "reference" (the parts of the key of a row of the table `to`), "text" (what somebody types, whole)."""
+
+    name: str
+    title: str
+    kind: Literal["choice", "flag", "since", "until", "reference", "text"] = "choice"
+    choices: Sequence[tuple[str, str]] = ()
+    to: str = ""
+
+
+class Field(NamedTuple):
+    """A member of a row on its page; what an input takes is what the form's schema says of the member. to: "AREA/TABLE" of the row that it names, by its
+    key; a list names several. Beside the form the member NAME_key has that key, and the member itself what people read. choices: (value,
+    title), instead of the schema's. file: it is an uploaded file. secret: a password, which is never shown."""
+
+    name: str
+    title: str
+    kind: Kind = "text"
+    help: str = ""
+    to: str = ""
+    choices: Sequence[tuple[str, str]] = ()
+    file: bool = False
+    secret: bool = False
+
+
+class AdminHandler(PageHandler):
+    """The base of the pages of the administration, which a Write gets: caller, actor, db, body, body_text and files are those of the form."""
+
+    refused = "admin_refused.html"
+
+    @property
+    def administrator(self) -> Caller:
+        """Who is signed in."""
+        assert self.caller is not None, "the handler's access admits only staff"
+        return self.caller
+
+
+# Makes a row of a form; returns its key as it stands in addresses. Raises Problem.
+Make = Callable[[AdminHandler], Awaitable[str]]
+# Changes, or removes, the row with this key. The body has the changed members only. Raises Problem.
+Write = Callable[[AdminHandler, Key], Awaitable[None]]
+# Does something with the rows of these keys, and returns the sentence that says what was done. Raises Problem.
+Do = Callable[[AdminHandler, Sequence[Key]], Awaitable[str]]
+
+
+class Form(NamedTuple):
+    """A form. schema: what the API validates the same body by; a change is validated by the schema of the API's PATCH, as the body has only what
+    was changed."""
+
+    schema: Schema
+    fields: Sequence[Field]
+
+
+class Action(NamedTuple):
+    """What can be done with chosen rows, once it is confirmed. name: in the form. title: on the button. warning: what the confirmation says."""
+
+    name: str
+    title: str
+    do: Do
+    warning: str = ""
+    is_dangerous: bool = False
+
+
+class Related(NamedTuple):
+    """A list of another table that is about the row: its filter `filter` gets the row's key. to: "AREA/TABLE"."""
+
+    title: str
+    to: str
+    filter: str
+
+
+def staff(caller: Caller) -> bool:
+    """Everybody who may enter the administration."""
+    return True
+
+
+def superadmin(caller: Caller) -> bool:
+    """Those who may see what belongs to single accounts."""
+    return caller.role == "SUPERADMIN" or caller.is_superuser
+
+
+class Table(NamedTuple):
+    """A table of the administration, at /admin/AREA/NAME/.
+
+    title, one: what its rows and a row are called. about: a sentence. key: the parts of its key, by the names that they have in the queries. orders: what a
+    list can be ordered by, and its ties; each has an index together with the ties. usual: the order unless another is asked for, terms such as `-created_at`.
+    ties: names of `orders` that are appended to each order, and make it one of all rows. search: what a search looks at, as "by name"; "":
+    there is none. shown: members of the row's document beside those of the form; empty: all of them. may_see: who may. audited: the object_type of its rows in
+    the audit. object_id: the member of the document that is their object_id there; "": the key.
+    """
+
+    area: str
+    name: str
+    title: str
+    one: str
+    key: Mapping[str, Part]
+    list: Query
+    get: Query
+    columns: Sequence[Column]
+    orders: Mapping[str, OrderColumn]
+    usual: Sequence[str]
+    ties: Sequence[str] = ("id",)
+    about: str = ""
+    search: str = ""
+    filters: Sequence[Filter] = ()
+    shown: Sequence[Field] = ()
+    add: Form | None = None
+    make: Make | None = None
+    edit: Form | None = None
+    change: Write | None = None
+    remove: Write | None = None
+    removal_warning: str = ""
+    actions: Sequence[Action] = ()
+    related: Sequence[Related] = ()
+    may_see: Callable[[Caller], bool] = staff
+    audited: str = ""
+    object_id: str = ""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.area}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        return f"/admin/{self.full_name}/"
+
+    def row_path(self, key: str) -> str:
+        """The address of the page of a row. key: as the list's query writes it."""
+        return f"{self.path}{quote(key, safe='')}/"
+
+    def parse(self, text: str) -> Key:
+        """The key in an address or a form, by the names of its parts. Raises Problem 404: no row can have it."""
+        key = self.parsed(text)
+        if key is None:
+            raise not_found(f"There is no such {self.one}.")
+        return key
+
+    def parsed(self, text: str) -> Key | None:
+        """The same; None: no row can have it."""
+        parts = text.split(SEPARATOR, len(self.key) - 1)
+        found = [_part(kind, part) for kind, part in zip(self.key.values(), parts, strict=False)]
+        return dict(zip(self.key, found, strict=True)) if len(found) == len(self.key) and None not in found else None
+
+
+def _part(kind: Part, text: str) -> Any:
+    """A part of a key for a query; None: it can be none."""
+    if kind == "number":
+        return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else None
+    return text if (kind == "uuid" and schema.is_uuid(text)) or (kind == "word" and text) else None
+
+
+def key_text(*parts: Any) -> str:
+    """A key as it stands in addresses."""
+    return SEPARATOR.join(str(part) for part in parts)
+
+
+def listed(table: str, **filters: str) -> str:
+    """The address of a list with filters. table: "AREA/TABLE"."""
+    return f"/admin/{table}/" + (f"?{urlencode(filters)}" if filters else "")
+
+
+def since(value: str) -> date | None:
+    """The day of a filter; None: it is no date."""
+    return date.fromisoformat(value) if schema.is_date(value) else None
+
+
+def through(method: str, path: str) -> Write:
+    """A Write that sends the form's body to the API itself, as the administrator: the API validates, refuses and audits it as ever.
+
+    path: such as /api/auth/departments/{id}/, with the parts of the key.
+    """
+
+    async def write(handler: AdminHandler, key: Key) -> None:
+        await answer_of(
+            handler, method, path.format_map({name: quote(str(part), safe="") for name, part in key.items()})
+        )
+
+    return write
+
+
+def making_through(path: str, key: Callable[[Any], str]) -> Make:
+    """A Make that posts the form's body to the API itself, as the administrator. key: of the new row, by the API's answer."""
+
+    async def make(handler: AdminHandler) -> str:
+        return key(await answer_of(handler, "POST", path))
+
+    return make
+
+
+async def answer_of(handler: AdminHandler, method: str, path: str, body: str | None = None) -> Any:
+    """The JSON that the API answers the administrator; None without a body. body: JSON; None: that of the form, with its files. Raises Problem: the API's
+    refusal, in its words."""
+    caller = handler.administrator
+    token = handler.application.tokens.sign(
+        "access", inner.expiry(), {"sid": caller.session_id, "user_id": str(caller.account_id), "email": caller.email}
+    )
+    sent: inner.Body | None = None
+    if body is None and handler.files:
+        sent = inner.form_of(handler.request)
+    elif method != "DELETE":
+        sent = inner.Body("application/json", (handler.body_text if body is None else body).encode())
+    return await inner.ask(handler, method, path, sent, {"Authorization": f"Bearer {token}"})
+
+
+async def each(handler: AdminHandler, keys: Sequence[Key], write: Write) -> tuple[int, list[str]]:
+    """Do a Write with each of the rows; the number of those that it was done with, and why others were refused. A row that is gone counts as neither."""
+    done, refused = 0, []
+    for key in keys:
+        try:
+            await write(handler, key)
+            done += 1
+        except Problem as problem:
+            if problem.status >= 500:
+                raise
+            if problem.status != 404:
+                refused.append(str(handler.dialect.worded(problem).message))
+    return done, refused
