@@ -82,4 +82,14 @@ class Index(AdminPage):
         )
 
 
+class NotFoundInAdministration(AdminPage):
+    """404 for unknown paths, as a page."""
+
+    async def get(self) -> None:
+        raise not_found("There is no such page.")
+
+    post = get
+
+
+fallbacks = [("/admin/", NotFoundInAdministration)]
 routes = [("/admin/", Index)]

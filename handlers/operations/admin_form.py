@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from core.http import form
@@ -17,6 +18,7 @@ from handlers.operations.admin import AdminPage
 LONG_TEXT = 300
 # A field that says as what the row was when the form was made.
 VERSION = "version"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Choice(NamedTuple):
@@ -28,8 +30,9 @@ class Choice(NamedTuple):
 
 
 class Input(NamedTuple):
-    """An input of a form. kind: text, lines, number, day, email, flag, choice, reference, references, file, password, json. texts: its present values as
-    the form sends them. choices: of a choice; of references: the rows that are chosen. pick: where the script looks for rows. problems: what is wrong."""
+    """An input of a form. kind: text, lines, number, day, email, flag, choice, reference, references, file, password, json. texts: its
+    present values as the form sends them. choices: of a choice; of references: the rows that are chosen. pick: where the script looks for
+    rows. problems: what is wrong. now: the row's present value, if somebody else has changed it meanwhile."""
 
     field: Field
     kind: str
@@ -39,6 +42,7 @@ class Input(NamedTuple):
     most: int = 0
     is_required: bool = False
     problems: Sequence[str] = ()
+    now: str = ""
 
 
 async def inputs(
@@ -48,8 +52,10 @@ async def inputs(
     problems: Mapping[str, Any],
     *,
     is_new: bool = False,
+    present: Mapping[str, Sequence[str]] = NOTHING,
 ) -> list[Input]:
-    """The inputs with these values, by field as a form sends them. problems: messages by field."""
+    """The inputs with these values, by field as a form sends them. problems: messages by field. present: the row's values, which are shown where they
+    differ."""
     found = []
     for field in made_of.fields:
         node = _node(made_of.schema, field.name)
@@ -60,9 +66,9 @@ async def inputs(
         if kind in ("reference", "references"):
             choices, pick = await _chosen(page, field, texts)
         required = is_new and field.name in made_of.schema.document.get("required", ())
-        found.append(
-            Input(field, kind, texts, choices, pick, _most(node), required, _sentences(problems.get(field.name)))
-        )
+        said = _sentences(problems.get(field.name))
+        now = ", ".join(present.get(field.name, texts)) if present.get(field.name, texts) != texts else ""
+        found.append(Input(field, kind, texts, choices, pick, _most(node), required, said, now))
     return found
 
 
