@@ -74,7 +74,7 @@ def asked(handler: AdminPage, table: Table) -> View:
         if text:
             given[one.name] = text
             filters |= _condition(handler, table, one, text)
-    problem = ""
+    problem = _apart(table, given)
     search = handler.get_query_argument(SEARCH, "")[:LONGEST_SEARCH] if table.search else ""
     if search:
         given[SEARCH] = search
@@ -88,7 +88,8 @@ def asked(handler: AdminPage, table: Table) -> View:
     if term.removeprefix("-") in {column.order for column in table.columns if column.order} and _is_among(term, orders):
         given[ORDER] = term
         return View(table, given, filters, _order(table, [term]), orders, problem)
-    return View(table, given, filters, _order(table, orders[:1] if orders else table.usual), orders, problem)
+    usual = table.usual if not orders or orders[0] == table.usual[0] else orders[:1]
+    return View(table, given, filters, _order(table, usual), orders, problem)
 
 
 async def page_of(handler: AdminPage, view: View) -> Rows:
@@ -144,6 +145,16 @@ async def named(handler: AdminPage, table: Table, keys: Sequence[Key]) -> Sequen
     return rows
 
 
+def _apart(table: Table, given: Mapping[str, str]) -> str:
+    """Why these filters can't be combined; "": they can."""
+    used = [one for one in table.filters if one.name in given]
+    for one in used:
+        for other in used:
+            if other.name in one.apart:
+                return f"“{one.title}” and “{other.title}” can't be combined. Choose one of them."
+    return ""
+
+
 def _order(table: Table, terms: Sequence[str]) -> Order:
     """The order with its ties, which have the direction of its last term."""
     names = {term.removeprefix("-") for term in terms}
@@ -159,9 +170,11 @@ def _orders(table: Table, given: Mapping[str, str]) -> Sequence[str] | None:
     """The orders that a list with these filters can have; None: all. Of two filters without a common one, the first decides. A search finds so few
     rows that they can be in any order."""
     orders: Sequence[str] | None = None
+    others = None if table.filtered_orders is None else [*table.usual, *table.filtered_orders]
     for one in table.filters:
-        if one.name in given and one.orders is not None and SEARCH not in given:
-            orders = one.orders if orders is None else [term for term in orders if term in one.orders] or orders
+        served = others if one.orders is None else one.orders
+        if one.name in given and served is not None and SEARCH not in given:
+            orders = served if orders is None else [term for term in orders if term in served] or orders
     return orders
 
 
