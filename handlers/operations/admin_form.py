@@ -56,9 +56,10 @@ async def inputs(
     *,
     is_new: bool = False,
     present: Mapping[str, Sequence[str]] = NOTHING,
+    row: Mapping[str, Any] = NOTHING,
 ) -> list[Input]:
     """The inputs with these values, by field as a form sends them. problems: messages by field. present: the row's values, which are shown where they
-    differ."""
+    differ. row: the row's document."""
     found = []
     for field in made_of.fields:
         node = _node(made_of.schema, field.name)
@@ -67,7 +68,7 @@ async def inputs(
         kind = _kind(field, node, shape)
         choices, pick = _choices(field, node, shape, texts), ""
         if kind in ("reference", "references"):
-            choices, pick = await _chosen(page, field, texts)
+            choices, pick = await _chosen(page, field, texts, str(row.get(field.among) or ""))
         required = is_new and field.name in made_of.schema.document.get("required", ())
         said = _sentences(problems.get(field.name))
         now = ", ".join(present.get(field.name, texts)) if present.get(field.name, texts) != texts else ""
@@ -176,14 +177,14 @@ def _choices(field: Field, node: Mapping[str, Any], shape: Shape, texts: Sequenc
     return [Choice(value, title, value in texts) for value, title in pairs]
 
 
-async def _chosen(page: AdminPage, field: Field, texts: Sequence[str]) -> tuple[list[Choice], str]:
-    """The rows that a field names, and where a script looks for others."""
+async def _chosen(page: AdminPage, field: Field, texts: Sequence[str], narrowed: str) -> tuple[list[Choice], str]:
+    """The rows that a field names, and where a script looks for others. narrowed: the value of Field.among."""
     table: Table | None = page.seen(field.to)
     if table is None:
         return [Choice(text, text, True) for text in texts if text], ""
     keys = [key for text in texts if (key := table.parsed(text)) is not None]
     labels = {row["key"]: admin_view.label_of(row) for row in await admin_view.named(page, table, keys)}
-    return [Choice(text, labels.get(text, text), True) for text in texts if text], f"{table.path}choices/"
+    return [Choice(text, labels.get(text, text), True) for text in texts if text], admin_view.pick(table, narrowed)
 
 
 def _most(node: Mapping[str, Any]) -> int:
