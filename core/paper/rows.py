@@ -1,6 +1,6 @@
 """Rows of a page: texts at their places, rules and pictures. Measures in points."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from core.paper.picture import Picture
@@ -164,19 +164,26 @@ class Rows:
         return [row for at in range(0, len(places), 4) for row in self.cells(columns, places[at : at + 4])]
 
     def cells(
-        self, columns: Sequence[Column], texts: Sequence[str], *, is_bold: bool = False, ink: Ink = BLACK
+        self,
+        columns: Sequence[Column],
+        texts: Sequence[str],
+        *,
+        is_bold: bool = False,
+        bold: Collection[int] = (),
+        ink: Ink = BLACK,
     ) -> list[Row]:
-        """A row of a table; as many rows as its highest cell."""
+        """A row of a table; as many rows as its highest cell. bold: the columns that are bold where the others aren't."""
+        bolds = [is_bold or at in bold for at in range(len(columns))]
         cells = [
-            wrapped(text, column.width, self.size, is_bold=is_bold, most=self.most)
-            for column, text in zip(columns, texts, strict=True)
+            wrapped(text, column.width, self.size, is_bold=its_bold, most=self.most)
+            for column, text, its_bold in zip(columns, texts, bolds, strict=True)
         ]
         return [
             Row(
                 self.size * LEADING,
                 tuple(
-                    Text(column.x + column.align * column.width, cell[at], self.size, column.align, is_bold, ink)
-                    for column, cell in zip(columns, cells, strict=True)
+                    Text(column.x + column.align * column.width, cell[at], self.size, column.align, its_bold, ink)
+                    for column, cell, its_bold in zip(columns, cells, bolds, strict=True)
                     if at < len(cell)
                 ),
             )
