@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from core.paper.pages import POINTS_OF_MILLIMETRE
+from core.paper.rows import CENTRE, LEADING, RIGHT, Row, Text
+from core.paper.text import shortened, width
 
 # The narrowest bar, in millimetres: the widest of these with which the code fits. Printers of labels have 8 dots a millimetre, and bars
 # of whole dots come out evenly. Common scanners read no narrower ones than the last (0.0075 inch).
@@ -94,6 +96,17 @@ def qr(text: str, side: float) -> Qr | None:
 def code(text: str, room: float, height: float, side: float) -> Code | None:
     """The text as a Code 128 of that height, or else as a QR code of that side. None: it fits as neither."""
     return bars(text, room, height) or qr(text, min(room, side))
+
+
+def code_rows(found: Code | None, text: str, room: float, size: float, align: float = RIGHT) -> list[Row]:
+    """A code in so much room, and its text below it. size: of the text. No row without a code."""
+    if found is None:
+        return []
+    below = shortened(text, room, size)
+    half = width(below, size) / 2
+    left = align * (room - found.width)
+    middle = min(max(left + found.width / 2, half), room - half)
+    return [Row(found.height, picture=(left, found)), Row(size * LEADING, (Text(middle, below, size, CENTRE),))]
 
 
 def _fill(canvas: Any, path: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from core.paper.picture import Picture
-from core.paper.text import draw, plain, width, wrapped
+from core.paper.text import draw, plain, shortened, width, wrapped
 
 # From one base line to the next, in sizes of the font: the letters of India reach further up and down than those of Latin.
 LEADING = 1.4
@@ -128,10 +128,13 @@ class Rows:
         scale: float = 1,
         start: float = 0,
         ink: Ink = BLACK,
+        most_rows: int = 0,
     ) -> list[Row]:
-        """A paragraph. start: where it begins."""
+        """A paragraph. start: where it begins. most_rows: if it has more, the last one ends with an ellipsis; 0: it may have any number."""
         size, room = self.size * scale, self.width - start
         rows = wrapped(text, room, size, is_bold=is_bold, most=self.most)
+        if most_rows and len(rows) > most_rows:
+            rows[most_rows - 1 :] = [shortened(" ".join(rows[most_rows - 1 :]), room, size, is_bold=is_bold)]
         return [Row(size * LEADING, (Text(start + align * room, row, size, align, is_bold, ink),)) for row in rows]
 
     def pair(

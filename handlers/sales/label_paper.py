@@ -5,12 +5,12 @@ from decimal import Decimal
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
-from core.paper.codes import bars, qr
+from core.paper.codes import bars, code_rows, qr
 from core.paper.fonts import writing
 from core.paper.labels import Label, LabelSheet, fitted, labels_pdf
 from core.paper.pages import POINTS_OF_MILLIMETRE
 from core.paper.rows import CENTRE, RIGHT, Row, Rows, beside, height
-from handlers.sales.paper_rows import LANGUAGE, MOST, address, coded, money
+from handlers.sales.paper_rows import LANGUAGE, MOST, money
 
 
 class Look(NamedTuple):
@@ -25,8 +25,8 @@ class Look(NamedTuple):
 # Labels of A4 as L7159 and L7163 of Avery have them, and the usual one of label printers for parcels.
 SHEETS = {
     "3x8": Look(LabelSheet(210, 297, 3, 8, 63.5, 33.9, (2.5, 0)), 7.5, 6.5, 14.5),
-    "2x7": Look(LabelSheet(210, 297, 2, 7, 99.1, 38.1, (2.5, 0)), 9, 8, 18),
-    "100x150": Look(LabelSheet(100, 150, 1, 1, 100, 150, padding=5), 14, 26, 38),
+    "2x7": Look(LabelSheet(210, 297, 2, 7, 99.1, 38.1, (2.5, 0)), 9, 7, 18),
+    "100x150": Look(LabelSheet(100, 150, 1, 1, 100, 150, padding=5), 17, 26, 38),
 }
 MOST_PLACES = max(look.sheet.labels for look in SHEETS.values())
 # Between the texts and the QR code, in millimetres.
@@ -77,9 +77,9 @@ def _parcel(invoice: Mapping[str, Any], look: Look, parcel: str) -> Label:
     # The number stands above, in larger letters than below the bars.
     foot = _bars(number, room, look)[:1]
     texts = [
-        *left.text(number, is_bold=True, scale=NUMBER)[:NAME_ROWS],
-        *left.text(customer["name"], is_bold=True, scale=NAME)[:NAME_ROWS],
-        *(row for line in address(customer) for row in left.text(line)),
+        *left.text(number, is_bold=True, scale=NUMBER, most_rows=NAME_ROWS),
+        *left.text(customer["name"], is_bold=True, scale=NAME, most_rows=NAME_ROWS),
+        *(row for line in _address(customer) for row in left.text(line)),
     ]
     square = qr(number, side)
     beside_it = [
@@ -88,6 +88,12 @@ def _parcel(invoice: Mapping[str, Any], look: Look, parcel: str) -> Label:
     ]
     most = its_height - height(foot)
     return Label([beside((0, fitted(texts, most)), (room - side, fitted(beside_it, most)))], foot)
+
+
+def _address(customer: Mapping[str, Any]) -> list[str]:
+    """The address in one line and the telephone in another, as labels have room for few."""
+    where = filter(None, (customer["address1"], customer["address2"], customer["area"]))
+    return [line for line in (", ".join(where), customer["phone1"] or customer["phone2"]) if line]
 
 
 def _item(item: Mapping[str, Any], look: Look) -> Label:
@@ -99,9 +105,9 @@ def _item(item: Mapping[str, Any], look: Look) -> Label:
     shelf = item["shelf_location"].strip()
     details = [item["packing"], item["company_name"], f"Batch {item['batch_no']}" if item["batch_no"] else ""]
     texts = [
-        *rows.text(item["name"], is_bold=True, scale=NAME)[:NAME_ROWS],
+        *rows.text(item["name"], is_bold=True, scale=NAME, most_rows=NAME_ROWS),
         *rows.pair(f"MRP {money(Decimal(item['mrp']))}", shelf and f"Shelf {shelf}", is_bold=True)[:NAME_ROWS],
-        *([] if foot else rows.text(item["item_code"])),
+        *([] if foot else rows.text(item["item_code"], most_rows=NAME_ROWS)),
         *rows.text(" · ".join(filter(None, details))),
     ]
     shown = fitted(texts, its_height - height(foot))
@@ -110,4 +116,4 @@ def _item(item: Mapping[str, Any], look: Look) -> Label:
 
 def _bars(text: str, room: float, look: Look) -> list[Row]:
     """The Code 128 at the foot of a label, with its text; no row where the text has none of that width."""
-    return coded(bars(text, room, look.bars * POINTS_OF_MILLIMETRE), text, room, look.size * DETAIL, CENTRE)
+    return code_rows(bars(text, room, look.bars * POINTS_OF_MILLIMETRE), text, room, look.size * DETAIL, CENTRE)

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.paper.amounts import day
-from core.paper.codes import Code, code
+from core.paper.codes import code, code_rows
 from core.paper.pages import POINTS_OF_MILLIMETRE, Sheet
-from core.paper.rows import CENTRE, LEADING, LEFT, RIGHT, Ink, Row, Rows, Text, beside
-from core.paper.text import plain, shortened, width
+from core.paper.rows import LEFT, RIGHT, Ink, Row, Rows, Text, beside
+from core.paper.text import plain, shortened
 
 Invoice = Mapping[str, Any]
 A4 = Sheet(210 * POINTS_OF_MILLIMETRE, 297 * POINTS_OF_MILLIMETRE, 12 * POINTS_OF_MILLIMETRE)
@@ -75,18 +75,7 @@ def number_code(number: str, wide: float = CODE_WIDTH, high: float = CODE_HEIGHT
     """The code of an invoice number at the right of so much room, and the number below it. Millimetres."""
     room = wide * POINTS_OF_MILLIMETRE
     found = code(number, room, high * POINTS_OF_MILLIMETRE, side * POINTS_OF_MILLIMETRE)
-    return coded(found, number, room, SIZE * DETAIL)
-
-
-def coded(found: Code | None, text: str, room: float, size: float, align: float = RIGHT) -> list[Row]:
-    """A code in the room, with its text below. size: of the text. Points."""
-    if found is None:
-        return []
-    below = shortened(text, room, size)
-    half = width(below, size) / 2
-    left = align * (room - found.width)
-    middle = min(max(left + found.width / 2, half), room - half)
-    return [Row(found.height, picture=(left, found)), Row(size * LEADING, (Text(middle, below, size, CENTRE),))]
+    return code_rows(found, number, room, SIZE * DETAIL)
 
 
 def address(customer: Mapping[str, Any]) -> list[str]:

@@ -223,7 +223,7 @@ async def test_labels_lie_exactly_on_those_of_the_sheet(stored, printed, sheet, 
     )
     assert corners(found[1]) == [places[0]]
     for page in found:
-        for at, (left, bottom, across, up) in enumerate(filled(page)):
+        for at, (left, _, across, _) in enumerate(filled(page)):
             inside = any(
                 left >= x * POINTS_OF_MILLIMETRE and left + across <= (x + wide) * POINTS_OF_MILLIMETRE + 0.01
                 for x, _, wide, _ in places
