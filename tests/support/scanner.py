@@ -9,8 +9,9 @@ import zxingcpp
 from PIL import Image, ImageDraw
 
 POINTS_OF_MILLIMETRE = 72 / 25.4
-# Dots of a picture in each point: some 430 an inch.
-DOTS = 6
+# Dots of a picture in each point: 360 an inch.
+DOTS = 5
+FORMATS = [zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.QRCode]
 
 
 def pages(data: bytes) -> Any:
@@ -45,7 +46,7 @@ def scanned(page: Any) -> list[tuple[str, str]]:
     for left, bottom, across, up in filled(page):
         box = (left * DOTS, (height - bottom - up) * DOTS, (left + across) * DOTS - 1, (height - bottom) * DOTS - 1)
         draw.rectangle(tuple(map(round, box)), fill=0)
-    found = zxingcpp.read_barcodes(picture)
+    found = zxingcpp.read_barcodes(picture, formats=FORMATS, try_rotate=False, try_downscale=False, try_invert=False)
     ordered = sorted(found, key=lambda one: (one.position.top_left.y, one.position.top_left.x))
     return [(str(one.format).rpartition(".")[2], one.text) for one in ordered]
 
