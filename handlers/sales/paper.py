@@ -52,8 +52,9 @@ class PaperHandler(SalesHandler):
         named = attachment if self.flag("download") else inline
         found = await query.list_papers(self.db, ids=ids, most=most_items)
         self._refuse(ids, found, most_items)
-        state = (product.VERSION, name, options, self.shown, found["documents"])
-        self.set_header("ETag", f'"{hashlib.sha256(repr(state).encode()).hexdigest()[:32]}"')
+        state = hashlib.sha256(repr((product.VERSION, name, options, self.shown)).encode())
+        state.update(found["documents"].encode())
+        self.set_header("ETag", f'"{state.hexdigest()[:32]}"')
         # A client may keep it, but asks each time whether it is still current.
         self.set_header("Cache-Control", "private, no-cache")
         if self.check_etag_header():

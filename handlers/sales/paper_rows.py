@@ -66,9 +66,10 @@ def head(rows: Rows, title: str, invoice: Invoice, lines: Sequence[str]) -> list
         *left.text(title, is_bold=True, scale=TITLE, ink=GREY),
         *left.text(invoice["invoice_no"], is_bold=True, scale=NUMBER),
         *left.text(first, is_bold=True, scale=NAME),
-        *(row for line in others for row in left.text(line)),
     ]
-    return [beside((0, texts), (left.width + GUTTER * POINTS_OF_MILLIMETRE, number_code(invoice["invoice_no"])))]
+    top = beside((0, texts), (left.width + GUTTER * POINTS_OF_MILLIMETRE, number_code(invoice["invoice_no"])))
+    # Rows of their own, as no page breaks what stands beside something, and an address may have 2,000 characters.
+    return [top, *(row for line in others for row in rows.text(line))]
 
 
 def number_code(number: str, wide: float = CODE_WIDTH, high: float = CODE_HEIGHT, side: float = CODE_SIDE) -> list[Row]:

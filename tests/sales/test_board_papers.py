@@ -114,14 +114,20 @@ async def test_labels_are_printed_as_the_form_says(page, api, invoice, signed_in
     await signed_in()
     await page.resize(*PHONE)
     await open_papers(page, number)
+    # A scan that goes astray prints nothing.
+    await page.type("#label-parcels", "2", Keys.ENTER)
+    assert await tabs(page) == []
+    await page.type("#label-parcels", "501")
+    await page.click('#labels [data-kind="parcels"]')
+    assert await page.script("return document.activeElement.id") == "label-parcels"
     await page.type("#label-parcels", "2")
     await page.script("""const sheet = document.getElementById('label-sheet'); sheet.value = '100x150';
                          sheet.dispatchEvent(new Event('change'))""")
     assert not await page.script("return document.getElementById('label-from').checkVisibility()")
-    await page.click('#labels [value="parcels"]')
+    await page.click('#labels [data-kind="parcels"]')
     data = await opened_in_a_tab(page)
     assert [f"Parcel {at} of 2" in text for at, text in enumerate(texts(data), 1)] == [True, True]
-    await page.click('#labels [value="items"]')
+    await page.click('#labels [data-kind="items"]')
     assert {text for _, text in all_scanned(await paper(page, 1))} == {"PR650", "OTN10"}
     await close_tabs(page)
 

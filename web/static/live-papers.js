@@ -28,11 +28,15 @@ export class Papers {
     for (const button of this.#part.querySelectorAll("[data-paper]")) {
       button.addEventListener("click", () => this.#open(button, button.dataset.paper));
     }
-    this.#form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const asked = new URLSearchParams(new FormData(this.#form));
-      this.#open(event.submitter, `labels/?${asked}&kind=${event.submitter.value}`);
-    });
+    // Not a submission: a scan that goes into one of the fields ends with Enter, and must not print.
+    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    for (const button of this.#form.querySelectorAll("[data-kind]")) {
+      button.addEventListener("click", () => {
+        if (!this.#form.reportValidity()) return;
+        const asked = new URLSearchParams(new FormData(this.#form));
+        this.#open(button, `labels/?${asked}&kind=${button.dataset.kind}`);
+      });
+    }
     find("label-sheet").addEventListener("change", () => this.#fit());
     document.addEventListener("session", () => this.#showOrHide());
     this.#fit();
@@ -50,7 +54,7 @@ export class Papers {
   }
 
   #open(button, path) {
-    return open(button, `${INVOICES}${this.#id}/${path}`, this.#problem, this.#signIn);
+    return openPaper(button, `${INVOICES}${this.#id}/${path}`, this.#problem, this.#signIn);
   }
 
   /** The first free label is one of those of the sheet. */
@@ -78,7 +82,7 @@ export class PickingLists {
       button.addEventListener("click", async () => {
         const asked = new URLSearchParams(this.#ids.map((id) => ["invoice", id]));
         if (button.dataset.merged) asked.set("merged", "true");
-        if (await open(button, `${LISTS}?${asked}`, this.#problem, signIn)) this.#dialog.close();
+        if (await openPaper(button, `${LISTS}?${asked}`, this.#problem, signIn)) this.#dialog.close();
       });
     }
     find("print-close").addEventListener("click", () => this.#dialog.close());
@@ -96,7 +100,7 @@ export class PickingLists {
 }
 
 /** Opens the paper in a new tab, or shows a link to it where the browser allows no new one. Returns whether it did; if not, it says why. */
-async function open(button, path, problem, signIn) {
+async function openPaper(button, path, problem, signIn) {
   // It has to be opened before the answer is there: later, the browser would take it for an advertisement.
   const tab = window.open("", "_blank");
   problem.replaceChildren();
