@@ -73,6 +73,12 @@ class Settings(CoreSettings):
     receipt_footer: tuple[str, ...] = setting(
         "RECEIPT_FOOTER", lines, "the lines below each receipt, with \\n between them", default=()
     )
+    paper_header: tuple[str, ...] = setting(
+        "PAPER_HEADER",
+        lines,
+        "the lines above each delivery note, such as the firm's name and address, with \\n between them; the first is on badges, too",
+        default=(),
+    )
     sign_up_open: bool = setting(
         "SIGN_UP_OPEN", boolean, "anyone may make themselves a MEMBER account; false: nobody", default=True
     )

@@ -63,6 +63,15 @@ def describe(canvas: Any, title: str, author: str) -> None:
     canvas.setCreator(product.NAME)
 
 
+class Part(NamedTuple):
+    """Blocks with pages of their own in a PDF. head: the rows at the top of each page but the first. foot: the rows at the foot of a page, by
+    its number and how many the part has."""
+
+    blocks: Iterable[Block]
+    head: Sequence[Row] = ()
+    foot: Foot | None = None
+
+
 def pdf(
     blocks: Sequence[Block],
     sheet: Sheet,
@@ -73,22 +82,40 @@ def pdf(
     head: Sequence[Row] = (),
     foot: Foot | None = None,
 ) -> bytes:
-    """The blocks as a PDF. The same blocks are the same bytes. author: who issues the paper. foot: the rows at the foot of a page, by its
-    number and how many there are.
+    """The blocks as a PDF. The same blocks are the same bytes. author: who issues the paper. head, foot: as those of a Part.
 
     Call it in the thread of core.paper.fonts.in_thread, and hold core.paper.fonts.writing.
     """
+    return pdf_of_parts([Part(blocks, head, foot)], sheet, title=title, language=language, author=author)
+
+
+def pdf_of_parts(parts: Iterable[Part], sheet: Sheet, *, title: str, language: str, author: str = "") -> bytes:
+    """The parts as a PDF, one after the other, as pdf() writes one."""
+    file = io.BytesIO()
+    canvas = blank(file, title=title, language=language, author=author)
+    for part in parts:
+        _draw_part(canvas, part, sheet)
+    canvas.save()
+    return file.getvalue()
+
+
+def blank(file: io.BytesIO, *, title: str, language: str, author: str = "") -> Any:
+    """A canvas of ReportLab that writes a PDF into the file."""
     from reportlab.pdfgen.canvas import Canvas
 
     assert writing.locked(), "the fonts are read while a PDF is written"
     font(LATIN)
-    foot_height = height(foot(1, 1)) if foot else 0.0
-    most = (sheet.height or LONGEST_PAGE) - 2 * sheet.margin - foot_height
-    found = paginated(blocks, most, head)
-    file = io.BytesIO()
     # invariant: no time and no random id.
     canvas = Canvas(file, invariant=1, lang=language, initialFontName=LATIN)
     describe(canvas, title, author)
+    return canvas
+
+
+def _draw_part(canvas: Any, part: Part, sheet: Sheet) -> None:
+    foot = part.foot
+    foot_height = height(foot(1, 1)) if foot else 0.0
+    most = (sheet.height or LONGEST_PAGE) - 2 * sheet.margin - foot_height
+    found = paginated(part.blocks, most, part.head)
     for number, rows in enumerate(found, 1):
         page_height = sheet.height or height(rows) + 2 * sheet.margin + foot_height
         canvas.setPageSize((sheet.width, page_height))
@@ -96,5 +123,3 @@ def pdf(
         if foot:
             draw_rows(canvas, foot(number, len(found)), sheet.margin, sheet.margin + foot_height)
         canvas.showPage()
-    canvas.save()
-    return file.getvalue()

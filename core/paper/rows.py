@@ -1,10 +1,10 @@
 """Rows of a page: texts at their places, rules and pictures. Measures in points."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from core.paper.picture import Picture
-from core.paper.text import draw, plain, width, wrapped
+from core.paper.text import draw, plain, shortened, width, wrapped
 
 # From one base line to the next, in sizes of the font: the letters of India reach further up and down than those of Latin.
 LEADING = 1.4
@@ -128,10 +128,13 @@ class Rows:
         scale: float = 1,
         start: float = 0,
         ink: Ink = BLACK,
+        most_rows: int = 0,
     ) -> list[Row]:
-        """A paragraph. start: where it begins."""
+        """A paragraph. start: where it begins. most_rows: if it has more, the last one ends with an ellipsis; 0: it may have any number."""
         size, room = self.size * scale, self.width - start
         rows = wrapped(text, room, size, is_bold=is_bold, most=self.most)
+        if most_rows and len(rows) > most_rows:
+            rows[most_rows - 1 :] = [shortened(" ".join(rows[most_rows - 1 :]), room, size, is_bold=is_bold)]
         return [Row(size * LEADING, (Text(start + align * room, row, size, align, is_bold, ink),)) for row in rows]
 
     def pair(
@@ -164,19 +167,26 @@ class Rows:
         return [row for at in range(0, len(places), 4) for row in self.cells(columns, places[at : at + 4])]
 
     def cells(
-        self, columns: Sequence[Column], texts: Sequence[str], *, is_bold: bool = False, ink: Ink = BLACK
+        self,
+        columns: Sequence[Column],
+        texts: Sequence[str],
+        *,
+        is_bold: bool = False,
+        bold: Collection[int] = (),
+        ink: Ink = BLACK,
     ) -> list[Row]:
-        """A row of a table; as many rows as its highest cell."""
+        """A row of a table; as many rows as its highest cell. bold: the columns that are bold where the others aren't."""
+        bolds = [is_bold or at in bold for at in range(len(columns))]
         cells = [
-            wrapped(text, column.width, self.size, is_bold=is_bold, most=self.most)
-            for column, text in zip(columns, texts, strict=True)
+            wrapped(text, column.width, self.size, is_bold=its_bold, most=self.most)
+            for column, text, its_bold in zip(columns, texts, bolds, strict=True)
         ]
         return [
             Row(
                 self.size * LEADING,
                 tuple(
-                    Text(column.x + column.align * column.width, cell[at], self.size, column.align, is_bold, ink)
-                    for column, cell in zip(columns, cells, strict=True)
+                    Text(column.x + column.align * column.width, cell[at], self.size, column.align, its_bold, ink)
+                    for column, cell, its_bold in zip(columns, cells, bolds, strict=True)
                     if at < len(cell)
                 ),
             )

@@ -24,15 +24,15 @@ export class Board {
   // The number of filter requests so far. Only the response to the latest one is shown.
   #requests = 0;
 
-  /** onArrivals() is called when new invoices arrive. */
-  constructor(store, filter, drawer, onArrivals) {
+  /** onArrivals() is called when new invoices arrive, onPrint(ids) when the picking lists of invoices are to be printed. */
+  constructor(store, filter, drawer, { onArrivals, onPrint }) {
     this.#store = store;
     this.#filter = filter;
     this.#drawer = drawer;
     this.#onArrivals = onArrivals;
     const now = () => Date.now() + this.#clockOffset;
     const open = (id, opener) => drawer.show(store.get(id), opener);
-    this.#columns = new Columns(store, { open, more: (status) => this.#more(status), now });
+    this.#columns = new Columns(store, { open, more: (status) => this.#more(status), print: onPrint, now });
     filter.onChange = () => {
       this.#applyFilter();
       this.#columns.rewind();

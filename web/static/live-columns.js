@@ -7,6 +7,7 @@
 import { Card } from "./live-card.js";
 import { age, copy, fieldsOf, find, recall, remember, titled, whole, write } from "./live-format.js";
 import { STATUSES } from "./live-list.js";
+import { signedInAs } from "./live-session.js";
 
 // The most flight animations in one second. With more, nobody can follow them.
 const MOST_FLIGHTS = 6;
@@ -19,6 +20,7 @@ export class Columns {
   #open;
   #now;
   #onMore;
+  #onPrint;
   // From the status to {section, tab, fields, tabFields, list}.
   #columns = new Map();
   // From the id of an invoice to its Card.
@@ -31,17 +33,19 @@ export class Columns {
   // The status of the selected tab.
   #chosen = "PENDING";
 
-  /** open(id, button) is called when a card is pressed, more(status) when "Show more" is pressed. now() returns the time of the
-      server's clock in ms. */
-  constructor(store, { open, more, now }) {
+  /** open(id, button) is called when a card is pressed, more(status) when "Show more" is pressed, print(ids) with the invoices to pick,
+      the oldest first, when their lists are to be printed. now() returns the time of the server's clock in ms. */
+  constructor(store, { open, more, print, now }) {
     this.#store = store;
     this.#open = open;
     this.#onMore = more;
+    this.#onPrint = print;
     this.#now = now;
     for (const status of STATUSES) this.#build(status);
     this.#choose(STATUSES.includes(recall("column")) ? recall("column") : "PENDING");
     this.#setRoles();
     wide.addEventListener("change", () => this.#setRoles());
+    document.addEventListener("session", () => this.mark([]));
     find("tabs").addEventListener("keydown", (event) => this.#moveAlongTabs(event));
     this.#collapse(recall("delivered") === "collapsed");
   }
@@ -102,6 +106,8 @@ export class Columns {
       fields.fold.setAttribute("aria-controls", section.id);
       fields.fold.addEventListener("click", () => this.#collapse(!section.classList.contains("collapsed")));
     } else fields.fold.remove();
+    if (status === "PENDING") fields.print.addEventListener("click", () => this.#onPrint(this.#shownIds(fields.list)));
+    else fields.print.remove();
     find("invoices").append(section);
     find("tabs").append(tab);
     this.#columns.set(status, { section, tab, fields, tabFields, list: fields.list });
@@ -174,6 +180,7 @@ export class Columns {
     write(tabFields.count, number);
     fields.nothing.hidden = list.childElementCount > 0;
     fields.more.hidden = !isMore;
+    if (status === "PENDING") fields.print.hidden = !signedInAs() || !list.childElementCount;
     const unseen = (count ?? 0) - list.childElementCount;
     write(fields.more, unseen > 0 ? `Show more (${whole.format(unseen)}${isExact ? "" : "+"} older)` : "Show more");
     section.dataset.empty = list.childElementCount === 0;
@@ -182,6 +189,10 @@ export class Columns {
       if (first) first.tabIndex = 0;
     }
     if (isTouched) this.#drawOldest(status);
+  }
+
+  #shownIds(list) {
+    return [...list.children].map(({ dataset }) => Number(dataset.id)).reverse();
   }
 
   /** Shows the age of the oldest invoice in the column. The age is unknown unless all invoices of the column are loaded. */

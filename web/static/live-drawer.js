@@ -2,12 +2,13 @@
 
 import { amount, copy, counted, fieldsOf, find, moment, titled, whole, write } from "./live-format.js";
 import { loadInvoice } from "./live-list.js";
+import { Papers } from "./live-papers.js";
 import { Steps } from "./live-steps.js";
+import { walk } from "./live-walk.js";
 
 // The work for which items are ticked off, by status. In the other statuses there are no checkboxes.
 const TICKED_IN = { PENDING: "pick", PICKING: "pick", PICKED: "pack", PACKING: "pack" };
 
-const natural = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 const byTouch = matchMedia("(pointer: coarse)");
 
 export class Drawer {
@@ -18,6 +19,7 @@ export class Drawer {
   #dialog = find("drawer");
   #fields = fieldsOf(this.#dialog);
   #steps;
+  #papers;
   #invoice = null;
   #opener = null;
   // The data from which the rows of the items were made, as JSON.
@@ -28,6 +30,7 @@ export class Drawer {
   /** signIn: the SignIn of live-sign-in.js. */
   constructor(signIn) {
     this.#steps = new Steps(signIn, { onDone: () => this.refresh(), onNumber: (text) => this.#leaveFor(text) });
+    this.#papers = new Papers(signIn);
     find("close").addEventListener("click", () => this.close());
     this.#dialog.addEventListener("close", () => this.#closed());
     this.#dialog.addEventListener("click", (event) => {
@@ -48,6 +51,7 @@ export class Drawer {
     this.#opener = opener;
     this.#fill();
     this.#steps.begin(invoice);
+    this.#papers.begin(invoice.id);
     if (!this.#dialog.open) this.#dialog.showModal();
     this.#fields.body.scrollTop = 0;
     // A barcode scanner types into the element that has the focus, so the e-mail field gets it. On a touch screen the keyboard would
@@ -159,14 +163,6 @@ export class Drawer {
     write(this.#fields.progress, hasTicks ? `${whole.format(ticked)} of ${all}` : all);
     this.#fields.progress.dataset.all = Boolean(hasTicks) && ticked === items.length;
   }
-}
-
-/** Sorts items by shelf, R-2 before R-12. Items without a shelf come last. */
-export function walk(items) {
-  const place = (item) => item.shelf_location?.trim() ?? "";
-  return [...items].sort((one, other) =>
-    Number(!place(one)) - Number(!place(other)) || natural.compare(place(one), place(other))
-    || natural.compare(one.name, other.name) || one.id - other.id);
 }
 
 function row(item, work, isTicked) {

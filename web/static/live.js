@@ -5,6 +5,7 @@ import { Connection } from "./live-connection.js";
 import { Drawer } from "./live-drawer.js";
 import { Filter } from "./live-filter.js";
 import { find, write } from "./live-format.js";
+import { PickingLists } from "./live-papers.js";
 import { SignIn } from "./live-sign-in.js";
 import { Sound } from "./live-sound.js";
 import { Store } from "./live-store.js";
@@ -24,7 +25,8 @@ const sound = new Sound();
 const drawer = new Drawer(signIn);
 const filter = new Filter(store, (invoice, opener) => drawer.show(invoice, opener));
 drawer.onNumber = (text) => filter.scan(text);
-const board = new Board(store, filter, drawer, () => sound.ring());
+const lists = new PickingLists(signIn);
+const board = new Board(store, filter, drawer, { onArrivals: () => sound.ring(), onPrint: (ids) => lists.show(ids) });
 const connection = new Connection(board, showState);
 // The time until which the board was up to date; null while it is up to date.
 let staleSince = null;
