@@ -445,7 +445,7 @@ $$;
 -- order of their keys, so that two imports wait for each other and never in a circle. The ids follow the order of the lines.
 CREATE OR REPLACE FUNCTION sales.store_lines(
     its_id bigint, after integer, most integer, most_bytes bigint, importer bigint,
-    OUT made integer, OUT repeated integer, OUT last integer, OUT first_id bigint, OUT last_id bigint)
+    OUT made integer, OUT repeated integer, OUT last integer)
 LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     WITH taken AS MATERIALIZED (
@@ -460,11 +460,16 @@ BEGIN
                core.trimmed(b.created_by) AS created_by, core.trimmed(b.remarks) AS remarks, b.customer, b.items
           FROM taken t CROSS JOIN LATERAL jsonb_to_record(t.body) AS b (
                invoice_no text, invoice_date date, salesman text, created_by text, remarks text, customer jsonb, items jsonb)
+    ), looked_up AS MATERIALIZED (
+        SELECT s.*, (SELECT i.id FROM sales.invoice i WHERE i.invoice_no = s.invoice_no AND i.is_active) AS stored_id,
+               row_number() OVER (PARTITION BY s.invoice_no ORDER BY s.line) AS place
+          FROM sent s
+    ), numbered AS MATERIALIZED (
+        -- Above the sort, so that the ids are drawn in the order of the lines.
+        SELECT l.*, CASE WHEN l.stored_id IS NULL AND l.place = 1 THEN nextval(pg_get_serial_sequence('sales.invoice', 'id')) END AS id
+          FROM (SELECT l.* FROM looked_up l ORDER BY l.line) l
     ), fresh AS MATERIALIZED (
-        SELECT f.*, nextval(pg_get_serial_sequence('sales.invoice', 'id')) AS id, core.trimmed(f.customer ->> 'code') AS code
-          FROM (SELECT s.* FROM (SELECT DISTINCT ON (s.invoice_no) s.* FROM sent s ORDER BY s.invoice_no, s.line) s
-                 WHERE NOT EXISTS (SELECT FROM sales.invoice i WHERE i.invoice_no = s.invoice_no AND i.is_active)
-                 ORDER BY s.line) f
+        SELECT n.*, core.trimmed(n.customer ->> 'code') AS code FROM numbered n WHERE n.id IS NOT NULL
     ), wanted AS MATERIALIZED (
         SELECT c.code, (array_agg(c.name ORDER BY c.line DESC))[1] AS name,
                (array_agg(c.area     ORDER BY c.line DESC) FILTER (WHERE c.area     IS NOT NULL))[1] AS area,
@@ -495,7 +500,7 @@ BEGIN
         SELECT w.code, w.name, coalesce(w.area, ''), coalesce(w.address1, ''), coalesce(w.address2, ''), coalesce(w.phone1, ''),
                coalesce(w.phone2, ''), coalesce(w.email, '')
           FROM wanted w
-         WHERE NOT EXISTS (SELECT FROM known_customer k WHERE k.code = w.code)
+         WHERE w.code <> ALL (ARRAY(SELECT k.code FROM known_customer k))
          ORDER BY w.code
         ON CONFLICT (code) DO UPDATE
            SET (name, area, address1, address2, phone1, phone2, email) = (
@@ -504,7 +509,9 @@ BEGIN
                  FROM wanted w WHERE w.code = c.code)
         RETURNING c.code, c.id
     ), customer AS MATERIALIZED (
-        SELECT k.code, k.id FROM known_customer k UNION ALL SELECT w.code, w.id FROM written_customer w
+        -- The ids by their codes, as one object. Postgres expects a batch to be one line, so it would compare each line with each customer.
+        SELECT coalesce(jsonb_object_agg(c.code, c.id), '{}') AS ids
+          FROM (SELECT k.code, k.id FROM known_customer k UNION ALL SELECT w.code, w.id FROM written_customer w) c
     ), named AS MATERIALIZED (
         -- The count makes the customers come first.
         SELECT DISTINCT f.salesman AS name FROM fresh f WHERE (SELECT count(*) FROM customer) >= 0
@@ -512,48 +519,46 @@ BEGIN
         SELECT s.name, s.id FROM named n JOIN sales.salesman s ON s.name = n.name
     ), written_salesman AS (
         INSERT INTO sales.salesman AS s (name)
-        SELECT n.name FROM named n WHERE NOT EXISTS (SELECT FROM known_salesman k WHERE k.name = n.name) ORDER BY n.name
+        SELECT n.name FROM named n WHERE n.name <> ALL (ARRAY(SELECT k.name FROM known_salesman k)) ORDER BY n.name
         ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name
         RETURNING s.name, s.id
     ), salesman AS MATERIALIZED (
-        SELECT k.name, k.id FROM known_salesman k UNION ALL SELECT w.name, w.id FROM written_salesman w
+        SELECT coalesce(jsonb_object_agg(s.name, s.id), '{}') AS ids
+          FROM (SELECT k.name, k.id FROM known_salesman k UNION ALL SELECT w.name, w.id FROM written_salesman w) s
     ), invoice AS (
         INSERT INTO sales.invoice (id, invoice_no, invoice_date, customer_id, salesman_id, created_by, created_user_id, remarks)
         OVERRIDING SYSTEM VALUE
-        SELECT f.id, f.invoice_no, f.invoice_date, c.id, s.id, f.created_by, importer, f.remarks
-          FROM fresh f JOIN customer c ON c.code = f.code JOIN salesman s ON s.name = f.salesman
+        SELECT f.id, f.invoice_no, f.invoice_date, (c.ids ->> f.code)::bigint, (s.ids ->> f.salesman)::bigint, f.created_by, importer, f.remarks
+          FROM fresh f CROSS JOIN customer c CROSS JOIN salesman s
          ORDER BY f.invoice_no
-        RETURNING id
     ), item AS (
         INSERT INTO sales.invoice_item (invoice_id, name, item_code, quantity, mrp, company_name, packing, shelf_location,
                                         remarks, batch_no, expiry_date)
-        SELECT i.id, core.trimmed(t.name), core.trimmed(t.item_code), t.quantity::integer,
+        SELECT f.id, core.trimmed(t.name), core.trimmed(t.item_code), t.quantity::integer,
                CASE WHEN scale(t.mrp) > 6 THEN round(t.mrp, 6) ELSE t.mrp END,
                coalesce(core.trimmed(t.company_name), ''), coalesce(core.trimmed(t.packing), ''),
                core.trimmed(t.shelf_location), core.trimmed(t.remarks), core.trimmed(t.batch_no), t.expiry_date
-          FROM invoice i JOIN fresh f ON f.id = i.id
+          FROM fresh f
          CROSS JOIN LATERAL ROWS FROM (jsonb_to_recordset(f.items) AS (
                name text, item_code text, quantity numeric, mrp numeric, company_name text, packing text,
                shelf_location text, remarks text, batch_no text, expiry_date date)) WITH ORDINALITY AS t
-         ORDER BY i.id, t.ordinality
+         ORDER BY f.id, t.ordinality
     ), noted AS (
         UPDATE sales.import_line l
-           SET body = NULL,
-               outcome = CASE WHEN f.line = s.line THEN 'created' ELSE 'duplicate' END,
-               invoice_id = coalesce(f.id, (SELECT i.id FROM sales.invoice i WHERE i.invoice_no = s.invoice_no AND i.is_active))
-          FROM sent s LEFT JOIN fresh f ON f.invoice_no = s.invoice_no
-         WHERE l.import_id = its_id AND l.line = s.line
+           SET body = NULL, outcome = CASE WHEN n.id IS NOT NULL THEN 'created' ELSE 'duplicate' END,
+               invoice_id = coalesce(n.id, n.stored_id, n.twin_id)
+          FROM (SELECT n.*, max(n.id) OVER (PARTITION BY n.invoice_no) AS twin_id FROM numbered n) n
+         WHERE l.import_id = its_id AND l.line = n.line
         RETURNING l.line, l.outcome
     )
-    SELECT count(*) FILTER (WHERE n.outcome = 'created'), count(*) FILTER (WHERE n.outcome = 'duplicate'), max(n.line),
-           (SELECT min(f.id) FROM fresh f), (SELECT max(f.id) FROM fresh f)
-      INTO made, repeated, last, first_id, last_id
+    SELECT count(*) FILTER (WHERE n.outcome = 'created'), count(*) FILTER (WHERE n.outcome = 'duplicate'), max(n.line)
+      INTO made, repeated, last
       FROM noted n;
 END $$;
 
 -- Does what the triggers of sales.invoice would do for each invoice (`tradepost.together`), for all of an import's batch at once: that takes
 -- a third of the time. It also notes new creators in the order of their names, which two batches need so as not to wait in a circle.
-CREATE OR REPLACE FUNCTION sales.tell_stored(its_id bigint, after integer, last integer, first_id bigint, last_id bigint) RETURNS void
+CREATE OR REPLACE FUNCTION sales.tell_stored(its_id bigint, after integer, last integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     INSERT INTO sales.creator (name)
@@ -600,7 +605,7 @@ BEGIN
                 -- The next look finds that invoice, and the line is a duplicate.
             END;
         END LOOP;
-        PERFORM sales.tell_stored(its_id, found.reached, stored.last, stored.first_id, stored.last_id);
+        PERFORM sales.tell_stored(its_id, found.reached, stored.last);
         UPDATE sales.import i
            SET created = i.created + stored.made, duplicates = i.duplicates + stored.repeated, reached = coalesce(stored.last, i.reached),
                moved_at = now(), status = CASE WHEN more.is_there THEN 'running' ELSE 'done' END,
