@@ -620,3 +620,42 @@ BEGIN
         RETURN NEXT found;
     END IF;
 END $$;
+
+-- Accepts an import whose lines are all there: takes its key, and has it done, by a job if is_later. is_known: an import was accepted under
+-- that key before, and is returned in place of this one, which is removed.
+CREATE OR REPLACE FUNCTION sales.accept_import(
+    its_id bigint, its_key text, its_fingerprint bytea, is_later boolean, OUT accepted sales.import, OUT is_known boolean)
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    LOOP
+        SELECT i.* INTO accepted FROM sales.import i
+         WHERE its_key IS NOT NULL AND i.key = its_key AND i.owner = (SELECT o.owner FROM sales.import o WHERE o.id = its_id);
+        is_known := FOUND;
+        IF is_known THEN
+            DELETE FROM sales.import WHERE id = its_id;
+            RETURN;
+        END IF;
+        BEGIN
+            UPDATE sales.import i
+               SET status = CASE WHEN i.lines > i.invalid THEN 'queued' ELSE 'done' END, key = its_key, fingerprint = its_fingerprint,
+                   position = h.position, moved_at = now(), finished_at = CASE WHEN i.lines > i.invalid THEN NULL ELSE now() END
+              FROM core.event_head h
+             WHERE i.id = its_id AND i.status = 'receiving'
+            RETURNING i.* INTO accepted;
+            EXIT;
+        EXCEPTION WHEN unique_violation THEN
+            -- Another request has taken the key at this moment.
+        END;
+    END LOOP;
+    IF accepted.id IS NOT NULL THEN
+        IF is_later AND accepted.status = 'queued' THEN
+            PERFORM sales.enqueue_import(accepted);
+        END IF;
+        PERFORM sales.announce_import(accepted);
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION sales.enqueue_import(i sales.import) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT core.enqueue_job('sales.import', jsonb_strip_nulls(jsonb_build_object('id', i.id, 'owner_id', i.account_id)),
+                            dedupe_key => 'sales.import:' || i.id)
+$$;
