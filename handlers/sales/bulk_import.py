@@ -1,6 +1,5 @@
 """Imports of many invoices in one request. docs/api/sales.md#imports."""
 
-import json
 import re
 from contextlib import ExitStack
 from typing import Any
@@ -12,8 +11,8 @@ from core.http.json_text import composed
 from core.http.openapi import EVENT_STREAM
 from core.http.parameter import Parameter
 from core.http.pieces import Items, Lines
-from core.http.streamed import StreamedBody
 from core.http.stored_file import XLSX
+from core.http.streamed import StreamedBody
 from core.live.stream import set_headers
 from core.problem import Message, Problem, invalid, not_found
 from core.temporary_folder import temporary_folder

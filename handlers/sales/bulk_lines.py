@@ -3,8 +3,9 @@ with it. docs/api/sales.md#imports."""
 
 import asyncio
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import asyncpg
@@ -24,6 +25,8 @@ LONGEST_LINE = 10 * 1024 * 1024
 READ_AT_ONCE, BYTES_AT_ONCE = 500, 512 * 1024
 # Characters of an invoice_no, as its column has.
 LONGEST_NUMBER = 100
+# Invoices that are put together from the rows of a table at once, in a thread.
+PIECES_AT_ONCE = 100
 EXPECTED = schema.load("sales/invoice_import")
 
 query = sql.load("sales/bulk_import")
@@ -42,7 +45,7 @@ class Cutter(Protocol):
     """Cuts a body into pieces (core/http/pieces.py)."""
 
     def feed(self, chunk: bytes) -> list[Piece]: ...
-    def end(self) -> list[Piece]: ...
+    def end(self) -> Iterable[Piece]: ...
 
 
 def read(pieces: Sequence[Piece], dialect: Dialect) -> list[Line]:
@@ -103,8 +106,10 @@ class Receiver:
 
     async def end(self) -> None:
         """The body is whole: store what is left. Raises what feed() raises."""
-        for piece in self._cutter.end():
-            await self._add(piece)
+        pieces = iter(self._cutter.end())
+        while some := await asyncio.to_thread(list, itertools.islice(pieces, PIECES_AT_ONCE)):
+            for piece in some:
+                await self._add(piece)
         if self._pieces or self.id is None:
             await self._store()
 

@@ -42,3 +42,32 @@ async def test_each_line_has_its_own_result_in_order(send, invoice, api, kind):
     assert data["results"][2]["id"] == data["results"][0]["id"]
     single = await api.import_invoice(wrong)
     assert data["results"][1]["errors"] == single.json["errors"]
+
+
+TABLE = b"""\xef\xbb\xbfinvoice_no;invoice_date;salesman;customer.code;customer.name;item.name;item.item_code;item.quantity;item.mrp;item.shelf_location
+T-1;2025-01-18;Ajay;C-1;Shop One;Paracetamol;PR650;20;3,50;R-12
+T-1;2025-01-18;Ajay;C-1;Shop One;Otrivin;OTN10;10;85.00;
+;;;;;Third;TH1;1;2.125;X
+T-2;2025-01-18;Ajay;C-2;Shop Two;Paracetamol;PR650;many;3.5;R-12
+T-3;2025-01-19;Ajay;C-2;Shop Two;;;;;
+"""
+
+
+async def test_a_table_has_one_row_for_each_item(send, api):
+    answer = await send(TABLE, "text/csv")
+    assert answer.status == 200, answer.text
+    data = answer.json["data"]
+    assert [(one["line"], one["status"], one["invoice_no"]) for one in data["results"]] == [
+        (2, "created", "T-1"),
+        (5, "invalid", "T-2"),
+        (6, "created", "T-3"),
+    ]
+    assert data["results"][1]["errors"] == {
+        "items": [{"quantity": ['A valid integer is required. "many" is not one.']}]
+    }
+    stored = (await api.get(f"/api/sales/invoices/{data['results'][0]['id']}/")).json
+    assert [(one["name"], one["quantity"], one["mrp"], one["shelf_location"]) for one in stored["items"]] == [
+        ("Paracetamol", 20, 3.5, "R-12"),
+        ("Otrivin", 10, 85.0, ""),
+        ("Third", 1, 2.125, "X"),
+    ]
