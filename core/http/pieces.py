@@ -56,7 +56,7 @@ class Lines:
             self._started, chunk = True, chunk.removeprefix(_BOM)
         first, *rest = chunk.split(b"\n")
         self._keep(first)
-        found = []
+        found: list[Piece] = []
         for line in rest:
             found += self._taken()
             self._keep(line)

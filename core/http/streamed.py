@@ -58,7 +58,7 @@ class StreamedBody(Handler):
         await self.begin()
         self._is_reading = True
 
-    async def data_received(self, chunk: bytes) -> None:  # type: ignore[override]
+    async def data_received(self, chunk: bytes) -> None:
         """Tornado calls this for each chunk, and logs what it raises instead of answering."""
         if not self._is_reading or self._failure is not None:
             return
@@ -77,7 +77,7 @@ class StreamedBody(Handler):
 
     def on_connection_close(self) -> None:
         """Tornado calls this also after the body, when the client does not wait for the answer: then the work goes on."""
-        is_incomplete = not self.request._body_future.done()  # type: ignore[attr-defined]
+        is_incomplete = not self.request._body_future.done()
         super().on_connection_close()
         if is_incomplete:
             self._is_reading = False

@@ -91,7 +91,7 @@ def delimiter(text: str, fits: Callable[[Sequence[str]], int]) -> str:
 
 
 def rows(text: str | Iterable[str], by: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a text, or of lines with their ends, with their numbers in a spreadsheet, from 1. A row with line breaks in its cells is one row. Raises Unreadable."""
+    """The rows of a text or of lines, with their numbers in a spreadsheet, from 1. A row with line breaks in its cells is one row. Raises Unreadable."""
     number = 0
     try:
         # strict: a quote that is never closed would otherwise swallow the rest of the file into one cell.
