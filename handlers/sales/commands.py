@@ -216,7 +216,7 @@ def _note(state: State, batch: list[Piece], results: list[Any], rejects: Rejects
 def _bar(total: int | None) -> Any:
     """A progress bar; nothing where standard error is no terminal."""
     # Its import takes longer than most commands.
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     return tqdm(total=total, unit=" lines", disable=None, file=sys.stderr)
 
