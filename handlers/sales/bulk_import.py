@@ -169,7 +169,8 @@ class Imports(StreamedBody, ImportHandler):
     @answers(200, data_of(closed({"results": {"type": "array", "items": ref("sales/bulk_import")}})))
     async def get(self) -> None:
         """List the last imports of the caller, newest first; to an administrator those of all. They are kept for seven days. 200."""
-        rows = await query.list_imports(self.db, owner=self.shown_owner, after=2**62, most=MOST_LISTED)
+        of_owner = {} if self.shown_owner is None else {"of_owner": self.shown_owner}
+        rows = await query.list_imports.where(**of_owner)(self.db, most=MOST_LISTED)
         data = composed({"results": f"[{','.join(row['document'] for row in rows)}]"})
         self.reply(envelope("List retrieved successfully", data))
 

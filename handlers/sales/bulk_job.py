@@ -25,7 +25,8 @@ RECEIVING_HOURS = 1
 IDLE_SECONDS = 30.0
 GIVE_UP_HOURS = 24
 REVIVE_SECONDS, REMOVE_SECONDS = 15.0, 600.0
-REMOVED_AT_ONCE = 20
+# They may have 10,000 lines each.
+REMOVED_AT_ONCE = 5
 
 query = sql.load("sales/bulk_import")
 

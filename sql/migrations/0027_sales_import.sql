@@ -25,6 +25,8 @@ CREATE TABLE sales.import (
 );
 -- A key is taken once the whole body is there.
 CREATE UNIQUE INDEX import_key_key ON sales.import (owner, key) WHERE key IS NOT NULL;
+-- The newest of an owner.
+CREATE INDEX import_owner_idx ON sales.import (owner, id);
 -- The oldest, which are removed.
 CREATE INDEX import_created_at_idx ON sales.import (created_at);
 -- Those that nobody may work on any more.

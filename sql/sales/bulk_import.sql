@@ -60,16 +60,20 @@ SELECT l.line, sales.import_result(l)::text AS document
  WHERE l.import_id = $1 AND l.line > $3 AND ($2::text IS NULL OR coalesce(l.outcome, 'waiting') = $2)
  ORDER BY l.line LIMIT $4;
 
--- name: list_imports(owner, after, most) -> rows
+-- filter: of_owner(owner) in list_imports
+i.owner = $1
+
+-- name: list_imports(most) -> rows
 -- The newest first.
 SELECT i.id, sales.import_document(i)::text AS document
-  FROM sales.import i WHERE ($1::text IS NULL OR i.owner = $1) AND i.status <> 'receiving' AND i.id < $2
- ORDER BY i.id DESC LIMIT $3;
+  FROM sales.import i WHERE i.status <> 'receiving' /* filters */
+ ORDER BY i.id DESC LIMIT $1;
 
 -- name: revive_imports(seconds) -> value
--- Enqueues a job for each import on which nobody works: the process that answered its request was killed, or its job is held.
+-- Enqueues a job for each import on which nobody works: the process that answered its request was killed. A job that is held stays so.
 SELECT count(sales.enqueue_import(i)) FROM sales.import i
- WHERE i.status IN ('queued', 'running') AND i.moved_at < now() - make_interval(secs => $1::double precision);
+ WHERE i.status IN ('queued', 'running') AND i.moved_at < now() - make_interval(secs => $1::double precision)
+   AND NOT EXISTS (SELECT FROM jobs.pgqueuer q WHERE q.dedupe_key = 'sales.import:' || i.id);
 
 -- name: give_up_imports(hours) -> value
 -- Those that nobody could finish. Their other lines have what became of them.
