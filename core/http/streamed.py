@@ -8,14 +8,15 @@
         async def post(self) -> None:                 # The body is here.
             self.check_body()
 
-The connection is not read while `take` runs, so a client that sends faster waits. What `begin` and `take` raise is raised by check_body();
-the rest of the body is then read and dropped, because many clients look for the answer only when they have sent everything.
+The connection is not read while `take` runs, so a client that sends faster waits. What is refused, by prepare(), `begin` or `take`, is answered
+when the body has ended, and its rest is dropped: most clients look for the answer only when they have sent everything.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tornado.httputil
 import tornado.ioloop
+from tornado.concurrent import future_set_result_unless_cancelled
 
 from core.http.handler import Handler
 from core.problem import Message, Problem
@@ -48,9 +49,19 @@ class StreamedBody(Handler):
         """Called when the client has left before the end of its body. It must not raise."""
 
     async def prepare(self) -> None:
-        await super().prepare()
-        if self.request.method != "POST":
-            return
+        try:
+            await super().prepare()
+            if self.request.method == "POST":
+                await self._begin()
+        except Exception:
+            # An answer that comes before the end of the body makes Tornado close the connection, and a client that still sends gets no
+            # answer at all. So Tornado is told to go on reading.
+            is_prepared: Any = self._prepared_future
+            future_set_result_unless_cancelled(is_prepared, None)
+            await self.request._body_future
+            raise
+
+    async def _begin(self) -> None:
         length = self.request.headers.get("Content-Length", "0")
         # Tornado has refused a length that is no number.
         if len(length) > 18 or int(length) > self.large_body:

@@ -91,7 +91,9 @@ class Imports(StreamedBody, ImportHandler):
         if kind in LINE_TYPES:
             return Lines(LONGEST_LINE)
         if kind in TABLE_TYPES:
-            return Rows(self._resources.enter_context(temporary_folder("import")))
+            rows = Rows(self._resources.enter_context(temporary_folder("import")))
+            self._resources.callback(rows.close)
+            return rows
         if kind in ("", "application/json"):
             return Items(LONGEST_LINE)
         raise Problem(415, "not-json-type", Message.of("media-type", kind=kind))
@@ -155,8 +157,8 @@ class Imports(StreamedBody, ImportHandler):
 
     async def _reply_whole(self, id: int, document: str) -> None:
         """Answer with what became of each line, in pieces."""
-        head, tail = envelope("Import finished", document[:-1] + ', "results": [\0]}').split("\0")
-        self.write(head)
+        tail = "]}}"
+        self.write(envelope("Import finished", f'{document[:-1]},"results":[]}}').removesuffix(tail))
         after, separator = 0, ""
         while rows := await query.list_results(self.db, id=id, status=None, after=after, most=RESULTS):
             self.write(separator + ",".join(row["document"] for row in rows))

@@ -78,6 +78,10 @@ class Rows:
         self._file.write(chunk)
         return []
 
+    def close(self) -> None:
+        """No more comes, and nothing is wanted of it."""
+        self._file.close()
+
     def end(self) -> Iterator[Piece]:
         """The invoices. Raises Problem 400: the file can't be read, or lacks a column."""
         self._file.close()
