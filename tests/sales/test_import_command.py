@@ -1,4 +1,4 @@
-"""`server.py import FILE` (docs/api/sales.md#import-command): run as a program, against a real server."""
+"""`server.py import FILE` (docs/api/sales.md#import-command), against a real server."""
 
 import asyncio
 import json
@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+import server
 from core.sheets.cell import Column
 from core.sheets.xlsx_writer import XlsxWriter
-from tests.support.deadlines import DEADLINE
+from tests.sales.imports import created, lines, ndjson, stored_by_another
+from tests.support.deadlines import DEADLINE, until
+from tests.support.http import IMPORT_KEY
 
 pytestmark = pytest.mark.gen_test
 
@@ -20,18 +23,16 @@ HEADER = "invoice_no,invoice_date,salesman,customer.code,customer.name,item.name
 
 
 @pytest.fixture
-def command(base_url, http_server):
-    """`await command(path, "--option")`: (exit status, standard output, standard error)."""
+def command(base_url, http_server, monkeypatch, capsys):
+    """`await command(path, "--option")`: (exit status, standard output, standard error). It runs in a thread of this process, which costs a
+    tenth of a program."""
 
-    async def command(
-        path: Path, *options: str, key: str = "test-import-key", url: str = base_url
-    ) -> tuple[int, str, str]:
-        env = {**os.environ, "SALES_IMPORT_API_KEY": key}
-        argv = [sys.executable, str(ROOT / "server.py"), "import", str(path), "--url", url, *options]
-        pipes: Any = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
-        process = await asyncio.create_subprocess_exec(*argv, env=env, **pipes)
-        out, err = await asyncio.wait_for(process.communicate(), DEADLINE)
-        return process.returncode or 0, out.decode(), err.decode()
+    async def command(path: Path, *options: str, key: str = IMPORT_KEY, url: str = base_url) -> tuple[int, str, str]:
+        monkeypatch.setenv("SALES_IMPORT_API_KEY", key)
+        args = server.parser().parse_args(["import", str(path), "--url", url, *options])
+        capsys.readouterr()
+        status = await asyncio.to_thread(args.run, args)
+        return (status, *capsys.readouterr())
 
     return command
 
@@ -115,3 +116,34 @@ async def test_what_the_command_cannot_do_ends_with_2_and_says_what_to_do(comman
     assert status == 2 and "401 Authentication credentials were not provided." in err
     status, _, err = await command(path, "--patience", "0", url="http://127.0.0.1:1")
     assert status == 2 and "Run the command again to go on." in err
+
+
+async def test_a_command_that_is_killed_goes_on_where_it_was(
+    base_url, http_server, database_url, db, invoice, tmp_path
+):
+    path = tmp_path / "bills.ndjson"
+    sent = lines(invoice, "FC", 1300)
+    for n in (3, 700, 1200):
+        sent[n]["invoice_date"] = "never"
+    path.write_bytes(ndjson(sent))
+    argv = [sys.executable, str(ROOT / "server.py"), "import", str(path), "--url", base_url]
+    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+    env = {**os.environ, "SALES_IMPORT_API_KEY": IMPORT_KEY}
+    async with stored_by_another(database_url, "FC-00900"):
+        killed = await asyncio.create_subprocess_exec(*argv, env=env, **pipes)
+        await until(lambda: created(db, "FC"), lambda n: n > 500)
+        refused = await asyncio.create_subprocess_exec(*argv, env=env, **pipes)
+        _, err = await asyncio.wait_for(refused.communicate(), DEADLINE)
+        assert (refused.returncode, err) == (2, b"import: bills.ndjson is being imported by another process.\n")
+        killed.kill()
+        await killed.communicate()
+    again = await asyncio.create_subprocess_exec(*argv, env=env, **pipes)
+    out, err = await asyncio.wait_for(again.communicate(), DEADLINE)
+    assert (again.returncode, out) == (
+        1, b"1297 created, 0 there already, 3 refused: see bills.ndjson.rejects.ndjson\n",
+    ), err  # fmt: skip
+    assert b"goes on after 500 invoices" in err
+    rejects = [json.loads(line)["_rejected"]["line"] for line in (tmp_path / "bills.ndjson.rejects.ndjson").open()]
+    assert rejects == [4, 701, 1201]
+    assert await created(db, "FC") == 1297
+    assert not (tmp_path / "bills.ndjson.import-state").exists()

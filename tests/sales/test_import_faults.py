@@ -1,4 +1,4 @@
-"""What imports of many invoices survive: a server and a command that are killed in the middle, and bodies of any length. On the real program,
+"""What imports of many invoices survive: a server that is killed in the middle, and bodies of any length. On the real program,
 `server.py serve`.
 
 The middle is where the test wants it: another transaction has stored an invoice of the import, and not committed. The batch with that
@@ -7,23 +7,23 @@ invoice waits for it."""
 import asyncio
 import contextlib
 import json
-import os
 import signal
-import sys
 
 import asyncpg
 import psutil
 import pytest
 
+from tests.sales.imports import created, lines, ndjson, stored_by_another
 from tests.support.deadlines import DEADLINE, until
-from tests.support.forms import by_form
+from tests.support.forms import by_form, is_long
 from tests.support.http import IMPORT_KEY, Api, open_session
-from tests.support.program import ROOT, Server, migrated_ground
+from tests.support.program import Server, migrated_ground
 
 pytestmark = pytest.mark.gen_test(timeout=4 * DEADLINE)
 
 PATH = "/api/sales/import/invoices/"
 NDJSON = {"Content-Type": "application/x-ndjson"}
+KINDS = ("application/json", "application/x-ndjson") if is_long else ("application/json",)
 # What the server's memory may grow by for the largest body, whatever Python keeps of it for later; the body itself has 50 MB.
 MOST_GROWTH = 40 * 1024 * 1024
 
@@ -64,45 +64,12 @@ async def asking(program):
         await session.close()
 
 
-@contextlib.asynccontextmanager
-async def stored_by_another(ground, number):
-    """Within, a transaction that is not committed has stored an invoice with this number."""
-    connection = await asyncpg.connect(ground.postgres.dsn)
-    try:
-        await connection.execute(
-            "INSERT INTO sales.customer (code, name) VALUES ('other', 'Other') ON CONFLICT DO NOTHING"
-        )
-        transaction = connection.transaction()
-        await transaction.start()
-        await connection.execute(
-            """INSERT INTO sales.invoice (invoice_no, invoice_date, customer_id)
-               SELECT $1, '2025-01-18', c.id FROM sales.customer c WHERE c.code = 'other'""",
-            number,
-        )
-        yield
-        await transaction.rollback()
-    finally:
-        await connection.close()
-
-
-async def created(rows, mark):
-    return await rows.fetchval("SELECT count(*) FROM sales.invoice WHERE invoice_no LIKE $1", f"{mark}-%")
-
-
-def lines(invoice, mark, count):
-    return [invoice(invoice_no=f"{mark}-{n:05}", created_by=mark) for n in range(count)]
-
-
-def ndjson(invoices):
-    return "\n".join(map(json.dumps, invoices)).encode()
-
-
 async def test_an_import_whose_job_is_killed_is_finished_by_another_process_and_nothing_is_stored_twice(
     ground, started, rows, invoice
 ):
     body = ndjson(lines(invoice, "FJ", 1100))
     program = started()
-    async with stored_by_another(ground, "FJ-00600"):
+    async with stored_by_another(ground.postgres.dsn, "FJ-00600"):
         async with asking(program) as api:
             answer = await api.post(PATH, body, key=IMPORT_KEY, headers=NDJSON)
         assert answer.status == 202
@@ -125,7 +92,7 @@ async def test_an_import_whose_job_is_killed_is_finished_by_another_process_and_
 async def test_a_request_that_was_killed_is_finished_when_it_is_repeated(ground, started, rows, invoice):
     body, headers = ndjson(lines(invoice, "FR", 700)), {**NDJSON, "Idempotency-Key": "killed"}
     program = started()
-    async with stored_by_another(ground, "FR-00400"):
+    async with stored_by_another(ground.postgres.dsn, "FR-00400"):
         async with asking(program) as api:
             request = asyncio.ensure_future(api.post(PATH, body, key=IMPORT_KEY, headers=headers))
             await until(lambda: created(rows, "FR"), lambda n: n == 250)
@@ -139,36 +106,7 @@ async def test_a_request_that_was_killed_is_finished_when_it_is_repeated(ground,
     assert (data["created"], len(data["results"]), await created(rows, "FR")) == (700, 700, 700)
 
 
-async def test_a_command_that_is_killed_goes_on_where_it_was(ground, started, rows, invoice, tmp_path):
-    path = tmp_path / "bills.ndjson"
-    sent = lines(invoice, "FC", 1300)
-    for n in (3, 700, 1200):
-        sent[n]["invoice_date"] = "never"
-    path.write_bytes(ndjson(sent))
-    argv = [sys.executable, str(ROOT / "server.py"), "import", str(path), "--url", started().url]
-    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
-    env = {**os.environ, "SALES_IMPORT_API_KEY": IMPORT_KEY}
-    async with stored_by_another(ground, "FC-00900"):
-        killed = await asyncio.create_subprocess_exec(*argv, env=env, **pipes)
-        await until(lambda: created(rows, "FC"), lambda n: n > 500)
-        refused = await asyncio.create_subprocess_exec(*argv, env=env, **pipes)
-        _, err = await asyncio.wait_for(refused.communicate(), DEADLINE)
-        assert (refused.returncode, err) == (2, b"import: bills.ndjson is being imported by another process.\n")
-        killed.kill()
-        await killed.communicate()
-    again = await asyncio.create_subprocess_exec(*argv, env=env, **pipes)
-    out, err = await asyncio.wait_for(again.communicate(), DEADLINE)
-    assert (again.returncode, out) == (
-        1, b"1297 created, 0 there already, 3 refused: see bills.ndjson.rejects.ndjson\n",
-    ), err  # fmt: skip
-    assert b"goes on after 500 invoices" in err
-    rejects = [json.loads(line)["_rejected"]["line"] for line in (tmp_path / "bills.ndjson.rejects.ndjson").open()]
-    assert rejects == [4, 701, 1201]
-    assert await created(rows, "FC") == 1297
-    assert not (tmp_path / "bills.ndjson.import-state").exists()
-
-
-@pytest.mark.parametrize("kind", ["application/x-ndjson", "application/json"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_the_length_of_a_body_takes_no_memory(started, rows, invoice, kind):
     """The short form sends 10 MB, and the long one 50 MB."""
     program = started()

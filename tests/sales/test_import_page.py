@@ -1,6 +1,7 @@
 """The import page in Chromium (docs/api/sales.md#import-page)."""
 
 import base64
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,3 +82,67 @@ async def test_a_dropped_table_is_imported_and_what_is_refused_is_shown_with_its
     await page.click("#results-choice [data-status=duplicate]")
     await page.sees("#lines", "IP-1", "there already")
     await page.sees("#imports", "5 invoices, 2 refused, 1 there already")
+
+
+async def test_a_reload_goes_on_showing_the_import_and_the_bare_address_finds_what_is_under_way(
+    page, sign_in, tmp_path, run_jobs
+):
+    await page.sign_in_as(await sign_in("BILLING", "reloads@example.com"))
+    path = tmp_path / "bills.ndjson"
+    path.write_text("{}\n" + json.dumps({"invoice_no": "x"}) + "\n")
+    await page.choose(path)
+    await page.sees("#progress-part", "Finished", "2 invoices")
+    address = await page.script("return location.hash")
+    await page.load()
+    # What has ended is only among the last ones, until it is asked for.
+    await page.sees("#imports", "2 invoices, 2 refused")
+    assert await page.script("return document.getElementById('progress-part').hidden")
+    await page.click("#imports a")
+    await page.sees("#results", "Refused (2)", "customer: This field is required.")
+    assert await page.script("return location.hash") == address
+    path.write_text(table(row("IR-1")))
+    csv = tmp_path / "more.csv"
+    csv.write_text(table(row("IR-1"), row("IR-2")))
+    await page.choose(csv)
+    await page.sees("#progress-part", "Being stored", "0 of 2 invoices")
+    await page._call(page._driver.refresh)
+    await page.sees("#progress-part", "Being stored")
+    await page.load()
+    await page.sees("#progress-part", "Being stored")
+    await run_jobs()
+    await page.sees("#progress-part", "Finished", "2 invoices")
+
+
+async def test_what_is_wrong_with_a_file_stands_below_it(page, sign_in, tmp_path):
+    await page.load()
+    await page.sees("#sign-in-dialog", "Sign in", "To import invoices.")
+    await page.sign_in_as(await sign_in("BILLING", "wrong@example.com"))
+    for name, content, said in (
+        ("bills.pdf", "x", "bills.pdf: choose a file whose name ends in"),
+        ("bills.csv", "", "bills.csv is empty."),
+        ("other.csv", "a,b\n1,2\n", "The file lacks the column invoice_no, invoice_date, salesman"),
+        ("bills.json", "[{}", "JSON parse error - The array has no end"),
+    ):
+        path = tmp_path / name
+        path.write_text(content)
+        await page.choose(path)
+        await page.sees("#file-problem", said)
+    await picture(page, "wrong")
+    assert await page.script("return document.getElementById('progress-part').hidden")
+
+
+async def test_without_the_server_the_file_is_kept_and_sent_again(page, sign_in, tmp_path, server, api):
+    await page.sign_in_as(await sign_in("BILLING", "again@example.com"))
+    path = tmp_path / "bills.csv"
+    path.write_text(table(row("IA-1")))
+    await page.script(
+        """const send = XMLHttpRequest.prototype.send;
+           XMLHttpRequest.prototype.send = function () {
+             XMLHttpRequest.prototype.send = send;
+             this.dispatchEvent(new ProgressEvent('error'));
+           };"""
+    )
+    await page.choose(path)
+    await page.sees("#file-problem", "The server does not answer")
+    await page.click("#again")
+    await page.sees("#progress-part", "Being stored", "0 of 1 invoice")
