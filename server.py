@@ -35,6 +35,7 @@ from core.run.process import Process, listener, serve
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
 from handlers.api import areas, description
+from handlers.sales import commands as sales
 from handlers.settings import Settings
 from handlers.vendor import commands as vendor
 
@@ -456,6 +457,14 @@ async def _check_traces(config: Settings) -> str:
     )
 
 
+def command_import(args: argparse.Namespace) -> int:
+    key = args.key or settings.environment(ROOT / ".env").get("SALES_IMPORT_API_KEY", "")
+    if not key:
+        print("import: give the key of the server: --key, or SALES_IMPORT_API_KEY.", file=sys.stderr)
+        return sales.FAILED
+    return sales.import_file(Path(args.file), sales.Options(args.url, key, args.patience, args.list_duplicates))
+
+
 def command_routes(args: argparse.Namespace) -> int:
     for path, handler in sorted(areas.router().routes):
         by_access: dict[str, list[str]] = {}
@@ -562,6 +571,28 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--clear", action="store_true", help="first remove all menus, and who is shown which")
     add("demo", command_demo, "create the demo accounts; what is there stays")
     add("doctor", command_doctor, "say of each setting, Postgres, Redis and the migrations whether it is ok")
+    command = add(
+        "import",
+        command_import,
+        "send the invoices of a file to a server; run again, it goes on where it was. Exit status: 0 all are stored or were there already, "
+        "1 some were rejected, 2 it could not finish",
+        installed=False,
+    )
+    command.add_argument("file", metavar="FILE", help="csv, xlsx, ndjson, jsonl or json")
+    command.add_argument("--url", default=sales.URL, help=f"the server (default: {sales.URL})")
+    command.add_argument(
+        "--key", help="its SALES_IMPORT_API_KEY; others on this machine can see it; better set the variable"
+    )
+    command.add_argument(
+        "--patience",
+        type=within(0, 86400),
+        default=60,
+        metavar="SECONDS",
+        help="how long to wait for a server that is away (default: 60)",
+    )
+    command.add_argument(
+        "--list-duplicates", action="store_true", help="count invoices whose number is taken as rejected too"
+    )
     add("routes", command_routes, "list paths, methods, and who may call", installed=False)
     command = add("openapi", command_openapi, "write the description of the API (OpenAPI 3.1)", installed=False)
     command.add_argument("--area", choices=areas.names(), help="only the paths of one area")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from benchmarks import (
     accounts,
     books,
+    bulk,
     dashboard,
     jobs,
     live_dashboard,
@@ -30,6 +31,7 @@ from core.embedded.postgres import EmbeddedError
 
 BENCHMARKS: dict[str, Callable[[Installation, Plan], list[table.Row]]] = {
     "import": sales.imports,
+    "bulk": bulk.bulk,
     "list": sales.lists,
     "steps": warehouse.steps,
     "history": warehouse.histories,

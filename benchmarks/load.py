@@ -32,17 +32,26 @@ def request(method: str, path: str, port: int, headers: str = "", body: bytes = 
     return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}{length}\r\n".encode() + body
 
 
-def run(server: Server, requests: Iterator[bytes], expected: int | tuple[int, ...], seconds: float) -> Result:
-    """Sends the requests over CONNECTIONS connections. Raises BenchmarkError if any response has another status. expected: one status,
+def run(
+    server: Server,
+    requests: Iterator[bytes],
+    expected: int | tuple[int, ...],
+    seconds: float,
+    connections: int = CONNECTIONS,
+) -> Result:
+    """Sends the requests over so many connections. Raises BenchmarkError if any response has another status. expected: one status,
     or several."""
-    return run_coroutine(_run(server, requests, expected if isinstance(expected, tuple) else (expected,), seconds))
+    statuses = expected if isinstance(expected, tuple) else (expected,)
+    return run_coroutine(_run(server, requests, statuses, seconds, connections))
 
 
-async def _run(server: Server, requests: Iterator[bytes], expected: tuple[int, ...], seconds: float) -> Result:
+async def _run(
+    server: Server, requests: Iterator[bytes], expected: tuple[int, ...], seconds: float, most: int
+) -> Result:
     loop = asyncio.get_running_loop()
     load = _Load(requests, tuple(b"HTTP/1.1 %d " % status for status in expected))
     connections = [
-        await loop.create_connection(lambda: _Connection(load), "127.0.0.1", server.port) for _ in range(CONNECTIONS)
+        await loop.create_connection(lambda: _Connection(load), "127.0.0.1", server.port) for _ in range(most)
     ]
     await asyncio.sleep(WARM_UP)
     load.latencies.clear()

@@ -26,12 +26,14 @@ class Answer(NamedTuple):
 
 class Bodies(NamedTuple):
     """The bodies that a method takes: any of the schemas. files: fields of a form that hold a file. is_optional: it may have none.
-    most: it may also be an array of at most so many of them, of which wrong ones are reported in the answer; 0: no array."""
+    most: it may also be an array of at most so many of them, of which wrong ones are reported in the answer; 0: no array. media: further
+    media types in which it may come."""
 
     schemas: tuple[schema.Schema, ...] = ()
     files: tuple[str, ...] = ()
     is_optional: bool = False
     most: int = 0
+    media: tuple[str, ...] = ()
 
 
 def ref(name: str) -> dict[str, Any]:
@@ -66,14 +68,18 @@ def answers(
 
 
 def takes(
-    *names: str | schema.Schema, files: tuple[str, ...] = (), is_optional: bool = False, most: int = 0
+    *names: str | schema.Schema,
+    files: tuple[str, ...] = (),
+    is_optional: bool = False,
+    most: int = 0,
+    media: tuple[str, ...] = (),
 ) -> Callable[[Method], Method]:
     """Declare the bodies that a method reads with read_body, or with read_items: the names of their schemas below schemas/, or the
-    schemas. most: the most items that read_items takes."""
+    schemas. most: the most items that read_items takes. media: further media types that the method reads itself."""
     schemas = tuple(schema.load(name) if isinstance(name, str) else name for name in names)
 
     def decorate(method: Method) -> Method:
-        method.bodies = Bodies(schemas, files, is_optional, most)  # type: ignore[attr-defined]
+        method.bodies = Bodies(schemas, files, is_optional, most, media)  # type: ignore[attr-defined]
         return method
 
     return decorate

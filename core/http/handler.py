@@ -46,12 +46,12 @@ LARGE_BODY = 128 * 1024
 PREFLIGHT_SECONDS = 86400
 # What pages of other origins may send beside what every page may; some clients' libraries send headers that nobody reads here.
 ALLOWED_HEADERS = (
-    "accept, authorization, cache-control, content-type, idempotency-key, if-match, if-none-match, last-event-id, user-agent, "
+    "accept, authorization, cache-control, content-type, idempotency-key, if-match, if-none-match, last-event-id, prefer, user-agent, "
     "x-api-key, x-csrftoken, x-request-id, x-requested-with"
 )
 # What such pages may read of an answer, beside what every page may.
 EXPOSED_HEADERS = (
-    "ETag, Idempotency-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Keep-Alive-Seconds, X-RateLimit-Limit, "
+    "ETag, Idempotency-Replayed, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Keep-Alive-Seconds, X-RateLimit-Limit, "
     "X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
 )
 # What a reader of bodies returns.

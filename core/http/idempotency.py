@@ -74,7 +74,7 @@ async def once(
     Raises Problem: 400 a malformed key, 409 the first request is under way, 422 the first request was another one, and what `work`
     raises, after which the key is free; LookupError: the method doesn't declare that it takes a key (core/http/declare.py).
     """
-    key = _key(handler)
+    key = key_of(handler)
     if key is not None:
         status, body, is_replayed = await _with_key(handler, caller, key, work)
         counts = handler.application.kept(Counts)
@@ -95,7 +95,7 @@ async def answered(handler: Handler, caller: str, *, shown: Shown | None = None)
 
     Raises Problem: 400 a malformed key, 422 the first request was another one; LookupError as `once` does.
     """
-    key = _key(handler)
+    key = key_of(handler)
     first = None if key is None else await query.find_answer(handler.db, caller=caller, key=key)
     if first is None:
         return False
@@ -107,7 +107,7 @@ async def answered(handler: Handler, caller: str, *, shown: Shown | None = None)
     return True
 
 
-def _key(handler: Handler) -> str | None:
+def key_of(handler: Handler) -> str | None:
     """The key of the request; None: it has none. Raises Problem 400, and LookupError where the method doesn't declare that it takes one."""
     if not is_idempotent(getattr(handler, (handler.request.method or "").lower())):
         raise LookupError(f"{type(handler).__name__} reads the header {HEADER}, which the method does not declare")

@@ -343,6 +343,7 @@ def _request_body(bodies: Bodies, components: Components) -> dict[str, Any]:
         refs.append({"type": "array", "maxItems": bodies.most, "items": items})
     shape = refs[0] if len(refs) == 1 else {"anyOf": refs}
     content: dict[str, Any] = {JSON: {"schema": shape}}
+    content |= {media: {"schema": {"type": "string"}} for media in bodies.media}
     if bodies.files:
         files = {name: {"type": "string", "format": "binary"} for name in bodies.files}
         [first, *_] = bodies.schemas

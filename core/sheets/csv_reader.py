@@ -3,7 +3,9 @@
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
 
 from core.sheets.cell import Unreadable
 
@@ -11,6 +13,10 @@ from core.sheets.cell import Unreadable
 DELIMITERS = (",", ";", "\t")
 # Characters within which the delimiter is looked for.
 LONGEST_HEADER = 20_000
+# Characters of a line of a file that is read line by line; a cell has at most 131,072, as csv has it.
+LONGEST_LINE = 1 << 20
+CHUNK = 1 << 16
+_NO_TABLE = "The file is neither CSV nor XLSX."
 
 
 def decoded(data: bytes) -> tuple[str, str]:
@@ -30,8 +36,44 @@ def decoded(data: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             raise Unreadable("The file is neither CSV in UTF-8 nor XLSX.") from None
     if "\0" in text:
-        raise Unreadable("The file is neither CSV nor XLSX.")
+        raise Unreadable(_NO_TABLE)
     return text, encoding
+
+
+def encoding_of(path: Path) -> str:
+    """The encoding of a file, as `decoded` finds it, without holding the file in memory. Raises Unreadable."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if _is_in(path, "utf-8"):
+        return "utf-8-sig"
+    if start.startswith(codecs.BOM_UTF8) or not _is_in(path, "windows-1252"):
+        raise Unreadable("The file is neither CSV in UTF-8 nor XLSX.")
+    return "windows-1252"
+
+
+def _is_in(path: Path, encoding: str) -> bool:
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            while file.read(CHUNK):
+                pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file that is open with newline="". Raises Unreadable."""
+    try:
+        while line := file.readline(LONGEST_LINE):
+            if "\0" in line:
+                raise Unreadable(_NO_TABLE)
+            if len(line) == LONGEST_LINE and not line.endswith("\n"):
+                raise Unreadable(f"A line has more than {LONGEST_LINE:,} characters.")
+            yield line
+    except UnicodeDecodeError:
+        raise Unreadable("The file is damaged: it is not in the encoding that its first bytes announce.") from None
 
 
 def delimiter(text: str, fits: Callable[[Sequence[str]], int]) -> str:
@@ -48,12 +90,13 @@ def delimiter(text: str, fits: Callable[[Sequence[str]], int]) -> str:
     return max(DELIMITERS, key=fitness)
 
 
-def rows(text: str, by: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows with their numbers in a spreadsheet, from 1. A row with line breaks in its cells is one row. Raises Unreadable."""
+def rows(text: str | Iterable[str], by: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a text or of lines, with their numbers in a spreadsheet, from 1. A row with line breaks in its cells is one row. Raises Unreadable."""
     number = 0
     try:
         # strict: a quote that is never closed would otherwise swallow the rest of the file into one cell.
-        for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=by, strict=True), 1):
+        lines = io.StringIO(text, newline="") if isinstance(text, str) else text
+        for number, cells in enumerate(csv.reader(lines, delimiter=by, strict=True), 1):
             yield number, cells
     except csv.Error as error:
         raise Unreadable(f"Row {number + 1} can't be read: {error}.") from None

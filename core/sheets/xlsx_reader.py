@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from io import BytesIO
+from pathlib import Path
 from posixpath import join, normpath
-from typing import Any
+from typing import Any, NamedTuple
 from xml.parsers import expat
 
 from core.sheets import cell
@@ -43,22 +44,43 @@ _BROKEN = "The file is not a readable XLSX file. It may be damaged."
 Attributes = Mapping[str, str]
 
 
-def rows(data: bytes, most_columns: int) -> Iterator[tuple[int, list[Cell]]]:
-    """The rows with their numbers in the sheet. Rows without a value may be left out. Raises Unreadable."""
-    # The signature of an entry in the archive's directory.
-    if data.count(b"PK\x01\x02") > MOST_PARTS:
+class Limits(NamedTuple):
+    """bytes, elements: of all parts that are read, unpacked, as MOST_BYTES and MOST_ELEMENTS. Strings that cells share are in memory."""
+
+    bytes: int
+    elements: int
+
+
+def rows(source: bytes | Path, most_columns: int, limits: Limits | None = None) -> Iterator[tuple[int, list[Cell]]]:
+    """The rows with their numbers in the sheet. Rows without a value may be left out. source: the content of the file, or the file. limits:
+    None: the usual ones. Raises Unreadable."""
+    limits = limits or Limits(MOST_BYTES, MOST_ELEMENTS)
+    if _entries(source) > MOST_PARTS:
         raise Unreadable(_BROKEN)
     try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            yield from _Book(archive, most_columns).rows()
+        with zipfile.ZipFile(BytesIO(source) if isinstance(source, bytes) else source) as archive:
+            yield from _Book(archive, most_columns, limits).rows()
     except (zipfile.BadZipFile, zlib.error, struct.error, expat.ExpatError, EOFError, LookupError, ValueError, OverflowError,
             RuntimeError, OSError):  # fmt: skip
         raise Unreadable(_BROKEN) from None
 
 
+def _entries(source: bytes | Path) -> int:
+    """How many entries the archive's directory may have: how often their signature occurs."""
+    sign = b"PK\x01\x02"
+    if isinstance(source, bytes):
+        return source.count(sign)
+    count, before = 0, b""
+    with source.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            count += (before + chunk).count(sign)
+            before = chunk[-len(sign) + 1 :]
+    return count
+
+
 class _Book:
-    def __init__(self, archive: zipfile.ZipFile, most_columns: int) -> None:
-        self._archive, self._most_columns = archive, most_columns
+    def __init__(self, archive: zipfile.ZipFile, most_columns: int, limits: Limits) -> None:
+        self._archive, self._most_columns, self._limits = archive, most_columns, limits
         self._bytes = self._elements = 0
         # Names without their namespaces, by the whole names.
         self._locals: dict[str, str] = {}
@@ -171,7 +193,7 @@ class _Book:
 
         def counted(name: str, attributes: dict[str, str]) -> None:
             self._elements += 1 + len(attributes)
-            if self._elements > MOST_ELEMENTS or len(attributes) > MOST_ATTRIBUTES:
+            if self._elements > self._limits.elements or len(attributes) > MOST_ATTRIBUTES:
                 raise Unreadable("The file holds too much.")
             start(self._local(name), {self._local(one): value for one, value in attributes.items()})
 
@@ -203,8 +225,8 @@ class _Book:
         with self._archive.open(entry) as file:
             while chunk := file.read(CHUNK):
                 self._bytes += len(chunk)
-                if self._bytes > MOST_BYTES:
-                    raise Unreadable(f"The file holds more than {MOST_BYTES >> 20} MB when it is unpacked.")
+                if self._bytes > self._limits.bytes:
+                    raise Unreadable(f"The file holds more than {self._limits.bytes >> 20} MB when it is unpacked.")
                 yield chunk
 
 

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from tests.sales.warehouse import Warehouse
+from tests.support.deadlocks import deadlocks
+
+__all__ = ["deadlocks", "numbered", "page", "server", "warehouse"]
 
 
 @pytest.fixture
