@@ -46,6 +46,7 @@ class BuildError(Exception):
 
 def build(target: Path, with_demo: bool) -> Build:
     """Make the file. It gets its name when it is whole. Raises BuildError, PackagesError, OSError."""
+    target = target.absolute()
     with unfinished(target.parent) as folder:
         site = folder / "site-packages"
         unpack_program(folder, site)
