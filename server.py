@@ -17,7 +17,7 @@ from pathlib import Path
 
 import asyncpg
 
-from core import log_files, logs, product, settings, traces
+from core import log_files, logs, product, program, settings, traces
 from core.data import migrations
 from core.duties import Duty
 from core.embedded import installation
@@ -39,8 +39,7 @@ from handlers.sales import commands as sales
 from handlers.settings import Settings
 from handlers.vendor import commands as vendor
 
-ROOT = Path(__file__).resolve().parent
-# The folder of a demo, beside this file.
+# The folder of a demo, in the program's folder.
 HOME = f".{product.SLUG}"
 DEMO_IMPORT_KEY = "demo-import-key"
 # The addresses of the documented web clients during their development.
@@ -70,7 +69,7 @@ def installed(args: argparse.Namespace) -> AbstractContextManager[Installation[S
         "BUSINESS_TIMEZONE": "America/Mexico_City",
         "METRICS_ALLOW": "127.0.0.0/8,::1",
     }
-    return installation.installed(Settings, ROOT / ".env", home, demo, unless_set)
+    return installation.installed(Settings, program.FOLDER / ".env", home, demo, unless_set)
 
 
 def command_serve(args: argparse.Namespace) -> int:
@@ -137,7 +136,7 @@ def command_serve(args: argparse.Namespace) -> int:
 
 def check_tracing() -> bool:
     """Whether traces are to be made, by OpenTelemetry's settings in the environment or in .env. Raises SettingsError."""
-    env = settings.environment(ROOT / ".env")
+    env = settings.environment(program.FOLDER / ".env")
     traces.export_settings(env)
     return traces.is_configured(env)
 
@@ -491,11 +490,14 @@ def command_openapi(args: argparse.Namespace) -> int:
 
 def command_version(args: argparse.Namespace) -> int:
     print(f"{product.NAME} {product.VERSION}")
+    if build := program.build():
+        demo = ", with the demo's services" if build.has_demo else ""
+        print(f"build {build.id} for Python {build.minor} on {build.machine}{demo}")
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="server.py", description=f"{product.NAME}: {product.DESCRIPTION}.")
+    top = argparse.ArgumentParser(prog=program.FILE.name, description=f"{product.NAME}: {product.DESCRIPTION}.")
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
 
     def add(name: str, run: Command, says: str, *, installed: bool = True) -> argparse.ArgumentParser:
@@ -504,7 +506,7 @@ def parser() -> argparse.ArgumentParser:
         if installed:
             command.add_argument(
                 "--home",
-                default=str(ROOT / HOME),
+                default=str(program.FOLDER / HOME),
                 help=f"where the embedded Postgres, Redis and demo secrets live (default: {HOME})",
             )
             command.add_argument(
@@ -604,7 +606,10 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     # SIGTERM raises SystemExit, so that all `with` blocks stop what they have started.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    args = parser().parse_args()
+    build = program.build()
+    # A file that brings the demo's services is the demo, as `./run` is.
+    given = sys.argv[1:] or (["serve", "--demo"] if build and build.has_demo else [])
+    args = parser().parse_args(given)
     try:
         run: Command = args.run
         return run(args)

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.email_address import normal
+from core.program import FOLDER
 
-ROOT = Path(__file__).resolve().parent.parent
 # RFC 7518, 3.2: a key for HS256 is at least as long as the hash.
 SECRET_KEY_BYTES = 32
 # The shortest key in a header that nobody can guess over the network.
@@ -168,8 +168,8 @@ def public_address(value: str) -> str:
 
 
 def folder(value: str) -> str:
-    """Read a folder. A relative path begins at server.py's folder, wherever the program was started."""
-    return str(ROOT / Path(value).expanduser())
+    """Read a folder. A relative path begins at the program's folder, wherever the program was started."""
+    return str(FOLDER / Path(value).expanduser())
 
 
 def mailbox(value: str) -> str:

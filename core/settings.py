@@ -12,8 +12,8 @@ from urllib.parse import quote
 from dotenv import dotenv_values
 
 from core.product import SLUG
+from core.program import FOLDER
 from core.setting import (
-    ROOT,
     address,
     boolean,
     folder,
@@ -119,7 +119,7 @@ class CoreSettings:
         default="",
     )
     media_root: str = setting(
-        "MEDIA_ROOT", folder, "folder of uploaded files, unless they are in S3 or R2", default=str(ROOT / "media")
+        "MEDIA_ROOT", folder, "folder of uploaded files, unless they are in S3 or R2", default=str(FOLDER / "media")
     )
     use_s3: bool = setting("USE_S3", boolean, "uploaded files are kept in S3", default=False)
     s3_access_key_id: str = setting("AWS_ACCESS_KEY_ID", text, "S3: the key's id", default="", secret=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
-from core import product, settings
+from core import product, program, settings
 from core.embedded.home import Home, open_home
 from core.embedded.postgres import EmbeddedPostgres, start_postgres
 from core.embedded.redis import EmbeddedRedis, start_redis
@@ -73,6 +73,7 @@ def installed(
     with ExitStack() as ending:
         if home is not None:
             refuse_configured(env)
+            refuse_missing()
             ours = open_home(home.absolute())
             ending.callback(ours.close)
             # The demo has its own key: with a production's key, the demo's tokens would be valid there.
@@ -101,3 +102,13 @@ def refuse_configured(env: Mapping[str, str]) -> None:
     ]
     if lines:
         raise SettingsError(lines)
+
+
+def refuse_missing() -> None:
+    """Raises EmbeddedError when this program is one file that was built without the services."""
+    build = program.build()
+    if build and not build.has_demo:
+        raise EmbeddedError(
+            f"{program.FILE.name} is built without the Postgres and Redis of a demo: `./run build --with-demo` makes one that has them; "
+            "or give DATABASE_URL, and leave --demo out"
+        )

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from core.setting import ROOT
+from core.program import CODE
 
-FONTS = ROOT / "web" / "fonts"
+FONTS = CODE / "web" / "fonts"
 LATIN, LATIN_BOLD = "NotoSans-Regular", "NotoSans-Bold"
 # The first and the last character of each script's block in Unicode, its font, and its name in ISO 15924.
 SCRIPTS = (

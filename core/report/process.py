@@ -9,9 +9,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from core.program import CODE
 from core.report import report
 from core.report.report import Format
-from core.setting import ROOT
 
 # What is added to the priority of the process, as `nice` has it.
 NICE = 10
@@ -26,7 +26,7 @@ async def write_report(folder: Path, form: Format, progress: Callable[[float], A
         __name__,
         str(folder),
         form,
-        cwd=ROOT,
+        cwd=CODE,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         # Ctrl-C in a terminal is for this process, which decides when the other one ends.

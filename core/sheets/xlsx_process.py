@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from core.setting import ROOT
+from core.program import CODE
 from core.sheets import xlsx_writer
 from core.sheets.cell import Column
 
@@ -50,7 +50,7 @@ async def xlsx_process(path: Path, name: str, columns: Sequence[Column]) -> Asyn
         str(path),
         name,
         json.dumps(columns),
-        cwd=ROOT,
+        cwd=CODE,
         stdin=asyncio.subprocess.PIPE,
         # Ctrl-C in a terminal is for this process, which decides when the other one ends.
         start_new_session=True,

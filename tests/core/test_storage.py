@@ -14,7 +14,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from core import setting, settings
+from core import program, settings
 from core.files.configured import open_storage
 from core.files.storage import CHUNK, CONTENT_TYPES, LINK_SECONDS, LocalStorage
 from core.files.storage_s3 import PART, S3Storage
@@ -488,8 +488,8 @@ def test_the_settings_choose_the_storage(s3):
 def test_a_relative_folder_is_beside_the_server():
     for given, path in {"": "media", "files/up": "files/up", "/srv/media": "/srv/media"}.items():
         config = settings.read(Settings, {**NEEDED, **({"MEDIA_ROOT": given} if given else {})})
-        assert config.media_root == str(setting.ROOT / path)
-    assert (setting.ROOT / "server.py").exists()
+        assert config.media_root == str(program.FOLDER / path)
+    assert (program.FOLDER / "server.py").exists()
 
 
 def test_each_missing_credential_is_named():
@@ -527,7 +527,7 @@ async def test_where_s3_is_not_configured_its_client_is_not_even_imported():
         "print([name for name in ('aioboto3', 'botocore', 'aiohttp', 'PIL') if name in sys.modules])"
     )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, cwd=setting.ROOT
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, cwd=program.FOLDER
     )
     assert (await process.communicate())[0] == b"[]\n"
 

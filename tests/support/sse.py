@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from typing import Any
 
 from tests.support.deadlines import DEADLINE
@@ -15,13 +16,18 @@ class EventStream:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.last_id: str | None = None
+        self._unchunked = b""
 
     @classmethod
     async def open(
-        cls, base_url: str, path: str = "/api/sales/sse/invoices/", headers: dict[str, str] | None = None
+        cls,
+        base_url: str,
+        path: str = "/api/sales/sse/invoices/",
+        headers: dict[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> "EventStream":
-        host, port = base_url.removeprefix("http://").split(":")
-        stream = cls(*await asyncio.open_connection(host, int(port), limit=4 * 1024 * 1024))
+        host, port = base_url.partition("://")[2].split(":")
+        stream = cls(*await asyncio.open_connection(host, int(port), limit=4 * 1024 * 1024, ssl=tls))
         lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         stream._writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n{lines}\r\n".encode())
         async with asyncio.timeout(DEADLINE):
@@ -33,7 +39,7 @@ class EventStream:
     async def block(self, seconds: float = DEADLINE) -> str:
         """The next block as it came: fields, or a comment. '' when the server closed the stream."""
         try:
-            raw = await asyncio.wait_for(self._reader.readuntil(b"\n\n"), seconds)
+            raw = await asyncio.wait_for(self._raw_block(), seconds)
         except asyncio.IncompleteReadError:
             return ""
         text = raw.decode()[:-2]
@@ -41,6 +47,19 @@ class EventStream:
             if line.startswith("id: "):
                 self.last_id = line[4:]
         return text
+
+    async def _raw_block(self) -> bytes:
+        """A block with its empty line. A proxy sends the stream in chunks (RFC 9112, 7.1), our server does not."""
+        if self.headers.get("transfer-encoding") != "chunked":
+            return await self._reader.readuntil(b"\n\n")
+        while b"\n\n" not in self._unchunked:
+            size = int(await self._reader.readuntil(b"\r\n"), 16)
+            # The last chunk is empty: then nothing follows.
+            self._unchunked += (await self._reader.readexactly(size + 2))[:-2]
+            if not size:
+                raise asyncio.IncompleteReadError(self._unchunked, None)
+        raw, end, self._unchunked = self._unchunked.partition(b"\n\n")
+        return raw + end
 
     async def event(self, seconds: float = DEADLINE) -> dict[str, str]:
         """The next block that dispatches an event (has data)."""
