@@ -457,7 +457,7 @@ async def _check_traces(config: Settings) -> str:
 
 
 def command_import(args: argparse.Namespace) -> int:
-    key = args.key or settings.environment(ROOT / ".env").get("SALES_IMPORT_API_KEY", "")
+    key = args.key or settings.environment(program.FOLDER / ".env").get("SALES_IMPORT_API_KEY", "")
     if not key:
         print("import: give the key of the server: --key, or SALES_IMPORT_API_KEY.", file=sys.stderr)
         return sales.FAILED
