@@ -42,6 +42,7 @@ from handlers.vendor import commands as vendor
 # The folder of a demo, in the program's folder.
 HOME = f".{product.SLUG}"
 DEMO_IMPORT_KEY = "demo-import-key"
+PAGES = ("/live/", "/import/", "/pos/", "/books/", "/dashboard/", "/sales-rep/", "/api/docs/", "/developer/")
 # The addresses of the documented web clients during their development.
 DEMO_ORIGINS = "http://localhost:3000,http://127.0.0.1:3000,http://localhost:3001,http://127.0.0.1:3001"
 
@@ -237,7 +238,7 @@ def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
     lines += [f"            {a.email}, {a.username}, {a.password}  ({a.role})" for a in accounts.DEMO[1:]]
     lines += [
         f"  import    X-API-KEY: {DEMO_IMPORT_KEY}",
-        f"  pages     {address}/live/  {address}/pos/  {address}/books/  {address}/dashboard/  {address}/sales-rep/  {address}/api/docs/  {address}/developer/",
+        f"  pages     {'  '.join(address + path for path in PAGES)}",
         "Import an invoice:",
         f"""  curl -s {address}/api/sales/import/invoice/ -H "X-API-KEY: {DEMO_IMPORT_KEY}" -H 'Content-Type: application/json' """
         """-d '{"invoice_no":"INV-'$(date +%s)'","invoice_date":"2025-01-18","salesman":"Ajay","customer":{"code":"CUST-889","name":"LifeCare Pharmacy"},"""

@@ -16,6 +16,7 @@ LONGEST_HEADER = 20_000
 # Characters of a line of a file that is read line by line; a cell has at most 131,072, as csv has it.
 LONGEST_LINE = 1 << 20
 CHUNK = 1 << 16
+_DAMAGED = "The file is damaged: it is not in the encoding that its first bytes announce."
 _NO_TABLE = "The file is neither CSV nor XLSX."
 
 
@@ -29,7 +30,7 @@ def decoded(data: bytes) -> tuple[str, str]:
         text = data.removeprefix(codecs.BOM_UTF8).decode(encoding)
     except UnicodeDecodeError:
         if encoding == "utf-16" or data.startswith(codecs.BOM_UTF8):
-            raise Unreadable("The file is damaged: it is not in the encoding that its first bytes announce.") from None
+            raise Unreadable(_DAMAGED) from None
         encoding = "windows-1252"
         try:
             text = data.decode(encoding)
@@ -45,6 +46,8 @@ def encoding_of(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(4)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        if not _is_in(path, "utf-16"):
+            raise Unreadable(_DAMAGED)
         return "utf-16"
     if _is_in(path, "utf-8"):
         return "utf-8-sig"
@@ -58,7 +61,7 @@ def _is_in(path: Path, encoding: str) -> bool:
         with path.open(encoding=encoding, newline="") as file:
             while file.read(CHUNK):
                 pass
-    except UnicodeDecodeError:
+    except UnicodeError:
         return False
     return True
 
@@ -73,7 +76,7 @@ def lines(file: TextIO) -> Iterator[str]:
                 raise Unreadable(f"A line has more than {LONGEST_LINE:,} characters.")
             yield line
     except UnicodeDecodeError:
-        raise Unreadable("The file is damaged: it is not in the encoding that its first bytes announce.") from None
+        raise Unreadable(_DAMAGED) from None
 
 
 def delimiter(text: str, fits: Callable[[Sequence[str]], int]) -> str:

@@ -88,10 +88,11 @@ SELECT count(*) FROM (SELECT sales.announce_import(f.i) FROM failed f) told;
 -- How many were removed: those that are old, and those whose body never came whole.
 WITH gone AS (
     DELETE FROM sales.import i
-     WHERE i.id IN (SELECT o.id FROM sales.import o WHERE o.created_at < now() - make_interval(days => $1::integer)
-                     ORDER BY o.created_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-        OR i.id IN (SELECT o.id FROM sales.import o
-                     WHERE o.status = 'receiving' AND o.moved_at < now() - make_interval(hours => $2::integer) LIMIT $3 FOR UPDATE SKIP LOCKED)
+     WHERE i.id = ANY (
+           ARRAY(SELECT o.id FROM sales.import o WHERE o.created_at < now() - make_interval(days => $1::integer)
+                  ORDER BY o.created_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+        || ARRAY(SELECT o.id FROM sales.import o
+                  WHERE o.status = 'receiving' AND o.moved_at < now() - make_interval(hours => $2::integer) LIMIT $3 FOR UPDATE SKIP LOCKED))
     RETURNING i.id
 )
 SELECT count(*) FROM gone;

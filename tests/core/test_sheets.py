@@ -373,3 +373,21 @@ def test_a_sheet_that_is_full_takes_no_more_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(xlsx_writer, "MOST_ROWS", 1)
     with pytest.raises(xlsx_writer.Full):
         xlsx(tmp_path, [ROW, ROW])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1252"])
+def test_a_file_that_is_read_row_by_row_has_the_rows_that_it_has_in_memory(tmp_path, encoding):
+    text = 'name;size\r\n"É\r\n;x";1\r\n\r\n' + "".join(f"Ü{n};{n}\n" for n in range(30_000))
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    whole = reader.read(path.read_bytes(), len, 10)
+    with reader.opened(path, len, 10) as table:
+        assert (table.header, list(table.rows)) == (whole.header, list(whole.rows))
+
+
+def test_a_file_that_is_read_row_by_row_is_refused_where_it_is_in_memory(tmp_path):
+    path = tmp_path / "a.csv"
+    for content in (b"a,b\n1,\x81", b"\xef\xbb\xbfa\n\xff", b"a\n" + b"x" * (1 << 20) + b"\n", b"a\n\0", b"\xff\xfea"):
+        path.write_bytes(content)
+        with pytest.raises(Unreadable), reader.opened(path, len, 10) as table:
+            list(table.rows)
