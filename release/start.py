@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 import sysconfig
+import tempfile
 import zipfile
 from typing import Any, Dict, Optional
 
@@ -15,6 +16,10 @@ def start() -> None:
         says = misfit(json.loads(archive.read("site-packages/build.json").decode()))
         if says:
             refuse(says)
+        try:
+            tempfile.gettempdir()
+        except OSError:
+            refuse("needs a folder for temporary files: make /tmp writable, or name another one by TMPDIR")
         os.environ["SHIV_ROOT"] = os.environ.get("SHIV_ROOT") or "~/.shiv"
         unpack(archive)
     import _bootstrap

@@ -19,10 +19,10 @@ import python_calamine
 from core.program import Build
 from release import __main__ as release
 from release import packages
-from tests.support import forms
+from tests.support import confinement, forms
 from tests.support.deadlines import DEADLINE, until, wait_until
 from tests.support.http import IMPORT_KEY, Api, open_session
-from tests.support.shipped import PYTHON, ROOT, Shipped, make
+from tests.support.shipped import FLAGS, PYTHON, ROOT, Shipped, make
 from tests.support.sse import EventStream
 
 SECRET = "shipping-secret-key-of-at-least-32-bytes!"
@@ -241,6 +241,19 @@ def test_an_account_without_a_folder_to_unpack_into_is_told_which_setting_names_
         assert "tradepost.pyz can't unpack itself into" in refused.stderr and "SHIV_ROOT=" in refused.stderr
     elsewhere = shipped.run("version", SHIV_ROOT=str(shipped.home / ".shiv"), HOME="/dev/null/nowhere")
     assert elsewhere.returncode == 0, elsewhere.stderr
+
+
+@pytest.mark.skipif(
+    "not confinement.can_confine()", reason="only root can take /tmp away, where it may make namespaces"
+)
+def test_an_account_without_a_folder_for_temporary_files_is_told_so_in_one_line(shipped):
+    command = [confinement.python(), *FLAGS, str(shipped.file), "version"]
+    command = confinement.confined(command, shipped.home, 65534, 65534)
+    refused = subprocess.run(
+        command, cwd="/", env={**shipped.env, **confinement.ENVIRONMENT}, capture_output=True, text=True
+    )
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert "needs a folder for temporary files" in refused.stderr and "TMPDIR" in refused.stderr
 
 
 @pytest.mark.skipif("os.geteuid() != 0", reason="only root can give a folder to another account")
