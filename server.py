@@ -30,6 +30,10 @@ from core.live.fanout import connect
 from core.mail import Mail
 from core.metrics import Metrics
 from core.metrics_folder import MetricsFolder, metrics_folder
+from core.operate import archive, backup, restore
+from core.operate.archive import ArchiveError
+from core.operate.backup import BackupError
+from core.operate.postgres_tools import ToolsError
 from core.run import worker, workers
 from core.run.process import Process, listener, serve
 from handlers.accounts import commands as accounts
@@ -456,6 +460,48 @@ async def _check_traces(config: Settings) -> str:
     )
 
 
+def command_backup(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        asyncio.run(backup.back_up(here.config, Path(args.file), with_media=args.with_media, say=said))
+        return 0
+
+
+def command_restore(args: argparse.Namespace) -> int:
+    """The file is verified first, so that a wrong one needs no settings, and starts no demo."""
+    lines = restore.check_only(Path(args.file))
+    print("\n".join(lines), flush=True)
+    if args.check:
+        return 0
+    with installed(args) as here, archive.opened(Path(args.file)) as found:
+        target = asyncio.run(restore.look_at(here.config, found))
+        if target.occupied and not args.replace:
+            raise Refused(
+                f"{target.database} is not empty ({', '.join(target.occupied)}). Restore into an empty database, or give --replace."
+            )
+        if target.occupied and not args.yes:
+            confirm(
+                f"Everything in the database {target.database} is replaced by the backup. Type its name to go on: ",
+                target.database,
+            )
+        for line in asyncio.run(restore.restore(here.config, found, target, say=said)):
+            print(f"next: {line}")
+        return 0
+
+
+def confirm(question: str, wanted: str) -> None:
+    """Raises Refused unless the person at the terminal types what is wanted."""
+    try:
+        given = input(question)
+    except EOFError:
+        raise Refused("Nobody is here to be asked; give --yes.") from None
+    if given.strip() != wanted:
+        raise Refused("Nothing was changed.")
+
+
+def said(line: str) -> None:
+    print(line, flush=True)
+
+
 def command_routes(args: argparse.Namespace) -> int:
     for path, handler in sorted(areas.router().routes):
         by_access: dict[str, list[str]] = {}
@@ -562,6 +608,16 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--clear", action="store_true", help="first remove all menus, and who is shown which")
     add("demo", command_demo, "create the demo accounts; what is there stays")
     add("doctor", command_doctor, "say of each setting, Postgres, Redis and the migrations whether it is ok")
+    command = add(
+        "backup", command_backup, "write the database and the uploaded files to one file, while the server runs"
+    )
+    command.add_argument("file", metavar="FILE", help="where to write it; it gets its name when it is whole")
+    command.add_argument("--with-media", action="store_true", help="also the bytes of files that are in S3 or R2")
+    command = add("restore", command_restore, "put a backup into an empty database, or in the place of what is there")
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("--check", action="store_true", help="only verify the file")
+    command.add_argument("--replace", action="store_true", help="the database is not empty: replace everything in it")
+    command.add_argument("--yes", action="store_true", help="don't ask before replacing")
     add("routes", command_routes, "list paths, methods, and who may call", installed=False)
     command = add("openapi", command_openapi, "write the description of the API (OpenAPI 3.1)", installed=False)
     command.add_argument("--area", choices=areas.names(), help="only the paths of one area")
@@ -579,7 +635,15 @@ def main() -> int:
         return run(args)
     except settings.SettingsError as error:
         print("\n".join([f"{product.NAME} can't start:", *(f"  {line}" for line in error.lines)]), file=sys.stderr)
-    except (Refused, HomeError, EmbeddedError, migrations.MigrationError) as error:
+    except (
+        Refused,
+        HomeError,
+        EmbeddedError,
+        migrations.MigrationError,
+        ArchiveError,
+        BackupError,
+        ToolsError,
+    ) as error:
         print(f"{product.NAME}: {error}", file=sys.stderr)
     except BrokenPipeError:
         # The reader of standard output has closed it, such as `head`.

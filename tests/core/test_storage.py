@@ -56,7 +56,7 @@ def clock():
 
 @pytest.fixture
 def local(tmp_path, clock):
-    return LocalStorage(tmp_path / "not" / "there" / "yet", "secret-key", clock)
+    return LocalStorage(tmp_path / "not" / "there" / "yet", "secret-key", clock=clock)
 
 
 def of_link(link):
@@ -185,7 +185,7 @@ async def test_a_signature_is_good_for_nothing_else(local, tmp_path, clock):
     ):  # fmt: skip
         assert local.seconds_left(*changed) == 0, changed
     for other in ("other-key", "secret-key "):
-        assert LocalStorage(tmp_path, other, clock).seconds_left(key, expires, signature) == 0
+        assert LocalStorage(tmp_path, other, clock=clock).seconds_left(key, expires, signature) == 0
 
 
 async def test_a_disposition_is_signed_with_its_link(local):
