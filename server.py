@@ -741,7 +741,11 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     # SIGTERM raises SystemExit, so that all `with` blocks stop what they have started.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    args = parser().parse_args()
+    return answered(parser().parse_args())
+
+
+def answered(args: argparse.Namespace) -> int:
+    """Run a command; what it refuses, and what keeps it from its work, is a line on standard error. Returns the exit status."""
     try:
         run: Command = args.run
         return run(args)

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 # Read alike by python-dotenv, sh and systemd without quotes, and within single quotes.
-_PLAIN = re.compile(r"[A-Za-z0-9_.~+/=@:%-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~+/=@:%,-]*")
 _QUOTED = re.compile(r"[^'\n\r\0]*")
 
 
