@@ -2,22 +2,26 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import signal
 import stat
 import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import asyncpg
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 import server
 from core.operate import archive, postgres_tools
 from handlers.settings import Settings
-from tests.support.command import KEPT, NOTHING, PROGRAM, run
+from tests.support.command import KEPT, NOTHING, PROGRAM, run, run_here
 from tests.support.deadlines import until, wait_until
 from tests.support.http import Api, open_session
 from tests.support.program import Server
@@ -84,6 +88,11 @@ class Installation:
 
     def run(self, *arguments, **env):
         return run(*arguments, **{**self.env, **env})
+
+    def here(self, *arguments, **env):
+        """The same in this process, in a thread: asyncio.run would take the loop of other tests away."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(functools.partial(run_here, *arguments, **{**self.env, **env})).result()
 
     @contextlib.contextmanager
     def serving(self, log):
@@ -340,7 +349,7 @@ def test_a_restore_that_fails_at_its_end_leaves_the_database_and_the_media_as_th
         told(target.dsn, "CREATE SCHEMA mine", "CREATE TABLE mine.kept (n int)", "INSERT INTO mine.kept VALUES (7)")
     )
     wrong = with_counts(whole, tmp_path, lambda manifest: manifest["tables"].update({"accounts.account": 17}))
-    answer = target.run("restore", str(wrong), "--replace", "--yes")
+    answer = target.here("restore", str(wrong), "--replace", "--yes")
     assert answer.returncode == 1
     assert "nothing was changed" in answer.stderr
     assert "accounts.account has 16 rows, and the backup says 17" in answer.stderr
@@ -356,7 +365,7 @@ def test_a_restore_that_fails_at_its_end_leaves_the_database_and_the_media_as_th
         tmp_path,
         lambda manifest: manifest["migrations"].append({"number": 9999, "name": "9999_core", "sha256": ""}),
     )
-    assert "this release ends at" in target.run("restore", str(newer), "--replace", "--yes").stderr
+    assert "this release ends at" in target.here("restore", str(newer), "--replace", "--yes").stderr
 
 
 def test_a_database_that_is_not_empty_is_replaced_only_if_that_is_asked_for(whole, source, target):
@@ -378,12 +387,12 @@ def test_a_database_that_is_not_empty_is_replaced_only_if_that_is_asked_for(whol
         "INSERT INTO core.media_file VALUES ('avatars/old.png')",
         "CREATE TABLE public.mine (n integer)",
     )
-    refused = target.run("restore", str(whole))
+    refused = target.here("restore", str(whole))
     assert refused.returncode == 1 and "backup_target is not empty (core, public)" in refused.stderr
     unasked = target.run("restore", str(whole), "--replace")
     assert unasked.returncode == 1 and "Nobody is here to be asked; give --yes" in unasked.stderr
     assert ask("SELECT count(*) FROM public.mine") == [(0,)]
-    replaced = target.run("restore", str(whole), "--replace", "--yes", SECRET_KEY="another-key-of-at-least-32-bytes!!")
+    replaced = target.here("restore", str(whole), "--replace", "--yes", SECRET_KEY="another-key-of-at-least-32-bytes!!")
     assert replaced.returncode == 0, replaced.stderr
     assert "next: SECRET_KEY is another one than that of the backup" in replaced.stdout
     assert ask("SELECT to_regclass('public.mine') IS NULL, (SELECT count(*) FROM accounts.account)") == [(True, 16)]
@@ -396,7 +405,7 @@ def test_a_database_that_is_not_empty_is_replaced_only_if_that_is_asked_for(whol
         connection = await asyncpg.connect(target.dsn)
         await connection.execute(busy)
         try:
-            answer = await asyncio.to_thread(target.run, "restore", str(whole), "--replace", "--yes")
+            answer = await asyncio.to_thread(target.here, "restore", str(whole), "--replace", "--yes")
             assert answer.returncode == 1 and "stop them first" in answer.stderr
         finally:
             await connection.close()
@@ -441,7 +450,7 @@ def test_a_killed_backup_never_looks_like_a_whole_one_and_the_next_one_takes_its
 
     run_apart(kill_it_while_it_waits())
     assert [one.name for one in tmp_path.iterdir()] == ["killed.tar.partial"]
-    assert source.run("backup", str(path)).returncode == 0
+    assert source.here("backup", str(path)).returncode == 0
     assert [one.name for one in tmp_path.iterdir()] == ["killed.tar"]
     ended = started(source, "backup", str(tmp_path / "ended.tar"))
     wait_until(lambda: (tmp_path / "ended.tar.partial").exists() or ended.poll() is not None)
@@ -471,6 +480,42 @@ def test_a_killed_restore_changes_nothing(whole, target, tmp_path):
             await watcher.close()
 
     run_apart(kill_it_while_it_waits())
+
+
+@pytest.fixture
+def buckets():
+    """The settings of two buckets."""
+    moto = ThreadedMotoServer(port=0)
+    moto.start()
+    address = "http://{}:{}".format(*moto.get_host_and_port())
+    client = boto3.client(
+        "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="hush"
+    )
+    client.create_bucket(Bucket="one")
+    client.create_bucket(Bucket="two")
+    client.put_object(Bucket="one", Key=AVATAR, Body=b"in the bucket")
+    env = {"USE_S3": "true", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hush", "AWS_S3_ENDPOINT_URL": address}
+    yield [{**env, "AWS_STORAGE_BUCKET_NAME": name} for name in ("one", "two")], client
+    moto.stop()
+
+
+def test_files_in_a_bucket_are_listed_and_with_their_bytes_they_go_into_another_one(source, target, tmp_path, buckets):
+    (one, two), client = buckets
+    listed, bytes_too = tmp_path / "listed.tar", tmp_path / "bytes.tar"
+
+    def command(installation, *arguments, **env):
+        answer = installation.here(*arguments, **env)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    assert "stay in the bucket" in command(source, "backup", str(listed), **one)
+    assert "media: 1 files, 13 bytes;" in command(source, "backup", str(bytes_too), "--with-media", **one)
+    with archive.opened(listed) as found:
+        assert [line.size for line, data in found.media() if data is None and not line.missing] == [13]
+    absent = command(target, "restore", str(listed), **two)
+    assert "next: 1 files are neither in the backup nor in the bucket: copy them there" in absent
+    command(target, "restore", str(bytes_too), "--replace", "--yes", **two)
+    assert client.get_object(Bucket="two", Key=AVATAR)["Body"].read() == b"in the bucket"
 
 
 def test_an_old_pg_dump_is_passed_over_and_named_where_there_is_no_other(tmp_path, monkeypatch):
