@@ -197,7 +197,10 @@ async def work_everywhere(api, invoice):
 
 
 @pytest.mark.gen_test(timeout=600)
-async def test_a_restored_backup_is_what_the_server_had_while_it_was_written(source, target, client, invoice, tmp_path):
+async def test_a_restored_backup_is_what_the_server_had_while_it_was_written(
+    source, whole, target, client, invoice, tmp_path
+):
+    # `whole`, the other tests' backup, is made before: this test adds to the source.
     path = tmp_path / "drill.tar"
     with source.serving(tmp_path / "source.log") as program:
         api = Api(client, program.url)
