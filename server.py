@@ -6,38 +6,46 @@ import dataclasses
 import getpass
 import json
 import os
-import secrets
 import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
-from core import log_files, logs, product, program, settings, traces
+from core import log_files, logs, product, program, secret_keys, settings, traces
 from core.data import migrations
 from core.duties import Duty
 from core.embedded import installation
 from core.embedded.home import HomeError
 from core.embedded.installation import Installation
 from core.embedded.unprivileged import EmbeddedError
-from core.files.configured import open_storage
 from core.jobs import commands as jobs
-from core.live.fanout import connect
-from core.mail import Mail
 from core.metrics import Metrics
 from core.metrics_folder import MetricsFolder, metrics_folder
+from core.operate import archive, backup, doctor, env_file, restore, rotation
+from core.operate.archive import ArchiveError
+from core.operate.backup import BackupError
+from core.operate.env_file import EnvFileError
+from core.operate.postgres_tools import ToolsError
+from core.operate.rotation import RotationError
 from core.run import worker, workers
 from core.run.process import Process, listener, serve
+from core.secret_keys import written
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
+from handlers.accounts import user_commands as users
 from handlers.api import areas, description
+from handlers.api.command_database import CommandRefused
 from handlers.sales import commands as sales
 from handlers.settings import Settings
 from handlers.vendor import commands as vendor
+from handlers.webhooks import commands as webhooks
 
 # The folder of a demo, in the program's folder.
 HOME = f".{product.SLUG}"
@@ -56,6 +64,21 @@ Command = Callable[[argparse.Namespace], int]
 
 class Refused(Exception):
     """The command can't go on; the message says why and what to do."""
+
+
+# What main() writes as one line.
+REFUSALS = (
+    Refused,
+    CommandRefused,
+    HomeError,
+    EmbeddedError,
+    migrations.MigrationError,
+    ArchiveError,
+    BackupError,
+    ToolsError,
+    EnvFileError,
+    RotationError,
+)
 
 
 def installed(args: argparse.Namespace) -> AbstractContextManager[Installation[Settings]]:
@@ -206,11 +229,7 @@ def open_log_files(config: Settings) -> log_files.LogFiles | None:
     try:
         return log_files.LogFiles(Path(config.log_dir))
     except OSError as error:
-        raise settings.SettingsError([f"LOG_DIR: {_unwritable(error)}"]) from None
-
-
-def _unwritable(error: OSError) -> str:
-    return f"can't write {error.filename}: {error.strerror}; the account that runs the server must be able to"
+        raise settings.SettingsError([f"LOG_DIR: {doctor.unwritable(error)}"]) from None
 
 
 def check_port(host: str, port: int) -> None:
@@ -342,59 +361,17 @@ def command_demo(args: argparse.Namespace) -> int:
 
 
 def command_doctor(args: argparse.Namespace) -> int:
-    """Print for each setting, Postgres, the migrations, Redis, the media storage, the log files, jobs and mail that it is ok, or what is wrong with it."""
-    failed = 0
+    """Print a line for each setting and for all that the server needs: ok, worth a look (warn), or wrong, and then what to do. 1: something is wrong."""
     try:
         with installed(args) as here:
             for f in dataclasses.fields(here.config):
                 print(f"ok     {settings.described(f, getattr(here.config, f.name))}")
-            for name, test in (
-                ("Postgres", _check_postgres),
-                ("migrations", _check_migrations),
-                ("Redis", _check_redis),
-                ("rate limits", _check_rate_limits),
-                ("media storage", _check_storage),
-                ("log files", _check_log_files),
-                ("jobs", _check_jobs),
-                ("mail", _check_mail),
-                ("traces", _check_traces),
-            ):
-                try:
-                    print(f"ok     {name}: {asyncio.run(test(here.config))}")
-                except Exception as error:
-                    # Whatever is wrong with a service, this command reports it and goes on.
-                    failed = 1
-                    print(f"wrong  {name}: {error or type(error).__name__}")
+            more = {"rate limits": lambda: _check_rate_limits(here.config), "traces": _check_traces}
+            is_demo = here.home is not None
+            return asyncio.run(doctor.examine(here.config, more, said, workers=args.workers, is_demo=is_demo))
     except settings.SettingsError as error:
         print("\n".join([*(f"ok     {line}" for line in error.right), *(f"wrong  {line}" for line in error.lines)]))
         return 1
-    return failed
-
-
-async def _check_postgres(config: Settings) -> str:
-    connection = await asyncpg.connect(config.database_url, timeout=5, statement_cache_size=0)
-    try:
-        return f"version {await migrations.postgres_version(connection)}"
-    finally:
-        await connection.close()
-
-
-async def _check_migrations(config: Settings) -> str:
-    names = await migrations.outstanding(config.database_url)
-    if names:
-        raise RuntimeError(f"{len(names)} to apply (server.py migrate): {', '.join(names)}")
-    return "all applied"
-
-
-async def _check_redis(config: Settings) -> str:
-    if not config.redis_url:
-        return "none configured; the processes read the event log themselves"
-    client = connect(config.redis_url)
-    try:
-        await client.ping()
-        return "answers"
-    finally:
-        await client.aclose()
 
 
 async def _check_rate_limits(config: Settings) -> str:
@@ -404,53 +381,13 @@ async def _check_rate_limits(config: Settings) -> str:
         "from an address": config.rate_limit_anonymous,
         "of an administrator": config.rate_limit_admin,
     }
-    said = ", ".join(f"{limit} {whose}" if limit else f"any number {whose}" for whose, limit in limits.items())
-    # Not at the top, where it would come before core (core/__init__.py).
-    from redis.exceptions import RedisError
-
-    try:
-        shared = bool(config.redis_url) and bool(await _check_redis(config))
-    except (RedisError, OSError):
-        shared = False
+    told = ", ".join(f"{limit} {whose}" if limit else f"any number {whose}" for whose, limit in limits.items())
+    shared = await doctor.is_redis_there(config)
     where = "counted once for all workers" if shared else "each worker counts for itself, because there is no Redis"
-    return f"requests within an hour: {said}; {where}"
+    return f"requests within an hour: {told}; {where}"
 
 
-async def _check_storage(config: Settings) -> str:
-    """Stores a file and removes it."""
-    storage = open_storage(config)
-    # A new key each time, so that two checks at the same moment don't remove each other's file.
-    key = f"check/{secrets.token_hex(16)}.txt"
-    try:
-        await storage.put(key, b"check\n", "text/plain")
-        await storage.remove(key)
-        return "takes files and removes them"
-    finally:
-        await storage.close()
-
-
-async def _check_log_files(config: Settings) -> str:
-    if not config.log_dir:
-        return "none configured; the log goes to standard error only"
-    try:
-        log_files.check(Path(config.log_dir))
-    except OSError as error:
-        raise RuntimeError(_unwritable(error)) from None
-    return f"{config.log_dir} can be written"
-
-
-async def _check_jobs(config: Settings) -> str:
-    return await jobs.check(config.database_url)
-
-
-async def _check_mail(config: Settings) -> str:
-    mail = Mail(config)
-    if not mail.is_configured:
-        return "none configured (EMAIL_HOST); each mail is noted as not sent"
-    return f"{await mail.check()} lets this server sign in"
-
-
-async def _check_traces(config: Settings) -> str:
+async def _check_traces() -> str:
     """Does not ask the collector: there is nothing to ask it that leaves no trace."""
     return (
         "are sent by OpenTelemetry's settings" if check_tracing() else "none configured (OTEL_EXPORTER_OTLP_ENDPOINT)"
@@ -463,6 +400,173 @@ def command_import(args: argparse.Namespace) -> int:
         print("import: give the key of the server: --key, or SALES_IMPORT_API_KEY.", file=sys.stderr)
         return sales.FAILED
     return sales.import_file(Path(args.file), sales.Options(args.url, key, args.patience, args.list_duplicates))
+
+
+def command_backup(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        asyncio.run(backup.back_up(here.config, Path(args.file), with_media=args.with_media, say=said))
+        return 0
+
+
+def command_restore(args: argparse.Namespace) -> int:
+    """The file is verified first, so that a wrong one needs no settings, and starts no demo."""
+    lines = restore.check_only(Path(args.file))
+    print("\n".join(lines), flush=True)
+    if args.check:
+        return 0
+    with installed(args) as here, archive.opened(Path(args.file)) as found:
+        target = asyncio.run(restore.look_at(here.config, found))
+        if target.occupied and not args.replace:
+            raise Refused(
+                f"{target.database} is not empty ({', '.join(target.occupied)}). Restore into an empty database, or give --replace."
+            )
+        if target.occupied and not args.yes:
+            confirm(
+                f"Everything in the database {target.database} is replaced by the backup. Type its name to go on: ",
+                target.database,
+            )
+        for line in asyncio.run(restore.restore(here.config, found, target, say=said)):
+            print(f"next: {line}")
+        return 0
+
+
+def confirm(question: str, wanted: str) -> None:
+    """Raises Refused unless the person at the terminal types what is wanted."""
+    try:
+        given = input(question)
+    except EOFError:
+        raise Refused("Nobody is here to be asked; give --yes.") from None
+    if given.strip() != wanted:
+        raise Refused("Nothing was changed.")
+
+
+def said(line: str) -> None:
+    print(line, flush=True)
+
+
+def command_rotate_secret(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        config, now = here.config, datetime.now(UTC)
+        if args.prepare:
+            keys = rotation.prepare(config)
+        elif args.forget:
+            keys = rotation.forget(config)
+        else:
+            # Their owners have not rotated yet: without the key they would be switched off.
+            in_use = [key for key in rotation.overdue(config, now) if asyncio.run(webhooks.count_made_of(config, key))]
+            keys = rotation.rotate(config, now, in_use)
+        keep_secret(args, here, keys)
+        return 0
+
+
+def keep_secret(args: argparse.Namespace, here: Installation[Settings], keys: rotation.Keys) -> None:
+    """Write the keys to where they were read from, or to the terminal, and say what to do then. Raises Refused, EnvFileError."""
+    if args.print:
+        print("\n".join(env_file.line_of(name, value) for name, value in keys.values.items()))
+        where = "the settings of every process, in place of what they have"
+    elif here.home is not None:
+        here.home.keep({installation.SECRET: keys.secret_key, installation.FALLBACKS: written(keys.fallbacks)})
+        where = str(here.home.path)
+    else:
+        file = Path(args.file)
+        kept = env_file.values(file) if file.exists() else {}
+        in_file = (kept.get("SECRET_KEY"), kept.get("SECRET_KEY_FALLBACKS", ""))
+        if (
+            in_file[0] != here.config.secret_key
+            or secret_keys.reader(str)(in_file[1]) != here.config.secret_key_fallbacks
+        ):
+            raise Refused(
+                f"SECRET_KEY, or SECRET_KEY_FALLBACKS, is not set in {file}, but in the environment of this command. "
+                "Name the file that has them by --file, or take --print."
+            )
+        env_file.change(file, keys.values)
+        where = str(file)
+    lines = [f"the coming key is in {where}" if args.prepare else f"another SECRET_KEY is in {where}"]
+    if args.prepare:
+        lines.append("restart every process, one after another; when all run with it, run rotate-secret again")
+    elif args.forget:
+        lines.append(
+            "restart every process now: everybody has to sign in again, and owners of webhooks have to rotate their secrets"
+        )
+    else:
+        lines.append("restart every process; what the key before has signed stays valid for its life")
+    if keys.dropped and not args.forget:
+        lines.append(f"{keys.dropped} older keys were dropped, whose tokens have all expired")
+    if keys.kept:
+        lines.append(f"{keys.kept} older keys stay, because webhooks sign with them until their owners rotate")
+    print("\n".join(lines), file=sys.stderr if args.print else sys.stdout)
+
+
+def command_user_list(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        is_active = False if args.inactive else None
+        lines = asyncio.run(
+            users.list_accounts(here.config, role=args.role, search=args.search, is_active=is_active, most=args.most)
+        )
+        print("\n".join(lines))
+        return 0
+
+
+def command_user_show(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        print("\n".join(users.described(asyncio.run(users.find(here.config, args.who)))))
+        return 0
+
+
+def command_user_role(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        role, account = users.known_role(args.role), asyncio.run(users.find(here.config, args.who))
+        asyncio.run(users.set_role(here.config, account["account_id"], role))
+        print(f"{account['email']}: {account['role']} is now {role}")
+        return 0
+
+
+def command_user_activate(args: argparse.Namespace) -> int:
+    return set_active(args, True)
+
+
+def command_user_deactivate(args: argparse.Namespace) -> int:
+    return set_active(args, False)
+
+
+def set_active(args: argparse.Namespace, is_active: bool) -> int:
+    with installed(args) as here:
+        account = asyncio.run(users.find(here.config, args.who))
+        # Of a vendor the approval goes with it, as when a sales rep decides.
+        is_vendor = account["role"] == "VENDOR" and asyncio.run(
+            vendor.admit(here.config, account["account_id"], is_active)
+        )
+        if not is_vendor:
+            asyncio.run(users.set_active(here.config, account["account_id"], is_active))
+        print(f"{account['email']} is {'active' if is_active else 'inactive, and its sessions have ended'}")
+        return 0
+
+
+def command_user_reset_password(args: argparse.Namespace) -> int:
+    with installed(args) as here:
+        account = asyncio.run(users.find(here.config, args.who))
+        password = users.new_password(here.config, account) if args.generate else asked_password()
+        asyncio.run(users.set_password(here.config, account, password))
+        print(f"{account['email']} has a new password, and its sessions have ended", file=sys.stderr)
+        if not account["is_active"]:
+            print("the account is inactive: nobody can sign in to it before server.py user activate", file=sys.stderr)
+        if args.generate:
+            print(password)
+        return 0
+
+
+def asked_password() -> str:
+    """USER_PASSWORD, or what is typed twice. Raises Refused."""
+    given = os.environ.get("USER_PASSWORD")
+    if given:
+        return given
+    try:
+        password = getpass.getpass("New password: ")
+        if getpass.getpass("Once more: ") != password:
+            raise Refused("The two passwords are not the same. Nothing was changed.")
+    except EOFError:
+        raise Refused("Nobody is here to be asked; give USER_PASSWORD, or --generate.") from None
+    return password
 
 
 def command_routes(args: argparse.Namespace) -> int:
@@ -501,8 +605,10 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog=program.FILE.name, description=f"{product.NAME}: {product.DESCRIPTION}.")
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
 
-    def add(name: str, run: Command, says: str, *, installed: bool = True) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=says, description=says)
+    def add(
+        name: str, run: Command, says: str, *, installed: bool = True, group: Any = None
+    ) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = (group or commands).add_parser(name, help=says, description=says)
         command.set_defaults(run=run)
         if installed:
             command.add_argument(
@@ -573,7 +679,72 @@ def parser() -> argparse.ArgumentParser:
     command = add("seed_menus", command_seed_menus, "create the menus of the staff client that are not there")
     command.add_argument("--clear", action="store_true", help="first remove all menus, and who is shown which")
     add("demo", command_demo, "create the demo accounts; what is there stays")
-    add("doctor", command_doctor, "say of each setting, Postgres, Redis and the migrations whether it is ok")
+    command = add(
+        "doctor",
+        command_doctor,
+        "say of each setting, and of all that the server needs, whether it is ok, or what to do",
+    )
+    command.add_argument(
+        "--workers",
+        type=within(1, 64),
+        metavar="N",
+        help="processes of serve on all machines, for the connections that they need",
+    )
+    command = add(
+        "backup", command_backup, "write the database and the uploaded files to one file, while the server runs"
+    )
+    command.add_argument("file", metavar="FILE", help="where to write it; it gets its name when it is whole")
+    command.add_argument("--with-media", action="store_true", help="also the bytes of files that are in S3 or R2")
+    command = add("restore", command_restore, "put a backup into an empty database, or in the place of what is there")
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("--check", action="store_true", help="only verify the file")
+    command.add_argument("--replace", action="store_true", help="the database is not empty: replace everything in it")
+    command.add_argument("--yes", action="store_true", help="don't ask before replacing")
+    command = add(
+        "rotate-secret", command_rotate_secret, "make another SECRET_KEY; what the one before has signed stays valid"
+    )
+    how = command.add_mutually_exclusive_group()
+    how.add_argument(
+        "--prepare", action="store_true", help="only make the coming key known: where not all processes restart at once"
+    )
+    how.add_argument("--forget", action="store_true", help="the key has leaked: nothing that it has signed stays valid")
+    command.add_argument(
+        "--file",
+        default=str(program.FOLDER / ".env"),
+        metavar="FILE",
+        help="the file that has SECRET_KEY (default: .env)",
+    )
+    command.add_argument("--print", action="store_true", help="change no file, and print what is to be set")
+    user = commands.add_parser("user", help="list accounts, and change a role, a state or a password")
+    actions = user.add_subparsers(dest="action", required=True, metavar="action")
+    command = add("list", command_user_list, "list accounts, newest first", group=actions)
+    command.add_argument("--role", metavar="ROLE", help="only of this role")
+    command.add_argument(
+        "--search", default="", metavar="WORDS", help="only those with these words in the e-mail, name or username"
+    )
+    command.add_argument("--inactive", action="store_true", help="only those that are not active")
+    command.add_argument("--most", type=within(1, 100_000), default=100, metavar="N", help="lines (default: 100)")
+    for name, run_it, says in (
+        ("show", command_user_show, "show an account"),
+        ("role", command_user_role, "give an account another role"),
+        ("activate", command_user_activate, "let an account sign in; a vendor is approved"),
+        (
+            "deactivate",
+            command_user_deactivate,
+            "end the sessions of an account, and let it sign in no more; a vendor is rejected",
+        ),
+        (
+            "reset-password",
+            command_user_reset_password,
+            "give an account a new password, and end its sessions (asked for, or USER_PASSWORD)",
+        ),
+    ):
+        command = add(name, run_it, says, group=actions)
+        command.add_argument("who", metavar="EMAIL", help="or the username")
+        if name == "role":
+            command.add_argument("role", metavar="ROLE", help="such as OWNER, ADMIN, EMPLOYEE, PICKER, PACKER")
+        if name == "reset-password":
+            command.add_argument("--generate", action="store_true", help="make a password, and print it")
     command = add(
         "import",
         command_import,
@@ -610,13 +781,17 @@ def main() -> int:
     build = program.build()
     # A file that brings the demo's services is the demo, as `./run` is.
     given = sys.argv[1:] or (["serve", "--demo"] if build and build.has_demo else [])
-    args = parser().parse_args(given)
+    return answered(parser().parse_args(given))
+
+
+def answered(args: argparse.Namespace) -> int:
+    """Run a command; what it refuses, and what keeps it from its work, is a line on standard error. Returns the exit status."""
     try:
         run: Command = args.run
         return run(args)
     except settings.SettingsError as error:
         print("\n".join([f"{product.NAME} can't start:", *(f"  {line}" for line in error.lines)]), file=sys.stderr)
-    except (Refused, HomeError, EmbeddedError, migrations.MigrationError) as error:
+    except REFUSALS as error:
         print(f"{product.NAME}: {error}", file=sys.stderr)
     except BrokenPipeError:
         # The reader of standard output has closed it, such as `head`.

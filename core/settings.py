@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from dotenv import dotenv_values
 
+from core import secret_keys
 from core.product import SLUG
 from core.program import FOLDER
 from core.setting import (
@@ -47,6 +48,13 @@ class CoreSettings:
     """The settings of every server built on core. An application's own settings are fields of a subclass."""
 
     secret_key: str = setting("SECRET_KEY", key, "signs tokens", required=True, secret=True)
+    secret_key_fallbacks: tuple[secret_keys.Fallback, ...] = setting(
+        "SECRET_KEY_FALLBACKS",
+        secret_keys.reader(key),
+        "older keys, with commas: what they have signed stays valid (server.py rotate-secret)",
+        default=(),
+        secret=True,
+    )
     database_url: str = setting(
         "DATABASE_URL",
         url("postgresql", "postgres"),
@@ -196,6 +204,11 @@ class CoreSettings:
         "metrics: HOST:PORT at which server.py worker shows those of its own; none: nowhere",
         default=None,
     )
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """SECRET_KEY, which signs, and the keys whose signatures are valid too."""
+        return (self.secret_key, *(one.key for one in self.secret_key_fallbacks))
 
 
 Some = TypeVar("Some", bound=CoreSettings)

@@ -22,12 +22,12 @@ class TokenError(Exception):
 
 
 class Tokens:
-    """Signs and reads tokens with one key and one algorithm, so a token can't choose another."""
+    """Signs with the first key, and reads what any of the keys has signed. There is one algorithm, so a token can't choose another."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, key: str, *older: str) -> None:
+        self._keys = (key, *older)
         # By token: when it expires (epoch), and its claims. A client sends its token with every request, and verifying it costs as
-        # much as all the rest of authentication. Only valid tokens are in here, and the key of a process never changes.
+        # much as all the rest of authentication. Only valid tokens are in here, and the keys of a process never change.
         self._known: dict[str, tuple[int, dict[str, Any]]] = {}
 
     def sign(self, kind: str, expires_at: float, claims: dict[str, Any]) -> str:
@@ -39,7 +39,7 @@ class Tokens:
             "jti": secrets.token_hex(16),
             **claims,
         }
-        return jwt.encode(whole, self._key, algorithm="HS256")
+        return jwt.encode(whole, self._keys[0], algorithm="HS256")
 
     def read(self, kind: str | tuple[str, ...], token: str) -> dict[str, Any]:
         """The claims of a token of this kind, or of one of these kinds. Raises TokenError."""
@@ -51,15 +51,24 @@ class Tokens:
         return claims.copy()
 
     def _verified(self, token: str) -> dict[str, Any]:
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token, self._key, algorithms=["HS256"], leeway=LEEWAY, options={"require": _REQUIRED}
-            )
-        except jwt.ExpiredSignatureError:
-            raise TokenError("expired") from None
-        except (jwt.InvalidTokenError, ValueError, TypeError):
-            raise TokenError("invalid") from None
+        claims = self._decoded(token)
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known[token] = int(claims["exp"]), claims
         return claims
+
+    def _decoded(self, token: str) -> dict[str, Any]:
+        for key in self._keys:
+            try:
+                claims: dict[str, Any] = jwt.decode(
+                    token, key, algorithms=["HS256"], leeway=LEEWAY, options={"require": _REQUIRED}
+                )
+                return claims
+            except jwt.InvalidSignatureError:
+                # Another key may have signed it.
+                continue
+            except jwt.ExpiredSignatureError:
+                raise TokenError("expired") from None
+            except (jwt.InvalidTokenError, ValueError, TypeError):
+                break
+        raise TokenError("invalid")

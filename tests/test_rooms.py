@@ -19,6 +19,7 @@ ROOMS = {
     "http": {"", "data", "live", "files"},
     "run": {"", "data", "live", "files", "http", "jobs"},
     "embedded": {""},
+    "operate": {"", "data", "files", "jobs", "live", "embedded"},
 }
 
 

@@ -42,6 +42,9 @@ ATTEMPTS = 5
 # parameters. PgBouncer doesn't accept these settings; but without prepared statements they are not needed either.
 _PREPARED = {"plan_cache_mode": "force_generic_plan", "jit": "off"}
 
+# By it an operator, and server.py restore, know the connections of the server.
+_NAMED = {"application_name": product.SLUG}
+
 AWAY = "The database is not available at the moment. Please try again."
 BUSY = "The database is too busy at the moment. Please try again."
 
@@ -114,7 +117,7 @@ class Database:
                     timeout=ACQUIRE_SECONDS,
                     reset=_no_reset,
                     statement_cache_size=self._statement_cache,
-                    server_settings=_PREPARED if self._statement_cache else None,
+                    server_settings=_NAMED | (_PREPARED if self._statement_cache else {}),
                     max_inactive_connection_lifetime=IDLE_SECONDS,
                 )
         return self

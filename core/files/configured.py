@@ -9,7 +9,7 @@ from core.settings import CoreSettings
 def open_storage(config: CoreSettings) -> Storage:
     """The local folder, S3 or R2. It opens no connection yet."""
     if not (config.use_s3 or config.r2_enabled):
-        return LocalStorage(Path(config.media_root), config.secret_key)
+        return LocalStorage(Path(config.media_root), *config.secret_keys)
     # Imported only here: aioboto3 takes a sixth of a second to import, and a local folder does without.
     from core.files.storage_s3 import S3Storage
 

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 from urllib.parse import quote
 
 from core import product
@@ -45,6 +45,12 @@ class Storage(Protocol):
 
     async def put_file(self, key: str, path: Path, content_type: str) -> None:
         """Store a copy of the file at a path, which may be too large for the memory. Raises Problem 503, as `put` does."""
+
+    async def put_from(self, key: str, source: IO[bytes], content_type: str) -> None:
+        """Store what is left of an open file. Raises Problem 503, as `put` does."""
+
+    async def size(self, key: str) -> int | None:
+        """The bytes of a file; None: it doesn't exist. Raises Problem 503."""
 
     async def get(self, key: str) -> bytes | None:
         """The file; None: it doesn't exist. Raises Problem 503."""
@@ -91,10 +97,11 @@ class Stored(NamedTuple):
 class LocalStorage:
     """Stores files below a folder of mode 0700. core/http/stored_file.py serves them under /media/, by signed links only."""
 
-    def __init__(self, folder: Path, secret: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path, *secrets: str, clock: Callable[[], float] = time.time) -> None:
+        """secrets: the first one signs links; those of the others are valid too."""
         self.folder, self._clock = folder, clock
-        # A key derived for links only: a signature of a link is no signature of anything else, and vice versa.
-        self._key = hmac.digest(secret.encode(), b"links to media", "sha256")
+        # Keys derived for links only: a signature of a link is no signature of anything else, and vice versa.
+        self._keys = [hmac.digest(secret.encode(), b"links to media", "sha256") for secret in secrets]
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         await self._store(key, io.BytesIO(data))
@@ -103,13 +110,20 @@ class LocalStorage:
         with path.open("rb") as source:
             await self._store(key, source)
 
-    async def _store(self, key: str, source: BinaryIO) -> None:
+    async def put_from(self, key: str, source: IO[bytes], content_type: str) -> None:
+        await self._store(key, source)
+
+    async def size(self, key: str) -> int | None:
+        found = await self.find(key)
+        return None if found is None else found.size
+
+    async def _store(self, key: str, source: IO[bytes]) -> None:
         try:
             await asyncio.to_thread(self._write, key, source)
         except OSError as error:
             raise away(error) from error
 
-    def _write(self, key: str, source: BinaryIO) -> None:
+    def _write(self, key: str, source: IO[bytes]) -> None:
         path = self._path(key)
         _make_folders(self.folder, path.parent)
         temporary = _unfinished(path)
@@ -164,7 +178,7 @@ class LocalStorage:
     async def link(self, origin: str, key: str, disposition: str = "") -> str:
         expires = (int(self._clock()) // LINK_SECONDS + 2) * LINK_SECONDS
         said = f"&disposition={quote(disposition, safe='')}" if disposition else ""
-        return f"{origin}/media/{key}?expires={expires}{said}&signature={self._signature(key, expires, disposition)}"
+        return f"{origin}/media/{key}?expires={expires}{said}&signature={_signature(self._keys[0], key, expires, disposition)}"
 
     def period(self) -> int:
         return int(self._clock()) // LINK_SECONDS
@@ -173,14 +187,11 @@ class LocalStorage:
         """How long a link is still valid; 0: it has expired, or its signature is wrong."""
         if not re.fullmatch(r"[0-9]{1,12}", expires) or not _KEY.fullmatch(key):
             return 0
-        if not hmac.compare_digest(self._signature(key, int(expires), disposition).encode(), signature.encode()):
+        given = signature.encode()
+        ours = (_signature(one, key, int(expires), disposition).encode() for one in self._keys)
+        if not any(hmac.compare_digest(one, given) for one in ours):
             return 0
         return max(0, int(expires) - int(self._clock()))
-
-    def _signature(self, key: str, expires: int, disposition: str) -> str:
-        # Neither a key nor a number holds a line break, so no other link has the same text.
-        signed = f"{key}\n{expires}\n{disposition}" if disposition else f"{key}\n{expires}"
-        return hmac.digest(self._key, signed.encode(), "sha256").hex()
 
     async def find(self, key: str) -> Stored | None:
         """The file under that key; None when it doesn't exist, or is of a type that isn't served."""
@@ -211,6 +222,12 @@ class LocalStorage:
 
     async def close(self) -> None:
         """Nothing to do: no file stays open."""
+
+
+def _signature(secret: bytes, key: str, expires: int, disposition: str) -> str:
+    # Neither a key nor a number holds a line break, so no other link has the same text.
+    signed = f"{key}\n{expires}\n{disposition}" if disposition else f"{key}\n{expires}"
+    return hmac.digest(secret, signed.encode(), "sha256").hex()
 
 
 def _unfinished(path: Path) -> Path:

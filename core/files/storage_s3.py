@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 from urllib.parse import quote
 
 import aioboto3
@@ -100,16 +100,33 @@ class S3Storage:
 
     async def put_file(self, key: str, path: Path, content_type: str) -> None:
         with path.open("rb") as file:
-            first = await asyncio.to_thread(file.read, PART)
-            if len(first) < PART:
-                await self.put(key, first, content_type)
-                return
-            try:
-                await self._put_parts(key, first, file, content_type)
-            except _AWAY as error:
-                raise away(error) from error
+            await self.put_from(key, file, content_type)
 
-    async def _put_parts(self, key: str, part: bytes, file: BinaryIO, content_type: str) -> None:
+    async def put_from(self, key: str, source: IO[bytes], content_type: str) -> None:
+        first = await asyncio.to_thread(source.read, PART)
+        if len(first) < PART:
+            await self.put(key, first, content_type)
+            return
+        try:
+            await self._put_parts(key, first, source, content_type)
+        except _AWAY as error:
+            raise away(error) from error
+
+    async def size(self, key: str) -> int | None:
+        try:
+            client = await self._open()
+            async with asyncio.timeout(TOTAL_SECONDS):
+                found = await client.head_object(Bucket=self._bucket, Key=key)
+            return int(found["ContentLength"])
+        except ClientError as error:
+            # An answer to HEAD has no body, so all that it says is its status.
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                return None
+            raise away(error) from error
+        except _AWAY as error:
+            raise away(error) from error
+
+    async def _put_parts(self, key: str, part: bytes, file: IO[bytes], content_type: str) -> None:
         """Store a file in parts, one after the other: nothing of it can be read before the last call. part: the first one, which was read."""
         client, whole = await self._open(), {"Bucket": self._bucket, "Key": key}
         async with asyncio.timeout(TOTAL_SECONDS):

@@ -55,8 +55,8 @@ async def remove_jobs(dsn: str, ids: list[int]) -> list[int]:
         return [row["id"] for row in await query.remove_jobs(db, ids=ids)]
 
 
-async def check(dsn: str) -> str:
-    """How many jobs there are, and how many processes run them. Raises RuntimeError: nobody runs some that are due."""
+async def check(dsn: str) -> tuple[str, int]:
+    """How many jobs there are, and how many processes run them; and the number of held ones. Raises RuntimeError: nobody runs some that are due."""
     async with _connection(dsn) as db:
         found = await query.count_jobs(db, seconds=GONE_SECONDS)
     says = f"{found['waiting']} wait, {found['running']} run, {found['held']} are held (server.py jobs)"
@@ -64,4 +64,4 @@ async def check(dsn: str) -> str:
         raise RuntimeError(
             f"{says}; no process runs {found['stranded']} that are due: start server.py worker, or serve without --no-jobs"
         )
-    return f"{says}; {found['workers']} processes run them"
+    return f"{says}; {found['workers']} processes run them", found["held"]

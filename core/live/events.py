@@ -154,11 +154,7 @@ class EventLog:
         *rows, end = await query.relay_events(self._db, batch=BATCH)
         head = end["position"]
         if head < before:
-            log.warning(
-                "the event log went back from %d to %d (a restored database?), streams start again", before, head
-            )
-            self.head = head
-            self._restart(head)
+            self._begin_again(head)
             return
         if rows:
             events = from_rows(rows)
@@ -166,6 +162,9 @@ class EventLog:
             await self.accept(events)
         if head > self.head:
             await self.catch_up()
+            if head > self.head:
+                # The log does not have the events between.
+                self._begin_again(head)
         if len(rows) == BATCH:
             self.hint()
         else:
@@ -189,9 +188,22 @@ class EventLog:
                 # While this waited for the database, accept() may have delivered the same events.
                 fresh = [event for event in events if event.position > self.head]
                 if fresh:
+                    if fresh[0].position > self.head + 1:
+                        # Those between were removed before this process has read them.
+                        self._begin_again(fresh[0].position - 1)
                     self._advance(fresh)
                 if len(events) < BATCH:
                     return
+
+    def _begin_again(self, head: int) -> None:
+        """Go on after position `head`: what was delivered here is not what the log has. Readers load everything anew."""
+        log.warning(
+            "the event log does not follow what was read up to %d, as in a restored database; streams start again after %d",
+            self.head,
+            head,
+        )
+        self.head = head
+        self._restart(head)
 
     def _advance(self, events: list[Event]) -> None:
         self.head = events[-1].position

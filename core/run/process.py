@@ -93,7 +93,7 @@ class Process:
             redis=self._redis,
             live=self._live,
             passwords=self._passwords,
-            tokens=Tokens(config.secret_key),
+            tokens=Tokens(*config.secret_keys),
             storage=open_storage(config),
             mail=Mail(config),
             metrics=self._metrics,

@@ -9,6 +9,13 @@ from core import product
 from core.data.database import Database
 from handlers.settings import Settings
 
+# Who has done something, for the audit, where nobody is signed in.
+ACTOR = '{"address":"command line"}'
+
+
+class CommandRefused(Exception):
+    """A command does not do what it was asked. The message is one line for the person at the terminal."""
+
 
 @asynccontextmanager
 async def opened(config: Settings) -> AsyncIterator[Database]:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from core import text
 from core.data import sql
-from handlers.api.command_database import opened
+from handlers.api.command_database import ACTOR, opened
 from handlers.settings import Settings
+from handlers.vendor import approval
 
 # Characters, as in the columns.
 MOST_NAME, MOST_PHONE = 255, 20
@@ -75,6 +76,16 @@ async def keep_rep(config: Settings, email: str, name: str, phone: str) -> None:
     """Make the profile of an account of the role SALESREP."""
     async with opened(config) as db:
         await query.keep_rep(db, email=email, name=text.cleaned(name), phone=text.cleaned(phone))
+
+
+async def admit(config: Settings, account_id: int, is_approved: bool) -> bool:
+    """Approve or reject the vendor of an account, as a sales rep does: the account becomes active or inactive with it. False: it has no vendor."""
+    async with opened(config) as db:
+        vendor_id = await query.get_vendor_id(db, account_id=account_id)
+        if vendor_id is None:
+            return False
+        await approval.query.set_approval(db, vendor_ids=[vendor_id], is_approved=is_approved, actor=ACTOR)
+        return True
 
 
 async def create_demo(config: Settings) -> None:

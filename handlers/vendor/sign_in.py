@@ -58,7 +58,7 @@ class SignIn(ChangesCallers, AuthHandler):
                 years=YEARS,
                 request_id=self.request_id,
             )
-            given = token.token_of(session["session_id"], self.config.secret_key)
+            given = token.token_of(session["session_id"], session["digest"], self.config.secret_keys)
             if session["digest"] != token.digest_of(given):
                 await query.keep_token(
                     db, account_id=found["id"], session_id=session["session_id"], digest=token.digest_of(given)

@@ -7,6 +7,7 @@ database has its SHA-256 only. The session ends it (handlers/api/caller.py).
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 
 from core.data import sql
 from core.http.application import Application
@@ -42,9 +43,12 @@ class Sessions:
         return known
 
 
-def token_of(session_id: int, secret: str) -> str:
-    """The token of a session."""
-    return hmac.new(secret.encode(), f"vendor token {session_id}".encode(), hashlib.sha256).hexdigest()[:40]
+def token_of(session_id: int, digest: bytes | None, secret_keys: Sequence[str]) -> str:
+    """The token of a session: the one of that digest, of whichever key it was made, or else a new one of the first key."""
+    made = [
+        hmac.digest(key.encode(), f"vendor token {session_id}".encode(), "sha256").hex()[:40] for key in secret_keys
+    ]
+    return next((token for token in made if digest_of(token) == digest), made[0])
 
 
 def digest_of(token: str) -> bytes:

@@ -23,15 +23,15 @@ TOO_MANY, GONE = 429, 410
 Turn = Mapping[str, Any]
 
 
-async def make(client: Outbound, secret_key: str, account: int, turn: Turn) -> dict[str, Any]:
+async def make(client: Outbound, keys: Mapping[bytes, str], account: int, turn: Turn) -> dict[str, Any]:
     """Send what a turn of an account's lane says (webhooks.take_turns); returns its outcome, as webhooks.note_outcomes reads it. It raises nothing
-    that a receiver can cause."""
+    that a receiver can cause. keys: of secret.by_check."""
     started, clock = datetime.now(UTC), time.monotonic()
     outcome: dict[str, Any] = {name: turn[name] for name in ("webhook_id", "topic", "delivery_id", "attempts")}
-    if turn["key_check"] != secret.key_check(secret_key):
+    if turn["key_check"] not in keys:
         return {**outcome, "result": "key", "go_on": False, "is_slow": turn["is_slow"]}
     try:
-        response = await client.post(turn["url"], turn["body"].encode(), _headers(secret_key, turn, started), account)
+        response = await client.post(turn["url"], turn["body"].encode(), _headers(keys, turn, started), account)
         result = _result(response.status)
         outcome |= {"response_status": response.status, "response_body": _text(response.body)}
         if result != "delivered":
@@ -57,14 +57,13 @@ async def make(client: Outbound, secret_key: str, account: int, turn: Turn) -> d
     }
 
 
-def _headers(secret_key: str, turn: Turn, now: datetime) -> dict[str, str]:
-    salts = [salt for salt in (turn["salt"], turn["previous_salt"]) if salt is not None]
+def _headers(keys: Mapping[bytes, str], turn: Turn, now: datetime) -> dict[str, str]:
     return {
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
         "webhook-id": turn["message_id"],
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": secret.signatures(secret_key, salts, turn["message_id"], now, turn["body"]),
+        "webhook-signature": secret.signatures(keys, turn, now),
     }
 
 

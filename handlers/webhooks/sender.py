@@ -21,7 +21,7 @@ from core.duties import Duty
 from core.http.application import Application
 from core.http.outbound import Outbound
 from core.problem import Problem
-from handlers.webhooks import attempt
+from handlers.webhooks import attempt, secret
 from handlers.webhooks.areas import AREAS
 from handlers.webhooks.places import Holder, Places
 
@@ -68,7 +68,7 @@ class Sender:
     """What a process sends. `application.kept(Sender)` is the process's own."""
 
     def __init__(self, app: Application) -> None:
-        self._app, self._key = app, app.config.secret_key
+        self._app, self._keys = app, secret.by_check(app.config.secret_keys)
         self.id = uuid.uuid4()
         self.client = Outbound(allow_private=app.config.webhook_allow_private)  # type: ignore[attr-defined]
         self._fed, self._due, self._done = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -143,7 +143,7 @@ class Sender:
         turn: attempt.Turn | None = first
         try:
             while turn is not None:
-                outcome = await attempt.make(self.client, self._key, stay.holder.account, turn)
+                outcome = await attempt.make(self.client, self._keys, stay.holder.account, turn)
                 turn = await self._noted(outcome, stay)
         except Exception:
             log.exception("a lane of webhook %d failed, it is taken again in %g s", lane[0], LEASE)

@@ -49,7 +49,7 @@ class ChangesWebhooks(WebhookHandler):
     async def disclosed(self, document: str) -> str:
         """The document with the secret in it, which nobody keeps on its way."""
         self.set_header("Cache-Control", "no-store")
-        return secret.disclosed(self.config.secret_key, document)
+        return secret.disclosed(self.config.secret_keys, document)
 
     def committed(self) -> None:
         super().committed()
@@ -142,13 +142,14 @@ class Rotate(ChangesWebhooks):
         412 the webhook is in another state than If-Match says."""
 
         async def rotate(db: sql.Runner) -> tuple[int, str]:
-            check = secret.key_check(self.config.secret_key)
+            check, *older = secret.by_check(self.config.secret_keys)
             rotated = await query.rotate_secret(
                 db,
                 owner_id=self.owner_id,
                 id=int(id),
                 salt=secret.new_salt(),
                 key_check=check,
+                known_checks=[check, *older],
                 hours=ROTATION_HOURS,
                 if_match=self.if_match,
                 actor=self.actor,

@@ -45,3 +45,6 @@ WITH head AS MATERIALIZED (
 )
 INSERT INTO vendor.item_global_category (vendor_id, item_id, category_id)
 SELECT $1, sent.id, g.id FROM sent JOIN vendor.global_category g ON sent.categories ? g.name;
+
+-- name: get_vendor_id(account_id) -> value
+SELECT v.id::text FROM vendor.vendor v WHERE v.account_id = $1::bigint;

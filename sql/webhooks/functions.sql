@@ -499,9 +499,10 @@ CREATE OR REPLACE FUNCTION webhooks.webhook_document(w webhooks.webhook) RETURNS
         'previous_secret_until', core.iso(w.previous_until), 'created_at', core.iso(w.created_at), 'updated_at', core.iso(w.updated_at))
 $$;
 
--- The document of a webhook with a secret that is shown this once. The handler makes the secret of what stands after `salt:`.
+-- The document of a webhook with a secret that is shown this once. The handler makes the secret of what stands after `salt:`, the salt and the
+-- check of the key of which it is made.
 CREATE OR REPLACE FUNCTION webhooks.disclosed_document(w webhooks.webhook) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT webhooks.extended(webhooks.webhook_document(w), json_build_object('secret', 'salt:' || encode(w.salt, 'hex')))
+    SELECT webhooks.extended(webhooks.webhook_document(w), json_build_object('secret', 'salt:' || encode(w.salt, 'hex') || ':' || encode(w.key_check, 'hex')))
 $$;
 
 -- A URL without what may be a secret in it: its host, and of its path the first two segments, if they are short. The names of its query stay,

@@ -49,15 +49,15 @@ SELECT gone.id IS NULL AS is_stale, webhooks.etag((old.webhook).version) AS etag
            $4::jsonb, 'webhook.delete', 'webhook', old.id::text, webhooks.audited(old.webhook), NULL) END AS noted
   FROM old LEFT JOIN gone ON true;
 
--- name: rotate_secret(owner_id, id, salt, key_check, hours, if_match, actor) -> row
--- The secret so far signs too for so long, unless the server has another key now, with which it can't be made any more. is_stale: if_match
+-- name: rotate_secret(owner_id, id, salt, key_check, hours, if_match, actor, known_checks) -> row
+-- The secret so far signs too for so long, unless it was made of a key that the server does not have any more (known_checks). is_stale: if_match
 -- names another state, and nothing is changed. No row: there is no such webhook.
 WITH old AS MATERIALIZED (
     SELECT w.id, w.salt, w.key_check, w.version FROM webhooks.webhook w WHERE w.account_id = $1 AND w.id = $2 FOR NO KEY UPDATE
 ), changed AS (
     UPDATE webhooks.webhook AS w
-       SET salt = $3, key_check = $4::bytea, previous_salt = CASE WHEN old.key_check = $4::bytea THEN old.salt END,
-           previous_until = CASE WHEN old.key_check = $4::bytea THEN now() + make_interval(hours => $5::integer) END,
+       SET salt = $3, key_check = $4, previous_salt = CASE WHEN old.key_check = ANY ($8::bytea[]) THEN old.salt END,
+           previous_until = CASE WHEN old.key_check = ANY ($8::bytea[]) THEN now() + make_interval(hours => $5::integer) END,
            version = w.version + 1, updated_at = now()
       FROM old WHERE w.id = old.id AND books.is_match($6::text[], books.etag(old.version))
     RETURNING w.id, w AS webhook
@@ -86,3 +86,7 @@ WITH found AS MATERIALIZED (
 )
 SELECT NOT f.is_active AS is_inactive, d.id, CASE WHEN f.is_active THEN webhooks.wake(ARRAY[d.webhook_id], ARRAY[d.topic]) END AS woken
   FROM found f LEFT JOIN delivery d ON true;
+
+-- name: count_made_of(key_check) -> value
+-- Webhooks whose secrets are made of a key.
+SELECT count(*) FROM webhooks.webhook w WHERE w.key_check = $1::bytea;

@@ -56,7 +56,7 @@ def clock():
 
 @pytest.fixture
 def local(tmp_path, clock):
-    return LocalStorage(tmp_path / "not" / "there" / "yet", "secret-key", clock)
+    return LocalStorage(tmp_path / "not" / "there" / "yet", "secret-key", clock=clock)
 
 
 def of_link(link):
@@ -84,6 +84,14 @@ async def test_a_removed_file_is_gone_and_removing_what_is_not_there_is_fine(loc
         assert not (local.folder / KEY).exists() and await local.find(KEY) is None
 
 
+async def test_links_that_an_older_key_has_signed_are_valid_and_new_ones_are_signed_by_the_first(tmp_path, clock):
+    old, both = LocalStorage(tmp_path, "older", clock=clock), LocalStorage(tmp_path, "newer", "older", clock=clock)
+    only = LocalStorage(tmp_path, "newer", clock=clock)
+    before, after = of_link(await old.link(ORIGIN, KEY)), of_link(await both.link(ORIGIN, KEY))
+    assert both.seconds_left(*before) and both.seconds_left(*after) and only.seconds_left(*after)
+    assert not only.seconds_left(*before) and not old.seconds_left(*after)
+
+
 async def test_a_file_is_read_whole_and_what_is_not_there_is_none(local):
     assert await local.get(KEY) is None
     await local.put(KEY, b"data", "image/png")
@@ -101,6 +109,12 @@ async def test_a_large_file_is_read_in_pieces(local):
     await local.remove(KEY)
     with pytest.raises(Problem, check=lambda problem: problem.status == 404):
         await in_pieces(local, KEY)
+
+
+async def test_the_size_of_a_file_is_known_and_of_none_it_is_none(local):
+    assert await local.size(KEY) is None
+    await local.put(KEY, b"data", "image/png")
+    assert await local.size(KEY) == 4
 
 
 async def test_a_file_is_stored_from_a_path(local, tmp_path):
@@ -185,7 +199,7 @@ async def test_a_signature_is_good_for_nothing_else(local, tmp_path, clock):
     ):  # fmt: skip
         assert local.seconds_left(*changed) == 0, changed
     for other in ("other-key", "secret-key "):
-        assert LocalStorage(tmp_path, other, clock).seconds_left(key, expires, signature) == 0
+        assert LocalStorage(tmp_path, other, clock=clock).seconds_left(key, expires, signature) == 0
 
 
 async def test_a_disposition_is_signed_with_its_link(local):
@@ -312,6 +326,8 @@ async def test_a_file_in_s3_is_read_whole_and_what_is_not_there_is_none(s3, endp
     assert await storage.get("logos/none.png") is None
     await storage.put("logos/read.png", b"x" * 300_000, "image/png")
     assert await storage.get("logos/read.png") == b"x" * 300_000
+    assert await storage.size("logos/read.png") == 300_000
+    assert await storage.size("logos/none.png") is None
 
 
 async def test_a_large_file_in_s3_is_read_in_pieces(s3, endpoint):

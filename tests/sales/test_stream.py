@@ -352,6 +352,28 @@ async def test_after_the_log_went_back_readers_are_reset_and_then_follow_the_new
     assert reader.last_id == str(before - 2)
 
 
+@pytest.mark.parametrize("left", [0, 1])
+async def test_when_the_log_goes_on_elsewhere_as_after_a_restore_its_readers_are_reset(api, db, stream, invoice, left):
+    """left: events behind the gap that nobody has read."""
+    reader = await stream()
+    await api.import_invoice(invoice())
+    await reader.event()
+    async with db.transaction():
+        before = await db.fetchval("SELECT position FROM core.event_head FOR UPDATE")
+        await db.execute("DELETE FROM core.event WHERE position <= $1", before - left)
+        for table in ("core.event", "core.event_head", "core.event_reader"):
+            await db.execute(f"UPDATE {table} SET position = position + 1000000 WHERE position IS NOT NULL")
+    assert (await reader.event())["event"] == "reset"
+    if left:
+        # What a reader of all events has not read yet stays, and is delivered behind the reset.
+        await reader.event()
+    imported = (await api.import_invoice(invoice())).json["data"]["id"]
+    assert (await reader.invoice())["id"] == imported
+    assert reader.last_id == str(before + 1000001)
+    late = await stream(headers={"Last-Event-ID": str(before)})
+    assert (await late.event())["event"] == "reset"
+
+
 async def test_a_reader_that_leaves_before_its_stream_begins_leaves_nothing_behind(
     api, db, http_port, invoice, process
 ):

@@ -5,7 +5,9 @@ import re
 
 import pytest
 
+from core.secret_keys import Fallback
 from handlers.api.sign_in import FAILURES
+from handlers.vendor.token import digest_of, token_of
 from tests.support.http import PASSWORD
 
 pytestmark = pytest.mark.gen_test
@@ -59,6 +61,20 @@ async def test_each_sign_in_gives_the_same_token_also_at_once(sign, vendor):
     answers = await asyncio.gather(*(sign(one.username) for _ in range(8)))
     assert len({answer.json["token"] for answer in answers}) == 1
     assert (await sign(one.username.upper())).json["token"] == answers[0].json["token"]
+
+
+OLDER = "an-older-key-of-at-least-32-bytes-too"
+
+
+@pytest.mark.parametrize("changed_settings", [{"secret_key_fallbacks": (Fallback(OLDER),)}])
+async def test_a_token_of_an_older_key_stays_the_token_of_its_account(sign, vendor, db, api):
+    one = await vendor()
+    first = (await sign(one.username)).json["token"]
+    session = await db.fetchval("SELECT session_id FROM vendor.token WHERE account_id = $1", one.account_id)
+    older = token_of(session, None, [OLDER])
+    await db.execute("UPDATE vendor.token SET digest = $1 WHERE account_id = $2", digest_of(older), one.account_id)
+    assert (await sign(one.username)).json["token"] == older != first
+    assert (await api.get("/items/", headers={"Authorization": f"Token {older}"})).status == 200
 
 
 async def test_the_database_has_only_the_hash_of_a_token(sign, vendor, db):

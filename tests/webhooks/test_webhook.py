@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from core.secret_keys import Fallback
+from handlers.webhooks.secret import key_check, secret_of
 from handlers.webhooks.topic import TOPICS
 from handlers.webhooks.webhook import MOST
 
@@ -218,6 +220,50 @@ async def test_with_another_key_of_the_server_nothing_is_sent_and_the_webhook_sa
     await owner.patch(f"{PATH}{made['id']}/", {"is_active": True})
     (received,) = await receiver.wait_for(1)
     assert received.is_signed_by(rotated["secret"]) and " " not in received.headers["webhook-signature"]
+
+
+OLDER = "an-older-key-of-at-least-32-bytes-too"
+
+
+@pytest.mark.parametrize(
+    "changed_settings", [{"webhook_allow_private": True, "secret_key_fallbacks": (Fallback(OLDER),)}]
+)
+async def test_a_webhook_of_an_older_key_goes_on_signing_with_it_until_its_owner_rotates(owner, hook, receiver, db):
+    made = await hook(["books.client.created"])
+    salt = await db.fetchval(
+        "UPDATE webhooks.webhook SET key_check = $1 WHERE id = $2 RETURNING salt", key_check(OLDER), made["id"]
+    )
+    before = secret_of(OLDER, salt)
+    await owner.client()
+    (received,) = await receiver.wait_for(1)
+    assert received.is_signed_by(before) and not received.is_signed_by(made["secret"])
+    rotated = (await owner.post(f"{PATH}{made['id']}/rotate/")).json
+    assert rotated["secret"] not in (before, made["secret"]) and rotated["previous_secret_until"]
+    await owner.client()
+    _, received = await receiver.wait_for(2)
+    assert received.is_signed_by(rotated["secret"]) and received.is_signed_by(before)
+    assert (await owner.get(f"{PATH}{made['id']}/")).json["is_active"]
+
+
+@pytest.mark.parametrize(
+    "changed_settings", [{"webhook_allow_private": True, "secret_key_fallbacks": (Fallback(OLDER),)}]
+)
+async def test_an_answer_that_is_repeated_after_another_key_has_the_secret_of_the_first_time(owner, receiver, db, app):
+    body, headers = (
+        {"url": f"{receiver.url}/in", "topics": ["books.*"]},
+        {"Idempotency-Key": "made-before-the-rotation"},
+    )
+    first = await owner.post(PATH, body, headers=headers)
+    salt = await db.fetchval("SELECT salt FROM webhooks.webhook WHERE id = $1", first.json["id"])
+    ours, theirs = (key_check(key).hex() for key in (app.config.secret_key, OLDER))
+    changed = await db.execute(
+        "UPDATE core.idempotency SET body = replace(body, $1, $2) WHERE key = $3",
+        ours,
+        theirs,
+        headers["Idempotency-Key"],
+    )
+    assert changed == "UPDATE 1"
+    assert (await owner.post(PATH, body, headers=headers)).json["secret"] == secret_of(OLDER, salt)
 
 
 async def test_each_role_sees_the_topics_of_its_areas(api, sign_in):
