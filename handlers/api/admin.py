@@ -147,9 +147,9 @@ class Table(NamedTuple):
     title, one: what its rows and a row are called. about: a sentence. key: the parts of its key, by the names that they have in the queries. orders: what a
     list can be ordered by, and its ties; each has an index together with the ties. usual: the order unless another is asked for, terms such as `-created_at`.
     ties: names of `orders` that are appended to each order, and make it one of all rows. filtered_orders: what a list with filters can be ordered by, beside
-    its usual order, as the indexes of the filters have these orders; None: all of `orders`. A search finds so few rows that any order sorts them. search:
-    what a search looks at, as "by name"; "": there is none. shown: members of the row's document beside those of the form; empty: all of them. may_see: who
-    may. audited: the object_type of its rows in the audit. object_id: the member of the document that is their object_id there; "": the key.
+    its usual order, as the indexes of the filters have these orders; None: all of `orders`. search: what a search looks at,
+    as "by name"; "": there is none. shown: members of the row's document beside those of the form; empty: all of them. may_see: who may. audited: the
+    object_type of its rows in the audit. object_id: the member of the document that is their object_id there; "": the key.
     """
 
     area: str

@@ -73,7 +73,6 @@ def asked(handler: AdminPage, table: Table) -> View:
     search = handler.get_query_argument(SEARCH, "")[:LONGEST_SEARCH] if table.search else ""
     if search:
         given[SEARCH] = search
-        sortable = _sortable(table, {})
         words = [canonical(word) for word in search.split()]
         findable = [word for word in words if _FINDABLE.search(word)]
         if findable:
