@@ -17,9 +17,11 @@ stand in sql/AREA/admin_NOUN.sql:
      WHERE (/* after */ $1::jsonb IS NULL /* or as asked */) /* filters */
      ORDER BY d.name /* or as asked */ LIMIT $2::bigint;
 
-    -- name: get_row(id) -> value       the row as a JSON object, for its page; its members are named as those of the forms
+    -- name: get_row(id) -> value       the row as a JSON object, for its page; its members are named as those of the forms. A parameter
+                                        `zone`, beside those of the key, gets the setting BUSINESS_TIMEZONE
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
@@ -31,6 +33,7 @@ from core.http.keyset import Column as OrderColumn
 from core.http.schema import Schema
 from core.problem import Problem, not_found
 from handlers.api.caller import Caller
+from handlers.api.dialects import detail
 from handlers.api.page_handler import PageHandler
 
 # How a value is shown. "moment": by the clock of the business; "flag": yes or no; "badge": one of a few words; "lines": a long text; "picture":
@@ -59,13 +62,19 @@ class Column(NamedTuple):
 
 class Filter(NamedTuple):
     """A filter of a list: `-- filter: NAME(value)` of the SQL. choices: (value, title). kind: "choice" (a text), "flag" (a boolean), "since" and
-    "until" (a date), "reference" (the parts of the key of a row of the table `to`), "text" (what somebody types, whole)."""
+    "until" (a date; with a second parameter also the setting BUSINESS_TIMEZONE), "reference" (the parts of the key of a row of the table `to`),
+    "text" (what somebody types, whole). A choice or a flag may be `-- filter: NAME_VALUE()` instead, one for each value: such a condition has no
+    parameter, so a partial index serves it.
+
+    orders: those in which an index serves a list with the filter, terms such as `-created_at`, the first one unless another is asked for; None: all.
+    """
 
     name: str
     title: str
     kind: Literal["choice", "flag", "since", "until", "reference", "text"] = "choice"
     choices: Sequence[tuple[str, str]] = ()
     to: str = ""
+    orders: Sequence[str] | None = None
 
 
 class Field(NamedTuple):
@@ -84,9 +93,13 @@ class Field(NamedTuple):
 
 
 class AdminHandler(PageHandler):
-    """The base of the pages of the administration, which a Write gets: caller, actor, db, body, body_text and files are those of the form."""
+    """The base of the pages of the administration, which a Write gets: caller, actor, db, body, body_text and files are those of the form.
+
+    form_key: names the form that was sent, also when it is sent again; "": the form has no such name.
+    """
 
     refused = "admin_refused.html"
+    form_key = ""
 
     @property
     def administrator(self) -> Caller:
@@ -111,14 +124,23 @@ class Form(NamedTuple):
     fields: Sequence[Field]
 
 
+def some(whole: Schema, *names: str) -> Schema:
+    """The schema of a body that has only these members of another one."""
+    members = {name: whole.document["properties"][name] for name in names}
+    required = [name for name in whole.document.get("required", ()) if name in names]
+    return Schema({**whole.document, "properties": members, "required": required}, f"{whole.name}:{','.join(names)}")
+
+
 class Action(NamedTuple):
-    """What can be done with chosen rows, once it is confirmed. name: in the form. title: on the button. warning: what the confirmation says."""
+    """What can be done with chosen rows, once it is confirmed. name: in the form. title: on the button. warning: what the confirmation says. asks: what
+    the confirmation asks for; the body has it when the action is done."""
 
     name: str
     title: str
     do: Do
     warning: str = ""
     is_dangerous: bool = False
+    asks: Form | None = None
 
 
 class Related(NamedTuple):
@@ -248,8 +270,8 @@ def making_through(path: str, key: Callable[[Any], str]) -> Make:
 
 
 async def answer_of(handler: AdminHandler, method: str, path: str, body: str | None = None) -> Any:
-    """The JSON that the API answers the administrator; None without a body. body: JSON; None: that of the form, with its files. Raises Problem: the API's
-    refusal, in its words."""
+    """The JSON that the API answers the administrator; None without a body. body: JSON; None: that of the form, with its files. Of a form that is sent
+    twice, what takes an Idempotency-Key is done once. Raises Problem: the API's refusal, in its words."""
     caller = handler.administrator
     token = handler.application.tokens.sign(
         "access", inner.expiry(), {"sid": caller.session_id, "user_id": str(caller.account_id), "email": caller.email}
@@ -259,7 +281,12 @@ async def answer_of(handler: AdminHandler, method: str, path: str, body: str | N
         sent = inner.form_of(handler.request)
     elif method != "DELETE":
         sent = inner.Body("application/json", (handler.body_text if body is None else body).encode())
-    return await inner.ask(handler, method, path, sent, {"Authorization": f"Bearer {token}"})
+    headers = {"Authorization": f"Bearer {token}"}
+    if handler.form_key and method == "POST":
+        # What somebody has changed in a form that was sent before is another request.
+        named = b"\n".join((handler.form_key.encode(), path.encode(), sent.content if sent is not None else b""))
+        headers["Idempotency-Key"] = hashlib.sha256(named).hexdigest()
+    return await inner.ask(handler, method, path, sent, headers)
 
 
 async def each(handler: AdminHandler, keys: Sequence[Key], write: Write) -> tuple[int, list[str]]:
@@ -273,5 +300,5 @@ async def each(handler: AdminHandler, keys: Sequence[Key], write: Write) -> tupl
             if problem.status >= 500:
                 raise
             if problem.status != 404:
-                refused.append(str(handler.dialect.worded(problem).message))
+                refused.append(detail(handler.dialect.worded(problem)))
     return done, refused

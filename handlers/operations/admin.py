@@ -3,14 +3,16 @@
 What there is to administer is declared by the areas (handlers/api/admin.py).
 """
 
+import asyncio
 from typing import Any
 
 from core.data import sql
 from core.data.database import Limited
+from core.http import form
 from core.http.application import Application
 from core.problem import not_found
 from handlers.api import areas
-from handlers.api.admin import AdminHandler, Table
+from handlers.api.admin import AdminHandler, Form, Table
 from handlers.api.page_handler import staff_page
 
 # Statements of lists that run at once in each process, and for how many seconds: the administration must not take the connections of others.
@@ -60,6 +62,11 @@ class AdminPage(AdminHandler):
         """A table to which a link may lead; None: the administrator may not see it."""
         table = self.tables.by_name.get(full_name)
         return table if table is not None and table.may_see(self.administrator) else None
+
+    async def read_form(self, made_of: Form) -> None:
+        """Validate what is left of the form by the schema of the API. Raises Problem 400."""
+        read = await asyncio.to_thread(form.read, self.request, made_of.schema)
+        self.body, self.body_text, self.files = read
 
     def show(self, template: str, **values: Any) -> None:
         """Answer with a page of web/templates. Each gets `administrator`, and `crumbs`: (title, address) of the pages above it."""

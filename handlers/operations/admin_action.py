@@ -1,13 +1,13 @@
 """What the administration does with several chosen rows, once it is confirmed. docs/api/operations.md#administration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.http import form
 from core.problem import Problem, not_found
 from handlers.api.admin import Action, AdminHandler, Key, Table, each
 from handlers.api.caller import ChangesCallers
-from handlers.operations import admin_view
+from handlers.operations import admin_form, admin_view
 from handlers.operations.admin import AdminPage
 
 # Rows that one form can name: those of two pages of a list.
@@ -19,7 +19,8 @@ DELETE = "delete"
 
 class Act(ChangesCallers, AdminPage):
     async def post(self, area: str, name: str) -> None:
-        """200 text/html: the question whether to do it; 302 to the list, once that was confirmed; 403 the form is not ours; 404."""
+        """200 text/html: the question whether to do it; 302 to the list, once that was confirmed; 400, 403 or 409 text/html: the question with what is
+        wrong; 403 the form is not ours; 404."""
         self.check_form()
         table = self.table(area, name)
         action = _action(table, self.form_value("action"))
@@ -32,14 +33,48 @@ class Act(ChangesCallers, AdminPage):
         if len(texts) > MOST_ROWS:
             raise Problem(400, "too-many", f"Choose at most {MOST_ROWS} rows at once.")
         keys = admin_view.chosen(table, texts)
+        self.form_key = self.form_value(admin_form.FORM_KEY)
+        typed = admin_form.sent(self, action.asks) if action.asks is not None else {}
         if self.form_value("confirmed") != "yes":
-            rows = await admin_view.named(self, table, keys)
-            self.show(
-                "admin_confirm.html", table=table, action=action, rows=rows, back=back, label_of=admin_view.label_of
-            )
+            await self._ask(table, action, keys, back, typed)
             return
-        self.say(await action.do(self, keys))
+        try:
+            self.say(await self._done(action, keys, typed))
+        except Exception as error:
+            problem = await self.resolve(error)
+            if action.asks is None or problem.status not in admin_form.IN_FORM:
+                raise
+            await self._ask(table, action, keys, back, typed, problem)
+            return
         self.redirect(back)
+
+    async def _done(self, action: Action, keys: Sequence[Key], typed: Mapping[str, Sequence[str]]) -> str:
+        """Do it, and return the sentence that says what was done. Raises Problem."""
+        if action.asks is not None:
+            admin_form.keep_filled(self, action.asks, typed)
+            await self.read_form(action.asks)
+        return await action.do(self, keys)
+
+    async def _ask(
+        self,
+        table: Table,
+        action: Action,
+        keys: Sequence[Key],
+        back: str,
+        typed: Mapping[str, Sequence[str]],
+        problem: Problem | None = None,
+    ) -> None:
+        """Show the question whether to do it, with what is asked for."""
+        worded = self.dialect.worded(problem) if problem is not None else None
+        fields = worded.fields if worded is not None and isinstance(worded.fields, Mapping) else {}
+        if worded is not None:
+            self.set_status(worded.status)
+        self.show(
+            "admin_confirm.html",
+            table=table, action=action, rows=await admin_view.named(self, table, keys), back=back, label_of=admin_view.label_of, problem=worded,
+            inputs=await admin_form.inputs(self, action.asks, typed, fields, is_new=True) if action.asks is not None else (),
+            form_key=self.form_key or admin_form.new_key(),
+        )  # fmt: skip
 
 
 def _action(table: Table, name: str) -> Action | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -15,8 +16,10 @@ from handlers.operations.admin import AdminPage
 
 # Characters from which on a text gets several lines.
 LONG_TEXT = 300
-# A field that says as what the row was when the form was made.
-VERSION = "version"
+# A field that says as what the row was when the form was made, and one that names the form itself.
+VERSION, FORM_KEY = "version", "form_key"
+# Refusals that are shown in the form, beside what somebody has typed. Everything else is a page of its own.
+IN_FORM = (400, 403, 409, 413, 422)
 
 
 class Choice(NamedTuple):
@@ -76,6 +79,11 @@ def version(values: Mapping[str, Sequence[str]]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def new_key() -> str:
+    """A name for a form that is about to be shown."""
+    return secrets.token_hex(16)
+
+
 def sent(page: AdminPage, made_of: Form) -> dict[str, list[str]]:
     """What the form has sent, by field. Raises Problem 400: it can't be read."""
     arguments = form.parts(page.request)[0]
@@ -96,6 +104,11 @@ def keep_only(page: AdminPage, made_of: Form, kept: Mapping[str, Sequence[str]])
     wanted = {field.name for field in made_of.fields if field.file}
     for name in [name for name in files if name not in wanted or not files[name][-1].body]:
         del files[name]
+
+
+def keep_filled(page: AdminPage, made_of: Form, typed: Mapping[str, Sequence[str]]) -> None:
+    """Leave of a form for something new only what was filled in: an empty input means that nothing is said, and what must not be empty is then missing."""
+    keep_only(page, made_of, {name: texts for name, texts in typed.items() if texts != [""]} or {"": [""]})
 
 
 def _last(texts: list[str], shape: Shape) -> list[str]:

@@ -1,6 +1,5 @@
 """One row of the administration: its page with the form, making and deleting rows. docs/api/operations.md#administration."""
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,8 +12,6 @@ from handlers.operations import admin_form
 from handlers.operations.admin import AdminPage
 from handlers.operations.admin_text import Shown, shown
 
-# Refusals that are shown in the form, beside what somebody has typed. Everything else is a page of its own.
-IN_FORM = (400, 403, 409, 413, 422)
 STALE = "Somebody else has changed this since you opened it. What you typed is below; the values beside it are the present ones."
 UNCHANGED = "Nothing was changed."
 # Members of a row that its page shows as nothing but its title.
@@ -33,7 +30,8 @@ class RowPage(ChangesCallers, AdminPage):
 
     async def document(self, table: Table, key: Key) -> dict[str, Any]:
         """The row. Raises Problem 404."""
-        text = await table.get(self.tables.db, **key)
+        zone = {"zone": self.config.business_timezone} if "zone" in table.get.parameters else {}
+        text = await table.get(self.tables.db, **key, **zone)
         if text is None:
             raise not_found(f"There is no such {table.one}.")
         # Amounts stay the digits that they are.
@@ -43,11 +41,6 @@ class RowPage(ChangesCallers, AdminPage):
     def label(self, document: Mapping[str, Any]) -> str:
         """What a row is called."""
         return next((str(document[name]) for name in LABELS if document.get(name)), "")
-
-    async def read_form(self, made_of: Form) -> None:
-        """Validate what is left of the form by the schema of the API. Raises Problem 400."""
-        read = await asyncio.to_thread(form.read, self.request, made_of.schema)
-        self.body, self.body_text, self.files = read
 
 
 class Row(RowPage):
@@ -89,7 +82,7 @@ class Row(RowPage):
             await table.change(self, table.parse(key))
         except Exception as error:
             problem = await self.resolve(error)
-            if problem.status not in IN_FORM:
+            if problem.status not in admin_form.IN_FORM:
                 raise
             await self._answer(table, key, document, typed, admin_form.version(present), problem)
             return
@@ -155,17 +148,15 @@ class Add(RowPage):
         table = self.table(area, name)
         made_of = _addable(table)
         typed = admin_form.sent(self, made_of)
-        # An empty input means that nothing is said; what must not be empty is then missing.
-        admin_form.keep_only(
-            self, made_of, {name: texts for name, texts in typed.items() if texts != [""]} or {"": [""]}
-        )
+        self.form_key = self.form_value(admin_form.FORM_KEY)
+        admin_form.keep_filled(self, made_of, typed)
         try:
             await self.read_form(made_of)
             assert table.make is not None
             key = await table.make(self)
         except Exception as error:
             problem = await self.resolve(error)
-            if problem.status not in IN_FORM:
+            if problem.status not in admin_form.IN_FORM:
                 raise
             await self._answer(table, typed, problem)
             return
@@ -178,7 +169,9 @@ class Add(RowPage):
         if worded is not None:
             self.set_status(worded.status)
         inputs = await admin_form.inputs(self, _addable(table), values, fields, is_new=True)
-        self.show("admin_add.html", table=table, inputs=inputs, problem=worded)
+        self.show(
+            "admin_add.html", table=table, inputs=inputs, problem=worded, form_key=self.form_key or admin_form.new_key()
+        )
 
 
 class Delete(RowPage):

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -31,12 +31,13 @@ SEARCH, ORDER, AFTER, BEFORE = "search", "sort", "after", "before"
 
 class View(NamedTuple):
     """What an address asks for. given: the parameters of the address that count, without those of the page. filters: by their names in the SQL.
-    problem: why there are no rows."""
+    orders: the terms that the list can be ordered by; None: all of the table. problem: why there are no rows."""
 
     table: Table
     given: dict[str, str]
     filters: dict[str, Any]
     order: Order
+    orders: Sequence[str] | None = None
     problem: str = ""
 
     def address(self, **changed: str) -> str:
@@ -51,6 +52,10 @@ class View(NamedTuple):
             return ""
         return "descending" if first.startswith("-") else "ascending"
 
+    def can_sort(self, name: str) -> bool:
+        """Whether the list can be ordered by a column."""
+        return bool(name) and _is_among(name, self.orders)
+
 
 class Rows(NamedTuple):
     """A page of a list. next, previous: the addresses of the pages after and before it; "": there is none."""
@@ -62,11 +67,13 @@ class Rows(NamedTuple):
 
 def asked(handler: AdminPage, table: Table) -> View:
     """What the request's address asks for. Raises Problem 400: a filter has a value that it can't have."""
-    given, filters = {}, {}
+    given: dict[str, str] = {}
+    filters: dict[str, Any] = {}
     for one in table.filters:
         text = handler.get_query_argument(one.name, "")
         if text:
-            given[one.name], filters[one.name] = text, _value(handler, one, text)
+            given[one.name] = text
+            filters |= _condition(handler, table, one, text)
     problem = ""
     search = handler.get_query_argument(SEARCH, "")[:LONGEST_SEARCH] if table.search else ""
     if search:
@@ -77,11 +84,11 @@ def asked(handler: AdminPage, table: Table) -> View:
             filters["search"] = (max(findable, key=len), words)
         else:
             problem = UNFINDABLE
-    term = handler.get_query_argument(ORDER, "")
-    if term.removeprefix("-") in {column.order for column in table.columns if column.order}:
+    term, orders = handler.get_query_argument(ORDER, ""), _orders(table, given)
+    if term.removeprefix("-") in {column.order for column in table.columns if column.order} and _is_among(term, orders):
         given[ORDER] = term
-        return View(table, given, filters, _order(table, [term]), problem)
-    return View(table, given, filters, _order(table, table.usual), problem)
+        return View(table, given, filters, _order(table, [term]), orders, problem)
+    return View(table, given, filters, _order(table, orders[:1] if orders else table.usual), orders, problem)
 
 
 async def page_of(handler: AdminPage, view: View) -> Rows:
@@ -146,6 +153,30 @@ def _order(table: Table, terms: Sequence[str]) -> Order:
 
 def _walk(view: View, order: Order, place: str | None) -> FilteredQuery:
     return order.walk(view.table.list, place).where(**view.filters)
+
+
+def _orders(table: Table, given: Mapping[str, str]) -> Sequence[str] | None:
+    """The orders that a list with these filters can have; None: all. Of two filters without a common one, the first decides. A search finds so few
+    rows that they can be in any order."""
+    orders: Sequence[str] | None = None
+    for one in table.filters:
+        if one.name in given and one.orders is not None and SEARCH not in given:
+            orders = one.orders if orders is None else [term for term in orders if term in one.orders] or orders
+    return orders
+
+
+def _is_among(term: str, orders: Sequence[str] | None) -> bool:
+    return orders is None or term.removeprefix("-") in {order.removeprefix("-") for order in orders}
+
+
+def _condition(handler: AdminPage, table: Table, one: Filter, text: str) -> dict[str, Any]:
+    """The filter of the SQL with its value; () for one without a parameter. Raises Problem 400."""
+    value, known = _value(handler, one, text), table.list.filters
+    if one.name not in known:
+        return {f"{one.name}_{text}".lower(): ()}
+    if one.kind in ("since", "until") and len(known[one.name].parameters) == 2:
+        value = (value, handler.config.business_timezone)
+    return {one.name: value}
 
 
 def _value(handler: AdminPage, one: Filter, text: str) -> Any:
