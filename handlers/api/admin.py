@@ -302,3 +302,13 @@ async def each(handler: AdminHandler, keys: Sequence[Key], write: Write) -> tupl
             if problem.status != 404:
                 refused.append(detail(handler.dialect.worded(problem)))
     return done, refused
+
+
+async def done_with(handler: AdminHandler, keys: Sequence[Key], write: Write, one: str, several: str) -> str:
+    """Do a Write with each of the rows, and say how many. one, several: the sentences, such as "1 order was cancelled." and
+    "{done} of {all} orders were cancelled."; why others were refused follows. Raises Problem: why the only row was refused."""
+    if len(keys) == 1:
+        await write(handler, keys[0])
+        return one
+    done, refused = await each(handler, keys, write)
+    return " ".join([several.format(done=done, all=len(keys)), *dict.fromkeys(refused)])
