@@ -26,11 +26,8 @@ CUSTOMER_FIELDS = (
     Field("email", "E-mail"),
 )
 patch = schema.load("sales/invoice_change").document
-customer = patch["properties"]["customer"]
-changed_customer = some(
-    Schema({**customer, "required": [], "$defs": patch["$defs"]}, "sales/invoice_change:customer"),
-    *(field.name for field in CUSTOMER_FIELDS),
-)
+customer = Schema({**patch["properties"]["customer"], "$defs": patch["$defs"]}, "sales/invoice_change:customer")
+changed_customer = some(customer, *(field.name for field in CUSTOMER_FIELDS), required=())
 
 
 async def change_customer(handler: AdminHandler, key: Key) -> None:
