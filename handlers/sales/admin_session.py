@@ -63,7 +63,7 @@ sessions = Table(
         "id": OrderColumn("s.id", "bigint", keyset.is_id),
     },
     usual=("-created_at",),
-    search="by invoice, customer, worker or courier",
+    search="by invoice, customer, item or courier",
     filters=(
         Filter("kind", "Kind", choices=[(kind, kind.title()) for kind in STATES]),
         Filter(

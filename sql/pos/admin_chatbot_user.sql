@@ -3,11 +3,13 @@
 -- filter: keys(numbers)
 u.mobile_number = ANY ($1::text[])
 
+-- Of the first 10,000 that have the longest word, at most 1,000 that have all words.
 -- filter: search(longest, words)
-u.mobile_number = ANY (ARRAY(SELECT f.mobile_number FROM pos.chatbot_user f
-                              WHERE pos.folded(f.name || ' ' || f.mobile_number) LIKE core.containing(pos.folded($1::text))
-                                AND pos.folded(f.name || ' ' || f.mobile_number) LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word))
-                              LIMIT 1000))
+u.mobile_number = ANY (ARRAY(
+    SELECT found.mobile_number
+      FROM (SELECT f.mobile_number, pos.folded(f.name || ' ' || f.mobile_number) AS words FROM pos.chatbot_user f
+             WHERE pos.folded(f.name || ' ' || f.mobile_number) LIKE core.containing(pos.folded($1::text)) LIMIT 10000) found
+     WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word)) LIMIT 1000))
 
 -- name: list_rows(after, most) -> rows
 SELECT u.mobile_number::text AS key, u.name || ' ' || u.mobile_number AS label, u.mobile_number, u.name, u.last_interaction,

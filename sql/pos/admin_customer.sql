@@ -4,11 +4,13 @@
 -- filter: keys(ids)
 c.id = ANY ($1::bigint[])
 
+-- Of the first 10,000 that have the longest word, at most 1,000 that have all words.
 -- filter: search(longest, words)
-c.id = ANY (ARRAY(SELECT f.id FROM pos.customer f
-                   WHERE pos.searched_customer(f.first_name, f.last_name, f.phone_number, f.email) LIKE core.containing(pos.folded($1::text))
-                     AND pos.searched_customer(f.first_name, f.last_name, f.phone_number, f.email) LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word))
-                     AND f.is_active LIMIT 1000))
+c.id = ANY (ARRAY(
+    SELECT found.id
+      FROM (SELECT f.id, pos.searched_customer(f.first_name, f.last_name, f.phone_number, f.email) AS words FROM pos.customer f
+             WHERE pos.searched_customer(f.first_name, f.last_name, f.phone_number, f.email) LIKE core.containing(pos.folded($1::text)) AND f.is_active LIMIT 10000) found
+     WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word)) LIMIT 1000))
 
 -- filter: is_frequent(is_frequent)
 c.is_frequent = $1::boolean

@@ -3,14 +3,19 @@
 -- filter: keys(ids)
 o.id = ANY ($1::bigint[])
 
--- A whole ticket folio, or the customer.
+-- A whole ticket folio; or the customer: at most 1,000 orders of the first 1,000 customers who have all words.
 -- filter: search(longest, words)
-o.id = ANY (ARRAY((SELECT f.id FROM pos.shop_order f WHERE f.ticket_folio = upper($1::text))
-                  UNION ALL
-                  (SELECT f.id FROM pos.customer c CROSS JOIN LATERAL (SELECT f.id FROM pos.shop_order f WHERE f.customer_id = c.id OFFSET 0) f
-                    WHERE pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE core.containing(pos.folded($1::text))
-                      AND pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word))
-                      AND c.is_active LIMIT 1000)))
+o.id = ANY (ARRAY(
+    (SELECT f.id FROM pos.shop_order f WHERE f.ticket_folio = upper($1::text))
+    UNION ALL
+    (SELECT f.id
+       FROM (SELECT found.id
+               FROM (SELECT c.id, pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) AS words FROM pos.customer c
+                      WHERE pos.searched_customer(c.first_name, c.last_name, c.phone_number, c.email) LIKE core.containing(pos.folded($1))
+                        AND c.is_active LIMIT 10000) found
+              WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word)) LIMIT 1000) c
+      CROSS JOIN LATERAL (SELECT f.id FROM pos.shop_order f WHERE f.customer_id = c.id OFFSET 0) f
+      LIMIT 1000)))
 
 -- filter: status(status)
 o.status = $1::text

@@ -4,11 +4,13 @@
 -- filter: keys(ids)
 p.id = ANY ($1::bigint[])
 
+-- Of the first 10,000 that have the longest word, at most 1,000 that have all words.
 -- filter: search(longest, words)
-p.id = ANY (ARRAY(SELECT f.id FROM pos.product f
-                   WHERE pos.folded(f.name || ' ' || f.sku) LIKE core.containing(pos.folded($1::text))
-                     AND pos.folded(f.name || ' ' || f.sku) LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word))
-                     AND f.is_active LIMIT 1000))
+p.id = ANY (ARRAY(
+    SELECT found.id
+      FROM (SELECT f.id, pos.folded(f.name || ' ' || f.sku) AS words FROM pos.product f
+             WHERE pos.folded(f.name || ' ' || f.sku) LIKE core.containing(pos.folded($1::text)) AND f.is_active LIMIT 10000) found
+     WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word)) LIMIT 1000))
 
 -- filter: supplier(id)
 p.supplier_id = $1::bigint

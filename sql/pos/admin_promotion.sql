@@ -3,11 +3,13 @@
 -- filter: keys(ids)
 pr.id = ANY ($1::bigint[])
 
+-- Of the first 10,000 that have the longest word, at most 1,000 that have all words.
 -- filter: search(longest, words)
-pr.id = ANY (ARRAY(SELECT f.id FROM pos.promotion f
-                    WHERE pos.folded(f.name) LIKE core.containing(pos.folded($1::text))
-                     AND pos.folded(f.name) LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word))
-                    LIMIT 1000))
+pr.id = ANY (ARRAY(
+    SELECT found.id
+      FROM (SELECT f.id, pos.folded(f.name) AS words FROM pos.promotion f
+             WHERE pos.folded(f.name) LIKE core.containing(pos.folded($1::text)) LIMIT 10000) found
+     WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word)) LIMIT 1000))
 
 -- filter: product(id)
 pr.product_id = $1::bigint

@@ -3,11 +3,13 @@
 -- filter: keys(ids)
 s.id = ANY ($1::bigint[])
 
+-- Of the first 10,000 that have the longest word, at most 1,000 that have all words.
 -- filter: search(longest, words)
-s.id = ANY (ARRAY(SELECT f.id FROM pos.supplier f
-                   WHERE pos.folded(f.name || ' ' || f.contact_person || ' ' || f.rfc || ' ' || f.phone_number) LIKE core.containing(pos.folded($1::text))
-                     AND pos.folded(f.name || ' ' || f.contact_person || ' ' || f.rfc || ' ' || f.phone_number) LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word))
-                   LIMIT 1000))
+s.id = ANY (ARRAY(
+    SELECT found.id
+      FROM (SELECT f.id, pos.folded(f.name || ' ' || f.contact_person || ' ' || f.rfc || ' ' || f.phone_number) AS words FROM pos.supplier f
+             WHERE pos.folded(f.name || ' ' || f.contact_person || ' ' || f.rfc || ' ' || f.phone_number) LIKE core.containing(pos.folded($1::text)) LIMIT 10000) found
+     WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word)) LIMIT 1000))
 
 -- name: list_rows(after, most) -> rows
 SELECT s.id::text AS key, s.name AS label, s.name, s.contact_person, s.phone_number, s.rfc,

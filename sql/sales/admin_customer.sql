@@ -3,13 +3,14 @@
 -- filter: keys(ids)
 c.id = ANY ($1::bigint[])
 
+-- Of the first 10,000 that have the longest word, at most 1,000 that have all words.
 -- filter: search(longest, words)
 c.id = ANY (ARRAY(
     SELECT f.id
-      FROM (SELECT s.id FROM sales.customer s WHERE sales.searched(s.name, s.code) LIKE core.containing($1::text)
-             UNION
-            SELECT s.id FROM sales.customer s WHERE sales.searched(s.name, s.email) LIKE core.containing($1)) found
-      JOIN sales.customer f ON f.id = found.id
+      FROM ((SELECT s.id FROM sales.customer s WHERE sales.searched(s.name, s.code) LIKE core.containing($1::text) LIMIT 10000)
+            UNION ALL
+            (SELECT s.id FROM sales.customer s WHERE sales.searched(s.name, s.email) LIKE core.containing($1) LIMIT 10000)) found
+     CROSS JOIN LATERAL (SELECT s.id, s.name, s.code, s.email FROM sales.customer s WHERE s.id = found.id OFFSET 0) f
      WHERE lower(concat_ws(E'\x1f', f.name, f.code, f.email)) LIKE ALL (ARRAY(SELECT core.containing(word) FROM unnest($2::text[]) AS word))
      LIMIT 1000))
 

@@ -3,16 +3,8 @@
 -- filter: keys(ids)
 i.id = ANY ($1::bigint[])
 
--- All words occur in the number, the customer's name or code, or the items' names or codes; the longest one finds the invoices.
 -- filter: search(longest, words)
-i.id = ANY (ARRAY(SELECT f.id FROM sales.search_invoices($1::text, 1000) f))
-AND NOT EXISTS (
-    SELECT FROM unnest($2::text[]) AS word
-     WHERE strpos(lower(i.invoice_no), lower(word)) = 0
-       AND NOT EXISTS (SELECT FROM sales.customer c
-                        WHERE c.id = i.customer_id AND strpos(sales.searched(c.name, c.code), lower(word)) > 0)
-       AND NOT EXISTS (SELECT FROM sales.invoice_item t
-                        WHERE t.invoice_id = i.id AND strpos(sales.searched(t.name, t.item_code), lower(word)) > 0))
+i.id = ANY (ARRAY(SELECT f.id FROM sales.find_invoices($1::text, $2::text[]) AS f (id)))
 
 -- filter: status(status)
 i.status = $1::text

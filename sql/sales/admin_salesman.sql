@@ -3,10 +3,13 @@
 -- filter: keys(ids)
 s.id = ANY ($1::bigint[])
 
+-- Of the first 10,000 that have the longest word, at most 1,000 that have all words.
 -- filter: search(longest, words)
-s.id = ANY (ARRAY(SELECT f.id FROM sales.salesman f
-                   WHERE lower(f.name) LIKE core.containing($1::text)
-                     AND lower(f.name) LIKE ALL (ARRAY(SELECT core.containing(word) FROM unnest($2::text[]) AS word)) LIMIT 1000))
+s.id = ANY (ARRAY(
+    SELECT found.id
+      FROM (SELECT f.id, lower(f.name) AS words FROM sales.salesman f
+             WHERE lower(f.name) LIKE core.containing($1::text) LIMIT 10000) found
+     WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(word) FROM unnest($2::text[]) AS word)) LIMIT 1000))
 
 -- name: list_rows(after, most) -> rows
 SELECT s.id::text AS key, s.name AS label, s.name, s.phone, (/* key */ jsonb_build_array(s.name) /* or as asked */)::text AS place

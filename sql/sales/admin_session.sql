@@ -3,18 +3,15 @@
 -- filter: keys(ids)
 s.id = ANY ($1::bigint[])
 
--- All words occur in the invoice's number, or all in what the history of the kind is searched by.
+-- Sessions of the invoices that are found, and deliveries by a courier or tracking number. Workers have a filter of their own.
 -- filter: search(longest, words)
 s.id = ANY (ARRAY(
-    SELECT found.id
-      FROM sales.session_kind k
-     CROSS JOIN LATERAL (SELECT f.id FROM sales.search_sessions(k.kind, $1::text) AS f (id) LIMIT 1000) found
-      JOIN sales.session f ON f.id = found.id
-      JOIN sales.invoice i ON i.id = f.invoice_id
-      JOIN sales.customer c ON c.id = i.customer_id
-      LEFT JOIN accounts.account a ON a.id = f.worker_id
-     WHERE lower(concat_ws(E'\x1f', i.invoice_no, c.name, c.email, a.name, a.email, f.courier_name, f.tracking_no))
-           LIKE ALL (ARRAY(SELECT core.containing(word) FROM unnest($2::text[]) AS word))))
+    (SELECT f.id FROM sales.session f WHERE f.invoice_id = ANY (ARRAY(SELECT n.id FROM sales.find_invoices($1::text, $2::text[]) AS n (id))))
+    UNION ALL
+    (SELECT found.id
+       FROM (SELECT f.id, sales.searched(f.courier_name, f.tracking_no) AS words FROM sales.session f
+              WHERE f.kind = 'delivery' AND sales.searched(f.courier_name, f.tracking_no) LIKE core.containing($1) LIMIT 10000) found
+      WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(word) FROM unnest($2) AS word)) LIMIT 1000)))
 
 -- filter: kind(kind)
 s.kind = $1::text
