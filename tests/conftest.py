@@ -31,6 +31,7 @@ from tests.support.described import described
 from tests.support.http import IMPORT_KEY, PASSWORD, Api, open_session
 from tests.support.services import FOLDER, TEMPLATE, Services, migrate, run_apart, sweep
 from tests.support.sse import EventStream
+from tests.support.visitor import Visitor
 
 pytest_plugins = ["tests.support.plugin"]
 
@@ -246,6 +247,18 @@ def sign_in(api: Api, app: Application) -> Callable[..., Any]:
         return answer.json
 
     return sign_in
+
+
+@pytest.fixture
+def enter(api: Api, app: Application, sign_in: Callable[..., Any]) -> Callable[..., Any]:
+    """`await enter("ADMIN")`: a browser without scripts of somebody with that role, signed in to the pages."""
+
+    async def enter(role: str = "SUPERADMIN", email: str | None = None) -> Visitor:
+        visitor = Visitor(api)
+        visitor.enter(app, await sign_in(role, email))
+        return visitor
+
+    return enter
 
 
 @pytest.fixture

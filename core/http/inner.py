@@ -105,7 +105,7 @@ async def _ask(handler: Handler, method: str, path: str, body: Body | None, head
         sent["Content-Type"], sent["Content-Length"] = body.kind, str(len(body.content))
     connection = _Connection(outer.connection)
     start_line = RequestStartLine(method, path, "HTTP/1.1")
-    request = HTTPServerRequest(start_line=start_line, headers=sent, connection=connection, host=outer.host)
+    request = HTTPServerRequest(start_line=start_line, headers=sent, connection=connection)
     request.path = urlsplit(path).path
     request.remote_ip, request.protocol = handler.remote_address, outer.protocol
     delegate = handler.application.find_handler(request)

@@ -66,7 +66,8 @@ class Filter(NamedTuple):
     "text" (what somebody types, whole). A choice or a flag may be `-- filter: NAME_VALUE()` instead, one for each value: such a condition has no
     parameter, so a partial index serves it.
 
-    orders: those in which an index serves a list with the filter, terms such as `-created_at`, the first one unless another is asked for; None: all.
+    orders: those in which an index serves a list with the filter, terms such as `-created_at`, the first one unless another is asked for; None:
+    the usual order and the table's filtered_orders. apart: names of filters that can't be combined with this one, because no index serves both.
     """
 
     name: str
@@ -75,18 +76,21 @@ class Filter(NamedTuple):
     choices: Sequence[tuple[str, str]] = ()
     to: str = ""
     orders: Sequence[str] | None = None
+    apart: Sequence[str] = ()
 
 
 class Field(NamedTuple):
     """A member of a row on its page; what an input takes is what the form's schema says of the member. to: "AREA/TABLE" of the row that it names, by its
-    key; a list names several. Beside the form the member NAME_key has that key, and the member itself what people read. choices: (value,
-    title), instead of the schema's. file: it is an uploaded file. secret: a password, which is never shown."""
+    key; a list names several. Beside the form the member NAME_key has that key, and the member itself what people read. among: the member of the row whose
+    value is that of the filter `within` of the table `to`. choices: (value, title), instead of the schema's. file: it is an uploaded file. secret: a
+    password, which is never shown."""
 
     name: str
     title: str
     kind: Kind = "text"
     help: str = ""
     to: str = ""
+    among: str = ""
     choices: Sequence[tuple[str, str]] = ()
     file: bool = False
     secret: bool = False
@@ -168,9 +172,12 @@ class Table(NamedTuple):
 
     title, one: what its rows and a row are called. about: a sentence. key: the parts of its key, by the names that they have in the queries. orders: what a
     list can be ordered by, and its ties; each has an index together with the ties. usual: the order unless another is asked for, terms such as `-created_at`.
-    ties: names of `orders` that are appended to each order, and make it one of all rows. search: what a search looks at, as "by name"; "":
-    there is none. shown: members of the row's document beside those of the form; empty: all of them. may_see: who may. audited: the object_type of its rows in
-    the audit. object_id: the member of the document that is their object_id there; "": the key.
+    ties: names of `orders` that are appended to each order, and make it one of all rows. filtered_orders: what a list with filters can be ordered by, beside
+    its usual order, as the indexes of the filters have these orders; None: all of `orders`. A search finds so few rows that they can be sorted in any way.
+    search: what a search looks at, as "by name"; "": there is none. within: the filter of those whom the rows belong to. Where it is not given, the list
+    has its usual order, and neither search nor other filters, because indexes serve these for one of them only; a search then looks at all rows of one.
+    shown: members of the row's document beside those of the form; empty: all of them. may_see: who may. audited: the object_type of its rows in the audit.
+    object_id: the member of the document that is their object_id there; "": the key.
     """
 
     area: str
@@ -184,8 +191,10 @@ class Table(NamedTuple):
     orders: Mapping[str, OrderColumn]
     usual: Sequence[str]
     ties: Sequence[str] = ("id",)
+    filtered_orders: Sequence[str] | None = None
     about: str = ""
     search: str = ""
+    within: str = ""
     filters: Sequence[Filter] = ()
     shown: Sequence[Field] = ()
     add: Form | None = None
@@ -224,6 +233,28 @@ class Table(NamedTuple):
         parts = text.split(SEPARATOR, len(self.key) - 1)
         found = [_part(kind, part) for kind, part in zip(self.key.values(), parts, strict=False)]
         return dict(zip(self.key, found, strict=True)) if len(found) == len(self.key) and None not in found else None
+
+
+class Facts(NamedTuple):
+    """A page of the administration that shows what no table of the database has, at /admin/AREA/NAME/. A module has `admin_facts = [Facts(...)]`.
+
+    about: a sentence. heads: of the columns. rows: what the page shows. may_see: who may.
+    """
+
+    area: str
+    name: str
+    title: str
+    about: str
+    heads: Sequence[str]
+    rows: Callable[[AdminHandler], Sequence[Sequence[str]]]
+    may_see: Callable[[Caller], bool] = staff
+    # As those of a Table, for the list of all tables.
+    add: None = None
+    one: str = ""
+
+    @property
+    def path(self) -> str:
+        return f"/admin/{self.area}/{self.name}/"
 
 
 def _part(kind: Part, text: str) -> Any:

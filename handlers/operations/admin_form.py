@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from core.http import form
@@ -20,6 +21,7 @@ LONG_TEXT = 300
 VERSION, FORM_KEY = "version", "form_key"
 # Refusals that are shown in the form, beside what somebody has typed. Everything else is a page of its own.
 IN_FORM = (400, 403, 409, 413, 422)
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Choice(NamedTuple):
@@ -31,8 +33,9 @@ class Choice(NamedTuple):
 
 
 class Input(NamedTuple):
-    """An input of a form. kind: text, lines, number, day, email, flag, choice, reference, references, file, password, json. texts: its present values as
-    the form sends them. choices: of a choice; of references: the rows that are chosen. pick: where the script looks for rows. problems: what is wrong."""
+    """An input of a form. kind: text, lines, number, day, email, flag, choice, reference, references, file, password, json. texts: its
+    present values as the form sends them. choices: of a choice; of references: the rows that are chosen. pick: where the script looks for
+    rows. problems: what is wrong. now: the row's present value, if somebody else has changed it meanwhile."""
 
     field: Field
     kind: str
@@ -42,6 +45,7 @@ class Input(NamedTuple):
     most: int = 0
     is_required: bool = False
     problems: Sequence[str] = ()
+    now: str = ""
 
 
 async def inputs(
@@ -51,8 +55,11 @@ async def inputs(
     problems: Mapping[str, Any],
     *,
     is_new: bool = False,
+    present: Mapping[str, Sequence[str]] = NOTHING,
+    row: Mapping[str, Any] = NOTHING,
 ) -> list[Input]:
-    """The inputs with these values, by field as a form sends them. problems: messages by field."""
+    """The inputs with these values, by field as a form sends them. problems: messages by field. present: the row's values, which are shown where they
+    differ. row: the row's document."""
     found = []
     for field in made_of.fields:
         node = _node(made_of.schema, field.name)
@@ -61,11 +68,11 @@ async def inputs(
         kind = _kind(field, node, shape)
         choices, pick = _choices(field, node, shape, texts), ""
         if kind in ("reference", "references"):
-            choices, pick = await _chosen(page, field, texts)
+            choices, pick = await _chosen(page, field, texts, str(row.get(field.among) or ""))
         required = is_new and field.name in made_of.schema.document.get("required", ())
-        found.append(
-            Input(field, kind, texts, choices, pick, _most(node), required, _sentences(problems.get(field.name)))
-        )
+        said = _sentences(problems.get(field.name))
+        now = ", ".join(present.get(field.name, texts)) if present.get(field.name, texts) != texts else ""
+        found.append(Input(field, kind, texts, choices, pick, _most(node), required, said, now))
     return found
 
 
@@ -170,14 +177,14 @@ def _choices(field: Field, node: Mapping[str, Any], shape: Shape, texts: Sequenc
     return [Choice(value, title, value in texts) for value, title in pairs]
 
 
-async def _chosen(page: AdminPage, field: Field, texts: Sequence[str]) -> tuple[list[Choice], str]:
-    """The rows that a field names, and where a script looks for others."""
+async def _chosen(page: AdminPage, field: Field, texts: Sequence[str], narrowed: str) -> tuple[list[Choice], str]:
+    """The rows that a field names, and where a script looks for others. narrowed: the value of Field.among."""
     table: Table | None = page.seen(field.to)
     if table is None:
         return [Choice(text, text, True) for text in texts if text], ""
     keys = [key for text in texts if (key := table.parsed(text)) is not None]
     labels = {row["key"]: admin_view.label_of(row) for row in await admin_view.named(page, table, keys)}
-    return [Choice(text, labels.get(text, text), True) for text in texts if text], f"{table.path}choices/"
+    return [Choice(text, labels.get(text, text), True) for text in texts if text], admin_view.pick(table, narrowed)
 
 
 def _most(node: Mapping[str, Any]) -> int:

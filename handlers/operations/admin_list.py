@@ -37,14 +37,18 @@ class Chosen(NamedTuple):
 
 class List(AdminPage):
     async def get(self, area: str, name: str) -> None:
-        """200 text/html: a page of a table; 400 a filter with a value that it can't have; 404 there is no such table."""
+        """200 text/html: a page of a table, or of facts; 400 a filter with a value that it can't have; 404 there is no such table."""
+        facts = self.tables.facts.get(f"{area}/{name}")
+        if facts is not None and facts.may_see(self.administrator):
+            self.show("admin_facts.html", facts=facts, rows=facts.rows(self))
+            return
         table = self.table(area, name)
         view = admin_view.asked(self, table)
         page = await admin_view.page_of(self, view)
         self.show(
             "admin_list.html",
             table=table, view=view, page=page, lines=[self._line(table, row) for row in page.rows],
-            filters=[await self._chosen(view, one) for one in table.filters],
+            filters=[await self._chosen(view, one) for one in view.offered],
             actions=table.actions if table.remove is None else [*table.actions, None],
         )  # fmt: skip
 
@@ -64,7 +68,8 @@ class List(AdminPage):
         if to is None:
             return Chosen(one, value, "", "")
         rows = await admin_view.named(self, to, admin_view.chosen(to, [value] if value else []))
-        return Chosen(one, value, admin_view.label_of(rows[0]) if rows else value, f"{to.path}choices/")
+        pick = admin_view.pick(to, view.given.get(to.within, ""))
+        return Chosen(one, value, admin_view.label_of(rows[0]) if rows else value, pick)
 
 
 class Csv(AdminPage):

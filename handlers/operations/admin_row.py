@@ -12,7 +12,10 @@ from handlers.operations import admin_form
 from handlers.operations.admin import AdminPage
 from handlers.operations.admin_text import Shown, shown
 
-STALE = "Somebody else has changed this since you opened it. What you typed is below; the values beside it are the present ones."
+STALE = (
+    "Somebody else has changed this since you opened it. Nothing was saved. What you typed is still below, with the present values under it; "
+    "save it again if it shall count."
+)
 UNCHANGED = "Nothing was changed."
 # Members of a row that its page shows as nothing but its title.
 LABELS = ("label", "name", "title", "business_name", "email", "username", "number")
@@ -104,10 +107,12 @@ class Row(RowPage):
         if worded is not None:
             self.set_status(worded.status)
         edit = table.edit if table.change is not None else None
+        is_stale = problem is not None and problem.slug == "stale"
+        present = admin_form.values_of(edit, document) if edit is not None and is_stale else admin_form.NOTHING
         self.show(
             "admin_row.html",
             table=table, key=key, label=self.label(document) or key, version=version, problem=worded,
-            inputs=await admin_form.inputs(self, edit, values, fields) if edit is not None else (),
+            inputs=await admin_form.inputs(self, edit, values, fields, present=present, row=document) if edit is not None else (),
             parts=[await self._part(field, document) for field in _shown(table, document)],
             related=[(one.title, listed(one.to, **{one.filter: key})) for one in table.related if self.seen(one.to)],
             history=self._history(table, key, document),

@@ -24,6 +24,7 @@ PAGE_SIZE, BATCH = 50, 500
 LONGEST_SEARCH = 100
 # pg_trgm finds a word by three letters in a row.
 _FINDABLE = re.compile(r"[^\W_]{3}")
+TOO_WIDE = "Choose a {} first: search, order and other filters are for the rows of one."
 UNFINDABLE = "A search needs a word with three letters or digits in a row."
 # Of the address of a list, beside its filters.
 SEARCH, ORDER, AFTER, BEFORE = "search", "sort", "after", "before"
@@ -44,6 +45,16 @@ class View(NamedTuple):
         """The query of the address with these parameters changed; "" removes one."""
         query = {name: value for name, value in {**self.given, **changed}.items() if value}
         return f"?{urlencode(query)}" if query else self.table.path
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether search and all filters are offered (Table.within)."""
+        return not self.table.within or self.table.within in self.given
+
+    @property
+    def offered(self) -> Sequence[Filter]:
+        """The filters that can be added."""
+        return [one for one in self.table.filters if self.is_whole or one.name == self.table.within]
 
     def sorted_by(self, name: str) -> str:
         """The direction in which the list is ordered by a column first: "ascending", "descending" or ""."""
@@ -74,8 +85,8 @@ def asked(handler: AdminPage, table: Table) -> View:
         if text:
             given[one.name] = text
             filters |= _condition(handler, table, one, text)
-    problem = ""
     search = handler.get_query_argument(SEARCH, "")[:LONGEST_SEARCH] if table.search else ""
+    problem = _too_wide(table, [*given, *([SEARCH] if search else [])]) or _apart(table, given)
     if search:
         given[SEARCH] = search
         words = [canonical(word) for word in search.split()]
@@ -83,12 +94,13 @@ def asked(handler: AdminPage, table: Table) -> View:
         if findable:
             filters["search"] = (max(findable, key=len), words)
         else:
-            problem = UNFINDABLE
+            problem = problem or UNFINDABLE
     term, orders = handler.get_query_argument(ORDER, ""), _orders(table, given)
     if term.removeprefix("-") in {column.order for column in table.columns if column.order} and _is_among(term, orders):
         given[ORDER] = term
         return View(table, given, filters, _order(table, [term]), orders, problem)
-    return View(table, given, filters, _order(table, orders[:1] if orders else table.usual), orders, problem)
+    usual = table.usual if not orders or orders[0] == table.usual[0] else orders[:1]
+    return View(table, given, filters, _order(table, usual), orders, problem)
 
 
 async def page_of(handler: AdminPage, view: View) -> Rows:
@@ -122,9 +134,11 @@ async def found(handler: AdminPage, table: Table, search: str, most: int) -> Seq
     """The first rows that a search finds; without a search, the first of the table. Raises Problem 503."""
     words = [canonical(word) for word in search[:LONGEST_SEARCH].split()] if table.search else []
     findable = [word for word in words if _FINDABLE.search(word)]
-    if words and not findable:
+    filters = {} if table.within == "" else _within(handler, table)
+    if words and (not findable or (table.within and not filters)):
         return []
-    filters = {"search": (max(findable, key=len), words)} if findable else {}
+    if findable:
+        filters["search"] = (max(findable, key=len), words)
     order = _order(table, table.usual)
     rows: Sequence[asyncpg.Record] = await order.walk(table.list, None).where(**filters)(
         handler.tables.db, after=None, most=most
@@ -144,6 +158,37 @@ async def named(handler: AdminPage, table: Table, keys: Sequence[Key]) -> Sequen
     return rows
 
 
+def _within(handler: AdminPage, table: Table) -> dict[str, Any]:
+    """The filter Table.within, as the address has it; nothing without it. Raises Problem 400."""
+    text = handler.get_query_argument(table.within, "")
+    return {one.name: _value(handler, one, text) for one in table.filters if one.name == table.within and text}
+
+
+def _too_wide(table: Table, given: Sequence[str]) -> str:
+    """Why a list that is not narrowed has no rows (Table.within); "": it has some."""
+    if not table.within or table.within in given or not given:
+        return ""
+    title = next(one.title for one in table.filters if one.name == table.within)
+    return TOO_WIDE.format(title.lower())
+
+
+def _apart(table: Table, given: Mapping[str, str]) -> str:
+    """Why these filters can't be combined; "": they can."""
+    used = [one for one in table.filters if one.name in given]
+    for one in used:
+        for other in used:
+            if other.name in one.apart:
+                return f"“{one.title}” and “{other.title}” can't be combined. Choose one of them."
+    return ""
+
+
+def pick(table: Table, narrowed: str) -> str:
+    """Where a script looks for rows of a table. narrowed: the value of Table.within; "" where there is none: nowhere, in a table that needs it."""
+    if not table.within:
+        return f"{table.path}choices/"
+    return f"{table.path}choices/?{urlencode({table.within: narrowed})}" if narrowed else ""
+
+
 def _order(table: Table, terms: Sequence[str]) -> Order:
     """The order with its ties, which have the direction of its last term."""
     names = {term.removeprefix("-") for term in terms}
@@ -158,10 +203,14 @@ def _walk(view: View, order: Order, place: str | None) -> FilteredQuery:
 def _orders(table: Table, given: Mapping[str, str]) -> Sequence[str] | None:
     """The orders that a list with these filters can have; None: all. Of two filters without a common one, the first decides. A search finds so few
     rows that they can be in any order."""
+    if table.within and table.within not in given:
+        return ()
     orders: Sequence[str] | None = None
+    others = None if table.filtered_orders is None else [*table.usual, *table.filtered_orders]
     for one in table.filters:
-        if one.name in given and one.orders is not None and SEARCH not in given:
-            orders = one.orders if orders is None else [term for term in orders if term in one.orders] or orders
+        served = others if one.orders is None else one.orders
+        if one.name in given and served is not None and SEARCH not in given:
+            orders = served if orders is None else [term for term in orders if term in served] or orders
     return orders
 
 

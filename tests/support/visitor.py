@@ -1,9 +1,11 @@
 """A browser without scripts, for the pages that the server composes."""
 
 import re
+import time
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
+from handlers.api.page_handler import SESSION
 from tests.support.http import PASSWORD, multipart
 
 SIGN_IN = "/sales-rep/"
@@ -41,6 +43,11 @@ class Visitor:
         """Send a form with files, as browsers do."""
         kind, body = multipart({"csrfmiddlewaretoken": self.token, **form}, files or {})
         return await self.call("POST", path, body=body, **{"Content-Type": kind})
+
+    def enter(self, app, account):
+        """Take over the session of a sign-in through the API. account: its answer."""
+        session = app.tokens.read("access", account["access"])["sid"]
+        self.cookies[SESSION] = app.tokens.sign(SESSION, time.time() + 86400, {"sid": session})
 
     async def sign_in(self, username, password=PASSWORD):
         """Sign in at the sales reps' page, whose cookie is that of all pages."""
