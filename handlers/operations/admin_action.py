@@ -74,7 +74,8 @@ class Act(ChangesCallers, AdminPage):
             self.set_status(worded.status)
         self.show(
             "admin_confirm.html",
-            table=table, action=action, rows=await admin_view.named(self, table, keys), back=back, label_of=admin_view.label_of, problem=worded,
+            table=table, action=action, rows=await admin_view.named(self, table, keys), back=back, label_of=admin_view.label_of,
+            refusal=admin_form.summary(worded, action.asks),
             inputs=await admin_form.inputs(self, action.asks, typed, fields, is_new=True) if action.asks is not None else (),
             form_key=self.form_key or admin_form.new_key(),
         )  # fmt: skip

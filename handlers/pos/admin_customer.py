@@ -112,7 +112,7 @@ customers = Table(
     orders={"id": OrderColumn("c.id", "bigint", keyset.is_id)},
     usual=NEWEST,
     search="by name, phone or e-mail",
-    filters=(Filter("is_frequent", "Frequent", "flag"), Filter("owes", "With a debt", "flag")),
+    filters=(Filter("is_frequent", "Frequent", "flag"),),
     shown=(
         Field("is_frequent", "Frequent", "flag"),
         Field("current_points", "Points", "number"),

@@ -56,9 +56,16 @@ orders = Table(
     search="by the whole ticket folio, or by customer",
     filters=(
         Filter("status", "Status", choices=[(status, status.title()) for status in STATUSES], orders=NEWEST),
-        Filter("payment_method", "Paid by", choices=METHOD_CHOICES, orders=NEWEST),
+        Filter("payment_method", "Paid by", choices=METHOD_CHOICES, orders=NEWEST, apart=("status",)),
         Filter("customer", "Customer", "reference", to="pos/customers", orders=BY_DAY),
-        Filter("seller", "Seller", "reference", to="accounts/users", orders=NEWEST),
+        Filter(
+            "seller",
+            "Seller",
+            "reference",
+            to="accounts/users",
+            orders=NEWEST,
+            apart=("status", "payment_method", "since", "until"),
+        ),
         Filter("since", "From", "since", orders=BY_DAY),
         Filter("until", "To", "until", orders=BY_DAY),
     ),

@@ -15,6 +15,7 @@ query = sql.load("sales/admin_invoice")
 
 STATUSES = ("PENDING", "PICKING", "PICKED", "PACKING", "PACKED", "DISPATCHED", "DELIVERED")
 NEWEST, BY_DATE = ("-id",), ("-date",)
+DAYS = ("since", "until")
 # The body of the API's PATCH, in which the customer and the salesman are named by their keys.
 KEY = {"type": "integer", "minimum": 1, "maximum": 999999999999999999}
 patch = schema.load("sales/invoice_change").document
@@ -73,10 +74,24 @@ invoices = Table(
     search="by number, customer or item",
     filters=(
         Filter("status", "Status", choices=[(status, status.title()) for status in STATUSES], orders=NEWEST),
-        Filter("customer", "Customer", "reference", to="sales/customers", orders=NEWEST),
-        Filter("salesman", "Salesman", "reference", to="sales/salesmen", orders=NEWEST),
-        Filter("creator", "Entered by", "reference", to="sales/creators", orders=NEWEST),
-        Filter("importer", "Imported by", "reference", to="accounts/users", orders=NEWEST),
+        Filter(
+            "customer",
+            "Customer",
+            "reference",
+            to="sales/customers",
+            orders=NEWEST,
+            apart=("salesman", "creator", "importer"),
+        ),
+        Filter(
+            "salesman",
+            "Salesman",
+            "reference",
+            to="sales/salesmen",
+            orders=NEWEST,
+            apart=("creator", "importer", *DAYS),
+        ),
+        Filter("creator", "Entered by", "reference", to="sales/creators", orders=NEWEST, apart=("importer", *DAYS)),
+        Filter("importer", "Imported by", "reference", to="accounts/users", orders=NEWEST, apart=DAYS),
         Filter("since", "From", "since", orders=BY_DATE),
         Filter("until", "To", "until", orders=BY_DATE),
         Filter("is_active", "Active", "flag", orders=NEWEST),

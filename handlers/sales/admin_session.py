@@ -75,7 +75,7 @@ sessions = Table(
                 for status in statuses
             ],
         ),
-        Filter("worker", "Worker", "reference", to="accounts/users"),
+        Filter("worker", "Worker", "reference", to="accounts/users", apart=("state",)),
         Filter("invoice", "Invoice", "reference", to="sales/invoices"),
         Filter("since", "From", "since"),
         Filter("until", "To", "until"),

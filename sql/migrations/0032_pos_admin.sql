@@ -8,11 +8,9 @@ CREATE INDEX supplier_name ON pos.supplier (lower(name), id);
 CREATE INDEX supplier_searched ON pos.supplier
     USING gin (pos.folded(name || ' ' || contact_person || ' ' || rfc || ' ' || phone_number) gin_trgm_ops);
 
--- Customers who are frequent, or who owe something, newest first.
+-- Customers who are frequent, newest first. None on the debt, which each charge and payment changes.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX customer_frequent ON pos.customer (is_frequent, id) WHERE is_active;
--- squawk-ignore require-concurrent-index-creation
-CREATE INDEX customer_owing ON pos.customer ((credit_used > 0), id) WHERE is_active;
 
 -- Products of a supplier, newest first; instead of the index on the supplier alone.
 -- squawk-ignore require-concurrent-index-creation

@@ -15,9 +15,6 @@ c.id = ANY (ARRAY(
 -- filter: is_frequent(is_frequent)
 c.is_frequent = $1::boolean
 
--- filter: owes(owes)
-(c.credit_used > 0) = $1::boolean
-
 -- name: list_rows(after, most) -> rows
 SELECT c.id::text AS key, c.first_name || ' ' || c.last_name AS label, c.first_name || ' ' || c.last_name AS name, c.phone_number, c.email,
        c.is_frequent, c.current_points, c.credit_used, c.credit_limit, c.created_at,

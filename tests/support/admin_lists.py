@@ -11,11 +11,10 @@ from tests.support.visitor import Visitor
 LONG_AGO, TODAY, FAR = date(2000, 1, 1), date.today(), date(2100, 1, 1)
 
 
-async def entered(api, sign_in, role="SUPERADMIN"):
+async def entered(api, app, sign_in, role="SUPERADMIN", email=None):
     """Somebody of that role who is signed in to the pages."""
-    account = await sign_in(role)
     visitor = Visitor(api)
-    await visitor.sign_in(account["data"]["user"]["email"])
+    visitor.enter(app, await sign_in(role, email))
     return visitor
 
 
