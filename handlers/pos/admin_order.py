@@ -92,13 +92,13 @@ orders = Table(
     actions=(
         Action(
             "pay",
-            "Pay selected orders",
+            "Pay the order",
             pay,
             asks=Form(
                 schema.load("pos/order_pay"), (Field("payment_method", "Payment method", choices=METHOD_CHOICES),)
             ),
         ),
-        Action("cancel", "Cancel selected orders", cancel, "Their stock is given back.", is_dangerous=True),
+        Action("cancel", "Cancel the order", cancel, "Their stock is given back.", is_dangerous=True),
     ),
     may_see=sees_shop,
     audited="order",

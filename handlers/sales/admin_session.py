@@ -100,7 +100,7 @@ sessions = Table(
     actions=(
         Action(
             "cancel",
-            "Cancel selected sessions",
+            "Cancel the session",
             cancel,
             "The invoice goes back to where it was before; the session stays in the history as CANCELLED.",
             is_dangerous=True,
