@@ -128,11 +128,13 @@ class Form(NamedTuple):
     fields: Sequence[Field]
 
 
-def some(whole: Schema, *names: str) -> Schema:
-    """The schema of a body that has only these members of another one."""
+def some(whole: Schema, *names: str, required: Sequence[str] | None = None) -> Schema:
+    """The schema of a body that has only these members of another one. required: those that it must have; None: as in the other one."""
     members = {name: whole.document["properties"][name] for name in names}
-    required = [name for name in whole.document.get("required", ()) if name in names]
-    return Schema({**whole.document, "properties": members, "required": required}, f"{whole.name}:{','.join(names)}")
+    needed = (
+        [name for name in whole.document.get("required", ()) if name in names] if required is None else list(required)
+    )
+    return Schema({**whole.document, "properties": members, "required": needed}, f"{whole.name}:{','.join(names)}")
 
 
 class Action(NamedTuple):
@@ -311,7 +313,7 @@ async def answer_of(handler: AdminHandler, method: str, path: str, body: str | N
     if body is None and handler.files:
         sent = inner.form_of(handler.request)
     elif method != "DELETE":
-        sent = inner.Body("application/json", (handler.body_text if body is None else body).encode())
+        sent = inner.Body("application/json", ((handler.body_text if body is None else body) or "{}").encode())
     headers = {"Authorization": f"Bearer {token}"}
     if handler.form_key and method == "POST":
         # What somebody has changed in a form that was sent before is another request.
@@ -333,3 +335,13 @@ async def each(handler: AdminHandler, keys: Sequence[Key], write: Write) -> tupl
             if problem.status != 404:
                 refused.append(detail(handler.dialect.worded(problem)))
     return done, refused
+
+
+async def done_with(handler: AdminHandler, keys: Sequence[Key], write: Write, one: str, several: str) -> str:
+    """Do a Write with each of the rows, and say how many. one, several: the sentences, such as "1 order was cancelled." and
+    "{done} of {all} orders were cancelled."; why others were refused follows. Raises Problem: why the only row was refused."""
+    if len(keys) == 1:
+        await write(handler, keys[0])
+        return one
+    done, refused = await each(handler, keys, write)
+    return " ".join([several.format(done=done, all=len(keys)), *dict.fromkeys(refused)])

@@ -64,7 +64,8 @@ def _administrator(handler: ApiHandler) -> None:
         raise forbidden()
 
 
-def _invoicing(handler: ApiHandler) -> None:
+def check_invoicing(handler: ApiHandler) -> None:
+    """Raises Problem: 401 without a caller, 403 when the caller may not change invoices."""
     caller = signed_in_caller(handler)
     if "invoicing" not in ROLES[caller.role] and not caller.is_staff:
         raise forbidden()
@@ -78,7 +79,7 @@ def _of_the_firm(handler: ApiHandler) -> None:
 
 signed_in = Access("signed in", _signed_in, refuses=(401,))
 of_the_firm = Access("signed in, area sales, or is_staff", _of_the_firm)
-invoicing = Access("signed in, area invoicing, or is_staff", _invoicing)
+invoicing = Access("signed in, area invoicing, or is_staff", check_invoicing)
 administrator = Access("signed in, area administration, or is_staff", _administrator)
 
 

@@ -7,6 +7,7 @@ from core.http import form
 from core.problem import Problem, not_found
 from handlers.api.admin import Action, AdminHandler, Key, Table, each
 from handlers.api.caller import ChangesCallers
+from handlers.api.dialects import detail
 from handlers.operations import admin_form, admin_view
 from handlers.operations.admin import AdminPage
 
@@ -42,10 +43,12 @@ class Act(ChangesCallers, AdminPage):
             self.say(await self._done(action, keys, typed))
         except Exception as error:
             problem = await self.resolve(error)
-            if action.asks is None or problem.status not in admin_form.IN_FORM:
+            if problem.status not in admin_form.IN_FORM:
                 raise
-            await self._ask(table, action, keys, back, typed, problem)
-            return
+            if action.asks is not None:
+                await self._ask(table, action, keys, back, typed, problem)
+                return
+            self.say(detail(self.dialect.worded(problem)), "error")
         self.redirect(back)
 
     async def _done(self, action: Action, keys: Sequence[Key], typed: Mapping[str, Sequence[str]]) -> str:
@@ -71,7 +74,8 @@ class Act(ChangesCallers, AdminPage):
             self.set_status(worded.status)
         self.show(
             "admin_confirm.html",
-            table=table, action=action, rows=await admin_view.named(self, table, keys), back=back, label_of=admin_view.label_of, problem=worded,
+            table=table, action=action, rows=await admin_view.named(self, table, keys), back=back, label_of=admin_view.label_of,
+            refusal=admin_form.summary(worded, action.asks),
             inputs=await admin_form.inputs(self, action.asks, typed, fields, is_new=True) if action.asks is not None else (),
             form_key=self.form_key or admin_form.new_key(),
         )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from core.http import form
 from core.http.conform import NO_SHAPE, Shape
 from core.http.schema import Schema
+from core.problem import Problem
 from handlers.api.admin import Field, Form, Table
 from handlers.operations import admin_view
 from handlers.operations.admin import AdminPage
@@ -21,6 +22,7 @@ LONG_TEXT = 300
 VERSION, FORM_KEY = "version", "form_key"
 # Refusals that are shown in the form, beside what somebody has typed. Everything else is a page of its own.
 IN_FORM = (400, 403, 409, 413, 422)
+CORRECT = "Please correct the errors below."
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -100,6 +102,15 @@ def sent(page: AdminPage, made_of: Form) -> dict[str, list[str]]:
             texts = [page.decode_argument(one, field.name).replace("\r\n", "\n") for one in arguments[field.name]]
             found[field.name] = _last(texts, made_of.schema.shape.members.get(field.name, NO_SHAPE))
     return found
+
+
+def summary(problem: Problem | None, made_of: Form | None) -> str:
+    """What stands above a form that was refused, as the rest stands beside its fields; "": it was not refused. problem: in words."""
+    if problem is None or not isinstance(problem.fields, Mapping):
+        return str(problem.message) if problem is not None else ""
+    inputs = {field.name for field in made_of.fields} if made_of is not None else set()
+    elsewhere = [text for name, said in problem.fields.items() if name not in inputs for text in _sentences(said)]
+    return " ".join([*([CORRECT] if inputs & problem.fields.keys() else []), *elsewhere])
 
 
 def keep_only(page: AdminPage, made_of: Form, kept: Mapping[str, Sequence[str]]) -> None:

@@ -111,7 +111,8 @@ class Row(RowPage):
         present = admin_form.values_of(edit, document) if edit is not None and is_stale else admin_form.NOTHING
         self.show(
             "admin_row.html",
-            table=table, key=key, label=self.label(document) or key, version=version, problem=worded,
+            table=table, key=key, label=self.label(document) or key, version=version,
+            refusal=admin_form.summary(worded, edit),
             inputs=await admin_form.inputs(self, edit, values, fields, present=present, row=document) if edit is not None else (),
             parts=[await self._part(field, document) for field in _shown(table, document)],
             related=[(one.title, listed(one.to, **{one.filter: key})) for one in table.related if self.seen(one.to)],
@@ -175,7 +176,11 @@ class Add(RowPage):
             self.set_status(worded.status)
         inputs = await admin_form.inputs(self, _addable(table), values, fields, is_new=True)
         self.show(
-            "admin_add.html", table=table, inputs=inputs, problem=worded, form_key=self.form_key or admin_form.new_key()
+            "admin_add.html",
+            table=table,
+            inputs=inputs,
+            refusal=admin_form.summary(worded, table.add),
+            form_key=self.form_key or admin_form.new_key(),
         )
 
 

@@ -238,8 +238,8 @@ def _value(handler: AdminPage, one: Filter, text: str) -> Any:
         return day
     if one.kind == "text":
         return text[:LONGEST_SEARCH]
-    if one.kind == "reference":
-        return tuple(handler.tables.by_name[one.to].parse(text).values())
+    if one.kind == "reference" and (table := handler.tables.by_name.get(one.to)) is not None:
+        return tuple(table.parse(text).values())
     raise invalid({one.name: [f"{one.title}: there is no such choice."]})
 
 

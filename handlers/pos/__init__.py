@@ -1,5 +1,6 @@
 """The shop's point of sale. docs/api/pos.md."""
 
+from handlers.api.caller import Caller
 from handlers.api.handler import NotFound, PosHandler
 from handlers.api.roles import ROLES, may_enter, signed_in_caller
 
@@ -10,6 +11,16 @@ selling, managing = may_enter("pos"), may_enter("administration")
 def manages(handler: PosHandler) -> bool:
     """Whether the caller manages the shop, where other people have access too."""
     return "administration" in ROLES[signed_in_caller(handler).role]
+
+
+def sees_shop(caller: Caller) -> bool:
+    """Whether those who may enter the administration see there what everybody of the shop may read."""
+    return "pos" in ROLES[caller.role]
+
+
+def sees_management(caller: Caller) -> bool:
+    """Whether they see what only those may read who manage the shop."""
+    return "administration" in ROLES[caller.role]
 
 
 class NotFoundInShop(NotFound):

@@ -1,7 +1,7 @@
 """Store credit of customers: payments, history. docs/api/pos.md#store-credit."""
 
 from core.data import sql
-from core.http.declare import answers, body
+from core.http.declare import answers, body, idempotent
 from core.problem import not_found
 from handlers.api.handler import PosHandler
 from handlers.api.listing import LAST_ID, PARAMETERS, array_of, reply_list
@@ -17,6 +17,7 @@ class CreditPayment(PosHandler):
     access = selling
 
     @answers(200, "pos/credit_paid")
+    @idempotent
     @answers(400, LEDGER_REFUSED)
     @body("pos/credit_pay")
     async def post(self, id: str) -> None:
@@ -27,10 +28,14 @@ class CreditPayment(PosHandler):
         # Null, an empty text and 0 are no amount.
         if not self.body["amount"] or self.body["amount"] < 0:
             raise refused(["El monto del abono debe ser positivo."])
-        paid = await query.pay_credit(self.db, id=int(id), body=self.body_text, actor=self.actor)
-        if paid is None:
-            raise not_found()
-        self.reply(paid["document"])
+
+        async def pay(db: sql.Runner) -> tuple[int, str]:
+            paid = await query.pay_credit(db, id=int(id), body=self.body_text, actor=self.actor)
+            if paid is None:
+                raise not_found()
+            return 200, paid["document"]
+
+        await self.once(pay, is_one_statement=True)
 
 
 class CreditHistory(PosHandler):

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.data import sql
 from core.http.conform import Shape, conformed
-from core.http.declare import answers, body
+from core.http.declare import answers, body, idempotent
 from core.problem import Message, Problem, invalid, not_found
 from core.text import BLANKS
 from handlers.api.handler import PosHandler
@@ -36,6 +36,7 @@ class Points(TakesPoints):
     access = selling
 
     @answers(201, "pos/points_added")
+    @idempotent
     @answers(400, LEDGER_REFUSED)
     @body("pos/points_create")
     async def post(self, id: str) -> None:
@@ -49,17 +50,21 @@ class Points(TakesPoints):
             raise invalid({"transaction_type": [f'"{kind}" is not a valid choice.']})
         if kind == "EARN" and amount < 0:
             raise refused("Amount must be positive to earn points.")
-        balance = await query.add_points(
-            self.db,
-            id=int(id),
-            amount=-abs(amount) if kind == "REDEEM" else amount,
-            kind=kind,
-            body=self.body_text,
-            actor=self.actor,
-        )
-        if balance is None:
-            raise not_found()
-        self.reply({"status": "success", "new_balance": balance["new_balance"]}, 201)
+
+        async def add(db: sql.Runner) -> tuple[int, str]:
+            balance = await query.add_points(
+                db,
+                id=int(id),
+                amount=-abs(amount) if kind == "REDEEM" else amount,
+                kind=kind,
+                body=self.body_text,
+                actor=self.actor,
+            )
+            if balance is None:
+                raise not_found()
+            return 201, json.dumps({"status": "success", "new_balance": balance["new_balance"]})
+
+        await self.once(add, is_one_statement=True)
 
     def _amount(self) -> int:
         """The amount, without its decimals; 0 if the body has no amount. Raises Problem 400."""

@@ -1,11 +1,12 @@
 """Products of the shop, and what is reserved of them. docs/api/pos.md#products."""
 
+import json
 import re
 from typing import Any
 
 from core import text
 from core.data import sql
-from core.http.declare import answers, body, ref
+from core.http.declare import answers, body, idempotent, ref
 from core.problem import Problem, not_found
 from handlers.api.handler import PosHandler
 from handlers.api.listing import PARAMETERS, array_of, reply_list
@@ -101,27 +102,30 @@ class Reservation(PosHandler):
     access = selling
 
     @answers(200, "pos/product_reserved")
+    @idempotent
     @answers(400, REFUSED)
     @body("pos/product_reserve")
     async def post(self, id: str) -> None:
         """Reserve units of a product, or release them with a negative amount. Decimals of a number are cut off. 200; 400 no whole number, more
         than the stock, or less than nothing; 404."""
         amount = whole(self.body.get("amount"))
-        found = await query.reserve_product(self.db, id=int(id), amount=amount, actor=self.actor)
-        if found is None:
-            raise not_found()
-        if not found["is_done"]:
-            if amount < 0:
-                raise refused(NOT_RESERVED)
-            raise refused(TOO_LITTLE, available=found["available"])
-        self.reply(
-            {
-                "status": "success",
-                "product": found["name"],
-                "reserved_quantity": found["reserved"],
-                "available_to_sell": found["available"],
-            }
-        )
+
+        async def reserve(db: sql.Runner) -> tuple[int, str]:
+            found = await query.reserve_product(db, id=int(id), amount=amount, actor=self.actor)
+            if found is None:
+                raise not_found()
+            if not found["is_done"]:
+                raise refused(NOT_RESERVED) if amount < 0 else refused(TOO_LITTLE, available=found["available"])
+            return 200, json.dumps(
+                {
+                    "status": "success",
+                    "product": found["name"],
+                    "reserved_quantity": found["reserved"],
+                    "available_to_sell": found["available"],
+                }
+            )
+
+        await self.once(reserve, is_one_statement=True)
 
 
 def whole(sent: Any) -> int:

@@ -18,4 +18,6 @@ class ErrorDialect(PosDialect):
 
 def refused(error: str | list[str], *, status: int = 400, **more: Any) -> Problem:
     """A refusal whose body is `{error}`, a sentence or a list of them, with `more` beside it."""
-    return Problem(status, "error", "The request is refused.", extra={"error": error, **more})
+    return Problem(
+        status, "error", error if isinstance(error, str) else " ".join(error), extra={"error": error, **more}
+    )

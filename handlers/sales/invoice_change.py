@@ -14,6 +14,7 @@ from core.http.json_text import composed
 from core.problem import Problem, invalid, not_found
 from core.text import BLANKS
 from handlers.api.dialects import SalesDialect
+from handlers.api.handler import ApiHandler
 from handlers.api.roles import invoicing
 from handlers.sales import PublicReadHandler, public_read
 
@@ -52,42 +53,76 @@ items_schema = ItemsSchema(schema.load("sales/invoice_items").document, "sales/i
 stale = answers(412, SalesDialect.error, headers=("ETag",))
 
 
+async def found(db: sql.Runner, id: int) -> Any:
+    """The invoice (document, invoice_no, status, etag). Raises Problem: 404."""
+    invoice = await query.get_invoice(db, id=id)
+    if invoice is None:
+        raise not_found("No Invoice matches the given query.")
+    return invoice
+
+
+async def held(handler: ApiHandler, tx: Transaction, id: int) -> Any:
+    """The invoice, locked to the end of the transaction. Raises Problem: 404; 409 no longer PENDING; 412 another state than the
+    client has seen."""
+    await query.hold_tables(tx)
+    await query.lock_invoice(tx, id=id)
+    invoice = await found(tx, id)
+    number, status = invoice["invoice_no"], invoice["status"]
+    if status != "PENDING":
+        raise Problem(409, "not-pending", f"Invoice {number} can't be changed any more: its status is {status}.")
+    if not if_match(handler, invoice["etag"]):
+        message = f"Invoice {number} was changed in the meantime. Please read it again."
+        raise Problem(412, "stale", message, headers={"ETag": invoice["etag"]})
+    return invoice
+
+
+def if_match(handler: ApiHandler, etag: str) -> bool:
+    """Whether the client wants to change this state. Tags are compared strongly, so a weak one never matches (RFC 9110, 13.1.1)."""
+    tags = [tag.strip() for tag in handler.request.headers.get("If-Match", "*").split(",")]
+    return tags == ["*"] or etag in tags
+
+
+async def noted(handler: ApiHandler, tx: Transaction, id: int, action: str, before: Any) -> Any:
+    """The invoice after its change, which this enters in the audit."""
+    after = await found(tx, id)
+    await query.note_change(
+        tx, actor=handler.actor, action=action, id=id, before=before["document"], after=after["document"]
+    )
+    return after
+
+
+async def changed(handler: ApiHandler, id: int, *, is_whole: bool, writes_people: bool = True) -> Any:
+    """Change the invoice as the handler's body says, and return it.
+
+    is_whole: what the body omits becomes empty. writes_people: also write the customer and salesman whom the body names, as an import does;
+    otherwise they are there, and the body only names them. Raises Problem: 400, 404, 409, 412.
+    """
+
+    async def change(tx: Transaction) -> Any:
+        before = await held(handler, tx, id)
+        number, body = before["invoice_no"], handler.body
+        if body.get("invoice_no", number).strip(BLANKS) != number:
+            raise invalid({"invoice_no": [f"This is invoice {number}. Its invoice_no can't be changed."]})
+        is_touched = (writes_people and await _write_people(handler, tx)) or "items" in body
+        await query.change_invoice(tx, id=id, body=handler.body_text, is_whole=is_whole, is_touched=is_touched)
+        if "items" in body:
+            await query.clear_items(tx, id=id)
+            await query.add_items(tx, id=id, body=handler.body_text)
+        return await noted(handler, tx, id, "invoice.update", before)
+
+    return await handler.db.transaction(change)
+
+
+async def _write_people(handler: ApiHandler, tx: Transaction) -> bool:
+    """Write the customer and salesman that the body names, in the order of an import. Returns whether a customer changed."""
+    is_written = "customer" in handler.body and bool(await query.write_customer(tx, body=handler.body_text))
+    if "salesman" in handler.body:
+        await query.write_salesman(tx, body=handler.body_text)
+    return is_written
+
+
 class InvoiceHandler(PublicReadHandler):
     json_limit = BODY_LIMIT
-
-    async def found(self, db: sql.Runner, id: int) -> Any:
-        """The invoice (document, invoice_no, status, etag). Raises Problem: 404."""
-        invoice = await query.get_invoice(db, id=id)
-        if invoice is None:
-            raise not_found("No Invoice matches the given query.")
-        return invoice
-
-    async def held(self, tx: Transaction, id: int) -> Any:
-        """The invoice, locked to the end of the transaction. Raises Problem: 404; 409 no longer PENDING; 412 another state than the
-        client has seen."""
-        await query.hold_tables(tx)
-        await query.lock_invoice(tx, id=id)
-        invoice = await self.found(tx, id)
-        number, status = invoice["invoice_no"], invoice["status"]
-        if status != "PENDING":
-            raise Problem(409, "not-pending", f"Invoice {number} can't be changed any more: its status is {status}.")
-        if not self.if_match(invoice["etag"]):
-            message = f"Invoice {number} was changed in the meantime. Please read it again."
-            raise Problem(412, "stale", message, headers={"ETag": invoice["etag"]})
-        return invoice
-
-    def if_match(self, etag: str) -> bool:
-        """Whether the client wants to change this state. Tags are compared strongly, so a weak one never matches (RFC 9110, 13.1.1)."""
-        tags = [tag.strip() for tag in self.request.headers.get("If-Match", "*").split(",")]
-        return tags == ["*"] or etag in tags
-
-    async def noted(self, tx: Transaction, id: int, action: str, before: Any) -> Any:
-        """The invoice after its change, which this enters in the audit."""
-        after = await self.found(tx, id)
-        await query.note_change(
-            tx, actor=self.actor, action=action, id=id, before=before["document"], after=after["document"]
-        )
-        return after
 
     def tag(self, invoice: Any) -> None:
         self.set_header("ETag", invoice["etag"])
@@ -106,7 +141,7 @@ class Invoice(InvoiceHandler):
     @answers(304, None, headers=("ETag",))
     async def get(self, id: str) -> None:
         """Show an invoice. 200; 304; 404."""
-        invoice = await self.found(self.db, int(id))
+        invoice = await found(self.db, int(id))
         self.tag(invoice)
         if self.check_etag_header():
             self.set_status(304)
@@ -120,7 +155,7 @@ class Invoice(InvoiceHandler):
     async def put(self, id: str) -> None:
         """Replace everything of an invoice but its number. 200; 400 wrong fields; 404; 409 the invoice is no longer PENDING; 412 the invoice is
         in another state than If-Match says."""
-        self.show(await self.changed(int(id), is_whole=True))
+        self.show(await changed(self, int(id), is_whole=True))
 
     @answers(200, "sales/invoice", headers=("ETag",))
     @stale
@@ -128,29 +163,7 @@ class Invoice(InvoiceHandler):
     async def patch(self, id: str) -> None:
         """Change some fields of an invoice. `items` replaces all items. 200; 400 wrong fields; 404; 409 the invoice is no longer PENDING; 412 the
         invoice is in another state than If-Match says."""
-        self.show(await self.changed(int(id), is_whole=False))
-
-    async def changed(self, id: int, *, is_whole: bool) -> Any:
-        async def change(tx: Transaction) -> Any:
-            before = await self.held(tx, id)
-            number = before["invoice_no"]
-            if self.body.get("invoice_no", number).strip(BLANKS) != number:
-                raise invalid({"invoice_no": [f"This is invoice {number}. Its invoice_no can't be changed."]})
-            is_touched = await self.write_people(tx) or "items" in self.body
-            await query.change_invoice(tx, id=id, body=self.body_text, is_whole=is_whole, is_touched=is_touched)
-            if "items" in self.body:
-                await query.clear_items(tx, id=id)
-                await query.add_items(tx, id=id, body=self.body_text)
-            return await self.noted(tx, id, "invoice.update", before)
-
-        return await self.db.transaction(change)
-
-    async def write_people(self, tx: Transaction) -> bool:
-        """Write the customer and salesman that the body names, in the order of an import. Returns whether a customer changed."""
-        is_written = "customer" in self.body and bool(await query.write_customer(tx, body=self.body_text))
-        if "salesman" in self.body:
-            await query.write_salesman(tx, body=self.body_text)
-        return is_written
+        self.show(await changed(self, int(id), is_whole=False))
 
     @stale
     async def delete(self, id: str) -> None:
@@ -158,7 +171,7 @@ class Invoice(InvoiceHandler):
         invoice is in another state than If-Match says."""
 
         async def delete(tx: Transaction) -> None:
-            before = (await self.held(tx, int(id)))["document"]
+            before = (await held(self, tx, int(id)))["document"]
             await query.delete_invoice(tx, id=int(id))
             await query.note_change(
                 tx, actor=self.actor, action="invoice.delete", id=int(id), before=before, after='{"is_active": false}'
@@ -181,11 +194,11 @@ class InvoiceItems(InvoiceHandler):
         sent = composed({"items": self.body_text if isinstance(self.body, list) else f"[{self.body_text}]"})
 
         async def add(tx: Transaction) -> Any:
-            before = await self.held(tx, int(id))
+            before = await held(self, tx, int(id))
             await self.must_have_room(tx, int(id), len(self.body) if isinstance(self.body, list) else 1)
             await query.touch_invoice(tx, id=int(id))
             await query.add_items(tx, id=int(id), body=sent)
-            return await self.noted(tx, int(id), "invoice.items", before)
+            return await noted(self, tx, int(id), "invoice.items", before)
 
         self.show(await self.db.transaction(add), 201)
 

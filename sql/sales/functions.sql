@@ -659,3 +659,19 @@ CREATE OR REPLACE FUNCTION sales.enqueue_import(i sales.import) RETURNS bigint L
     SELECT core.enqueue_job('sales.import', jsonb_strip_nulls(jsonb_build_object('id', i.id, 'owner_id', i.account_id)),
                             dedupe_key => 'sales.import:' || i.id)
 $$;
+
+-- The administration (handlers/sales/admin_*.py). docs/api/sales.md#administration
+
+-- Invoices, also deleted ones, in whose number, customer or items all words occur: of at most 1,000 by number, by customer and by item that have the
+-- longest word.
+CREATE OR REPLACE FUNCTION sales.find_invoices(longest text, words text[]) RETURNS SETOF bigint LANGUAGE sql STABLE ROWS 100 AS $$
+    SELECT DISTINCT f.id
+      FROM sales.search_invoices(longest, 1000) f
+     CROSS JOIN LATERAL (SELECT i.invoice_no, i.customer_id FROM sales.invoice i WHERE i.id = f.id OFFSET 0) i
+     CROSS JOIN LATERAL (SELECT sales.searched(c.name, c.code) AS buyer FROM sales.customer c WHERE c.id = i.customer_id OFFSET 0) c
+     WHERE NOT EXISTS (
+           SELECT FROM unnest(words) AS word
+            WHERE strpos(lower(i.invoice_no), lower(word)) = 0 AND strpos(c.buyer, lower(word)) = 0
+              AND NOT EXISTS (SELECT FROM sales.invoice_item t
+                               WHERE t.invoice_id = f.id AND strpos(sales.searched(t.name, t.item_code), lower(word)) > 0 OFFSET 0))
+$$;

@@ -97,8 +97,8 @@ SELECT decided.refusal, invoice.status, invoice.invoice_no, accounts.full_name(w
 -- The session stays as CANCELLED, and the invoice returns to its status before the step. Everybody except an administrator has to
 -- name the session's worker: schemas/sales/session_cancel_own.json requires user_email.
 WITH sent AS MATERIALIZED (
-    SELECT k.*, sales.find_invoice(b.invoice_no) AS invoice_id, b.user_email, core.trimmed(b.reason) AS reason
-      FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, reason text), sales.session_kind k
+    SELECT k.*, sales.find_invoice(b.invoice_no) AS invoice_id, b.user_email, core.trimmed(b.reason) AS reason, b.session_id::bigint AS session_id
+      FROM jsonb_to_record($2::jsonb) AS b (invoice_no text, user_email text, reason text, session_id numeric), sales.session_kind k
      WHERE k.kind = $1::text
 ), invoice AS MATERIALIZED (
     SELECT i.id, i.invoice_no, i.status
@@ -106,8 +106,8 @@ WITH sent AS MATERIALIZED (
      WHERE i.is_active FOR NO KEY UPDATE OF i
 ), session AS MATERIALIZED (
     SELECT s.id, s.worker_id, s.status, coalesce(s.delivery_type, '') = 'COURIER' AS is_courier, s.courier_name
-      FROM invoice JOIN sales.session s ON s.invoice_id = invoice.id
-     WHERE s.kind = $1 AND s.status <> 'CANCELLED' FOR NO KEY UPDATE OF s
+      FROM sent CROSS JOIN invoice JOIN sales.session s ON s.invoice_id = invoice.id
+     WHERE s.kind = $1 AND s.status <> 'CANCELLED' AND s.id = coalesce(sent.session_id, s.id) FOR NO KEY UPDATE OF s
 ), scanned AS MATERIALIZED (
     SELECT a.id FROM sent JOIN accounts.account a ON lower(a.email) = lower(sent.user_email) WHERE a.is_active OR $4::text = 'all'
 ), worker AS MATERIALIZED (

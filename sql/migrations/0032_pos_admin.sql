@@ -1,0 +1,55 @@
+-- Shop: indexes for the lists of the administration (handlers/pos/admin_*.py).
+-- Safe beside a running release: creates indexes, and replaces one by another that serves the same readers. Writers of a table wait while its
+-- index is built, about half a second for a million orders or entries.
+
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX supplier_name ON pos.supplier (lower(name), id);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX supplier_searched ON pos.supplier
+    USING gin (pos.folded(name || ' ' || contact_person || ' ' || rfc || ' ' || phone_number) gin_trgm_ops);
+
+-- Customers who are frequent, newest first. None on the debt, which each charge and payment changes.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX customer_frequent ON pos.customer (is_frequent, id) WHERE is_active;
+
+-- Products of a supplier, newest first; instead of the index on the supplier alone.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX product_of_supplier ON pos.product (supplier_id, id);
+-- squawk-ignore require-concurrent-index-deletion
+DROP INDEX pos.product_supplier;
+
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX promotion_searched ON pos.promotion USING gin (pos.folded(name) gin_trgm_ops);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX promotion_active ON pos.promotion (is_active, id);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX promotion_audience ON pos.promotion (target_audience, id);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX promotion_begins ON pos.promotion (start_date, id);
+
+-- Orders in a state, or paid in a way, newest first; those of a seller, instead of the index on the seller alone.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX shop_order_status ON pos.shop_order (status, id);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX shop_order_method ON pos.shop_order (payment_method, id) WHERE payment_method IS NOT NULL;
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX shop_order_of_seller ON pos.shop_order (seller_id, id) WHERE seller_id IS NOT NULL;
+-- squawk-ignore require-concurrent-index-deletion
+DROP INDEX pos.shop_order_seller;
+
+-- Entries of one type, newest first.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX point_entry_type ON pos.point_entry (transaction_type, id);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX credit_entry_type ON pos.credit_entry (transaction_type, id);
+
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX chatbot_user_searched ON pos.chatbot_user USING gin (pos.folded(name || ' ' || mobile_number) gin_trgm_ops);
+
+-- Statements have one plan for all values. Of two types the average one has half of the rows, so this plan would walk along the ids over all rows
+-- to the few of a rare type; of few sellers likewise. It is to take the indexes above, which are right for each value.
+ALTER TABLE pos.promotion ALTER COLUMN target_audience SET (n_distinct = 1000);
+ALTER TABLE pos.shop_order ALTER COLUMN status SET (n_distinct = 1000), ALTER COLUMN payment_method SET (n_distinct = 1000),
+    ALTER COLUMN seller_id SET (n_distinct = 1000);
+ALTER TABLE pos.point_entry ALTER COLUMN transaction_type SET (n_distinct = 1000);
+ALTER TABLE pos.credit_entry ALTER COLUMN transaction_type SET (n_distinct = 1000);
