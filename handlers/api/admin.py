@@ -59,13 +59,15 @@ class Column(NamedTuple):
 
 class Filter(NamedTuple):
     """A filter of a list: `-- filter: NAME(value)` of the SQL. choices: (value, title). kind: "choice" (a text), "flag" (a boolean), "since" and
-    "until" (a date), "reference" (the parts of the key of a row of the table `to`), "text" (what somebody types, whole)."""
+    "until" (a date), "reference" (the parts of the key of a row of the table `to`), "text" (what somebody types, whole). apart: names of filters that
+    can't be combined with this one, because no index serves both."""
 
     name: str
     title: str
     kind: Literal["choice", "flag", "since", "until", "reference", "text"] = "choice"
     choices: Sequence[tuple[str, str]] = ()
     to: str = ""
+    apart: Sequence[str] = ()
 
 
 class Field(NamedTuple):
@@ -144,7 +146,8 @@ class Table(NamedTuple):
 
     title, one: what its rows and a row are called. about: a sentence. key: the parts of its key, by the names that they have in the queries. orders: what a
     list can be ordered by, and its ties; each has an index together with the ties. usual: the order unless another is asked for, terms such as `-created_at`.
-    ties: names of `orders` that are appended to each order, and make it one of all rows. search: what a search looks at, as "by name"; "":
+    ties: names of `orders` that are appended to each order, and make it one of all rows. filtered_orders: what a list with filters can be ordered by, beside
+    its usual order, as the indexes of the filters have these orders; None: all of `orders`. A search finds so few rows that they can be sorted in any way. search: what a search looks at, as "by name"; "":
     there is none. shown: members of the row's document beside those of the form; empty: all of them. may_see: who may. audited: the object_type of its rows in
     the audit. object_id: the member of the document that is their object_id there; "": the key.
     """
@@ -160,6 +163,7 @@ class Table(NamedTuple):
     orders: Mapping[str, OrderColumn]
     usual: Sequence[str]
     ties: Sequence[str] = ("id",)
+    filtered_orders: Sequence[str] | None = None
     about: str = ""
     search: str = ""
     filters: Sequence[Filter] = ()
@@ -200,6 +204,28 @@ class Table(NamedTuple):
         parts = text.split(SEPARATOR, len(self.key) - 1)
         found = [_part(kind, part) for kind, part in zip(self.key.values(), parts, strict=False)]
         return dict(zip(self.key, found, strict=True)) if len(found) == len(self.key) and None not in found else None
+
+
+class Facts(NamedTuple):
+    """A page of the administration that shows what no table of the database has, at /admin/AREA/NAME/. A module has `admin_facts = [Facts(...)]`.
+
+    about: a sentence. heads: of the columns. rows: what the page shows. may_see: who may.
+    """
+
+    area: str
+    name: str
+    title: str
+    about: str
+    heads: Sequence[str]
+    rows: Callable[[AdminHandler], Sequence[Sequence[str]]]
+    may_see: Callable[[Caller], bool] = staff
+    # As those of a Table, for the list of all tables.
+    add: None = None
+    one: str = ""
+
+    @property
+    def path(self) -> str:
+        return f"/admin/{self.area}/{self.name}/"
 
 
 def _part(kind: Part, text: str) -> Any:

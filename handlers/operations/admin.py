@@ -10,7 +10,7 @@ from core.data.database import Limited
 from core.http.application import Application
 from core.problem import not_found
 from handlers.api import areas
-from handlers.api.admin import AdminHandler, Table
+from handlers.api.admin import AdminHandler, Facts, Table
 from handlers.api.page_handler import staff_page
 
 # Statements of lists that run at once in each process, and for how many seconds: the administration must not take the connections of others.
@@ -33,10 +33,12 @@ query = sql.load("operations/admin")
 
 
 class Tables:
-    """All tables of the administration, by their names "AREA/TABLE", and the share of the database that they are read with."""
+    """All tables of the administration, by their names "AREA/TABLE", and the share of the database that they are read with. facts: the pages that
+    no table has, likewise."""
 
     def __init__(self, app: Application) -> None:
         self.by_name: dict[str, Table] = {table.full_name: table for table in areas.gathered("admin_tables")}
+        self.facts: dict[str, Facts] = {f"{one.area}/{one.name}": one for one in areas.gathered("admin_facts")}
         self.db: Limited = app.db.limited(most=MOST_AT_ONCE, seconds=SECONDS)
 
 
@@ -70,16 +72,18 @@ class Index(AdminPage):
     async def get(self) -> None:
         """200 text/html: the tables, and what the administrator has done last."""
         caller = self.administrator
-        grouped: dict[str, list[Table]] = {title: [] for title in TITLES.values()}
-        for table in self.tables.by_name.values():
+        grouped: dict[str, list[Table | Facts]] = {title: [] for title in TITLES.values()}
+        for table in [*self.tables.by_name.values(), *self.tables.facts.values()]:
             if table.may_see(caller):
                 grouped.setdefault(TITLES.get(table.area, table.area.title()), []).append(table)
         recent = await query.list_recent(
             self.db, account_id=caller.account_id, timezone=self.config.business_timezone, most=RECENT
         )
         self.show(
-            "admin_index.html", grouped={title: tables for title, tables in grouped.items() if tables}, recent=recent
-        )
+            "admin_index.html",
+            grouped={title: tables for title, tables in grouped.items() if tables},
+            recent=recent, audit=self.seen("operations/audit"),
+        )  # fmt: skip
 
 
 routes = [("/admin/", Index)]

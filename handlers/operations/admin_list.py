@@ -37,7 +37,11 @@ class Chosen(NamedTuple):
 
 class List(AdminPage):
     async def get(self, area: str, name: str) -> None:
-        """200 text/html: a page of a table; 400 a filter with a value that it can't have; 404 there is no such table."""
+        """200 text/html: a page of a table, or of facts; 400 a filter with a value that it can't have; 404 there is no such table."""
+        facts = self.tables.facts.get(f"{area}/{name}")
+        if facts is not None and facts.may_see(self.administrator):
+            self.show("admin_facts.html", facts=facts, rows=facts.rows(self))
+            return
         table = self.table(area, name)
         view = admin_view.asked(self, table)
         page = await admin_view.page_of(self, view)

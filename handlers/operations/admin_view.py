@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -31,12 +31,13 @@ SEARCH, ORDER, AFTER, BEFORE = "search", "sort", "after", "before"
 
 class View(NamedTuple):
     """What an address asks for. given: the parameters of the address that count, without those of the page. filters: by their names in the SQL.
-    problem: why there are no rows."""
+    sortable: what the list can be ordered by. problem: why there are no rows."""
 
     table: Table
     given: dict[str, str]
     filters: dict[str, Any]
     order: Order
+    sortable: frozenset[str]
     problem: str = ""
 
     def address(self, **changed: str) -> str:
@@ -67,10 +68,12 @@ def asked(handler: AdminPage, table: Table) -> View:
         text = handler.get_query_argument(one.name, "")
         if text:
             given[one.name], filters[one.name] = text, _value(handler, one, text)
-    problem = ""
+    problem = _apart(table, given)
+    sortable = _sortable(table, given)
     search = handler.get_query_argument(SEARCH, "")[:LONGEST_SEARCH] if table.search else ""
     if search:
         given[SEARCH] = search
+        sortable = _sortable(table, {})
         words = [canonical(word) for word in search.split()]
         findable = [word for word in words if _FINDABLE.search(word)]
         if findable:
@@ -78,10 +81,10 @@ def asked(handler: AdminPage, table: Table) -> View:
         else:
             problem = UNFINDABLE
     term = handler.get_query_argument(ORDER, "")
-    if term.removeprefix("-") in {column.order for column in table.columns if column.order}:
+    if term.removeprefix("-") in sortable:
         given[ORDER] = term
-        return View(table, given, filters, _order(table, [term]), problem)
-    return View(table, given, filters, _order(table, table.usual), problem)
+        return View(table, given, filters, _order(table, [term]), sortable, problem)
+    return View(table, given, filters, _order(table, table.usual), sortable, problem)
 
 
 async def page_of(handler: AdminPage, view: View) -> Rows:
@@ -135,6 +138,22 @@ async def named(handler: AdminPage, table: Table, keys: Sequence[Key]) -> Sequen
         handler.tables.db, after=None, most=len(keys)
     )
     return rows
+
+
+def _sortable(table: Table, given: Mapping[str, str]) -> frozenset[str]:
+    """What a list with these filters can be ordered by."""
+    names = frozenset(column.order for column in table.columns if column.order)
+    return names if table.filtered_orders is None or not given else names & frozenset(table.filtered_orders)
+
+
+def _apart(table: Table, given: Mapping[str, str]) -> str:
+    """Why these filters can't be combined; "": they can."""
+    used = [one for one in table.filters if one.name in given]
+    for one in used:
+        for other in used:
+            if other.name in one.apart:
+                return f"“{one.title}” and “{other.title}” can't be combined. Choose one of them."
+    return ""
 
 
 def _order(table: Table, terms: Sequence[str]) -> Order:
