@@ -73,7 +73,8 @@ class Index(AdminPage):
         """200 text/html: the tables, and what the administrator has done last."""
         caller = self.administrator
         grouped: dict[str, list[Table | Facts]] = {title: [] for title in TITLES.values()}
-        for table in [*self.tables.by_name.values(), *self.tables.facts.values()]:
+        every: list[Table | Facts] = [*self.tables.by_name.values(), *self.tables.facts.values()]
+        for table in every:
             if table.may_see(caller):
                 grouped.setdefault(TITLES.get(table.area, table.area.title()), []).append(table)
         recent = await query.list_recent(

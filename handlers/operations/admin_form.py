@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from core.http import form
@@ -17,6 +18,7 @@ from handlers.operations.admin import AdminPage
 LONG_TEXT = 300
 # A field that says as what the row was when the form was made.
 VERSION = "version"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Choice(NamedTuple):
@@ -48,8 +50,9 @@ async def inputs(
     problems: Mapping[str, Any],
     *,
     is_new: bool = False,
+    row: Mapping[str, Any] = NOTHING,
 ) -> list[Input]:
-    """The inputs with these values, by field as a form sends them. problems: messages by field."""
+    """The inputs with these values, by field as a form sends them. problems: messages by field. row: the row's document."""
     found = []
     for field in made_of.fields:
         node = _node(made_of.schema, field.name)
@@ -58,7 +61,7 @@ async def inputs(
         kind = _kind(field, node, shape)
         choices, pick = _choices(field, node, shape, texts), ""
         if kind in ("reference", "references"):
-            choices, pick = await _chosen(page, field, texts)
+            choices, pick = await _chosen(page, field, texts, str(row.get(field.among) or ""))
         required = is_new and field.name in made_of.schema.document.get("required", ())
         found.append(
             Input(field, kind, texts, choices, pick, _most(node), required, _sentences(problems.get(field.name)))
@@ -157,14 +160,14 @@ def _choices(field: Field, node: Mapping[str, Any], shape: Shape, texts: Sequenc
     return [Choice(value, title, value in texts) for value, title in pairs]
 
 
-async def _chosen(page: AdminPage, field: Field, texts: Sequence[str]) -> tuple[list[Choice], str]:
-    """The rows that a field names, and where a script looks for others."""
+async def _chosen(page: AdminPage, field: Field, texts: Sequence[str], narrowed: str) -> tuple[list[Choice], str]:
+    """The rows that a field names, and where a script looks for others. narrowed: the value of Field.among."""
     table: Table | None = page.seen(field.to)
     if table is None:
         return [Choice(text, text, True) for text in texts if text], ""
     keys = [key for text in texts if (key := table.parsed(text)) is not None]
     labels = {row["key"]: admin_view.label_of(row) for row in await admin_view.named(page, table, keys)}
-    return [Choice(text, labels.get(text, text), True) for text in texts if text], f"{table.path}choices/"
+    return [Choice(text, labels.get(text, text), True) for text in texts if text], admin_view.pick(table, narrowed)
 
 
 def _most(node: Mapping[str, Any]) -> int:

@@ -48,7 +48,7 @@ class List(AdminPage):
         self.show(
             "admin_list.html",
             table=table, view=view, page=page, lines=[self._line(table, row) for row in page.rows],
-            filters=[await self._chosen(view, one) for one in table.filters],
+            filters=[await self._chosen(view, one) for one in view.offered],
             actions=table.actions if table.remove is None else [*table.actions, None],
         )  # fmt: skip
 
@@ -68,7 +68,8 @@ class List(AdminPage):
         if to is None:
             return Chosen(one, value, "", "")
         rows = await admin_view.named(self, to, admin_view.chosen(to, [value] if value else []))
-        return Chosen(one, value, admin_view.label_of(rows[0]) if rows else value, f"{to.path}choices/")
+        pick = admin_view.pick(to, view.given.get(to.within, ""))
+        return Chosen(one, value, admin_view.label_of(rows[0]) if rows else value, pick)
 
 
 class Csv(AdminPage):

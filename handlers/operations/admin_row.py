@@ -114,7 +114,7 @@ class Row(RowPage):
         self.show(
             "admin_row.html",
             table=table, key=key, label=self.label(document) or key, version=version, problem=worded,
-            inputs=await admin_form.inputs(self, edit, values, fields) if edit is not None else (),
+            inputs=await admin_form.inputs(self, edit, values, fields, row=document) if edit is not None else (),
             parts=[await self._part(field, document) for field in _shown(table, document)],
             related=[(one.title, listed(one.to, **{one.filter: key})) for one in table.related if self.seen(one.to)],
             history=self._history(table, key, document),

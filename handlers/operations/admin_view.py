@@ -24,6 +24,7 @@ PAGE_SIZE, BATCH = 50, 500
 LONGEST_SEARCH = 100
 # pg_trgm finds a word by three letters in a row.
 _FINDABLE = re.compile(r"[^\W_]{3}")
+TOO_WIDE = "Choose a {} first: search, order and other filters are for the rows of one."
 UNFINDABLE = "A search needs a word with three letters or digits in a row."
 # Of the address of a list, beside its filters.
 SEARCH, ORDER, AFTER, BEFORE = "search", "sort", "after", "before"
@@ -44,6 +45,16 @@ class View(NamedTuple):
         """The query of the address with these parameters changed; "" removes one."""
         query = {name: value for name, value in {**self.given, **changed}.items() if value}
         return f"?{urlencode(query)}" if query else self.table.path
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether search and all filters are offered (Table.within)."""
+        return not self.table.within or self.table.within in self.given
+
+    @property
+    def offered(self) -> Sequence[Filter]:
+        """The filters that can be added."""
+        return [one for one in self.table.filters if self.is_whole or one.name == self.table.within]
 
     def sorted_by(self, name: str) -> str:
         """The direction in which the list is ordered by a column first: "ascending", "descending" or ""."""
@@ -68,18 +79,18 @@ def asked(handler: AdminPage, table: Table) -> View:
         text = handler.get_query_argument(one.name, "")
         if text:
             given[one.name], filters[one.name] = text, _value(handler, one, text)
-    problem = _apart(table, given)
-    sortable = _sortable(table, given)
     search = handler.get_query_argument(SEARCH, "")[:LONGEST_SEARCH] if table.search else ""
+    problem = _too_wide(table, [*given, *([SEARCH] if search else [])]) or _apart(table, given)
+    sortable = _sortable(table, given)
     if search:
+        sortable = _sortable(table, {name: text for name, text in given.items() if name == table.within})
         given[SEARCH] = search
-        sortable = _sortable(table, {})
         words = [canonical(word) for word in search.split()]
         findable = [word for word in words if _FINDABLE.search(word)]
         if findable:
             filters["search"] = (max(findable, key=len), words)
         else:
-            problem = UNFINDABLE
+            problem = problem or UNFINDABLE
     term = handler.get_query_argument(ORDER, "")
     if term.removeprefix("-") in sortable:
         given[ORDER] = term
@@ -118,9 +129,11 @@ async def found(handler: AdminPage, table: Table, search: str, most: int) -> Seq
     """The first rows that a search finds; without a search, the first of the table. Raises Problem 503."""
     words = [canonical(word) for word in search[:LONGEST_SEARCH].split()] if table.search else []
     findable = [word for word in words if _FINDABLE.search(word)]
-    if words and not findable:
+    filters = {} if table.within == "" else _within(handler, table)
+    if words and (not findable or (table.within and not filters)):
         return []
-    filters = {"search": (max(findable, key=len), words)} if findable else {}
+    if findable:
+        filters["search"] = (max(findable, key=len), words)
     order = _order(table, table.usual)
     rows: Sequence[asyncpg.Record] = await order.walk(table.list, None).where(**filters)(
         handler.tables.db, after=None, most=most
@@ -142,8 +155,24 @@ async def named(handler: AdminPage, table: Table, keys: Sequence[Key]) -> Sequen
 
 def _sortable(table: Table, given: Mapping[str, str]) -> frozenset[str]:
     """What a list with these filters can be ordered by."""
+    if table.within and table.within not in given:
+        return frozenset()
     names = frozenset(column.order for column in table.columns if column.order)
     return names if table.filtered_orders is None or not given else names & frozenset(table.filtered_orders)
+
+
+def _within(handler: AdminPage, table: Table) -> dict[str, Any]:
+    """The filter Table.within, as the address has it; nothing without it. Raises Problem 400."""
+    text = handler.get_query_argument(table.within, "")
+    return {one.name: _value(handler, one, text) for one in table.filters if one.name == table.within and text}
+
+
+def _too_wide(table: Table, given: Sequence[str]) -> str:
+    """Why a list that is not narrowed has no rows (Table.within); "": it has some."""
+    if not table.within or table.within in given or not given:
+        return ""
+    title = next(one.title for one in table.filters if one.name == table.within)
+    return TOO_WIDE.format(title.lower())
 
 
 def _apart(table: Table, given: Mapping[str, str]) -> str:
@@ -154,6 +183,13 @@ def _apart(table: Table, given: Mapping[str, str]) -> str:
             if other.name in one.apart:
                 return f"“{one.title}” and “{other.title}” can't be combined. Choose one of them."
     return ""
+
+
+def pick(table: Table, narrowed: str) -> str:
+    """Where a script looks for rows of a table. narrowed: the value of Table.within; "" where there is none: nowhere, in a table that needs it."""
+    if not table.within:
+        return f"{table.path}choices/"
+    return f"{table.path}choices/?{urlencode({table.within: narrowed})}" if narrowed else ""
 
 
 def _order(table: Table, terms: Sequence[str]) -> Order:

@@ -62,7 +62,9 @@ export class Picker {
   async #search() {
     const asked = this.#asked += 1;
     const words = this.#isUnchanged() ? "" : this.#box.value.trim();
-    const found = await choices(`${this.#place.dataset.choices}?q=${encodeURIComponent(words)}`);
+    const address = new URL(this.#place.dataset.choices, location.href);
+    address.searchParams.set("q", words);
+    const found = await choices(address);
     // A slower answer to an older question must not replace a newer one.
     if (asked === this.#asked && document.activeElement === this.#box) this.#show(found);
   }
