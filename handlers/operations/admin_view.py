@@ -49,12 +49,16 @@ class View(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether search and all filters are offered (Table.within)."""
-        return not self.table.within or self.table.within in self.given
+        return not self.table.within or any(name in self.given for name in self.table.within)
 
     @property
     def offered(self) -> Sequence[Filter]:
-        """The filters that can be added."""
-        return [one for one in self.table.filters if self.is_whole or one.name == self.table.within]
+        """The filters that can be added, and those that are given."""
+        return [
+            one
+            for one in self.table.filters
+            if self.is_whole or one.name in self.given or one.name == self.table.within[0]
+        ]
 
     def sorted_by(self, name: str) -> str:
         """The direction in which the list is ordered by a column first: "ascending", "descending" or ""."""
@@ -83,7 +87,7 @@ def asked(handler: AdminPage, table: Table) -> View:
     problem = _too_wide(table, [*given, *([SEARCH] if search else [])]) or _apart(table, given)
     sortable = _sortable(table, given)
     if search:
-        sortable = _sortable(table, {name: text for name, text in given.items() if name == table.within})
+        sortable = _sortable(table, {name: text for name, text in given.items() if name in table.within})
         given[SEARCH] = search
         words = [canonical(word) for word in search.split()]
         findable = [word for word in words if _FINDABLE.search(word)]
@@ -129,7 +133,7 @@ async def found(handler: AdminPage, table: Table, search: str, most: int) -> Seq
     """The first rows that a search finds; without a search, the first of the table. Raises Problem 503."""
     words = [canonical(word) for word in search[:LONGEST_SEARCH].split()] if table.search else []
     findable = [word for word in words if _FINDABLE.search(word)]
-    filters = {} if table.within == "" else _within(handler, table)
+    filters = _within(handler, table)
     if words and (not findable or (table.within and not filters)):
         return []
     if findable:
@@ -155,23 +159,24 @@ async def named(handler: AdminPage, table: Table, keys: Sequence[Key]) -> Sequen
 
 def _sortable(table: Table, given: Mapping[str, str]) -> frozenset[str]:
     """What a list with these filters can be ordered by."""
-    if table.within and table.within not in given:
+    if table.within and not any(name in given for name in table.within):
         return frozenset()
     names = frozenset(column.order for column in table.columns if column.order)
     return names if table.filtered_orders is None or not given else names & frozenset(table.filtered_orders)
 
 
 def _within(handler: AdminPage, table: Table) -> dict[str, Any]:
-    """The filter Table.within, as the address has it; nothing without it. Raises Problem 400."""
-    text = handler.get_query_argument(table.within, "")
-    return {one.name: _value(handler, one, text) for one in table.filters if one.name == table.within and text}
+    """The first filter of Table.within, as the address has it; nothing without it. Raises Problem 400."""
+    name = table.within[0] if table.within else ""
+    text = handler.get_query_argument(name, "") if name else ""
+    return {one.name: _value(handler, one, text) for one in table.filters if one.name == name and text}
 
 
 def _too_wide(table: Table, given: Sequence[str]) -> str:
     """Why a list that is not narrowed has no rows (Table.within); "": it has some."""
-    if not table.within or table.within in given or not given:
+    if not table.within or not given or any(name in given for name in table.within):
         return ""
-    title = next(one.title for one in table.filters if one.name == table.within)
+    title = next(one.title for one in table.filters if one.name == table.within[0])
     return TOO_WIDE.format(title.lower())
 
 
@@ -186,10 +191,10 @@ def _apart(table: Table, given: Mapping[str, str]) -> str:
 
 
 def pick(table: Table, narrowed: str) -> str:
-    """Where a script looks for rows of a table. narrowed: the value of Table.within; "" where there is none: nowhere, in a table that needs it."""
+    """Where a script looks for rows of a table. narrowed: the value of the first filter of Table.within; "": nowhere, in a table that needs one."""
     if not table.within:
         return f"{table.path}choices/"
-    return f"{table.path}choices/?{urlencode({table.within: narrowed})}" if narrowed else ""
+    return f"{table.path}choices/?{urlencode({table.within[0]: narrowed})}" if narrowed else ""
 
 
 def _order(table: Table, terms: Sequence[str]) -> Order:
