@@ -24,8 +24,9 @@ FIELDS = (
     Field("name", "Name"),
     Field("description", "Description", kind="lines"),
     Field("sort_order", "Sort order", help="The app shows lower numbers first."),
-    Field("is_active", "Active"),
 )
+# is_active is no part of the form of a new category, where a tick that nobody has set would make it inactive.
+ALL = (*FIELDS, Field("is_active", "Active"))
 NEW = schema.load("vendor/category_create")
 NEW_OF_VENDOR = extended("vendor/category_create", {"vendor": ROW_ID}, required=("vendor", "name"), without=("id",))
 CHANGE = schema.load("vendor/category_update")
@@ -103,7 +104,7 @@ categories = Table(
     ),
     add=Form(NEW_OF_VENDOR, (ITS_OWNER, *FIELDS)),
     make=make,
-    edit=Form(CHANGE, FIELDS),
+    edit=Form(CHANGE, ALL),
     change=change,
     remove=remove,
     removal_warning="Its items stay, without it. The vendor's devices delete it too.",
@@ -139,7 +140,7 @@ global_categories = Table(
     ),
     add=Form(NEW, FIELDS),
     make=make_global,
-    edit=Form(CHANGE, FIELDS),
+    edit=Form(CHANGE, ALL),
     change=change_global,
     remove=remove_global,
     removal_warning="Items of all vendors stay, without it. The devices of all vendors delete it too.",

@@ -27,6 +27,7 @@ UNITS = [(unit, unit) for unit in schema.read("vendor/inventory_create")["proper
 NEW = extended("vendor/inventory_create", {"vendor": ROW_ID}, required=("vendor", "name"))
 # The quantity of a form is that of a change of the stock, as the API has one for it.
 CHANGE = extended("vendor/inventory_change", schema.read("vendor/inventory_stock")["properties"])
+# is_active is no part of the form of a new material, where a tick that nobody has set would make it inactive.
 FIELDS = (
     Field("name", "Name"),
     Field("description", "Description", kind="lines"),
@@ -37,7 +38,6 @@ FIELDS = (
     Field("supplier_contact", "Supplier's contact"),
     Field("min_stock_level", "Least stock", help="Less than this is low; 0: it is never low."),
     Field("reorder_quantity", "Quantity to order"),
-    Field("is_active", "Active"),
 )
 
 query = sql.load("vendor/admin_inventory")
@@ -132,6 +132,7 @@ materials = Table(
             Field("quantity", "Quantity of the change", help="The ledger keeps each change."),
             Field("notes", "Notes on the change"),
             *FIELDS,
+            Field("is_active", "Active"),
         ),
     ),
     change=change,

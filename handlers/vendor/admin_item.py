@@ -29,6 +29,7 @@ CATEGORIES = {"own_categories": KEYS, "global_categories": KEYS}
 LISTS = ("id", "category_ids", "categories")
 NEW = extended("vendor/item_create", {"vendor": ROW_ID}, required=("vendor", "name"), without=LISTS)
 CHANGE = extended("vendor/item_update", CATEGORIES, without=LISTS)
+# is_active is no part of the form of a new item, where a tick that nobody has set would make it inactive.
 FIELDS = (
     Field("name", "Name"),
     Field("description", "Description", kind="lines"),
@@ -42,9 +43,9 @@ FIELDS = (
     Field("sku", "SKU"),
     Field("barcode", "Barcode"),
     Field("sort_order", "Sort order", help="The app shows lower numbers first."),
-    Field("is_active", "Active"),
     Field("image", "Picture", help="JPG, PNG or WebP.", file=True),
 )
+
 
 query = sql.load("vendor/admin_item")
 
@@ -152,6 +153,7 @@ items = Table(
             Field("own_categories", "Vendor's categories", to="vendor/categories", among="vendor_key"),
             Field("global_categories", "Global categories", to="vendor/global-categories"),
             *FIELDS[1:],
+            Field("is_active", "Active"),
         ),
     ),
     change=change,
