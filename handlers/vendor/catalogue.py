@@ -13,6 +13,7 @@ from core.duties import Duty
 from core.http import keyset
 from core.http.application import Application
 from core.http.schema import is_uuid
+from handlers.api.handler import ApiHandler
 from handlers.vendor.handler import VendorHandler
 
 # The place before the first row of a list: less than every sort_order.
@@ -46,14 +47,14 @@ class Turns:
         return self._locks.setdefault(vendor_id, asyncio.Lock())
 
 
-async def change(handler: VendorHandler, work: Callable[[sql.Runner, Place], Awaitable[Result]]) -> Result:
+async def change(handler: ApiHandler, vendor_id: str, work: Callable[[sql.Runner, Place], Awaitable[Result]]) -> Result:
     """Do `work` in a transaction that holds the vendor's catalogue, so that it sees every change before it. Nothing is taken if it raises."""
 
     async def held(db: sql.Runner) -> Result:
-        taken = await query.next_position(db, vendor_id=handler.vendor_id)
+        taken = await query.next_position(db, vendor_id=vendor_id)
         return await work(db, Place(taken["position"], taken["changed_at"]))
 
-    async with handler.application.kept(Turns).of(handler.vendor_id):
+    async with handler.application.kept(Turns).of(vendor_id):
         return await handler.db.transaction(held)
 
 

@@ -1,8 +1,11 @@
 """Categories of a vendor's items, and the global ones, which every vendor sees. docs/api/vendor.md#catalogue."""
 
+import asyncpg
+
 from core.data import sql
 from core.http.declare import answers, body
 from core.problem import Problem, not_found
+from handlers.api.handler import ApiHandler
 from handlers.api.listing import PARAMETERS, array_of, reply_list
 from handlers.vendor import catalogue
 from handlers.vendor.catalogue import Place
@@ -39,16 +42,8 @@ class Categories(VendorHandler):
     async def post(self) -> None:
         """Make a category. A client may give it an `id`. 201; 400 wrong fields, or a name or id that exists."""
 
-        async def make(db: sql.Runner, place: Place) -> str:
-            made = await query.create_category(
-                db, vendor_id=self.vendor_id, body=self.body_text, **place._asdict(), actor=self.actor
-            )
-            if made is None:
-                raise id_exists()
-            await catalogue.note_change(db, self.vendor_id, "category", made["id"], place.position)
-            return str(made["document"])
-
-        self.reply(await catalogue.change(self, make), 201)
+        made = await make(self, self.vendor_id)
+        self.reply(made["document"], 201)
 
 
 class Category(VendorHandler):
@@ -67,31 +62,57 @@ class Category(VendorHandler):
     @body("vendor/category_update")
     async def patch(self, id: str) -> None:
         """Change some fields of a category. 200; 400 wrong fields, or a name that exists; 403 a global category; 404."""
-
-        async def update(db: sql.Runner, place: Place) -> str:
-            changed = await query.update_category(
-                db, vendor_id=self.vendor_id, id=id, body=self.body_text, **place._asdict(), actor=self.actor
-            )
-            if changed is None:
-                raise await self._missing(db, id, NO_UPDATE)
-            await catalogue.note_change(db, self.vendor_id, "category", id, place.position)
-            return str(changed["document"])
-
-        self.reply(await catalogue.change(self, update))
+        self.reply(await change(self, self.vendor_id, id))
 
     async def delete(self, id: str) -> None:
         """Delete a category. Its items stay. 204; 403 a global category; 404."""
-
-        async def remove(db: sql.Runner, place: Place) -> None:
-            if await query.delete_category(db, vendor_id=self.vendor_id, id=id, actor=self.actor) is None:
-                raise await self._missing(db, id, NO_DELETE)
-            await catalogue.note_deletion(db, self.vendor_id, "category", id, place)
-
-        await catalogue.change(self, remove)
+        await remove(self, self.vendor_id, id)
         self.reply_nothing()
 
-    async def _missing(self, db: sql.Runner, id: str, if_global: str) -> Problem:
-        return refused(if_global, 403) if await query.is_global(db, id=id) else not_found(MISSING)
+
+async def make(handler: ApiHandler, vendor_id: str) -> asyncpg.Record:
+    """Make the category of a body for a vendor; its id and document. Raises Problem 400."""
+
+    async def insert(db: sql.Runner, place: Place) -> asyncpg.Record:
+        made = await query.create_category(
+            db, vendor_id=vendor_id, body=handler.body_text, **place._asdict(), actor=handler.actor
+        )
+        if made is None:
+            raise id_exists()
+        await catalogue.note_change(db, vendor_id, "category", made["id"], place.position)
+        return made
+
+    return await catalogue.change(handler, vendor_id, insert)
+
+
+async def change(handler: ApiHandler, vendor_id: str, id: str) -> str:
+    """Change a vendor's category as a body says; its document. Raises Problem: 400, 403, 404."""
+
+    async def update(db: sql.Runner, place: Place) -> str:
+        changed = await query.update_category(
+            db, vendor_id=vendor_id, id=id, body=handler.body_text, **place._asdict(), actor=handler.actor
+        )
+        if changed is None:
+            raise await _missing(db, id, NO_UPDATE)
+        await catalogue.note_change(db, vendor_id, "category", id, place.position)
+        return str(changed["document"])
+
+    return await catalogue.change(handler, vendor_id, update)
+
+
+async def remove(handler: ApiHandler, vendor_id: str, id: str) -> None:
+    """Delete a vendor's category. Raises Problem: 403, 404."""
+
+    async def delete(db: sql.Runner, place: Place) -> None:
+        if await query.delete_category(db, vendor_id=vendor_id, id=id, actor=handler.actor) is None:
+            raise await _missing(db, id, NO_DELETE)
+        await catalogue.note_deletion(db, vendor_id, "category", id, place)
+
+    await catalogue.change(handler, vendor_id, delete)
+
+
+async def _missing(db: sql.Runner, id: str, if_global: str) -> Problem:
+    return refused(if_global, 403) if await query.is_global(db, id=id) else not_found(MISSING)
 
 
 def id_exists() -> Problem:

@@ -9,11 +9,13 @@ from core.http.declare import answers, body, idempotent
 from core.http.parameter import Parameter
 from core.problem import Problem, invalid, not_found
 from handlers.api.dialects import VendorDialect
+from handlers.api.handler import ApiHandler
 from handlers.api.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.vendor.handler import TokenHandler, VendorHandler, approved_vendor, refused
 
 # As the columns have it: 12 digits before the point and 3 behind it.
 MOST = Decimal("999999999999.999")
+MISSING = "Inventory item not found"
 TOO_LARGE = "Ensure that there are no more than 12 digits before the decimal point."
 TOO_LITTLE = "Cannot subtract more than current quantity"
 # Characters of a search. Comparing a longer one with long descriptions would take seconds.
@@ -36,7 +38,7 @@ class StockDialect(InventoryDialect):
 class InventoryHandler(VendorHandler):
     access = approved_vendor
     dialect = InventoryDialect()
-    missing = "Inventory item not found"
+    missing = MISSING
 
 
 class UnitTypes(TokenHandler):
@@ -140,16 +142,7 @@ class InventoryStock(InventoryHandler):
         large; 404."""
 
         async def change(db: sql.Runner) -> tuple[int, str]:
-            changed = await query.change_stock(
-                db, vendor_id=self.vendor_id, id=id, body=self.body_text, most=MOST, actor=self.actor
-            )
-            if changed is None:
-                raise not_found(self.missing)
-            if changed["after"] < 0:
-                raise refused(TOO_LITTLE)
-            if changed["after"] > MOST:
-                raise invalid({"quantity": [TOO_LARGE]})
-            return 200, changed["document"]
+            return 200, await change_stock(self, db, self.vendor_id, id, self.body_text)
 
         # A phone that got no answer sends an addition again; a key keeps it from counting twice.
         await self.once(change, is_one_statement=True)
@@ -172,7 +165,19 @@ class InventoryMovements(InventoryHandler):
         )
 
 
-async def _name_exists(handler: InventoryHandler) -> Problem:
+async def change_stock(handler: ApiHandler, db: sql.Runner, vendor_id: str, id: str, body: str) -> str:
+    """Change the quantity of a vendor's raw material; its document. body: action, quantity and notes, as JSON. Raises Problem: 400, 404."""
+    changed = await query.change_stock(db, vendor_id=vendor_id, id=id, body=body, most=MOST, actor=handler.actor)
+    if changed is None:
+        raise not_found(MISSING)
+    if changed["after"] < 0:
+        raise refused(TOO_LITTLE)
+    if changed["after"] > MOST:
+        raise invalid({"quantity": [TOO_LARGE]})
+    return str(changed["document"])
+
+
+async def _name_exists(handler: ApiHandler) -> Problem:
     return refused(f'Inventory item with name "{handler.body["name"]}" already exists for your vendor account')
 
 

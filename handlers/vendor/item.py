@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.data import sql
@@ -10,6 +10,7 @@ from core.http.declare import answers, body
 from core.http.parameter import UUID, Parameter
 from core.http.schema import is_uuid
 from core.problem import Message, Problem, invalid, not_found
+from handlers.api.handler import ApiHandler
 from handlers.api.listing import PARAMETERS, array_of, reply_list
 from handlers.vendor import catalogue, picture
 from handlers.vendor.catalogue import Place
@@ -21,6 +22,8 @@ NO_CATEGORIES = "One or more categories not found or do not belong to vendor"
 ID_EXISTS = "Item with this id already exists."
 # Letters of a search; a name has at most 255.
 MOST_SEARCH = 255
+# Of the categories that an item is in: the vendor's own, and global ones.
+KINDS = ("own", "global")
 
 query = sql.load("vendor/item")
 
@@ -73,28 +76,8 @@ class Items(VendorHandler):
     async def post(self) -> None:
         """Make an item. A client may give it an `id`. 201; 400 wrong fields, an id that exists, or an unknown category; 503 the storage is
         away."""
-        if "price" not in self.body and self.body["mrp_price"] in (None, ""):
-            raise invalid({"price": [Message.of("required")]})
-        categories = categories_of(self.body) or []
-        id = (self.body.get("id") or "").strip().lower() or str(uuid.uuid4())
-        stored = await picture.submitted(self, id)
-
-        async def make(db: sql.Runner, place: Place) -> str:
-            links = await known(db, self.vendor_id, categories)
-            await query.create_item(
-                db,
-                vendor_id=self.vendor_id,
-                id=id,
-                body=self.body_text,
-                **stored._asdict(),
-                **place._asdict(),
-                actor=self.actor,
-            )
-            await query.link(db, vendor_id=self.vendor_id, links=json.dumps([{"item_id": id, **links}]))
-            await catalogue.note_change(db, self.vendor_id, "item", id, place.position)
-            return str(await query.get_item(db, vendor_id=self.vendor_id, id=id))
-
-        self.reply(await picture.linked(self, await catalogue.change(self, make)), 201)
+        _, document = await make(self, self.vendor_id)
+        self.reply(await picture.linked(self, document), 201)
 
 
 class Item(VendorHandler):
@@ -114,19 +97,13 @@ class Item(VendorHandler):
     async def patch(self, id: str) -> None:
         """Change some fields of an item. `image` is a file of a form; null removes the picture. 200; 400 wrong fields, or an unknown category;
         404; 503 the storage is away."""
-        await change_item(self, id, categories_of(self.body), await picture.submitted(self, id))
+        stored = await picture.submitted(self, id)
+        document = await change(self, self.vendor_id, id, self.body_text, categories_of(self.body), stored)
+        self.reply(await picture.linked(self, document))
 
     async def delete(self, id: str) -> None:
         """Delete an item, and its picture. 204; 404."""
-
-        async def remove(db: sql.Runner, place: Place) -> Picture:
-            gone = await query.delete_item(db, vendor_id=self.vendor_id, id=id, actor=self.actor)
-            if gone is None:
-                raise not_found(MISSING)
-            await catalogue.note_deletion(db, self.vendor_id, "item", id, place)
-            return Picture(gone["image"], gone["thumbnail"])
-
-        await picture.remove(self, await catalogue.change(self, remove))
+        await remove(self, self.vendor_id, id)
         self.reply_nothing()
 
 
@@ -139,24 +116,57 @@ class ItemStatus(VendorHandler):
     async def patch(self, id: str) -> None:
         """Change whether an item is active, or its stock. 200; 400 wrong fields; 404."""
         # Whatever else came is ignored here.
-        self.body = {name: self.body[name] for name in ("is_active", "stock_quantity") if name in self.body}
-        self.body_text = json.dumps(self.body)
-        await change_item(self, id, None, NO_PICTURE)
+        body = {name: self.body[name] for name in ("is_active", "stock_quantity") if name in self.body}
+        document = await change(self, self.vendor_id, id, json.dumps(body), None, NO_PICTURE)
+        self.reply(await picture.linked(self, document))
 
 
-async def change_item(handler: VendorHandler, id: str, categories: list[str] | None, stored: Picture) -> None:
-    """Change an item as the body says, and answer with it. categories: all that it is in from now on; None: they stay. stored: its new
-    picture. Raises Problem: 400, 404."""
-    clears = "image" in handler.body and handler.body["image"] is None
-    is_pictured = stored != NO_PICTURE or clears
+async def make(handler: ApiHandler, vendor_id: str) -> tuple[str, str]:
+    """Make the item of a body for a vendor; its id and document. Raises Problem: 400, 503."""
+    if "price" not in handler.body and handler.body["mrp_price"] in (None, ""):
+        raise invalid({"price": [Message.of("required")]})
+    categories = categories_of(handler.body) or []
+    id = (handler.body.get("id") or "").strip().lower() or str(uuid.uuid4())
+    stored = await picture.submitted(handler, id)
 
-    async def update(db: sql.Runner, place: Place) -> tuple[str, Picture]:
-        links = await known(db, handler.vendor_id, categories or [])
-        changed = await query.update_item(
+    async def insert(db: sql.Runner, place: Place) -> str:
+        links = await known(db, vendor_id, categories)
+        await query.create_item(
             db,
-            vendor_id=handler.vendor_id,
+            vendor_id=vendor_id,
             id=id,
             body=handler.body_text,
+            **stored._asdict(),
+            **place._asdict(),
+            actor=handler.actor,
+        )
+        await query.link(db, vendor_id=vendor_id, links=json.dumps([{"item_id": id, **links}]))
+        await catalogue.note_change(db, vendor_id, "item", id, place.position)
+        return str(await query.get_item(db, vendor_id=vendor_id, id=id))
+
+    return id, await catalogue.change(handler, vendor_id, insert)
+
+
+async def change(
+    handler: ApiHandler,
+    vendor_id: str,
+    id: str,
+    body: str,
+    categories: list[str] | None,
+    stored: Picture,
+    kinds: Sequence[str] = KINDS,
+) -> str:
+    """Change a vendor's item; its document. body: the members that change, as JSON. categories: all that it is in from now on, of these kinds;
+    None: they stay. stored: its new picture. Raises Problem: 400, 404."""
+    is_pictured = stored != NO_PICTURE or json.loads(body).get("image", "") is None
+
+    async def update(db: sql.Runner, place: Place) -> tuple[str, Picture]:
+        links = await known(db, vendor_id, categories or [])
+        changed = await query.update_item(
+            db,
+            vendor_id=vendor_id,
+            id=id,
+            body=body,
             is_pictured=is_pictured,
             **stored._asdict(),
             **place._asdict(),
@@ -165,14 +175,28 @@ async def change_item(handler: VendorHandler, id: str, categories: list[str] | N
         if changed is None:
             raise not_found(MISSING)
         if categories is not None:
-            await query.link(db, vendor_id=handler.vendor_id, links=json.dumps([{"item_id": id, **links}]))
-        await catalogue.note_change(db, handler.vendor_id, "item", id, place.position)
-        document = await query.get_item(db, vendor_id=handler.vendor_id, id=id)
+            links = {kind: found if kind in kinds else None for kind, found in links.items()}
+            await query.link(db, vendor_id=vendor_id, links=json.dumps([{"item_id": id, **links}]))
+        await catalogue.note_change(db, vendor_id, "item", id, place.position)
+        document = await query.get_item(db, vendor_id=vendor_id, id=id)
         return str(document), Picture(changed["image"], changed["thumbnail"]) if is_pictured else NO_PICTURE
 
-    document, replaced = await catalogue.change(handler, update)
+    document, replaced = await catalogue.change(handler, vendor_id, update)
     await picture.remove(handler, replaced)
-    handler.reply(await picture.linked(handler, document))
+    return document
+
+
+async def remove(handler: ApiHandler, vendor_id: str, id: str) -> None:
+    """Delete a vendor's item, and its picture. Raises Problem 404."""
+
+    async def delete(db: sql.Runner, place: Place) -> Picture:
+        gone = await query.delete_item(db, vendor_id=vendor_id, id=id, actor=handler.actor)
+        if gone is None:
+            raise not_found(MISSING)
+        await catalogue.note_deletion(db, vendor_id, "item", id, place)
+        return Picture(gone["image"], gone["thumbnail"])
+
+    await picture.remove(handler, await catalogue.change(handler, vendor_id, delete))
 
 
 def categories_of(body: Mapping[str, Any]) -> list[str] | None:
@@ -190,7 +214,7 @@ def categories_of(body: Mapping[str, Any]) -> list[str] | None:
     return list(found)
 
 
-async def known(db: sql.Runner, vendor_id: str, categories: list[str]) -> dict[str, list[str]]:
+async def known(db: sql.Runner, vendor_id: str, categories: list[str]) -> dict[str, list[str] | None]:
     """The same ids as the statement `link` takes them: own and global ones apart. Raises Problem 400: one of them doesn't exist for the
     vendor."""
     rows = await query.list_known_categories(db, vendor_id=vendor_id, ids=categories) if categories else []
@@ -198,7 +222,7 @@ async def known(db: sql.Runner, vendor_id: str, categories: list[str]) -> dict[s
         raise no_categories()
     return {
         name: [row["id"] for row in rows if row["is_global"] is is_global]
-        for name, is_global in (("own", False), ("global", True))
+        for name, is_global in zip(KINDS, (False, True), strict=True)
     }
 
 

@@ -1,4 +1,4 @@
-"""Pictures of items: which files are taken, and the links by which clients read them. docs/api/vendor.md#pictures."""
+"""Pictures of items, and vendors' logos: which files are taken, and the links by which clients read them. docs/api/vendor.md#pictures."""
 
 import asyncio
 import json
@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from core.files import images, media
-from core.files.images import Limits
+from core.files.images import Image, Limits
 from core.problem import Message, invalid
-from handlers.api.handler import MEDIA
-from handlers.vendor.handler import VendorHandler
+from handlers.api.handler import MEDIA, ApiHandler
 
 EXTENSIONS = ("jpg", "jpeg", "png", "webp")
 # 40 million pixels: what the best cameras of phones take. A list shows pictures at 320 pixels at most.
@@ -30,13 +29,18 @@ class Picture(NamedTuple):
 NO_PICTURE = Picture(None, None)
 
 
-async def submitted(handler: VendorHandler, item_id: str) -> Picture:
-    """Store the picture that came with a body. Raises Problem: 400; 503."""
-    if "image" in handler.files:
-        extension = handler.files["image"][0].rpartition(".")[2] if "." in handler.files["image"][0] else ""
+async def decoded(handler: ApiHandler, name: str) -> Image | None:
+    """The picture that came with a body as file `name`; None: there is none. Raises Problem 400."""
+    if name in handler.files:
+        extension = handler.files[name][0].rpartition(".")[2] if "." in handler.files[name][0] else ""
         if extension.lower() not in EXTENSIONS:
-            raise invalid({"image": [Message.of("file.extension", extension=extension, allowed=", ".join(EXTENSIONS))]})
-    found = await images.submitted(handler, "image", LIMITS)
+            raise invalid({name: [Message.of("file.extension", extension=extension, allowed=", ".join(EXTENSIONS))]})
+    return await images.submitted(handler, name, LIMITS)
+
+
+async def submitted(handler: ApiHandler, item_id: str) -> Picture:
+    """Store the picture of an item that came with a body. Raises Problem: 400; 503."""
+    found = await decoded(handler, "image")
     if found is None:
         return NO_PICTURE
     prefix = f"items/{item_id.lower()}"
@@ -44,13 +48,13 @@ async def submitted(handler: VendorHandler, item_id: str) -> Picture:
     return Picture(image, await media.store(handler.application, found.rendition, prefix))
 
 
-async def remove(handler: VendorHandler, picture: Picture) -> None:
+async def remove(handler: ApiHandler, picture: Picture) -> None:
     """Remove the files of a picture that no item has any more."""
     for key in picture:
         await media.remove_now(handler.application, key)
 
 
-async def linked(handler: VendorHandler, text: str) -> str:
+async def linked(handler: ApiHandler, text: str) -> str:
     """The same JSON with a link in place of the key in each of LINKS that is `media:KEY`. All amounts in it are texts, and so keep their
     digits."""
     if f'"{MEDIA}' not in text:
@@ -69,6 +73,6 @@ async def linked(handler: VendorHandler, text: str) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-async def linked_rows(handler: VendorHandler, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+async def linked_rows(handler: ApiHandler, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows of a list (handlers/api/listing.py) with links in their documents."""
     return [{**row, "document": await linked(handler, row["document"])} for row in rows]

@@ -9,11 +9,12 @@ from core.http.application import BODY_LIMIT
 from core.http.declare import answers, takes
 from core.http.parameter import Parameter
 from core.problem import not_found
+from handlers.api.handler import ApiHandler
 from handlers.api.listing import LAST_ID, PARAMETERS, array_of, reply_list
 from handlers.vendor import bill_upload
 from handlers.vendor.bill import BillHandler
 from handlers.vendor.bill_store import store_right
-from handlers.vendor.bill_upload import BILL, WRAPPED
+from handlers.vendor.bill_upload import BILL, WRAPPED, Sent
 from handlers.vendor.handler import approved_vendor, refused
 
 KINDS = ["refused", "conflict"]
@@ -71,23 +72,34 @@ class Retry(BillHandler):
     async def post(self, id: str) -> None:
         """Store a bill out of quarantine. Without a body, or with `{}`, as it was sent. With `invoice_number` alone, under that number.
         Any other body takes its place. 201; 400 it is still wrong; 404; 409 another bill has its number, or it is stored already."""
-        sent = await query.get_sent(self.db, vendor_id=self.vendor_id, id=id)
-        if sent is None:
-            raise not_found(self.missing)
+        sent = await sent_of(self, self.vendor_id, id)
         correction = await self.read_as(lambda body, _: json_text.decoded(body), BILL)
         bill = await asyncio.to_thread(bill_upload.corrected, sent, correction, BILL)
         if bill.wrong is not None:
             raise bill.wrong
+        self.reply(await self.bill(await store(self, self.vendor_id, id, bill)), 201)
 
-        async def store(db: sql.Runner) -> Any:
-            ids, kept = await store_right(db, self.vendor_id, [bill])
-            if kept:
-                raise refused(kept[0].error, 409)
-            if await query.resolve(db, vendor_id=self.vendor_id, id=id, bill_id=ids[0], actor=self.actor) is None:
-                raise refused("This bill is stored already.", 409)
-            return ids[0]
 
-        self.reply(await self.bill(await self.db.transaction(store)), 201)
+async def sent_of(handler: ApiHandler, vendor_id: str, id: str) -> str:
+    """The text of a bill in quarantine. Raises Problem 404."""
+    sent = await query.get_sent(handler.db, vendor_id=vendor_id, id=id)
+    if sent is None:
+        raise not_found(MISSING)
+    return str(sent)
+
+
+async def store(handler: ApiHandler, vendor_id: str, id: str, bill: Sent) -> Any:
+    """Store a bill that is right in place of one in quarantine; its id. Raises Problem 409."""
+
+    async def move(db: sql.Runner) -> Any:
+        ids, kept = await store_right(db, vendor_id, [bill])
+        if kept:
+            raise refused(kept[0].error, 409)
+        if await query.resolve(db, vendor_id=vendor_id, id=id, bill_id=ids[0], actor=handler.actor) is None:
+            raise refused("This bill is stored already.", 409)
+        return ids[0]
+
+    return await handler.db.transaction(move)
 
 
 groups = ("Vendor: bills",)

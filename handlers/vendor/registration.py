@@ -1,11 +1,14 @@
 """Registration of vendors, who then wait for approval. docs/api/vendor.md#registration."""
 
+import asyncpg
+
 from core import passwords
 from core.access import public
 from core.data import sql
 from core.http.declare import answers, body
 from core.http.throttle import source, throttle, too_many
 from core.problem import invalid
+from handlers.api.handler import ApiHandler
 from handlers.vendor.auth import NO_MATCH, AuthDialect, AuthHandler
 
 USERNAME, EMAIL, GST_NO = "Username already exists.", "Email already registered.", "GST number already registered."
@@ -25,27 +28,14 @@ class Registration(AuthHandler):
     async def post(self) -> None:
         """Register a vendor. The account can't be used until it is approved. 201; 400 wrong fields, or a username, e-mail or GST number that
         exists; 429 too many registrations from one address."""
-        if self.body["password"] != self.body["password_confirm"]:
-            raise invalid({"password": [NO_MATCH]})
-        if passwords.too_long(self.body["password"]):
-            raise invalid({"password": [f"Ensure this field has no more than {passwords.LONGEST} bytes."]})
+        check_passwords(self)
         sign_ups, address = (
             throttle(self.application, "sign-up", self.config.sign_ups_per_hour, 3600),
             source(self.remote_address),
         )
         if await sign_ups.fail(address) > sign_ups.limit:
             raise too_many("registrations", await sign_ups.wait(address) or 1)
-        hashed = await self.application.passwords.hash(self.body["password"], **self.requester)
-        made = await query.register(
-            self.db,
-            body=self.body_text,
-            password_hash=hashed,
-            address=self.remote_address,
-            request_id=self.request_id,
-        )
-        if made["account_id"] is None:
-            taken = {"username": USERNAME, "email": EMAIL, "gst_no": GST_NO}
-            raise invalid({field: [message] for field, message in taken.items() if made[f"{field}_taken"]})
+        made = await register(self, None)
         self.reply(
             {
                 "message": "Registration successful. Your vendor account is pending approval. Please wait for admin approval.",
@@ -55,6 +45,31 @@ class Registration(AuthHandler):
             },
             201,
         )
+
+
+def check_passwords(handler: ApiHandler) -> None:
+    """Raises Problem 400: the two passwords of a registration differ, or are too long."""
+    if handler.body["password"] != handler.body["password_confirm"]:
+        raise invalid({"password": [NO_MATCH]})
+    if passwords.too_long(handler.body["password"]):
+        raise invalid({"password": [f"Ensure this field has no more than {passwords.LONGEST} bytes."]})
+
+
+async def register(handler: ApiHandler, actor: str | None) -> asyncpg.Record:
+    """Register the vendor of a body. actor: who does it; None: the vendor. Raises Problem 400."""
+    hashed = await handler.application.passwords.hash(handler.body["password"], **handler.requester)
+    made: asyncpg.Record = await query.register(
+        handler.db,
+        body=handler.body_text,
+        password_hash=hashed,
+        address=handler.remote_address,
+        request_id=handler.request_id,
+        actor=actor,
+    )
+    if made["account_id"] is None:
+        taken = {"username": USERNAME, "email": EMAIL, "gst_no": GST_NO}
+        raise invalid({field: [message] for field, message in taken.items() if made[f"{field}_taken"]})
+    return made
 
 
 refusals = {

@@ -63,7 +63,7 @@ class Sync(VendorHandler):
             rows = await self.query.list_by_id(db, vendor_id=self.vendor_id, ids=ids) if ids else []
             return batch, {row["id"]: row["document"] for row in rows}
 
-        return await catalogue.change(self, apply)
+        return await catalogue.change(self, self.vendor_id, apply)
 
     async def stored(self, db: sql.Runner, operations: list[Operation]) -> Stored:
         """What the database has of what the operations name."""

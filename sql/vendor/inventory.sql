@@ -61,7 +61,7 @@ WITH head AS MATERIALIZED (
     SELECT $1, made.id, head.position, 'create', made.quantity, 0, made.quantity, '', ($3::jsonb ->> 'account_id')::bigint, head.changed_at
       FROM made CROSS JOIN head WHERE made.quantity <> 0
 )
-SELECT vendor.inventory_document(made.item, v.business_name)::text AS document,
+SELECT made.id::text AS id, vendor.inventory_document(made.item, v.business_name)::text AS document,
        operations.note($3, 'inventory.create', 'inventory', made.id::text, NULL, to_jsonb(made.item))
   FROM made JOIN vendor.vendor v ON v.id = $1;
 

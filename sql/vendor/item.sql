@@ -110,7 +110,7 @@ SELECT gone.image, gone.thumbnail,
   FROM gone;
 
 -- name: link(vendor_id, links) -> none
--- links: a JSON array of {item_id, own, global}: all categories that the item is in from now on.
+-- links: a JSON array of {item_id, own, global}: all categories that the item is in from now on. Those of a kind that is null stay.
 WITH sent AS MATERIALIZED (
     SELECT s.item_id, s.own, s.global FROM jsonb_to_recordset($2::jsonb) AS s (item_id uuid, own uuid[], global uuid[])
 ), unlinked AS (

@@ -1,9 +1,9 @@
 -- Registration of vendors, and new passwords by username and GST number. docs/api/vendor.md#registration
 
--- name: register(body, password_hash, address, request_id) -> row
+-- name: register(body, password_hash, address, request_id, actor) -> row
 -- The account is inactive and the vendor unapproved. The statement first looks for username, e-mail and GST number, so that one answer can
 -- name all that are taken; of two at the same time, the second breaks account_vendor_username_key, account_email_key or
--- vendor_gst_no_key. Always one row; account_id is null if one of them is taken.
+-- vendor_gst_no_key. Always one row; account_id is null if one of them is taken. actor: who does it; null: the vendor.
 WITH sent AS MATERIALIZED (
     SELECT core.trimmed(s.username) AS username, lower(core.trimmed(s.email)) AS email, core.trimmed(s.business_name) AS business_name,
            core.trimmed(s.phone) AS phone, core.trimmed(s.gst_no) AS gst_no, nullif(core.trimmed(s.fssai_license), '') AS fssai_license,
@@ -25,11 +25,12 @@ WITH sent AS MATERIALIZED (
 ), vendor AS (
     INSERT INTO vendor.vendor (account_id, business_name, phone, address, gst_no, fssai_license)
     SELECT made.id, sent.business_name, sent.phone, sent.address, sent.gst_no, sent.fssai_license FROM made CROSS JOIN sent
+    RETURNING id
 )
-SELECT made.id AS account_id, taken.username AS username_taken, taken.email AS email_taken, taken.gst_no AS gst_no_taken,
+SELECT made.id AS account_id, (SELECT vendor.id::text FROM vendor) AS vendor_id, taken.username AS username_taken, taken.email AS email_taken, taken.gst_no AS gst_no_taken,
        sent.username, sent.business_name,
        CASE WHEN made.id IS NOT NULL THEN
-            operations.note(operations.actor(made.id, made.email, $3, $4), 'vendor.register', 'account', made.public_id::text, NULL, made.audited)
+            operations.note(coalesce($5::jsonb, operations.actor(made.id, made.email, $3, $4)), 'vendor.register', 'account', made.public_id::text, NULL, made.audited)
         END AS noted
   FROM taken CROSS JOIN sent LEFT JOIN made ON true;
 

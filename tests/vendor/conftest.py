@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import PASSWORD_HASH
 from tests.support.http import PASSWORD
+from tests.support.visitor import Visitor
 
 _numbers = itertools.count(1)
 
@@ -99,3 +100,16 @@ def seller(vendor, token):
         return someone, await token(someone)
 
     return seller
+
+
+@pytest.fixture
+def administrator(api, sign_in):
+    """`await administrator("ADMIN")`: a browser without scripts of somebody with that role, signed in to the pages."""
+
+    async def administrator(role="SUPERADMIN"):
+        account = await sign_in(role)
+        visitor = Visitor(api)
+        await visitor.sign_in(account["data"]["user"]["email"])
+        return visitor
+
+    return administrator

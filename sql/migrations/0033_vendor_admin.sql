@@ -1,0 +1,31 @@
+-- Indexes by which the administration lists and finds vendors, sales reps, bills and bills in quarantine. docs/api/vendor.md#administration
+-- Safe beside a running release: creates new objects only. Vendors, sales reps and bills in quarantine are few; uploads of bills wait while
+-- the two indexes on bills are built.
+
+-- The search compares with this text. A trigram index finds any part of it.
+CREATE FUNCTION vendor.searched(name text, phone text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT lower(name || E'\n' || phone)
+$$;
+
+-- Vendors that wait for approval first, then the newest first.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX vendor_listed ON vendor.vendor ((NOT is_approved), created_at, id);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX vendor_searched ON vendor.vendor USING gin (vendor.searched(business_name, phone) gin_trgm_ops);
+
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX sales_rep_searched ON vendor.sales_rep USING gin (vendor.searched(name, phone) gin_trgm_ops);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX sales_rep_is_active ON vendor.sales_rep (is_active, account_id);
+
+-- The bills of all vendors by their days, and those with one number.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX bill_days ON vendor.bill (bill_date, vendor_id, id);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX bill_numbers ON vendor.bill (invoice_number, bill_date, vendor_id, id);
+
+-- The bills in quarantine of all vendors, newest first, and those of one state.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX bill_quarantine_newest ON vendor.bill_quarantine (seq);
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX bill_quarantine_states ON vendor.bill_quarantine ((CASE WHEN resolved_at IS NULL THEN kind ELSE 'stored' END), seq);
