@@ -82,7 +82,7 @@ class Filter(NamedTuple):
 class Field(NamedTuple):
     """A member of a row on its page; what an input takes is what the form's schema says of the member. to: "AREA/TABLE" of the row that it names, by its
     key; a list names several. Beside the form the member NAME_key has that key, and the member itself what people read. among: the member of the row whose
-    value is that of the filter `within` of the table `to`. choices: (value, title), instead of the schema's. file: it is an uploaded file. secret: a
+    value is that of the first filter `within` of the table `to`. choices: (value, title), instead of the schema's. file: it is an uploaded file. secret: a
     password, which is never shown."""
 
     name: str
@@ -174,8 +174,9 @@ class Table(NamedTuple):
     list can be ordered by, and its ties; each has an index together with the ties. usual: the order unless another is asked for, terms such as `-created_at`.
     ties: names of `orders` that are appended to each order, and make it one of all rows. filtered_orders: what a list with filters can be ordered by, beside
     its usual order, as the indexes of the filters have these orders; None: all of `orders`. A search finds so few rows that they can be sorted in any way.
-    search: what a search looks at, as "by name"; "": there is none. within: the filter of those whom the rows belong to. Where it is not given, the list
-    has its usual order, and neither search nor other filters, because indexes serve these for one of them only; a search then looks at all rows of one.
+    search: what a search looks at, as "by name"; "": there is none. within: the filter of those whom the rows belong to, and others that name what belongs
+    to one of them. Where none of these is given, the list has its usual order, and neither search nor other filters, because indexes serve these for one of
+    them only; a search then looks at all rows of one.
     shown: members of the row's document beside those of the form; empty: all of them. may_see: who may. audited: the object_type of its rows in the audit.
     object_id: the member of the document that is their object_id there; "": the key.
     """
@@ -194,7 +195,7 @@ class Table(NamedTuple):
     filtered_orders: Sequence[str] | None = None
     about: str = ""
     search: str = ""
-    within: str = ""
+    within: Sequence[str] = ()
     filters: Sequence[Filter] = ()
     shown: Sequence[Field] = ()
     add: Form | None = None

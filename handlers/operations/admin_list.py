@@ -68,7 +68,7 @@ class List(AdminPage):
         if to is None:
             return Chosen(one, value, "", "")
         rows = await admin_view.named(self, to, admin_view.chosen(to, [value] if value else []))
-        pick = admin_view.pick(to, view.given.get(to.within, ""))
+        pick = admin_view.pick(to, view.given.get(to.within[0], "") if to.within else "")
         return Chosen(one, value, admin_view.label_of(rows[0]) if rows else value, pick)
 
 

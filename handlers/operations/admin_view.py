@@ -49,12 +49,16 @@ class View(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether search and all filters are offered (Table.within)."""
-        return not self.table.within or self.table.within in self.given
+        return not self.table.within or any(name in self.given for name in self.table.within)
 
     @property
     def offered(self) -> Sequence[Filter]:
-        """The filters that can be added."""
-        return [one for one in self.table.filters if self.is_whole or one.name == self.table.within]
+        """The filters that can be added, and those that are given."""
+        return [
+            one
+            for one in self.table.filters
+            if self.is_whole or one.name in self.given or one.name == self.table.within[0]
+        ]
 
     def sorted_by(self, name: str) -> str:
         """The direction in which the list is ordered by a column first: "ascending", "descending" or ""."""
@@ -134,7 +138,7 @@ async def found(handler: AdminPage, table: Table, search: str, most: int) -> Seq
     """The first rows that a search finds; without a search, the first of the table. Raises Problem 503."""
     words = [canonical(word) for word in search[:LONGEST_SEARCH].split()] if table.search else []
     findable = [word for word in words if _FINDABLE.search(word)]
-    filters = {} if table.within == "" else _within(handler, table)
+    filters = _within(handler, table)
     if words and (not findable or (table.within and not filters)):
         return []
     if findable:
@@ -159,16 +163,17 @@ async def named(handler: AdminPage, table: Table, keys: Sequence[Key]) -> Sequen
 
 
 def _within(handler: AdminPage, table: Table) -> dict[str, Any]:
-    """The filter Table.within, as the address has it; nothing without it. Raises Problem 400."""
-    text = handler.get_query_argument(table.within, "")
-    return {one.name: _value(handler, one, text) for one in table.filters if one.name == table.within and text}
+    """The first filter of Table.within, as the address has it; nothing without it. Raises Problem 400."""
+    name = table.within[0] if table.within else ""
+    text = handler.get_query_argument(name, "") if name else ""
+    return {one.name: _value(handler, one, text) for one in table.filters if one.name == name and text}
 
 
 def _too_wide(table: Table, given: Sequence[str]) -> str:
     """Why a list that is not narrowed has no rows (Table.within); "": it has some."""
-    if not table.within or table.within in given or not given:
+    if not table.within or not given or any(name in given for name in table.within):
         return ""
-    title = next(one.title for one in table.filters if one.name == table.within)
+    title = next(one.title for one in table.filters if one.name == table.within[0])
     return TOO_WIDE.format(title.lower())
 
 
@@ -183,10 +188,10 @@ def _apart(table: Table, given: Mapping[str, str]) -> str:
 
 
 def pick(table: Table, narrowed: str) -> str:
-    """Where a script looks for rows of a table. narrowed: the value of Table.within; "" where there is none: nowhere, in a table that needs it."""
+    """Where a script looks for rows of a table. narrowed: the value of the first filter of Table.within; "": nowhere, in a table that needs one."""
     if not table.within:
         return f"{table.path}choices/"
-    return f"{table.path}choices/?{urlencode({table.within: narrowed})}" if narrowed else ""
+    return f"{table.path}choices/?{urlencode({table.within[0]: narrowed})}" if narrowed else ""
 
 
 def _order(table: Table, terms: Sequence[str]) -> Order:
@@ -203,7 +208,7 @@ def _walk(view: View, order: Order, place: str | None) -> FilteredQuery:
 def _orders(table: Table, given: Mapping[str, str]) -> Sequence[str] | None:
     """The orders that a list with these filters can have; None: all. Of two filters without a common one, the first decides. A search finds so few
     rows that they can be in any order."""
-    if table.within and table.within not in given:
+    if table.within and not any(name in given for name in table.within):
         return ()
     orders: Sequence[str] | None = None
     others = None if table.filtered_orders is None else [*table.usual, *table.filtered_orders]

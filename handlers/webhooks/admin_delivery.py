@@ -55,7 +55,7 @@ deliveries = Table(
     ),
     orders={"id": OrderColumn("d.id", "bigint", keyset.is_id)},
     usual=("-id",),
-    within="webhook",
+    within=("webhook",),
     filters=(
         Filter("webhook", "Webhook", "reference", to="webhooks/webhooks"),
         Filter("status", "Status", choices=[(status, status.capitalize()) for status in delivery.STATUSES]),

@@ -82,7 +82,7 @@ webhooks = Table(
     ),
     orders={"id": OrderColumn("w.id", "bigint", keyset.is_id)},
     usual=("-id",),
-    within="owner",
+    within=("owner",),
     filters=(Filter("owner", "Account", "reference", to="accounts/users"), Filter("is_active", "Active", "flag")),
     shown=(
         Field("url", "URL, without what may be a secret in it"),
