@@ -237,7 +237,9 @@ def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
     lines += [f"            {a.email}, {a.username}, {a.password}  ({a.role})" for a in accounts.DEMO[1:]]
     lines += [
         f"  import    X-API-KEY: {DEMO_IMPORT_KEY}",
-        f"  pages     {address}/live/  {address}/pos/  {address}/books/  {address}/dashboard/  {address}/sales-rep/  {address}/api/docs/  {address}/developer/",
+        f"  home      {address}/  (all pages, one sign-in)",
+        f"  pages     {address}/live/  {address}/pos/  {address}/books/  {address}/dashboard/  {address}/sales-rep/  {address}/api/monitoring/  "
+        f"{address}/api/docs/  {address}/developer/",
         "Import an invoice:",
         f"""  curl -s {address}/api/sales/import/invoice/ -H "X-API-KEY: {DEMO_IMPORT_KEY}" -H 'Content-Type: application/json' """
         """-d '{"invoice_no":"INV-'$(date +%s)'","invoice_date":"2025-01-18","salesman":"Ajay","customer":{"code":"CUST-889","name":"LifeCare Pharmacy"},"""

@@ -13,6 +13,7 @@ An area is a package in handlers/; handlers/api is what all areas share. Each mo
     demos      [coroutine function of the settings] that fill the demo
     exports    {noun: what a job exports}                    handlers/books/export_job.py
     acknowledges [coroutine function]                        handlers/dashboard/notification_socket.py
+    pages      [PageLink] of the home page and the menu      handlers/api/page.py
     tables, clearings                                        handlers/api/clearing.py
 """
 

@@ -1,7 +1,8 @@
 // The developer options page: the row counts of the tables, and the destructive changes. Each change opens a dialog that
 // shows what is removed and what stays.
 
-import { ask, forget, Refused, signIn, SignInNeeded } from "./developer-session.js";
+import { ask, Refused } from "./developer-session.js";
+import { forget, signedInAs, signIn, SignInNeeded, signOut } from "./live-session.js";
 
 const API = "/api/developer/";
 // The user types this word to confirm. The label in developer.html shows it too.
@@ -42,6 +43,8 @@ let stats = {};
 // The entry of CHANGES that the dialog shows.
 let change = null;
 let isBusy = false;
+// Whether the counts could be loaded for who has just signed in.
+let loading = Promise.resolve(false);
 
 // The views
 
@@ -58,6 +61,14 @@ function askToSignIn(why) {
   show("sign-in");
   find("sign-in-problem").textContent = why;
   (form.email.value ? form.password : form.email).focus();
+  return false;
+}
+
+function showAccount() {
+  const who = signedInAs();
+  find("account-word").textContent = who ? "Sign out" : "Sign in";
+  find("account").title = who && `Signed in as ${who}`;
+  find("account").dataset.signedIn = Boolean(who);
 }
 
 function refuse() {
@@ -82,9 +93,14 @@ function showStatus(text, isProblem = false) {
 // Counts
 
 async function load() {
+  const who = signedInAs();
+  showAccount();
+  if (!who) return askToSignIn("");
   find("refresh").disabled = true;
   try {
     const answer = await ask(`${API}table-stats/`);
+    // Meanwhile another user may have signed in.
+    if (signedInAs() !== who) return false;
     stats = answer.stats;
     showCounts(answer);
     show("options");
@@ -206,7 +222,7 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   try {
     await signIn(form.email.value.trim(), form.password.value);
-    if (await load()) find("refresh").focus();
+    if (await loading) find("refresh").focus();
   } catch (error) {
     find("sign-in-problem").textContent = error.message;
   }
@@ -218,6 +234,12 @@ form.addEventListener("submit", async (event) => {
 find("other").addEventListener("click", () => {
   forget();
   askToSignIn("");
+});
+find("account").addEventListener("click", () => (signedInAs() ? signOut() : askToSignIn("")));
+// Here or in another tab.
+document.addEventListener("session", () => {
+  dialog.close();
+  loading = load();
 });
 
 // Names and templates
