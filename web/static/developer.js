@@ -2,6 +2,7 @@
 // shows what is removed and what stays.
 
 import { ask, Refused } from "./developer-session.js";
+import { showAccount } from "./header.js";
 import { forget, signedInAs, signIn, SignInNeeded, signOut } from "./live-session.js";
 
 const API = "/api/developer/";
@@ -64,11 +65,9 @@ function askToSignIn(why) {
   return false;
 }
 
-function showAccount() {
+function showUser() {
   const who = signedInAs();
-  find("account-word").textContent = who ? "Sign out" : "Sign in";
-  find("account").title = who && `Signed in as ${who}`;
-  find("account").dataset.signedIn = Boolean(who);
+  showAccount(who ? "Sign out" : "Sign in", who && `Signed in as ${who}`);
 }
 
 function refuse() {
@@ -94,7 +93,7 @@ function showStatus(text, isProblem = false) {
 
 async function load() {
   const who = signedInAs();
-  showAccount();
+  showUser();
   if (!who) return askToSignIn("");
   find("refresh").disabled = true;
   try {

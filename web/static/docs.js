@@ -1,6 +1,6 @@
 // The page of the API: Swagger UI shows the document, and sends the requests that a user tries as whoever is signed in on this page.
 
-import { accessToken, withRenewal } from "./live-session.js";
+import { accessToken, user, withRenewal } from "./live-session.js";
 import { SignIn } from "./live-sign-in.js";
 
 const DOCUMENT = "/api/openapi.json";
@@ -30,7 +30,7 @@ function fetchAsUser(url, request) {
 
 // Signing in
 
-new SignIn({ needed: "", asked: "To try requests.", signIn: "Sign in", signOut: "Sign out", as: (who) => `Signed in as ${who}` });
+new SignIn({ needed: "", asked: "To try requests.", signIn: "Sign in", signOut: "Sign out", as: () => `Signed in as ${user().name || user().email} (${user().role})` });
 
 // Swagger UI. Its style is dark where the root element has this class.
 

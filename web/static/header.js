@@ -19,6 +19,16 @@ export function showPages(pages) {
   }));
 }
 
+/** Shows at the end of the header what its button does. word: Sign in or Sign out; who: a sentence that says who is signed in, or "". */
+export function showAccount(word, who) {
+  const account = document.getElementById("account");
+  document.getElementById("account-word").textContent = word;
+  // A phone shows no word.
+  account.setAttribute("aria-label", word);
+  account.title = who;
+  account.dataset.signedIn = Boolean(who);
+}
+
 /** Loads the page again if somebody else is signed in than it was composed for, or nobody is. */
 async function check(account) {
   if (isEnding()) await endSession();

@@ -38,6 +38,8 @@ export class Refused extends Error {
 
 // The access token, or "".
 let access = "";
+// Whose token it is, as the server says: {id, email, name, role}.
+let whose = null;
 // The account of the cookie, as far as it is known; "" if there is none. It is another one than that of the token after forget().
 let cookieAccount = "";
 // The promise of the current renewal, or null. There is only one at a time.
@@ -56,6 +58,9 @@ export const accountId = () => String(claims()?.user_id ?? "");
 
 /** Returns the e-mail address of the signed-in user, or "". It is for display only: the token is not verified here either. */
 export const signedInAs = () => (access ? String(claims()?.email ?? "somebody") : "");
+
+/** Returns {id, email, name, role} of the signed-in user, or null. */
+export const user = () => (access ? whose : null);
 
 /** Returns why nobody is signed in although somebody may be, or "". */
 export const sessionTrouble = () => (isUnsure ? "The server does not answer. Trying again." : "");
@@ -177,8 +182,9 @@ async function renewOnce(seconds) {
 }
 
 /** Takes what the server says of the session: {access, user, pages}. */
-function take({ access: token, user, pages }) {
-  cookieAccount = String(user?.id ?? "");
+function take({ access: token, user: found, pages }) {
+  whose = found ?? null;
+  cookieAccount = String(found?.id ?? "");
   keep(isEnding() ? "" : token ?? "");
   showPages(pages);
   if (!isUnsure) return;

@@ -1,5 +1,6 @@
 // The sign-in dialog. It opens if a page shows nothing without a session, and before a user does what needs one.
 
+import { showAccount } from "./header.js";
 import { find, write } from "./live-format.js";
 import { sessionTrouble, signedInAs, signIn, signOut } from "./live-session.js";
 
@@ -106,9 +107,7 @@ export class SignIn {
 
   #showUser() {
     const who = signedInAs();
-    write(find("account-word"), who ? this.#words.signOut : this.#words.signIn);
-    find("account").title = who ? this.#words.as(who) : "";
-    find("account").dataset.signedIn = Boolean(who);
+    showAccount(who ? this.#words.signOut : this.#words.signIn, who ? this.#words.as(who) : "");
     // Only the board says it where the work is done, too.
     if (find("who")) write(find("who"), who ? this.#words.as(who) : "", "");
   }

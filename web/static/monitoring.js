@@ -1,5 +1,6 @@
 // The page of monitoring: how the server is, or how one's own tasks are. It loads all of its data from the API, which checks who asks.
 
+import { showAccount } from "./header.js";
 import { forget, json, request, retryAfter, signedInAs, signIn, signOut, Unavailable } from "./live-session.js";
 import { bar, chart } from "./monitoring-charts.js";
 import { ago, count, duration, moment, percent, time } from "./monitoring-format.js";
@@ -221,7 +222,7 @@ function askToSignIn(why) {
   for (const id of ["tiles", "alerts", "charts", "tasks", "recent"]) find(id).replaceChildren();
   drawnFrom = "";
   for (const id of ["figures", "refresh"]) find(id).hidden = true;
-  showAccount();
+  showUser();
   find("state").textContent = "";
   form.hidden = false;
   find("sign-in-problem").textContent = why;
@@ -233,16 +234,14 @@ function end(why) {
   askToSignIn(why);
 }
 
-function showAccount() {
+function showUser() {
   const who = signedInAs();
-  find("account-word").textContent = who ? "Sign out" : "Sign in";
-  find("account").title = who && `Signed in as ${who}`;
-  find("account").dataset.signedIn = Boolean(who);
+  showAccount(who ? "Sign out" : "Sign in", who && `Signed in as ${who}`);
 }
 
 /** Somebody has signed in or out, here or in another tab. */
 async function userChanged() {
-  showAccount();
+  showUser();
   await looking;
   if (signedInAs()) look();
   else if (form.hidden) askToSignIn("");
@@ -274,5 +273,5 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && signedInAs()) look();
 });
 
-showAccount();
+showUser();
 look();
