@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from http.cookies import SimpleCookie
 from ipaddress import ip_network
 from urllib.parse import urlencode
 
@@ -14,50 +13,17 @@ from handlers.api.roles import ROLES
 from handlers.vendor.rep_handler import RepHandler
 from tests.support.http import PASSWORD
 from tests.support.sse import EventStream
+from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.gen_test
 
 SIGN_IN, VENDORS = "/sales-rep/", "/sales-rep/vendors/"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
-
-
-class Visitor:
-    """A browser without scripts: it keeps cookies, and sends the forms of the page that it has loaded."""
-
-    def __init__(self, api):
-        self._api, self.cookies, self.token = api, {}, ""
-
-    async def call(self, method, path, *, form=None, **headers):
-        sent = {"Accept": "text/html", "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-        body = None
-        if form is not None:
-            body = urlencode({"csrfmiddlewaretoken": self.token, **form}, doseq=True).encode()
-            sent |= FORM
-        answer = await self._api.call(method, path, body, headers={**sent, **headers}, is_described=False)
-        for text in answer.headers.getall("Set-Cookie", []):
-            for name, cookie in SimpleCookie(text).items():
-                self.cookies[name] = cookie.value
-                if not cookie.value:
-                    del self.cookies[name]
-        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', answer.text)
-        self.token = found[1] if found else self.token
-        return answer
-
-    async def get(self, path, **headers):
-        return await self.call("GET", path, **headers)
-
-    async def post(self, path, form=None, **headers):
-        return await self.call("POST", path, form=form or {}, **headers)
-
-    async def sign_in(self, username, password=PASSWORD):
-        await self.get(SIGN_IN)
-        return await self.post(SIGN_IN, {"username": username, "password": password})
 
 
 @pytest.fixture
 def visitor(api):
-    return Visitor(api)
+    return Visitor(api, SIGN_IN)
 
 
 @pytest.fixture
@@ -66,7 +32,7 @@ def rep(db, api, account):
 
     async def rep(username="rep", role="SALESREP"):
         await account(role, f"{username}@example.com", username=username)
-        found = Visitor(api)
+        found = Visitor(api, SIGN_IN)
         answer = await found.sign_in(username)
         assert (answer.status, answer.headers["Location"]) == (302, VENDORS), answer.text
         return found
@@ -199,7 +165,7 @@ async def test_the_sign_in_leads_to_no_other_site(visitor, account, elsewhere):
 
 async def test_signing_out_ends_the_session_also_for_a_copy_of_the_cookie(api, rep):
     someone = await rep("out")
-    copy = Visitor(api)
+    copy = Visitor(api, SIGN_IN)
     copy.cookies = dict(someone.cookies)
     await someone.get(VENDORS)
     answer = await someone.post("/sales-rep/logout/")
@@ -246,7 +212,7 @@ async def test_a_role_enters_all_pages_or_none(visitor, account, role):
 
 async def test_without_a_session_and_with_a_bad_one_nothing_is_entered(api):
     for cookie in (None, "bad", "a.b.c"):
-        visitor = Visitor(api)
+        visitor = Visitor(api, SIGN_IN)
         visitor.cookies = {"tradepost-session": cookie} if cookie else {}
         assert set((await statuses(visitor)).values()) <= {302, 403}
 

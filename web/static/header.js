@@ -29,12 +29,12 @@ export function showAccount(word, who) {
   account.dataset.signedIn = Boolean(who);
 }
 
-/** Loads the page again if somebody else is signed in than it was composed for, or nobody is. */
+/** Loads the page again if somebody else is signed in than it was composed for, or nobody is. A form that led here is not sent again. */
 async function check(account) {
   if (isEnding()) await endSession();
   const response = await askSession("POST", { path: "token/" }).catch(() => null);
   const { user } = response?.ok ? await response.json().catch(() => ({})) : {};
-  if (user !== undefined && String(user?.id ?? "") !== account) location.reload();
+  if (user !== undefined && String(user?.id ?? "") !== account) location.replace(location.pathname + location.search);
 }
 
 /** account: whom the page was composed for; "": nobody. */
