@@ -9,7 +9,7 @@ from core.http.declare import bodies_of
 from core.http.socket_handler import SocketHandler
 from handlers.api import areas, description
 from handlers.api.page import Page
-from handlers.vendor.rep_handler import RepHandler
+from handlers.api.page_handler import PageHandler
 from tests.support.described import described
 
 pytestmark = pytest.mark.gen_test
@@ -66,7 +66,7 @@ async def test_it_describes_every_method_of_every_route_but_the_pages_and_the_so
     wanted = {
         f"{openapi.template(path)}/{method.lower()}"
         for path, handler in areas.router().routes
-        if not issubclass(handler, Page | RepHandler | SocketHandler)
+        if not issubclass(handler, Page | PageHandler | SocketHandler)
         and path != "/"
         and not path.startswith("/static/")
         for method in handler.methods()
