@@ -50,7 +50,9 @@ from handlers.webhooks import commands as webhooks
 # The folder of a demo, in the program's folder.
 HOME = f".{product.SLUG}"
 DEMO_IMPORT_KEY = "demo-import-key"
-PAGES = ("/live/", "/import/", "/pos/", "/books/", "/dashboard/", "/sales-rep/", "/api/docs/", "/developer/")
+PAGES = (
+    "/live/", "/import/", "/pos/", "/books/", "/dashboard/", "/sales-rep/", "/api/monitoring/", "/admin/", "/api/docs/", "/developer/",
+)  # fmt: skip
 # The addresses of the documented web clients during their development.
 DEMO_ORIGINS = "http://localhost:3000,http://127.0.0.1:3000,http://localhost:3001,http://127.0.0.1:3001"
 
@@ -257,6 +259,7 @@ def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
     lines += [f"            {a.email}, {a.username}, {a.password}  ({a.role})" for a in accounts.DEMO[1:]]
     lines += [
         f"  import    X-API-KEY: {DEMO_IMPORT_KEY}",
+        f"  home      {address}/  (all pages, one sign-in)",
         f"  pages     {'  '.join(address + path for path in PAGES)}",
         "Import an invoice:",
         f"""  curl -s {address}/api/sales/import/invoice/ -H "X-API-KEY: {DEMO_IMPORT_KEY}" -H 'Content-Type: application/json' """

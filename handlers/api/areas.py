@@ -14,6 +14,7 @@ An area is a package in handlers/; handlers/api is what all areas share. Each mo
     exports    {noun: what a job exports}                    handlers/books/export_job.py
     acknowledges [coroutine function]                        handlers/dashboard/notification_socket.py
     admin_tables [Table], admin_facts [Facts] of the administration    handlers/api/admin.py
+    pages      [PageLink] of the home page and the menu      handlers/api/page.py
     tables, clearings                                        handlers/api/clearing.py
 """
 

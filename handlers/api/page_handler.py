@@ -1,19 +1,21 @@
 """The base of pages that the server composes: who is signed in, forms that only our own pages can send, messages. docs/api/operations.md#pages."""
 
+import re
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import tornado.web
 
 from core.access import Access
+from core.dialect import Dialect
 from core.http import form
 from core.problem import Problem
 from core.tokens import TokenError
 from handlers.api.caller import find_caller
 from handlers.api.dialects import ApiDialect
 from handlers.api.handler import ApiHandler
-from handlers.api.page import CONTENT_SECURITY_POLICY, WEB
+from handlers.api.page import CONTENT_SECURITY_POLICY, WEB, PageLink, pages_for
 
 # The kinds of our signed tokens, and the names of the cookies that hold them: one session for all pages of this server.
 SESSION, MESSAGE = "tradepost-session", "tradepost-message"
@@ -21,6 +23,18 @@ SESSION, MESSAGE = "tradepost-session", "tradepost-message"
 MESSAGE_SECONDS = 60
 # Where a person signs in who follows a link to a page without a session.
 SIGN_IN = "/"
+# An address of this server. A browser takes //host and /\\host for another one, and leaves out tabs and line ends before it looks.
+OWN_ADDRESS = re.compile(r"/(?![/\\])[!-~]{0,2000}")
+
+
+class Site(NamedTuple):
+    """What the header of all pages shows (web/templates/header.html). path: of this page. account: the number of who is signed in; ""
+    for nobody. who: their name."""
+
+    pages: list[PageLink]
+    path: str
+    account: str
+    who: str
 
 
 class PageDialect(ApiDialect):
@@ -36,11 +50,11 @@ class PageHandler(ApiHandler):
     sign_in: the address of the page on which people without a session sign in. refused: the template of a refusal, which shows `message`.
     """
 
-    dialect = PageDialect()
+    dialect: ClassVar[Dialect] = PageDialect()
     is_described = False
     schemes = ("cookie",)
     sign_in: ClassVar[str] = SIGN_IN
-    refused: ClassVar[str]
+    refused: ClassVar[str] = "refused.html"
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -92,6 +106,17 @@ class PageHandler(ApiHandler):
         if origin and urlsplit(origin).netloc != self.request.host:
             raise Problem(403, "forged", "The form was sent by another site.")
 
+    def check_same_origin(self) -> None:
+        """Raises Problem 403 unless a script of our own pages sent the request. Browsers send these headers by themselves, and no script can
+        set Origin or Sec-Fetch-Site. SameSite cookies are not enough: to them other ports of this host are the same site."""
+        origin, site = self.header("Origin"), self.header("Sec-Fetch-Site")
+        # The scheme is not compared: a proxy that is not trusted hides it, and Sec-Fetch-Site tells it already.
+        is_ours = bool(origin or site) and site in ("", "same-origin")
+        if origin and urlsplit(origin).netloc != self.request.host:
+            is_ours = False
+        if not self.is_script or not is_ours:
+            raise Problem(403, "forged", "Only the pages of this server may use their session.")
+
     def form_value(self, name: str) -> str:
         """The value of a field of a form; "" without it."""
         found = form.parts(self.request)[0].get(name)
@@ -103,11 +128,22 @@ class PageHandler(ApiHandler):
         self.set_cookie(MESSAGE, self.application.tokens.sign(MESSAGE, time.time() + MESSAGE_SECONDS, told))
 
     def show(self, template: str, **values: Any) -> None:
-        """Answer with a page of web/templates. Each gets `said`, the message of the page before, and `token`, which its forms send as
-        csrfmiddlewaretoken."""
+        """Answer with a page of web/templates. Each gets `said`, the message of the page before, `token`, which its forms send as
+        csrfmiddlewaretoken, and `site` for the header of all pages."""
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        self.render(template, **{"said": self._said(), "token": self.xsrf_token.decode(), **values})
+        self.render(template, **{"said": self._said(), "token": self.xsrf_token.decode(), "site": self.site, **values})
+
+    @property
+    def site(self) -> Site:
+        """What the header shows to who is signed in."""
+        caller = self.caller
+        account, who = (str(caller.account_id), caller.name or caller.email) if caller is not None else ("", "")
+        return Site(pages_for(caller, self.config), self.request.path, account, who)
+
+    def own_address(self, wanted: str, otherwise: str) -> str:
+        """`wanted`, if it is an address of this server; never another site."""
+        return wanted if OWN_ADDRESS.fullmatch(wanted) else otherwise
 
     def get_template_path(self) -> str:
         return str(WEB / "templates")

@@ -1,7 +1,8 @@
 """The dashboard: the page on which an owner sees the books' figures, live. docs/api/dashboard.md#page."""
 
 from core.access import public
-from handlers.api.page import Page
+from handlers.api.page import OFFICE, Page, PageLink
+from handlers.api.roles import ROLES
 
 
 class Dashboard(Page):
@@ -10,4 +11,14 @@ class Dashboard(Page):
     template = "dashboard.html"
 
 
+pages = [
+    PageLink(
+        "/dashboard/",
+        "Dashboard",
+        "See how the business goes: revenue, expenses, and what is owed.",
+        may=lambda caller: "books" in ROLES[caller.role],
+        group=OFFICE,
+        place=20,
+    )
+]
 routes = [("/dashboard/", Dashboard)]

@@ -11,8 +11,8 @@ from core.http.rate_limit import Allowance
 from core.http.throttle import source
 from handlers.api import books_listing
 from handlers.api.handler import ApiHandler
-from handlers.api.page import CONTENT_SECURITY_POLICY, WEB
-from handlers.api.roles import check_area
+from handlers.api.page import CONTENT_SECURITY_POLICY, SERVER, PageLink, composed
+from handlers.api.roles import ROLES, check_area
 from handlers.monitoring.alert import MOST_ACTIVE
 from handlers.monitoring.health_metric import check_lengths
 from handlers.monitoring.health_metric import query as metric_query
@@ -159,7 +159,7 @@ class Overview(OverviewHandler):
             self.set_header("Content-Type", f"{HTML}; charset=utf-8")
             self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
             self.set_header("Cache-Control", "no-cache")
-            self.finish((WEB / "templates" / self.template).read_bytes())
+            self.finish(composed(self.template))
             return
         self.reply(
             await query.get_overview(self.db, owner_id=self.owner_id, queues=queues(), hours=HOURS, alerts=MOST_ACTIVE)
@@ -167,6 +167,16 @@ class Overview(OverviewHandler):
 
 
 groups = ("Books: monitoring, overview",)
+pages = [
+    PageLink(
+        "/api/monitoring/",
+        "Monitoring",
+        "How background tasks run, what waits, and what needs attention.",
+        may=lambda caller: "books" in ROLES[caller.role],
+        group=SERVER,
+        place=20,
+    )
+]
 # The document of the API and the system that it describes have the same figures at different places.
 routes = [
     ("/api/monitoring/", Overview),

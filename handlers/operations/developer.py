@@ -19,8 +19,8 @@ from handlers.api.caller import ChangesCallers
 from handlers.api.clearing import Clearing
 from handlers.api.dialects import ApiDialect, detail
 from handlers.api.handler import ApiHandler
-from handlers.api.page import Page
-from handlers.api.roles import may_enter
+from handlers.api.page import SERVER, Page, PageLink
+from handlers.api.roles import ROLES, may_enter
 
 # The longest wait for a table that is in use; every later request for the table waits behind it.
 LOCK_SECONDS = 10
@@ -129,6 +129,16 @@ class Developer(Page):
     template = "developer.html"
 
 
+pages = [
+    PageLink(
+        "/developer/",
+        "Developer options",
+        "Count, clear and renumber tables.",
+        may=lambda caller: "developer" in ROLES[caller.role],
+        group=SERVER,
+        place=30,
+    )
+]
 groups = ("Staff: developer options",)
 routes = [
     ("/api/developer/table-stats/", TableStats),

@@ -6,7 +6,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from core.access import public
 from core.problem import Problem
-from handlers.api.page import CONTENT_SECURITY_POLICY, Page
+from handlers.api.page import CONTENT_SECURITY_POLICY, SERVER, Page, PageLink
 from handlers.operations.web import Static
 
 # The package also has a page, scripts and source maps that nothing here uses.
@@ -33,4 +33,15 @@ class SwaggerUi(Static):
         await super().get(path, include_body)
 
 
+pages = [
+    PageLink(
+        "/api/docs/",
+        "API",
+        "Read what programs can ask this server, and try it.",
+        may=lambda caller: True,
+        is_public=lambda config: True,
+        group=SERVER,
+        place=40,
+    )
+]
 routes = [("/api/docs/", Docs), ("/static/swagger-ui/{path:path}", SwaggerUi)]

@@ -1,4 +1,4 @@
-"""The address without a path, and the static files of pages. docs/api/operations.md#index."""
+"""The static files of pages."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -35,17 +35,4 @@ class Static(tornado.web.StaticFileHandler, Handler):
         await tornado.web.StaticFileHandler.get(self, path, include_body)
 
 
-class Home(Handler):
-    """GET /: a person who opens the address in a browser sees the board."""
-
-    dialect = ApiDialect()
-    access = public
-    authenticates = False
-    is_described = False
-
-    async def get(self) -> None:
-        """302 to the board."""
-        self.redirect("/live/")
-
-
-routes = [("/", Home), ("/static/{path:path}", Static)]
+routes = [("/static/{path:path}", Static)]

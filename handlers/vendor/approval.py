@@ -8,6 +8,8 @@ from core.http.declare import takes
 from core.http.parameter import UUID, Parameter
 from core.problem import Problem
 from handlers.api.caller import ChangesCallers
+from handlers.api.page import WORK, PageLink
+from handlers.api.roles import ROLES
 from handlers.vendor.rep_handler import VENDORS, RepHandler, sales_rep
 
 # Vendors on a page.
@@ -124,6 +126,16 @@ class RepStream(RepHandler):
 
 
 groups = ("Vendor: sales-rep pages",)
+pages = [
+    PageLink(
+        VENDORS,
+        "Vendors",
+        "Approve or reject vendors who have registered in the app.",
+        may=lambda caller: "sales-rep" in ROLES[caller.role] or caller.is_staff,
+        group=WORK,
+        place=40,
+    )
+]
 routes = [
     (VENDORS, VendorList),
     (f"{VENDORS}bulk-approve/", BulkApprove),

@@ -46,12 +46,9 @@ class BooksPage(Page):
 
     async def open(self, tokens: dict[str, str], hash: str = "#/") -> None:
         """Open the page as somebody who is signed in already."""
-        # A small file of the same origin has the same storage.
+        # Another address first: one that differs only in its hash would not load the page again.
         await self._call(self._driver.get, self._address.replace("/books/", "/static/favicon.svg"))
-        await self.script(
-            "sessionStorage.setItem('tradepost.session', JSON.stringify(arguments[0]))",
-            {name: tokens[name] for name in ("access", "refresh")},
-        )
+        await self.keep_session(tokens)
         await self._call(self._driver.get, self._address + hash)
 
     async def reload(self) -> None:

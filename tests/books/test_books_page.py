@@ -464,7 +464,8 @@ async def test_the_next_person_finds_nothing_of_one_whose_session_ended(page, ow
     await page.fill("[name=notes]", "Confidential")
     other = await open_books()
     email = await db.fetchval("SELECT email FROM accounts.account WHERE id = $1", other.id)
-    await page.script("sessionStorage.clear(); location.hash = '#/'")
+    await page.drop_session()
+    await page.script("location.hash = '#/'")
     await page.reload()
     await page.sign_in(email)
     await page.sees(".welcome", "All quiet")
@@ -476,7 +477,7 @@ async def test_who_signs_in_again_after_the_session_ended_goes_on_where_they_wer
     email = await db.fetchval("SELECT email FROM accounts.account WHERE id = $1", owner.id)
     await page.open(tokens, "#/quotes/new?draft=a")
     await page.fill("[name=title]", "Half written")
-    await page.script("sessionStorage.clear()")
+    await page.drop_session()
     await page.reload()
     await page.sign_in(email)
     await page.until(

@@ -60,10 +60,7 @@ class DashboardPage(BooksPage):
     async def open(self, tokens: dict[str, str], hash: str = "") -> None:
         """Open the page as somebody who is signed in already."""
         await self._call(self._driver.get, f"{self.origin}/static/favicon.svg")
-        await self.script(
-            "sessionStorage.setItem('tradepost.session', JSON.stringify(arguments[0]))",
-            {name: tokens[name] for name in ("access", "refresh")},
-        )
+        await self.keep_session(tokens)
         await self._call(self._driver.get, self._address + hash)
 
     async def tiles(self) -> dict[str, str]:

@@ -180,7 +180,7 @@ async def test_members_see_their_own_and_the_next_one_nothing_of_it(page, owner,
     await owner.made(TASKS, task(task_name="secret.task", status="failure"))
     await page.sign_in(await email_of(owner, db))
     assert "secret.task" in await page.sees("#recent", "Failure") and "Your own tasks." in await page.text("#scope")
-    await page.click("#sign-out")
+    await page.click("#account")
     await page.sees("#sign-in", "Sign in")
     assert "secret" not in await page.script(
         "return document.body.innerHTML + JSON.stringify({...sessionStorage, ...localStorage})"

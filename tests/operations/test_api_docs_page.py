@@ -138,9 +138,16 @@ class DocsPage(Page):
         await self.sees("#swagger-ui", "/api/sales/invoices/")
 
     async def sign_in(self, email: str = "picker@example.com", password: str = PASSWORD) -> None:
+        if not await self.script("return document.getElementById('sign-in-dialog').open"):
+            await self.click("#account")
         await self.sees("#sign-in", "Sign in")
         await self.type("#email", email)
         await self.type("#password", password, Keys.ENTER)
+
+    async def is_signed_in(self) -> None:
+        """Wait until the header says who is signed in."""
+        title = "return document.getElementById('account').title"
+        await self.until(lambda: self.script(title), lambda found: found == "Signed in as Picker (PICKER)")
 
     async def unfold(self, operation: str) -> str:
         """Open an operation; the selector of its block."""
@@ -269,8 +276,7 @@ async def test_without_signing_in_a_public_operation_answers_200_and_another_401
 async def test_who_signs_in_on_the_page_tries_operations_as_that_account(page):
     await page.open()
     await page.sign_in()
-    await page.sees("#signed-in", "Signed in as Picker (PICKER)")
-    assert await page.script("return document.activeElement.id") == "sign-out"
+    await page.is_signed_in()
     me = await page.unfold("me")
     assert '"picker@example.com"' in await page.execute(me)
     assert (await page.status(me)).startswith("200")
@@ -287,21 +293,20 @@ async def test_a_wrong_password_is_told_and_is_not_left_in_the_field(page):
     await page.sign_in(password="wrong" + PASSWORD)
     await page.sees("#sign-in-problem", "Invalid email or password")
     await page.until(lambda: page.script("return document.getElementById('password').value"), lambda found: not found)
-    assert await page.script("return sessionStorage.length") == 0
+    assert not await page.has_session()
 
 
 @needs_chromium
 async def test_a_reload_keeps_who_is_signed_in_and_signing_out_ends_the_session(page, db):
     await page.open()
     await page.sign_in()
-    await page.sees("#signed-in", "Picker")
+    await page.is_signed_in()
     await page.open()
-    await page.sees("#signed-in", "Signed in as Picker (PICKER)")
+    await page.is_signed_in()
     session = "SELECT count(*) FROM accounts.session WHERE revoked_at IS NULL"
     before = await db.fetchval(session)
-    await page.click("#sign-out")
-    await page.sees("#sign-in", "Sign in")
-    assert await page.script("return document.activeElement.id") == "email"
+    await page.click("#account")
+    await page.sees("#account", "Sign in")
     await page.until(lambda: db.fetchval(session), lambda found: found == before - 1)
     me = await page.unfold("me")
     await page.execute(me)
@@ -313,8 +318,8 @@ async def test_a_reload_keeps_who_is_signed_in_and_signing_out_ends_the_session(
 async def test_an_access_token_that_ran_out_is_renewed_when_an_operation_is_tried(page, app, monkeypatch):
     await page.open()
     await page.sign_in()
-    await page.sees("#signed-in", "Picker (PICKER)")
-    token = "return JSON.parse(sessionStorage.getItem('tradepost.session')).access"
+    await page.is_signed_in()
+    token = "return (await import('/static/live-session.js')).accessToken()"
     old = await page.script(token)
     read = app.tokens.read
 
@@ -333,21 +338,20 @@ async def test_an_access_token_that_ran_out_is_renewed_when_an_operation_is_trie
 async def test_a_session_that_was_ended_is_a_401_and_leads_back_to_the_form(page, db):
     await page.open()
     await page.sign_in()
-    await page.sees("#signed-in", "Picker (PICKER)")
+    await page.is_signed_in()
     me = await page.unfold("me")
     await db.execute("UPDATE accounts.session SET revoked_at = now()")
     await asyncio.sleep(0.2)  # until the server has heard of it
     await page.execute(me)
     assert (await page.status(me)).startswith("401")
-    await page.sees("#sign-in", "Sign in")
-    assert await page.script("return sessionStorage.length") == 0
+    await page.sees("#account", "Sign in")
 
 
 @needs_chromium
 async def test_a_token_given_to_swagger_ui_itself_is_not_replaced(page):
     await page.open()
     await page.sign_in()
-    await page.sees("#signed-in", "Picker")
+    await page.is_signed_in()
     await page.click("#swagger-ui .btn.authorize")
     await page.type("#swagger-ui .auth-container #auth-bearer-value", "another-token", Keys.ENTER)
     await page.click("#swagger-ui .btn-done")
@@ -356,14 +360,14 @@ async def test_a_token_given_to_swagger_ui_itself_is_not_replaced(page):
     assert (await page.status(me)).startswith("401")
     assert "Bearer another-token" in await page.text(f"{me} .curl-command")
     # The session of the page is not the one that the server refused.
-    await page.sees("#signed-in", "Picker")
+    await page.is_signed_in()
 
 
 @needs_chromium
 async def test_the_token_never_goes_to_another_host(page):
     await page.open()
     await page.sign_in()
-    await page.sees("#signed-in", "Picker")
+    await page.is_signed_in()
     elsewhere = await page.unfold("elsewhere")
     await page.click(f"{elsewhere} .execute")
     await page.sees(elsewhere, "Failed to fetch")
@@ -385,7 +389,7 @@ async def test_it_fits_the_screen_in_both_colour_schemes(page, size, scheme):
     await page.sees("#sign-in-problem", "Invalid email or password")
     await page.looks_right(f"wrong-{name}")
     await page.sign_in()
-    await page.sees("#signed-in", "Picker")
+    await page.is_signed_in()
     me = await page.unfold("me")
     await page.execute(me)
     await page.looks_right(f"answer-{name}")

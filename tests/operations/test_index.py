@@ -26,9 +26,3 @@ async def test_anyone_may_read_it_and_nobody_may_write_it(api):
     answer = await api.post("/api/")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
     assert answer.json == {"error": 'Method "POST" not allowed.', "detail": 'Method "POST" not allowed.'}
-
-
-async def test_the_bare_address_leads_to_the_board(api):
-    for path in ("/", ""):
-        answer = await api.get(path)
-        assert (answer.status, answer.headers["Location"]) == (302, "/live/")

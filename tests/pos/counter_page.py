@@ -32,13 +32,10 @@ class CounterPage(Page):
 
     async def open(self, tokens: dict[str, str] | None = None) -> None:
         """Open the page; as somebody who is signed in already, once it is connected."""
-        await self.load()
         if tokens is None:
+            await self.load()
             return
-        await self.script(
-            "sessionStorage.setItem('tradepost.session', JSON.stringify(arguments[0]))",
-            {name: tokens[name] for name in ("access", "refresh")},
-        )
+        await self.keep_session(tokens)
         await self.reload()
 
     async def reload(self) -> None:

@@ -323,13 +323,12 @@ async def test_a_birthday_costs_a_tenth_less_and_the_order_says_the_same(page, s
 # Two tills
 
 
-async def test_the_last_unit_sold_at_one_till_is_gone_at_the_other(page, tabs, stocked, tokens, sign_in, orders):
+async def test_the_last_unit_sold_at_one_till_is_gone_at_the_other(page, tabs, stocked, tokens, orders):
     await stocked("Vase", "VASE-1", "10.00", stock=1)
-    other = await sign_in("OWNER")
     await begin(page, tokens, "VASE-1")
     await page.costs("$11.60")
     await tabs.more(1)
-    await begin(page, other, "VASE-1")
+    await begin(page, tokens, "VASE-1")
     await page.pay_in_cash("20")
     await page.opened("receipt")
     await tabs.go(0)
@@ -563,7 +562,7 @@ async def test_a_role_that_may_not_sell_is_told(page, sign_in):
     await page.sign_in("picker@example.com")
     await page.sees("#sign-in-problem", "This account may not sell")
     assert await page.is_open("sign-in-dialog")
-    assert await page.script("return sessionStorage.getItem('tradepost.session')") is None
+    assert await page.text("#account-word") == "Sign in"
 
 
 async def test_another_cashier_does_not_see_the_first_one_s_cart_and_the_first_finds_it_again(

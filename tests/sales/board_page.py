@@ -55,10 +55,6 @@ class BoardPage(Page):
         """The network is back, says the browser: the page then doesn't wait for its next try."""
         await self.script("dispatchEvent(new Event('online'))")
 
-    async def keep(self, tokens: dict[str, str]) -> None:
-        """What the page finds in its tab when it is opened next."""
-        await self.script("sessionStorage.setItem('tradepost.session', JSON.stringify(arguments[0]))", tokens)
-
     async def hide(self, is_hidden: bool) -> None:
         """What the page sees when its tab goes into the background, or comes back."""
         await self.script(

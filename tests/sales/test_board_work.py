@@ -53,7 +53,7 @@ async def open_card(page: BoardPage, number: str) -> None:
 
 async def open_signed_in(page: BoardPage, tokens: dict[str, str], number: str) -> None:
     await page.open()
-    await page.keep({"access": tokens["access"], "refresh": tokens["refresh"]})
+    await page.keep_session(tokens)
     await page.open()
     await open_card(page, number)
 
@@ -169,7 +169,7 @@ async def test_a_step_without_a_session_asks_to_sign_in_and_then_goes_on(page, s
     await page.click("#account")
     await page.sees("#account-word", "Sign in")
     await page.until(page.state, lambda state: state == "Live")
-    assert await page.script("return sessionStorage.length") == 0
+    await page.until(page.has_session, lambda found: not found)
 
 
 async def test_who_does_not_sign_in_takes_no_step(page, stored, db):
@@ -598,7 +598,7 @@ async def test_two_browsers_see_an_invoice_from_import_to_delivery(page, other_p
     await sign_in("DRIVER")
     await page.resize(*PHONE)
     await page.open()
-    await page.keep({"access": tokens["access"], "refresh": tokens["refresh"]})
+    await page.keep_session(tokens)
     await page.open()
     await other_page.open()
     await other_page.shows(earlier)
@@ -689,7 +689,7 @@ async def test_a_scan_opens_exact_numbers_only_so_that_no_other_invoice_is_picke
     tokens = await sign_in("PICKER")
     await numbered("WR-10", "WR-100")
     await page.open()
-    await page.keep({"access": tokens["access"], "refresh": tokens["refresh"]})
+    await page.keep_session(tokens)
     await page.open()
     await page.shows("WR-100", "WR-10")
     await unfocus(page)

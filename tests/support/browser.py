@@ -15,8 +15,22 @@ from selenium.common.exceptions import ElementNotInteractableException, WebDrive
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+from core.tokens import Tokens
+from handlers.api.page_handler import SESSION
 from tests.support.deadlines import DEADLINE, until
 
+# That of the server under test (tests/conftest.py).
+SECRET_KEY = "test-secret-key-of-at-least-32-bytes!"
+# The first access token has another signature than the server's. Its claims stay.
+SPOIL = """
+    const really = window.fetch;
+    window.fetch = async (path, ...more) => {
+        const answer = await really(path, ...more);
+        if (path !== '/session/token/') return answer;
+        window.fetch = really;
+        const found = await answer.json();
+        return Response.json({...found, access: `${found.access.slice(0, -8)}spoiled_`});
+    }"""
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-sync "
@@ -80,8 +94,34 @@ class Page:
                 await self._call(
                     self._driver.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", {"identifier": script}
                 )
+        await self.drop_session()
         await self.script("sessionStorage.clear()")
         await self._call(self._driver.get, "about:blank")
+
+    async def keep_session(self, tokens: dict[str, str]) -> None:
+        """Give the browser the cookie of a session, so that the pages which are loaded from now on are signed in. tokens: an answer of the
+        fixture sign_in, or of a sign-in at the API."""
+        session = Tokens(SECRET_KEY).read("access", tokens["access"])
+        cookie = Tokens(SECRET_KEY).sign(SESSION, time.time() + 86400, {"sid": session["sid"]})
+        origin = self._address[: self._address.index("/", len("http://"))]
+        await self._call(
+            self._driver.execute_cdp_cmd,
+            "Network.setCookie",
+            {"name": SESSION, "value": cookie, "url": origin, "httpOnly": True, "sameSite": "Lax"},
+        )
+
+    async def drop_session(self) -> None:
+        """Remove all cookies of the browser: pages which are loaded from now on are not signed in."""
+        await self._call(self._driver.execute_cdp_cmd, "Network.clearBrowserCookies", {})
+
+    async def spoil_token(self) -> None:
+        """The page that is loaded next first gets an access token that the server does not take."""
+        await self.before_scripts(SPOIL)
+
+    async def has_session(self) -> bool:
+        """Whether the browser has the cookie of a session."""
+        cookies = (await self._call(self._driver.execute_cdp_cmd, "Network.getCookies", {}))["cookies"]
+        return any(cookie["name"] == SESSION and cookie["value"] for cookie in cookies)
 
     async def script(self, code: str, *arguments: Any) -> Any:
         return await self._call(self._driver.execute_script, code, *arguments)

@@ -3,53 +3,60 @@
 import re
 import time
 from http.cookies import SimpleCookie
+from typing import Any
 from urllib.parse import urlencode
 
+from core.http.application import Application
 from handlers.api.page_handler import SESSION
-from tests.support.http import PASSWORD, multipart
+from tests.support.http import PASSWORD, Answer, Api, multipart
 
-SIGN_IN = "/sales-rep/"
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
 
 
 class Visitor:
-    """A browser without scripts: it keeps cookies, and sends the forms of the page that it has loaded."""
+    """Keeps cookies, and sends the forms of the page that it has loaded. sign_in_path: the page on which it signs in."""
 
-    def __init__(self, api):
-        self._api, self.cookies, self.token = api, {}, ""
+    def __init__(self, api: Api, sign_in_path: str = "/") -> None:
+        self._api, self._sign_in_path = api, sign_in_path
+        self.cookies: dict[str, str] = {}
+        self.token = ""
 
-    async def call(self, method, path, *, form=None, body=None, **headers):
+    async def call(
+        self, method: str, path: str, *, form: dict[str, Any] | None = None, body: bytes | None = None, **headers: str
+    ) -> Answer:
         sent = {"Accept": "text/html", "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         if form is not None:
             body = urlencode({"csrfmiddlewaretoken": self.token, **form}, doseq=True).encode()
             sent |= FORM
         answer = await self._api.call(method, path, body, headers={**sent, **headers}, is_described=False)
+        self.take_cookies(answer)
+        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', answer.text)
+        self.token = found[1] if found else self.token
+        return answer
+
+    def take_cookies(self, answer: Answer) -> None:
         for text in answer.headers.getall("Set-Cookie", []):
             for name, cookie in SimpleCookie(text).items():
                 self.cookies[name] = cookie.value
                 if not cookie.value:
                     del self.cookies[name]
-        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', answer.text)
-        self.token = found[1] if found else self.token
-        return answer
 
-    async def get(self, path, **headers):
+    async def get(self, path: str, **headers: str) -> Answer:
         return await self.call("GET", path, **headers)
 
-    async def post(self, path, form=None, **headers):
+    async def post(self, path: str, form: dict[str, Any] | None = None, **headers: str) -> Answer:
         return await self.call("POST", path, form=form or {}, **headers)
 
-    async def send(self, path, form, files=None):
+    async def send(self, path: str, form: dict[str, Any], files: dict[str, tuple[str, bytes]] | None = None) -> Answer:
         """Send a form with files, as browsers do."""
         kind, body = multipart({"csrfmiddlewaretoken": self.token, **form}, files or {})
         return await self.call("POST", path, body=body, **{"Content-Type": kind})
 
-    def enter(self, app, account):
+    def enter(self, app: Application, account: Any) -> None:
         """Take over the session of a sign-in through the API. account: its answer."""
         session = app.tokens.read("access", account["access"])["sid"]
         self.cookies[SESSION] = app.tokens.sign(SESSION, time.time() + 86400, {"sid": session})
 
-    async def sign_in(self, username, password=PASSWORD):
-        """Sign in at the sales reps' page, whose cookie is that of all pages."""
-        await self.get(SIGN_IN)
-        return await self.post(SIGN_IN, {"username": username, "password": password})
+    async def sign_in(self, username: str, password: str = PASSWORD) -> Answer:
+        await self.get(self._sign_in_path)
+        return await self.post(self._sign_in_path, {"username": username, "password": password})

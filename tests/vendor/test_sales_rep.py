@@ -23,7 +23,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 @pytest.fixture
 def visitor(api):
-    return Visitor(api)
+    return Visitor(api, SIGN_IN)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def rep(db, api, account):
 
     async def rep(username="rep", role="SALESREP"):
         await account(role, f"{username}@example.com", username=username)
-        found = Visitor(api)
+        found = Visitor(api, SIGN_IN)
         answer = await found.sign_in(username)
         assert (answer.status, answer.headers["Location"]) == (302, VENDORS), answer.text
         return found
@@ -165,7 +165,7 @@ async def test_the_sign_in_leads_to_no_other_site(visitor, account, elsewhere):
 
 async def test_signing_out_ends_the_session_also_for_a_copy_of_the_cookie(api, rep):
     someone = await rep("out")
-    copy = Visitor(api)
+    copy = Visitor(api, SIGN_IN)
     copy.cookies = dict(someone.cookies)
     await someone.get(VENDORS)
     answer = await someone.post("/sales-rep/logout/")
@@ -212,7 +212,7 @@ async def test_a_role_enters_all_pages_or_none(visitor, account, role):
 
 async def test_without_a_session_and_with_a_bad_one_nothing_is_entered(api):
     for cookie in (None, "bad", "a.b.c"):
-        visitor = Visitor(api)
+        visitor = Visitor(api, SIGN_IN)
         visitor.cookies = {"tradepost-session": cookie} if cookie else {}
         assert set((await statuses(visitor)).values()) <= {302, 403}
 

@@ -190,4 +190,9 @@ if (accountId()) begin();
 else {
   showState();
   signIn.need("");
+  // The home page leads here.
+  if (location.hash === "#/sign-up") {
+    history.replaceState(null, "", location.pathname);
+    openSignUp();
+  }
 }

@@ -1,7 +1,9 @@
 // The developer options page: the row counts of the tables, and the destructive changes. Each change opens a dialog that
 // shows what is removed and what stays.
 
-import { ask, forget, Refused, signIn, SignInNeeded } from "./developer-session.js";
+import { ask, Refused } from "./developer-session.js";
+import { showAccount } from "./header.js";
+import { forget, signedInAs, signIn, SignInNeeded, signOut } from "./live-session.js";
 
 const API = "/api/developer/";
 // The user types this word to confirm. The label in developer.html shows it too.
@@ -42,6 +44,8 @@ let stats = {};
 // The entry of CHANGES that the dialog shows.
 let change = null;
 let isBusy = false;
+// Whether the counts could be loaded for who has just signed in.
+let loading = Promise.resolve(false);
 
 // The views
 
@@ -58,6 +62,12 @@ function askToSignIn(why) {
   show("sign-in");
   find("sign-in-problem").textContent = why;
   (form.email.value ? form.password : form.email).focus();
+  return false;
+}
+
+function showUser() {
+  const who = signedInAs();
+  showAccount(who ? "Sign out" : "Sign in", who && `Signed in as ${who}`);
 }
 
 function refuse() {
@@ -82,9 +92,14 @@ function showStatus(text, isProblem = false) {
 // Counts
 
 async function load() {
+  const who = signedInAs();
+  showUser();
+  if (!who) return askToSignIn("");
   find("refresh").disabled = true;
   try {
     const answer = await ask(`${API}table-stats/`);
+    // Meanwhile another user may have signed in.
+    if (signedInAs() !== who) return false;
     stats = answer.stats;
     showCounts(answer);
     show("options");
@@ -206,7 +221,7 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   try {
     await signIn(form.email.value.trim(), form.password.value);
-    if (await load()) find("refresh").focus();
+    if (await loading) find("refresh").focus();
   } catch (error) {
     find("sign-in-problem").textContent = error.message;
   }
@@ -218,6 +233,12 @@ form.addEventListener("submit", async (event) => {
 find("other").addEventListener("click", () => {
   forget();
   askToSignIn("");
+});
+find("account").addEventListener("click", () => (signedInAs() ? signOut() : askToSignIn("")));
+// Here or in another tab.
+document.addEventListener("session", () => {
+  dialog.close();
+  loading = load();
 });
 
 // Names and templates

@@ -1,11 +1,9 @@
 // The page of the API: Swagger UI shows the document, and sends the requests that a user tries as whoever is signed in on this page.
 
-import { accessToken, load, signedInAs, SignInNeeded, signIn, signOut, withRenewal } from "./live-session.js";
+import { accessToken, user, withRenewal } from "./live-session.js";
+import { SignIn } from "./live-sign-in.js";
 
 const DOCUMENT = "/api/openapi.json";
-const ME = "/api/auth/users/me/";
-
-const find = (id) => document.getElementById(id);
 
 // The requests of Swagger UI
 
@@ -32,48 +30,7 @@ function fetchAsUser(url, request) {
 
 // Signing in
 
-const form = find("sign-in");
-
-/** Shows who is signed in, or the form. */
-async function showUser() {
-  const email = signedInAs();
-  form.hidden = Boolean(email);
-  find("signed-in").hidden = !email;
-  find("user").textContent = email;
-  if (!email) return;
-  try {
-    const { name, role } = (await load(ME)).body.data;
-    // Meanwhile another user may have signed in.
-    if (signedInAs() === email) find("user").textContent = `${name || email} (${role})`;
-  } catch (error) {
-    // The tokens are of no use any more. Every other failure leaves the e-mail address.
-    if (error instanceof SignInNeeded) await signOut();
-  }
-}
-
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const button = form.querySelector("button");
-  find("sign-in-problem").textContent = "";
-  button.disabled = true;
-  try {
-    await signIn(form.email.value.trim(), form.password.value);
-    find("sign-out").focus();
-  } catch (error) {
-    find("sign-in-problem").textContent = error.message;
-  }
-  // The screen may be in a public place, so the password is not left in the field.
-  form.password.value = "";
-  button.disabled = false;
-});
-
-find("sign-out").addEventListener("click", () => {
-  signOut();
-  form.email.focus();
-});
-
-document.addEventListener("session", showUser);
-showUser();
+new SignIn({ needed: "", asked: "To try requests.", signIn: "Sign in", signOut: "Sign out", as: () => `Signed in as ${user().name || user().email} (${user().role})` });
 
 // Swagger UI. Its style is dark where the root element has this class.
 
@@ -86,7 +43,7 @@ const { SwaggerUIBundle } = window;
 
 SwaggerUIBundle({
   url: DOCUMENT,
-  domNode: find("swagger-ui"),
+  domNode: document.getElementById("swagger-ui"),
   presets: [SwaggerUIBundle.presets.apis],
   layout: "BaseLayout",
   // Otherwise Swagger UI would send the document's address to a validator on another host.

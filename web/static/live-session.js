@@ -1,11 +1,20 @@
-// The session: the tokens of this tab, and the requests that carry them. The board, the counter and the page of the API (docs.js) use it.
+// The session of a page whose script asks the API: who is signed in, the access token, and the requests that carry it.
 //
-// A server with public invoices needs no tokens. On other servers an access token is valid for an hour, but the page stays open
-// for days. So a 401 renews the token once and repeats the request. Only if the renewal fails does the user have to sign in.
+// The session itself is a cookie, which all pages of this server share (session-cookie.js). By it a page gets an access token, which it has
+// in its memory only. The token is valid for an hour, but the page stays open for days. So a 401 renews the token once and repeats the
+// request. Only if the session has ended does the user have to sign in. A server with public invoices needs no token.
+//
+// This module asks for the token before it is ready, so the modules that import it know at once who is signed in.
 
-const STORED_AS = "tradepost.session";
+import { showPages } from "./header.js";
+import { announce, askSession, endSession, isEnding, onNews, setEnding } from "./session-cookie.js";
+
 // A request without a response after this time is on a lost connection.
 const ANSWER_SECONDS = 20;
+// How long the page waits at first to learn who is signed in. After that it begins without a session, and goes on asking.
+const FIRST_SECONDS = 5;
+// The waits between two questions who is signed in, in seconds; the last one is repeated.
+const WAITS = [1, 2, 5, 10, 30];
 
 /** The server requires authentication, and this tab has no valid token. */
 export class SignInNeeded extends Error {}
@@ -27,26 +36,38 @@ export class Refused extends Error {
   }
 }
 
-// {access, refresh}, or null.
-let tokens = stored();
-// The promise of the current renewal, or null. There is only one at a time: the server could take a second one for the use of a
-// stolen refresh token.
+// The access token, or "".
+let access = "";
+// Whose token it is, as the server says: {id, email, name, role}.
+let whose = null;
+// The account of the cookie, as far as it is known; "" if there is none. It is another one than that of the token after forget().
+let cookieAccount = "";
+// The promise of the current renewal, or null. There is only one at a time.
 let renewing = null;
+// Whether the server has not told yet who is signed in.
+let isUnsure = false;
+// The sign-out that is under way; and how often somebody has signed in or out here.
+let ending = Promise.resolve();
+let changes = 0;
 
 /** Returns the access token, or "" if there is none. */
-export const accessToken = () => tokens?.access ?? "";
+export const accessToken = () => access;
 
-/** Returns the number of the signed-in account, or "". The token is not verified here either. */
+/** Returns the number of the signed-in account, or "". The token is not verified here. */
 export const accountId = () => String(claims()?.user_id ?? "");
 
-/** Returns the e-mail address of the signed-in user, or "". It is for display only: the token is not verified here. */
-export function signedInAs() {
-  return tokens ? String(claims()?.email ?? "somebody") : "";
-}
+/** Returns the e-mail address of the signed-in user, or "". It is for display only: the token is not verified here either. */
+export const signedInAs = () => (access ? String(claims()?.email ?? "somebody") : "");
+
+/** Returns {id, email, name, role} of the signed-in user, or null. */
+export const user = () => (access ? whose : null);
+
+/** Returns why nobody is signed in although somebody may be, or "". */
+export const sessionTrouble = () => (isUnsure ? "The server does not answer. Trying again." : "");
 
 function claims() {
   try {
-    return JSON.parse(atob(tokens.access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+    return JSON.parse(atob(access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
   } catch {
     return null;
   }
@@ -60,7 +81,7 @@ export async function load(path, { orNull = false } = {}) {
   const response = await request(path);
   if (response.status === 401) throw new SignInNeeded("");
   if (response.status === 403) {
-    keep(null);
+    forget();
     throw new SignInNeeded(await said(response, "This account may not see invoices."));
   }
   if (orNull && response.status === 404) return { body: null };
@@ -70,19 +91,19 @@ export async function load(path, { orNull = false } = {}) {
 
 /**
  * Sends a request with the token of this tab, which is renewed if need be, and returns the response, whatever its status. body: the text of
- * the body. Throws Unavailable if there is no response.
+ * the body; seconds: how long to wait for the response. Throws Unavailable if there is no response.
  */
-export function request(path, { method = "GET", headers = {}, body, signal } = {}) {
+export function request(path, { method = "GET", headers = {}, body, signal, seconds } = {}) {
   const type = body === undefined ? {} : { "Content-Type": "application/json" };
-  return withRenewal(() => ask(path, { method, body, headers: { ...authorization(), ...type, ...headers } }, signal));
+  return withRenewal(() => ask(path, { method, body, headers: { ...authorization(), ...type, ...headers } }, signal, seconds));
 }
 
 /** Sends a POST request as the signed-in user and returns the JSON of the response. Throws SignInNeeded, Refused or Unavailable. */
 export async function send(path, body) {
-  if (!tokens) throw new SignInNeeded("");
-  const response = await withRenewal(() => post(path, body, tokens?.access));
+  if (!access) throw new SignInNeeded("");
+  const response = await request(path, { method: "POST", body: JSON.stringify(body) });
   if (response.status === 401) {
-    keep(null);
+    forget();
     throw new SignInNeeded("Your session has ended.");
   }
   if (response.status === 429 || response.status >= 500) {
@@ -98,64 +119,93 @@ export async function send(path, body) {
  * once more; it then has to read accessToken() again. Throws what ask() throws, or Unavailable.
  */
 export async function withRenewal(ask) {
-  const used = tokens?.access;
+  const used = access;
+  const who = accountId();
   const response = await ask();
-  if (response.status !== 401 || !tokens) return response;
+  if (response.status !== 401 || !used) return response;
   // If the token differs, another request has renewed it in the meantime.
-  if (used === tokens.access) await renew();
+  if (used === access) await renew();
+  // What one person has begun is never sent in the name of another one, who has signed in elsewhere meanwhile.
+  if (access && accountId() !== who) throw new Unavailable("Somebody else has signed in.");
   // After a failed renewal there is no token. A server with public invoices accepts that.
   return ask();
 }
 
-/** Signs in and stores the tokens. Throws SignInNeeded with the server's message, or Unavailable. */
+/** Signs in on all pages. Throws SignInNeeded with the server's message, or Unavailable. */
 export async function signIn(email, password) {
-  const response = await post("/api/auth/login/", { email, password });
+  // The answer to a sign-out removes the cookie, and must not come after the one that sets it.
+  await ending;
+  changes += 1;
+  const response = await answered(askSession("POST", { body: { email, password } }));
   if (response.status === 429) throw new Unavailable(await said(response, "Too many tries."), retryAfter(response) || 60);
   if (response.status >= 500) throw new Unavailable("The server can't sign anyone in just now. Try again in a moment.");
   if (!response.ok) throw new SignInNeeded(await said(response, "That e-mail and password don't match."));
-  keep(await json(response));
+  const found = await json(response);
+  changes += 1;
+  setEnding(false);
+  take(found);
+  announce(cookieAccount);
 }
 
-/** Removes the tokens: the server takes them no longer, or this account has no use here. */
+/** Removes the token: the server takes it no longer, or this account has no use here. The session goes on where it has one. */
 export function forget() {
-  keep(null);
+  keep("");
 }
 
-/** Ends the session. The tokens are removed even if the server does not respond. */
+/** Ends the session on all pages. The token is removed even if the server does not respond. */
 export async function signOut() {
-  const { access, refresh } = tokens ?? {};
-  keep(null);
-  if (access) await post("/api/auth/logout/", { refresh }, access).catch(() => {});
+  changes += 1;
+  cookieAccount = "";
+  keep("");
+  ending = endSession();
+  await ending;
+  announce("");
+  await renew().catch(() => {});
 }
 
-function renew() {
-  renewing ??= renewOnce().finally(() => { renewing = null; });
+/** Gets a fresh token of whoever is signed in. Throws Unavailable. */
+function renew(seconds = ANSWER_SECONDS) {
+  renewing ??= renewOnce(seconds).finally(() => { renewing = null; });
   return renewing;
 }
 
-async function renewOnce() {
-  const response = await post("/api/auth/token/refresh/", { refresh: tokens.refresh });
-  if (response.ok) keep({ ...tokens, ...(await json(response)) });
-  else if (response.status === 429 || response.status >= 500) {
-    // The server may be restarting, so the session is kept.
-    throw new Unavailable(`status ${response.status}`, retryAfter(response));
-  } else keep(null);
+async function renewOnce(seconds) {
+  // Somebody has signed out, and the server does not know yet.
+  if (isEnding()) return keep("");
+  const began = changes;
+  const response = await answered(askSession("POST", { path: "token/", seconds }));
+  // Somebody has signed in or out meanwhile, of which this answer does not know.
+  if (began !== changes) return undefined;
+  // The server may be restarting, so the session is kept.
+  if (response.status === 429 || response.status >= 500) throw new Unavailable(`status ${response.status}`, retryAfter(response));
+  return take(response.ok ? await json(response) : { access: null, pages: [] });
+}
+
+/** Takes what the server says of the session: {access, user, pages}. */
+function take({ access: token, user: found, pages }) {
+  whose = found ?? null;
+  cookieAccount = String(found?.id ?? "");
+  keep(isEnding() ? "" : token ?? "");
+  showPages(pages);
+  if (!isUnsure) return;
+  isUnsure = false;
+  document.dispatchEvent(new Event("session-known"));
 }
 
 function authorization() {
-  return tokens ? { Authorization: `Bearer ${tokens.access}` } : {};
+  return access ? { Authorization: `Bearer ${access}` } : {};
 }
 
-function post(path, body, access) {
-  const headers = { "Content-Type": "application/json", ...(access && { Authorization: `Bearer ${access}` }) };
-  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
-}
-
-async function ask(path, options, aborted) {
-  const timeout = AbortSignal.timeout(ANSWER_SECONDS * 1000);
+function ask(path, options, aborted, seconds = ANSWER_SECONDS) {
+  const timeout = AbortSignal.timeout(seconds * 1000);
   const signal = aborted ? AbortSignal.any([aborted, timeout]) : timeout;
+  return answered(fetch(path, { ...options, signal, cache: "no-store", credentials: "omit" }));
+}
+
+/** Waits for a response. Throws Unavailable if there is none. */
+async function answered(response) {
   try {
-    return await fetch(path, { ...options, signal, cache: "no-store", credentials: "omit" });
+    return await response;
   } catch {
     throw new Unavailable("The server does not answer.");
   }
@@ -185,26 +235,33 @@ export function retryAfter(response) {
   return Math.max(0, Number.parseInt(response.headers.get("Retry-After") ?? "0", 10) || 0);
 }
 
-// sessionStorage survives a reload and ends with the tab. If the browser blocks it, only the variable `tokens` holds the tokens.
-
-/** Stores these tokens; null removes them. Dispatches the event `session` if the signed-in user changes. */
-function keep(found) {
+/** Keeps this token; "" removes it. Dispatches the event `session` if the signed-in user changes. */
+function keep(token) {
   const before = signedInAs();
-  tokens = found?.access && found?.refresh ? { access: found.access, refresh: found.refresh } : null;
-  try {
-    if (tokens) sessionStorage.setItem(STORED_AS, JSON.stringify(tokens));
-    else sessionStorage.removeItem(STORED_AS);
-  } catch {
-    // The browser blocks sessionStorage; the variable is enough.
-  }
+  access = token;
   if (signedInAs() !== before) document.dispatchEvent(new Event("session"));
 }
 
-function stored() {
-  try {
-    const found = JSON.parse(sessionStorage.getItem(STORED_AS));
-    return found?.access && found?.refresh ? found : null;
-  } catch {
-    return null;
+/** Asks who is signed in, again and again until there is an answer. */
+async function restore() {
+  if (isEnding()) await Promise.race([endSession(), pause(FIRST_SECONDS)]);
+  await renew(FIRST_SECONDS).then(() => announce(cookieAccount)).catch(() => {
+    isUnsure = true;
+    askAgain();
+  });
+}
+
+async function askAgain() {
+  for (let tries = 0; isUnsure; tries += 1) {
+    await pause(WAITS[Math.min(tries, WAITS.length - 1)]);
+    if (isUnsure) await renew().catch(() => {});
   }
 }
+
+function pause(seconds) {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
+
+// Without an answer of the server what the other tab says counts, if that is less: nobody is signed in.
+onNews((account) => account !== cookieAccount && renew().catch(() => account || forget()));
+await restore();

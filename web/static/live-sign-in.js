@@ -1,11 +1,10 @@
 // The sign-in dialog. It opens if a page shows nothing without a session, and before a user does what needs one.
 
+import { showAccount } from "./header.js";
 import { find, write } from "./live-format.js";
-import { signedInAs, signIn, signOut } from "./live-session.js";
+import { sessionTrouble, signedInAs, signIn, signOut } from "./live-session.js";
 
 export class SignIn {
-  // The page sets this. It is called when the user has signed in where that was required, and when the user has signed out.
-  onChange = () => {};
   #dialog = find("sign-in-dialog");
   #form = find("sign-in");
   #button = this.#form.querySelector("[type=submit]");
@@ -27,7 +26,8 @@ export class SignIn {
     this.#dialog.addEventListener("cancel", (event) => this.#isNeeded && event.preventDefault());
     this.#dialog.addEventListener("close", () => this.#closed());
     find("account").addEventListener("click", () => this.#signInOrOut());
-    document.addEventListener("session", () => this.#showUser());
+    document.addEventListener("session", () => this.#userChanged());
+    document.addEventListener("session-known", () => this.#isNeeded && this.#showProblem(""));
     this.#showUser();
   }
 
@@ -52,7 +52,7 @@ export class SignIn {
   #show(why, isNeeded) {
     this.#isNeeded = isNeeded;
     write(find("sign-in-why"), isNeeded ? this.#words.needed : this.#words.asked);
-    this.#showProblem(why);
+    this.#showProblem(why || sessionTrouble());
     find("not-now").hidden = isNeeded;
     if (this.#dialog.open) this.#dialog.close("again");
     this.#dialog.showModal();
@@ -87,25 +87,27 @@ export class SignIn {
     const answer = this.#answer;
     this.#answer = null;
     answer?.(how === "signed in");
-    return how === "signed in" && wasNeeded && this.onChange();
+    return undefined;
   }
 
   async #signInOrOut() {
-    if (signedInAs()) {
-      await signOut();
-      this.onChange();
-    } else await this.ask();
+    if (signedInAs()) await signOut();
+    else await this.ask();
   }
 
   #showProblem(problem) {
     find("sign-in-problem").textContent = problem;
   }
 
+  /** Here or in another tab. */
+  #userChanged() {
+    this.#showUser();
+    if (signedInAs() && this.#dialog.open) this.#dialog.close("signed in");
+  }
+
   #showUser() {
     const who = signedInAs();
-    write(find("account-word"), who ? this.#words.signOut : this.#words.signIn);
-    find("account").title = who ? this.#words.as(who) : "";
-    find("account").dataset.signedIn = Boolean(who);
+    showAccount(who ? this.#words.signOut : this.#words.signIn, who ? this.#words.as(who) : "");
     // Only the board says it where the work is done, too.
     if (find("who")) write(find("who"), who ? this.#words.as(who) : "", "");
   }

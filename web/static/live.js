@@ -6,6 +6,7 @@ import { Drawer } from "./live-drawer.js";
 import { Filter } from "./live-filter.js";
 import { find, write } from "./live-format.js";
 import { PickingLists } from "./live-papers.js";
+import { signedInAs } from "./live-session.js";
 import { SignIn } from "./live-sign-in.js";
 import { Sound } from "./live-sound.js";
 import { Store } from "./live-store.js";
@@ -55,7 +56,10 @@ function tick() {
   write(find("clock"), time.format(new Date()));
 }
 
-signIn.onChange = () => connection.connect();
+// Somebody has signed in where that was required, or has signed out, here or in another tab.
+document.addEventListener("session", () => {
+  if (!signedInAs() || find("state").dataset.state === "signed-out") connection.connect();
+});
 find("import-example").textContent = `curl ${location.origin}/api/sales/import/invoice/ \\
   -H 'X-API-KEY: YOUR_KEY' \\
   -H 'Content-Type: application/json' \\

@@ -1,6 +1,7 @@
 // The page of monitoring: how the server is, or how one's own tasks are. It loads all of its data from the API, which checks who asks.
 
-import { json, request, retryAfter, signedInAs, signIn, signOut, Unavailable } from "./live-session.js";
+import { showAccount } from "./header.js";
+import { forget, json, request, retryAfter, signedInAs, signIn, signOut, Unavailable } from "./live-session.js";
 import { bar, chart } from "./monitoring-charts.js";
 import { ago, count, duration, moment, percent, time } from "./monitoring-format.js";
 
@@ -72,7 +73,7 @@ async function lookOnce() {
 function show({ overview, tasks, measures }) {
   const now = Date.parse(overview.health.timestamp);
   form.hidden = true;
-  for (const id of ["figures", "refresh", "sign-out"]) find(id).hidden = false;
+  for (const id of ["figures", "refresh"]) find(id).hidden = false;
   find("state").textContent = `Updated ${time(overview.health.timestamp)}`;
   find("state").dataset.state = "current";
   showVerdict(overview);
@@ -220,16 +221,30 @@ function askToSignIn(why) {
   // The next person at this screen may be another one.
   for (const id of ["tiles", "alerts", "charts", "tasks", "recent"]) find(id).replaceChildren();
   drawnFrom = "";
-  for (const id of ["figures", "refresh", "sign-out"]) find(id).hidden = true;
+  for (const id of ["figures", "refresh"]) find(id).hidden = true;
+  showUser();
   find("state").textContent = "";
   form.hidden = false;
   find("sign-in-problem").textContent = why;
   (form.email.value ? form.password : form.email).focus();
 }
 
-async function end(why) {
+function end(why) {
+  forget();
   askToSignIn(why);
-  await signOut();
+}
+
+function showUser() {
+  const who = signedInAs();
+  showAccount(who ? "Sign out" : "Sign in", who && `Signed in as ${who}`);
+}
+
+/** Somebody has signed in or out, here or in another tab. */
+async function userChanged() {
+  showUser();
+  await looking;
+  if (signedInAs()) look();
+  else if (form.hidden) askToSignIn("");
 }
 
 form.addEventListener("submit", async (event) => {
@@ -250,11 +265,13 @@ form.addEventListener("submit", async (event) => {
 });
 
 find("refresh").addEventListener("click", look);
-find("sign-out").addEventListener("click", () => end(""));
+find("account").addEventListener("click", () => (signedInAs() ? signOut() : askToSignIn("")));
+document.addEventListener("session", userChanged);
 // A hidden page does not ask; when it is seen again, it asks at once.
 document.addEventListener("visibilitychange", () => {
   clearTimeout(timer);
   if (!document.hidden && signedInAs()) look();
 });
 
+showUser();
 look();
