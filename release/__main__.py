@@ -33,6 +33,7 @@ from release import packages
 ROOT = Path(__file__).resolve().parent.parent
 # What the program's own package is made from.
 SOURCES = ("setup.cfg", "pyproject.toml", "server.py", "core", "handlers", "sql", "schemas", "web")
+START = ROOT / "release" / "start.py"
 UNFINISHED = f".{product.SLUG}-build-"
 # The earliest time that a zip can hold. A true one would make each file another.
 TIME = "1980-01-01 00:00:00"
@@ -65,6 +66,8 @@ def build(target: Path, with_demo: bool) -> Build:
         )
         made = dataclasses.replace(made, id=content_id(site, made))
         (site / "build.json").write_text(as_json(made), encoding="utf-8")
+        # Whatever the umask is: another account may run what one has unpacked.
+        (site / "build.json").chmod(0o644)
         pack(site, folder / "file", made)
         os.replace(folder / "file", target)
     return made
@@ -127,7 +130,7 @@ def unpack_program(folder: Path, site: Path) -> None:
 
 def content_id(site: Path, made: Build) -> str:
     """The hash of all files with their names, and of what the build says of itself."""
-    digest = hashlib.sha256(as_json(made).encode())
+    digest = hashlib.sha256(as_json(made).encode() + START.read_bytes())
     for path in sorted(path for path in site.rglob("*") if path.is_file()):
         digest.update(f"\0{path.relative_to(site)}\0{path.stat().st_mode:o}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
@@ -152,7 +155,7 @@ def pack(site: Path, target: Path, made: Build) -> None:
     with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
         entry = zipfile.ZipInfo("_start.py", (1980, 1, 1, 0, 0, 0))
         entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-        archive.writestr(entry, (ROOT / "release" / "start.py").read_bytes())
+        archive.writestr(entry, START.read_bytes())
     target.chmod(0o755)
 
 

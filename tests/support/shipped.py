@@ -27,9 +27,9 @@ PYTHON = [os.path.realpath(sys.executable), *FLAGS]
 
 
 def make(target: Path, *options: str) -> Any:
-    """Make the file, as `./run build` does."""
+    """Make the file, as `./run build` does, for a user whose files nobody else may read."""
     command = [sys.executable, "-m", "release", str(target), *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(command, cwd=ROOT, umask=0o077, capture_output=True, text=True)
 
 
 class Shipped:
