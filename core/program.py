@@ -50,7 +50,7 @@ class Build:
 
 @cache
 def build() -> Build | None:
-    """The build that runs; None: a checkout. release/__main__.py writes what is read here."""
+    """The build that runs; None: a checkout. core/release/__main__.py writes what is read here."""
     try:
         text = (CODE / "build.json").read_text(encoding="utf-8")
     except FileNotFoundError:

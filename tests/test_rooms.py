@@ -19,6 +19,7 @@ ROOMS = {
     "http": {"", "data", "live", "files"},
     "run": {"", "data", "live", "files", "http", "jobs"},
     "embedded": {""},
+    "release": {""},
     "operate": {"", "data", "files", "jobs", "live", "embedded"},
 }
 

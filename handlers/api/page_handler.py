@@ -12,7 +12,7 @@ from core.dialect import Dialect
 from core.http import form
 from core.problem import Problem
 from core.tokens import TokenError
-from handlers.api.caller import find_caller
+from handlers.api.caller import Caller, find_caller
 from handlers.api.dialects import ApiDialect
 from handlers.api.handler import ApiHandler
 from handlers.api.page import CONTENT_SECURITY_POLICY, WEB, PageLink, pages_for
@@ -177,10 +177,15 @@ class PageHandler(ApiHandler):
             return None
 
 
+def is_staff(caller: Caller) -> bool:
+    """Whether a caller may enter the administration."""
+    return caller.is_staff or caller.is_superuser or caller.role == "SUPERADMIN"
+
+
 def _staff(handler: PageHandler) -> None:
     if handler.caller is None:
         raise handler.to_sign_in()
-    if not handler.caller.is_staff and not handler.caller.is_superuser and handler.caller.role != "SUPERADMIN":
+    if not is_staff(handler.caller):
         raise Problem(403, "denied", "Only staff may enter the administration.")
 
 

@@ -13,7 +13,8 @@ from core.http.application import Application
 from core.problem import not_found
 from handlers.api import areas
 from handlers.api.admin import AdminHandler, Facts, Form, Table
-from handlers.api.page_handler import staff_page
+from handlers.api.page import SERVER, PageLink
+from handlers.api.page_handler import is_staff, staff_page
 
 # Statements of lists that run at once in each process, and for how many seconds: the administration must not take the connections of others.
 MOST_AT_ONCE, SECONDS = 3, 10.0
@@ -103,5 +104,15 @@ class NotFoundInAdministration(AdminPage):
     post = get
 
 
+pages = [
+    PageLink(
+        "/admin/",
+        "Administration",
+        "See and change the server's tables, and what was changed.",
+        may=is_staff,
+        group=SERVER,
+        place=10,
+    )
+]
 fallbacks = [("/admin/", NotFoundInAdministration)]
 routes = [("/admin/", Index)]

@@ -96,7 +96,7 @@ def test_the_container_copies_what_a_build_needs_and_nothing_that_is_not_there(t
     [build] = [rest for name, rest in instructions() if name == "RUN" and "./run build" in rest]
     assert shlex.split(build) == ["./run", "build", "/opt/tradepost/tradepost.pyz"]
     # The first step of the build, which takes a second. The others need nothing of the checkout.
-    code = "from pathlib import Path; from release.__main__ import unpack_program as u; u(Path.cwd() / 'out', Path.cwd() / 'out/site')"
+    code = "from pathlib import Path; from core.release.__main__ import unpack_program as u; u(Path.cwd() / 'out', Path.cwd() / 'out/site')"
     (tmp_path / "out").mkdir()
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

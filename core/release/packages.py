@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 from pathlib import Path, PurePath
 
-# setuptools brings `packaging`, and puts it on the path: release/ needs nothing but shiv, which needs setuptools.
+# setuptools brings `packaging`, and puts it on the path: core/release/ needs nothing but shiv, which needs setuptools.
 import setuptools  # type: ignore[import-untyped]  # noqa: F401
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name

@@ -28,12 +28,12 @@ from shiv.builder import create_archive
 
 from core import product
 from core.program import Build
-from release import packages
+from core.release import packages
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # What the program's own package is made from.
 SOURCES = ("setup.cfg", "pyproject.toml", "server.py", "core", "handlers", "sql", "schemas", "web")
-START = ROOT / "release" / "start.py"
+START = Path(__file__).parent / "start.py"
 UNFINISHED = f".{product.SLUG}-build-"
 # The earliest time that a zip can hold. A true one would make each file another.
 TIME = "1980-01-01 00:00:00"
