@@ -217,7 +217,7 @@ async def test_the_menu_works_with_the_keyboard(page, sign_in):
     assert await page.script("return document.activeElement.textContent") == "Live invoices"
     await page.press(Keys.ENTER)
     await page.until(page.path, lambda path: path == "/live/")
-    # Whoever presses beside it closes it.
+    # A press beside the menu closes it.
     await page.click(".site-menu summary")
     await page.until(lambda: page.script(is_open), bool)
     await page.click("h1")

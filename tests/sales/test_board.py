@@ -478,7 +478,7 @@ async def test_where_reading_is_not_public_all_tabs_share_the_stream_of_who_is_s
         await page.open()
         await page.shows("WR-1")
     await until(lambda: streams(app), lambda count: count == 1, every=0.05)
-    # Who signs out in one tab is signed out in all, and nobody gets anything more.
+    # A sign-out in one tab counts for all, and ends the stream.
     await page.click("#account")
     await numbered("WR-2")
     for n in range(3):
@@ -486,7 +486,7 @@ async def test_where_reading_is_not_public_all_tabs_share_the_stream_of_who_is_s
         await page.until(page.state, lambda state: state == "Signed out")
         await page.shows()
     await until(lambda: streams(app), lambda count: count == 0, every=0.05)
-    # Whoever signs in then in one tab is signed in in all.
+    # A sign-in in one tab counts for all.
     await page.type("#email", "packer@example.com")
     await page.type("#password", PASSWORD, Keys.ENTER)
     for n in range(3):

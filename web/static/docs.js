@@ -1,4 +1,4 @@
-// The page of the API: Swagger UI shows the document, and sends the requests that a user tries as whoever is signed in on this page.
+// The page of the API: Swagger UI shows the document, and sends the requests that a user tries as the user who is signed in.
 
 import { accessToken, user, withRenewal } from "./live-session.js";
 import { SignIn } from "./live-sign-in.js";

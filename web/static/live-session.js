@@ -163,7 +163,7 @@ export async function signOut() {
   await renew().catch(() => {});
 }
 
-/** Gets a fresh token of whoever is signed in. Throws Unavailable. */
+/** Gets a fresh token, by the cookie. Throws Unavailable. */
 function renew(seconds = ANSWER_SECONDS) {
   renewing ??= renewOnce(seconds).finally(() => { renewing = null; });
   return renewing;
