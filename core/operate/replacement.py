@@ -24,75 +24,85 @@ NEW_SETTING, NEW_SETTING_SINCE, HEAD_BYTES = b"SET transaction_timeout = 0;\n", 
 
 
 class Target(NamedTuple):
-    """Where a backup is restored to. version: the major one. occupied: the schemas that hold something."""
+    """Where a backup is restored to. version: the major one. occupied: the schemas that hold something. log: the name of the event log,
+    which a restore changes; "": there is none."""
 
     database: str
     version: int
     occupied: list[str]
+    log: str
 
 
-def replace(config: CoreSettings, backup: Archive, target: Target, tools: Tools) -> None:
-    """Put the backup into the database, in one transaction. Raises BackupError; then the database is as before."""
-    wanted = _wanted_entries(config, backup, tools)
-    env = postgres_tools.environment(config.database_url, "restore")
-    with (
-        tempfile.NamedTemporaryFile("w", suffix=".list") as entries,
-        tempfile.TemporaryFile() as told,
-        tempfile.TemporaryFile() as answered,
-    ):
-        entries.write(wanted)
-        entries.flush()
-        script = subprocess.Popen(
-            [tools["pg_restore"], "--file=-", "--no-owner", "--no-privileges", f"--use-list={entries.name}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=told,
-            env=env,
-        )
-        with _ended(script):
-            psql = subprocess.Popen(
-                [tools["psql"], "-XqAt", "--no-password", "-v", "ON_ERROR_STOP=1", "-f", "-"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=answered,
-                env=env,
-            )
-            with _ended(psql), _feeding(script, backup.dump()):
-                assert psql.stdin is not None and script.stdout is not None
-                try:
-                    psql.stdin.write(_preamble(target).encode())
-                    _pump(script.stdout, psql.stdin, has_new_setting=target.version >= NEW_SETTING_SINCE)
-                    # Without the end psql rolls back, also if this process is killed.
-                    if script.wait() == 0:
-                        psql.stdin.write(_epilogue(backup.manifest).encode())
-                    psql.stdin.close()
-                except BrokenPipeError:
-                    # psql has ended, and said why.
-                    pass
-                status = psql.wait()
-            script.kill()
-            if status != 0:
+class Replacement:
+    """Puts a backup into a database. `run` may be in a thread, and `stop`, from another one, ends it."""
+
+    def __init__(self, config: CoreSettings, backup: Archive, target: Target, tools: Tools) -> None:
+        self._backup, self._target, self._tools = backup, target, tools
+        self._env = postgres_tools.environment(config.database_url, "restore")
+        self._is_stopped = False
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def stop(self) -> None:
+        """Let `run` fail, unless it has committed."""
+        self._is_stopped = True
+        for process in self._processes:
+            process.kill()
+
+    def run(self) -> None:
+        """One transaction. Raises BackupError; then the database is as before, unless the answer to the COMMIT was lost."""
+        with (
+            tempfile.NamedTemporaryFile("w", suffix=".list") as entries,
+            tempfile.TemporaryFile() as told,
+            tempfile.TemporaryFile() as answered,
+        ):
+            entries.write(self._wanted_entries())
+            entries.flush()
+            owned = ["--no-owner", "--no-privileges", f"--use-list={entries.name}"]
+            script = self._start("pg_restore", "--file=-", *owned, stdout=subprocess.PIPE, stderr=told)
+            with _ended(script):
+                as_one = ["-XqAt", "--no-password", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+                psql = self._start("psql", *as_one, stdout=subprocess.DEVNULL, stderr=answered)
+                with _ended(psql), _feeding(script, self._backup.dump()):
+                    self._lead(script, psql)
+            if psql.returncode != 0:
                 raise BackupError(f"nothing was changed, the database refused the backup: {last_error(answered)}")
-            if script.wait() != 0:
+            if script.returncode != 0:
                 raise BackupError(f"nothing was changed, pg_restore can't read the dump: {last_error(told)}")
 
+    def _lead(self, script: subprocess.Popen[bytes], psql: subprocess.Popen[bytes]) -> None:
+        """Write to psql what it is to run, and wait for its end."""
+        assert psql.stdin is not None and script.stdout is not None
+        has_new_setting = self._target.version >= NEW_SETTING_SINCE
+        try:
+            psql.stdin.write(_preamble(self._target).encode())
+            _pump(script.stdout, psql.stdin, has_new_setting=has_new_setting)
+            # Without the end psql rolls back, also if this process is killed.
+            if script.wait() == 0 and not self._is_stopped:
+                psql.stdin.write(_epilogue(self._backup.manifest).encode())
+            psql.stdin.close()
+        except BrokenPipeError:
+            # psql has ended, and said why.
+            pass
+        psql.wait()
 
-def _wanted_entries(config: CoreSettings, backup: Archive, tools: Tools) -> str:
-    """The table of contents of the dump, for pg_restore, without comments on extensions: only the owner of an extension may write them."""
-    with tempfile.TemporaryFile() as told:
-        listing = subprocess.Popen(
-            [tools["pg_restore"], "--list"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=told,
-            env=postgres_tools.environment(config.database_url, "restore"),
-        )
-        with _ended(listing), _feeding(listing, backup.dump()):
-            assert listing.stdout is not None
-            listed = listing.stdout.read().decode()
-            if listing.wait() != 0:
-                raise BackupError(f"nothing was changed, pg_restore can't read the dump: {last_error(told)}")
-    return "".join(line for line in listed.splitlines(keepends=True) if " COMMENT - EXTENSION " not in line)
+    def _wanted_entries(self) -> str:
+        """The table of contents of the dump, for pg_restore, without comments on extensions: only the owner of an extension may write them."""
+        with tempfile.TemporaryFile() as told:
+            listing = self._start("pg_restore", "--list", stdout=subprocess.PIPE, stderr=told)
+            with _ended(listing), _feeding(listing, self._backup.dump()):
+                assert listing.stdout is not None
+                listed = listing.stdout.read().decode()
+                if listing.wait() != 0:
+                    raise BackupError(f"nothing was changed, pg_restore can't read the dump: {last_error(told)}")
+        return "".join(line for line in listed.splitlines(keepends=True) if " COMMENT - EXTENSION " not in line)
+
+    def _start(self, name: str, *arguments: str, stdout: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        command = [self._tools[name], *arguments]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, env=self._env)
+        self._processes.append(process)
+        if self._is_stopped:
+            process.kill()
+        return process
 
 
 class _ended:
@@ -106,8 +116,7 @@ class _ended:
 
     def __exit__(self, *error: object) -> None:
         if self._process.poll() is None:
-            if error[0] is not None:
-                self._process.kill()
+            self._process.kill()
             self._process.wait()
 
 
@@ -122,7 +131,8 @@ class _feeding:
         self._thread.start()
 
     def __exit__(self, *error: object) -> None:
-        if error[0] is not None:
+        # If it still runs, nobody reads what it writes any more, and the thread would wait for it.
+        if self._process.poll() is None:
             self._process.kill()
         self._thread.join()
 

@@ -11,14 +11,16 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+import asyncpg
+
 from core import product, secret_keys
 from core.data import migrations
 from core.files.configured import open_storage
 from core.files.storage import CONTENT_TYPES, LocalStorage, Storage
-from core.operate import archive, postgres_tools, replacement
+from core.operate import archive, postgres_tools
 from core.operate.archive import Archive
 from core.operate.backup import BackupError, Say, connect, query
-from core.operate.replacement import Target
+from core.operate.replacement import Replacement, Target
 from core.problem import Problem
 from core.settings import CoreSettings
 
@@ -35,6 +37,7 @@ async def look_at(config: CoreSettings, backup: Archive) -> Target:
             await db.fetchval("SELECT current_database()"),
             int(number) // 10000,
             [row["name"] for row in await db.fetch(query.list_occupied.text)],
+            await _log_name(db),
         )
         servers = await db.fetchval(query.count_servers.text, product.SLUG)
     finally:
@@ -50,6 +53,12 @@ async def look_at(config: CoreSettings, backup: Archive) -> Target:
         )
     _check_release(manifest)
     return target
+
+
+async def _log_name(db: Any) -> str:
+    if await db.fetchval("SELECT to_regclass('core.event_head') IS NULL"):
+        return ""
+    return str(await db.fetchval("SELECT h.name FROM core.event_head h"))
 
 
 def _check_release(manifest: dict[str, Any]) -> None:
@@ -73,9 +82,10 @@ async def restore(config: CoreSettings, backup: Archive, target: Target, *, say:
             try:
                 absent = await _store_media(storage, backup, stored)
                 say(f"media: {manifest['media']['files']} files are there")
-                await asyncio.to_thread(replacement.replace, config, backup, target, tools)
+                await _replace(config, target, Replacement(config, backup, target, tools))
             except BaseException:
-                await _remove_media(storage, stored)
+                if not await _is_restored(config, target):
+                    await _remove_media(storage, stored)
                 raise
     except Problem:
         raise BackupError("the file storage is not available; the log above says why") from None
@@ -84,6 +94,33 @@ async def restore(config: CoreSettings, backup: Archive, target: Target, *, say:
     say(f"database: {len(manifest['tables'])} tables, {sum(manifest['tables'].values())} rows, as the backup says")
     await _analyze(config)
     return await _what_follows(config, manifest, absent)
+
+
+async def _replace(config: CoreSettings, target: Target, replacement: Replacement) -> None:
+    """Run the transaction. If this task is cancelled, as by a signal, it ends too. Raises BackupError."""
+    running = asyncio.create_task(asyncio.to_thread(replacement.run))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        replacement.stop()
+        await asyncio.wait([running])
+        raise
+    except BackupError:
+        # Of a COMMIT whose answer was lost only the database knows.
+        if not await _is_restored(config, target):
+            raise
+
+
+async def _is_restored(config: CoreSettings, target: Target) -> bool:
+    """Whether the transaction was committed; True also if that can't be found out: then files stay that may be needed."""
+    try:
+        db = await connect(config, "restore")
+        try:
+            return await _log_name(db) != target.log
+        finally:
+            await db.close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return True
 
 
 async def _store_media(storage: Storage, backup: Archive, stored: IO[bytes]) -> int:

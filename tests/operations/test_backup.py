@@ -462,7 +462,8 @@ def test_a_killed_backup_never_looks_like_a_whole_one_and_the_next_one_takes_its
     assert {one.name for one in tmp_path.iterdir()} <= {"killed.tar", "ended.tar"}
 
 
-def test_a_killed_restore_changes_nothing(whole, target, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_restore_changes_nothing(whole, target, tmp_path, how):
     async def kill_it_while_it_waits():
         await told(target.dsn, "CREATE SCHEMA mine", "CREATE TABLE mine.kept (n int)")
         holder, watcher = await asyncpg.connect(target.dsn), await asyncpg.connect(target.dsn)
@@ -472,8 +473,9 @@ def test_a_killed_restore_changes_nothing(whole, target, tmp_path):
                 await holder.execute("LOCK TABLE mine.kept IN ACCESS SHARE MODE")
                 process = started(target, "restore", str(whole), "--replace", "--yes")
                 await until(lambda: watcher.fetchval(f"{ours} AND wait_event_type = 'Lock'"))
-                process.kill()
-                process.wait()
+                process.send_signal(how)
+                _, err = process.communicate()
+                assert "Traceback" not in err, err
             await until(lambda: watcher.fetchval(ours), lambda n: n == 0)
             assert await holder.fetchval(
                 "SELECT to_regclass('mine.kept') IS NOT NULL AND to_regclass('core.event') IS NULL"
@@ -483,6 +485,22 @@ def test_a_killed_restore_changes_nothing(whole, target, tmp_path):
             await watcher.close()
 
     run_apart(kill_it_while_it_waits())
+    # After SIGKILL the files stay, and serve the next attempt.
+    left = [path for path in target.media.rglob("*") if path.is_file()]
+    assert bool(left) == (how == signal.SIGKILL)
+
+
+def test_a_role_that_may_not_is_refused_in_the_middle_and_nothing_is_left(whole, target, services):
+    services.run("CREATE ROLE restorer LOGIN PASSWORD 'restorer'")
+    try:
+        rest = target.dsn.partition("@")[2]
+        answer = target.here("restore", str(whole), DATABASE_URL=f"postgresql://restorer:restorer@{rest}")
+        assert answer.returncode == 1
+        assert "nothing was changed, the database refused the backup" in answer.stderr
+        assert "permission denied for database" in answer.stderr
+        assert not [path for path in target.media.rglob("*") if path.is_file()]
+    finally:
+        services.run("DROP ROLE restorer")
 
 
 @pytest.fixture
