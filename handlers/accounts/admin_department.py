@@ -1,9 +1,9 @@
-"""Departments in the administration. docs/api/operations.md#administration."""
+"""Departments in the administration. docs/api/accounts.md#administration."""
 
 from core.data import sql
 from core.http import keyset, schema
 from core.http.keyset import Column as OrderColumn
-from handlers.api.admin import Column, Field, Filter, Form, Table, making_through, through
+from handlers.api.admin import Column, Field, Filter, Form, Related, Table, making_through, through
 
 query = sql.load("accounts/admin_department")
 
@@ -38,6 +38,10 @@ departments = Table(
     change=through("PATCH", "/api/auth/departments/{id}/"),
     remove=through("DELETE", "/api/auth/departments/{id}/"),
     removal_warning="Its job titles are deleted too, and people stay, without them.",
+    related=(
+        Related("People of this department", "accounts/users", "department"),
+        Related("Job titles", "accounts/job-titles", "department"),
+    ),
     audited="department",
 )
 

@@ -270,3 +270,8 @@ CREATE OR REPLACE FUNCTION core.remove_jobs(unwanted bigint[]) RETURNS SETOF big
     )
     SELECT r.id FROM removed r ORDER BY r.id
 $$;
+
+-- What a state of the queue is called: held, waits or runs.
+CREATE OR REPLACE FUNCTION core.job_status(status text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status WHEN 'failed' THEN 'held' WHEN 'queued' THEN 'waits' WHEN 'picked' THEN 'runs' ELSE status END
+$$;
