@@ -1,14 +1,17 @@
 -- Which account is shown which menu, as the administration shows it (handlers/api/admin.py). am: the assignment.
 -- docs/api/accounts.md#administration
+-- BETWEEN: see admin_user.sql.
 
 -- filter: keys(accounts, menus)
 (am.account_id, am.menu_item_id) IN (SELECT k.account_id, k.menu_item_id FROM unnest($1::bigint[], $2::uuid[]) AS k (account_id, menu_item_id))
 
 -- filter: account(id)
 am.account_id = (SELECT chosen.id FROM accounts.account chosen WHERE chosen.public_id = $1::uuid)
+   AND am.account_id BETWEEN (SELECT chosen.id FROM accounts.account chosen WHERE chosen.public_id = $1::uuid)
+                        AND (SELECT chosen.id FROM accounts.account chosen WHERE chosen.public_id = $1::uuid)
 
 -- filter: menu(id)
-am.menu_item_id = $1::uuid
+am.menu_item_id = $1::uuid AND am.menu_item_id BETWEEN $1::uuid AND $1::uuid
 
 -- name: list_rows(after, most) -> rows
 SELECT am.account_id || '.' || am.menu_item_id AS key, a.email || ': ' || m.name AS label, a.email AS account, a.public_id::text AS account_key,

@@ -1,5 +1,6 @@
 -- The menus of each account as the administration shows them (handlers/api/admin.py). a: the account.
 -- docs/api/accounts.md#administration
+-- role: see admin_user.sql.
 
 -- filter: keys(ids)
 a.public_id = ANY ($1::uuid[])
@@ -14,7 +15,7 @@ a.id = ANY (ARRAY(SELECT s.id FROM accounts.account s
 a.public_id = $1::uuid
 
 -- filter: role(role)
-a.role = $1::text
+a.role = $1::text AND a.role BETWEEN $1::text AND $1::text
 
 -- name: list_rows(after, most) -> rows
 SELECT a.public_id::text AS key, a.email AS label, a.email, a.name, a.role,

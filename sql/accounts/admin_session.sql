@@ -1,19 +1,23 @@
 -- Sessions that let somebody in, as the administration shows them (handlers/api/admin.py). s: the session.
 -- docs/api/accounts.md#administration
+-- account: see admin_user.sql.
 
 -- filter: keys(ids)
 s.id = ANY ($1::bigint[])
 
 -- filter: account(id)
 s.account_id = (SELECT chosen.id FROM accounts.account chosen WHERE chosen.public_id = $1::uuid)
+   AND s.account_id BETWEEN (SELECT chosen.id FROM accounts.account chosen WHERE chosen.public_id = $1::uuid)
+                        AND (SELECT chosen.id FROM accounts.account chosen WHERE chosen.public_id = $1::uuid)
 
 -- name: list_rows(after, most) -> rows
--- From the index of sessions that were not revoked, of which those that have expired are one end.
+-- From the index of sessions that were not revoked, of which those that have expired are one end. The place comes first: of two lower bounds
+-- Postgres begins at the one that is named first.
 SELECT s.id::text AS key, a.email || ', ' || to_char(s.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS label,
        a.email AS account, a.public_id::text AS account_key, a.role, s.address, s.user_agent, s.created_at, s.renewed_at, s.expires_at,
        (/* key */ jsonb_build_array(s.id) /* or as asked */)::text AS place
   FROM accounts.session s JOIN accounts.account a ON a.id = s.account_id
- WHERE s.revoked_at IS NULL AND s.expires_at > now() AND (/* after */ $1::jsonb IS NULL /* or as asked */) /* filters */
+ WHERE (/* after */ $1::jsonb IS NULL /* or as asked */) AND s.revoked_at IS NULL AND s.expires_at > now() /* filters */
  ORDER BY s.id /* or as asked */ LIMIT $2::bigint;
 
 -- name: get_row(id) -> value

@@ -20,6 +20,8 @@ DROP INDEX accounts.account_job_title;
 -- Those who are signed in, the latest first.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX session_open_idx ON accounts.session (expires_at, id) WHERE revoked_at IS NULL;
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX session_own_open_idx ON accounts.session (account_id, expires_at, id) WHERE revoked_at IS NULL;
 
 -- Who is shown a menu, which may be everybody.
 -- squawk-ignore require-concurrent-index-creation

@@ -1,11 +1,12 @@
 -- The register of uploaded files as the administration shows it (handlers/api/admin.py). f: the file.
 -- docs/api/operations.md#administration
+-- BETWEEN: see admin_audit.sql.
 
 -- filter: keys(keys)
 f.key = ANY ($1::text[])
 
 -- filter: folder(folder)
-split_part(f.key, '/', 1) = $1::text
+split_part(f.key, '/', 1) = $1::text AND split_part(f.key, '/', 1) BETWEEN $1::text AND $1::text
 
 -- filter: unused(wanted)
 f.unused_from IS NOT NULL AND $1::text IS NOT NULL

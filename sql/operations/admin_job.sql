@@ -1,14 +1,15 @@
 -- The queue of jobs as the administration shows it (handlers/api/admin.py). q: the job.
 -- docs/api/operations.md#administration
+-- BETWEEN: see admin_audit.sql.
 
 -- filter: keys(ids)
 q.id = ANY ($1::bigint[])
 
 -- filter: status(status)
-q.status = ($1::text)::jobs.pgqueuer_status
+q.status = ($1::text)::jobs.pgqueuer_status AND q.status BETWEEN ($1::text)::jobs.pgqueuer_status AND ($1::text)::jobs.pgqueuer_status
 
 -- filter: name(name)
-q.entrypoint = $1::text
+q.entrypoint = $1::text AND q.entrypoint BETWEEN $1::text AND $1::text
 
 -- name: list_rows(after, most) -> rows
 SELECT q.id::text AS key, q.entrypoint || ' ' || q.id AS label, q.id, q.entrypoint AS name, core.job_status(q.status::text) AS status,

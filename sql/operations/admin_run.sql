@@ -1,17 +1,18 @@
 -- The history of jobs as the administration shows it (handlers/api/admin.py). r: one run of a job.
 -- docs/api/operations.md#administration
+-- BETWEEN: see admin_audit.sql.
 
 -- filter: keys(ids)
 r.id = ANY ($1::bigint[])
 
 -- filter: status(status)
-r.status = $1::text
+r.status = $1::text AND r.status BETWEEN $1::text AND $1::text
 
 -- filter: name(name)
-r.name = $1::text
+r.name = $1::text AND r.name BETWEEN $1::text AND $1::text
 
 -- filter: job(id)
-r.job_id = $1::bigint
+r.job_id = $1::bigint AND r.job_id BETWEEN $1::bigint AND $1::bigint
 
 -- filter: since(first_day)
 r.started_at >= ($1::date)::timestamp AT TIME ZONE 'UTC'
