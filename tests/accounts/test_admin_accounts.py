@@ -13,7 +13,11 @@ from tests.support.administrator import Administrator, message, problem, rows_re
 pytestmark = pytest.mark.gen_test
 
 USERS, TITLES, MENUS = "/admin/accounts/users/", "/admin/accounts/job-titles/", "/admin/accounts/menus/"
-SETS, ASSIGNED, SESSIONS = "/admin/accounts/user-menus/", "/admin/accounts/menu-assignments/", "/admin/accounts/sessions/"
+SETS, ASSIGNED, SESSIONS = (
+    "/admin/accounts/user-menus/",
+    "/admin/accounts/menu-assignments/",
+    "/admin/accounts/sessions/",
+)
 ABOVE = "You may not change an account whose role is above your own."
 _numbers = itertools.count(1)
 
@@ -49,7 +53,9 @@ def last_entry(db):
     """`await last_entry("account.update")`: who did that last, with what, before and after."""
 
     async def last_entry(action):
-        found = "SELECT email, object_id, before, after FROM operations.audit WHERE action = $1 ORDER BY id DESC LIMIT 1"
+        found = (
+            "SELECT email, object_id, before, after FROM operations.audit WHERE action = $1 ORDER BY id DESC LIMIT 1"
+        )
         return await db.fetchrow(found, action)
 
     return last_entry
@@ -109,7 +115,9 @@ async def test_a_list_with_filters_has_the_orders_that_its_indexes_have(enter, p
 async def test_filters_that_no_index_serves_together_are_refused_with_a_sentence(enter):
     staff = await enter()
     page = await staff.get(f"{USERS}?role=PICKER&department={uuid.uuid4()}")
-    assert page.status == 200 and "“Department” and “Role” can&#x27;t be combined." in page.text.replace("&#39;", "&#x27;")
+    assert page.status == 200 and "“Department” and “Role” can&#x27;t be combined." in page.text.replace(
+        "&#39;", "&#x27;"
+    )
     assert (await staff.get(f"{USERS}csv/?role=PICKER&department={uuid.uuid4()}")).status == 400
 
 
@@ -123,7 +131,9 @@ async def test_a_user_is_made_by_the_form_as_by_the_api(enter, db, api, last_ent
     made = await staff.add(USERS, form, {"avatar": picture()})
     assert made.status == 302
     page = await staff.get(made.headers["Location"])
-    assert message(page) == "The user was added successfully." and "Maker" in page.text and "/media/avatars/" in page.text
+    assert (
+        message(page) == "The user was added successfully." and "Maker" in page.text and "/media/avatars/" in page.text
+    )
     assert (await api.post("/api/auth/login/", {"email": "made@example.com", "password": "password123"})).status == 200
     assert (await last_entry("account.create"))["email"] == "superadmin@example.com"
 
@@ -151,18 +161,31 @@ async def test_a_user_is_changed_by_the_form(enter, person, db, api, last_entry)
     staff = await enter()
     key, email = await person(role="PICKER", name="Before")
     department, title = await department_of(db, "Changing", "Changer")
-    form = {"name": "After", "role": "ADMIN", "department_id": department, "job_title": title, "password": "password123"}
+    form = {
+        "name": "After",
+        "role": "ADMIN",
+        "department_id": department,
+        "job_title": title,
+        "password": "password123",
+    }
     changed = await staff.change(f"{USERS}{key}/", {**form, "is_staff": ["false", "true"]})
     assert changed.status == 302
     page = await staff.get(f"{USERS}{key}/")
     assert "was changed successfully" in message(page) and "password123" not in page.text
-    assert (await api.post("/api/auth/login/", {"email": email, "password": "password123"})).json["data"]["user"]["is_staff"]
+    assert (await api.post("/api/auth/login/", {"email": email, "password": "password123"})).json["data"]["user"][
+        "is_staff"
+    ]
     entry = await last_entry("account.update")
-    assert (entry["email"], entry["object_id"]) == ("superadmin@example.com", key) and '"password_hash": "***"' in entry["after"]
+    assert (entry["email"], entry["object_id"]) == (
+        "superadmin@example.com",
+        key,
+    ) and '"password_hash": "***"' in entry["after"]
     history = await staff.rows(re.search(r'href="([^"]*)">History', page.text)[1].replace("&amp;", "&"))
     assert len(history) == 2  # the change, and the sign-in
     await staff.change(f"{USERS}{key}/", {"department_id": "", "job_title": ""})
-    assert await db.fetchval("SELECT department_id IS NULL AND job_title_id IS NULL FROM accounts.account WHERE email = $1", email)
+    assert await db.fetchval(
+        "SELECT department_id IS NULL AND job_title_id IS NULL FROM accounts.account WHERE email = $1", email
+    )
 
 
 async def test_the_picture_of_a_user_is_set_and_removed(enter, person, db):
@@ -196,7 +219,9 @@ async def test_nobody_deactivates_or_deletes_oneself_here(enter, db, person):
 
 async def test_the_last_superadmin_stays_one(enter, db):
     staff = await enter()
-    await db.execute("UPDATE accounts.account SET is_active = false WHERE role = 'SUPERADMIN' AND email <> 'superadmin@example.com'")
+    await db.execute(
+        "UPDATE accounts.account SET is_active = false WHERE role = 'SUPERADMIN' AND email <> 'superadmin@example.com'"
+    )
     own = await db.fetchval("SELECT public_id::text FROM accounts.account WHERE email = 'superadmin@example.com'")
     page = await staff.change(f"{USERS}{own}/", {"role": "ADMIN"})
     assert page.status == 400 and "At least one SUPERADMIN must remain." in page.text
@@ -291,7 +316,9 @@ async def test_a_job_title_moves_and_goes(enter, db, person):
     _, email = await person(job_title_id=title)
     row = f"{TITLES}{title}/"
     assert (await staff.change(row, {"title": "Moved", "department_id": "", "is_active": "false"})).status == 302
-    assert "Moved" in await staff.rows(f"{TITLES}?is_active=false") and await staff.rows(f"{TITLES}?search=moved") == ["Moved"]
+    assert "Moved" in await staff.rows(f"{TITLES}?is_active=false") and await staff.rows(f"{TITLES}?search=moved") == [
+        "Moved"
+    ]
     assert await staff.rows(f"{TITLES}?department={department}") == []
     assert (await staff.delete(row)).status == 302
     assert await db.fetchval("SELECT job_title_id IS NULL FROM accounts.account WHERE email = $1", email)
@@ -313,7 +340,9 @@ async def test_menus_are_made_changed_and_deleted_with_what_is_below_them(enter,
     assert "Renamed" in await staff.rows(f"{MENUS}?is_active=false")
     token = (await sign_in("SUPERADMIN"))["access"]
     tree = (await api.get("/api/access/admin/menus/", token=token)).json["data"]["menus"]
-    assert [(node["order"], node["url"], node["children"]) for node in tree if node["code"] == "made"] == [(7, "/made", [])]
+    assert [(node["order"], node["url"], node["children"]) for node in tree if node["code"] == "made"] == [
+        (7, "/made", [])
+    ]
     assert (await staff.delete(f"{MENUS}{root}/")).status == 302
     assert '"below": ["made_below"]' in (await last_entry("menu.delete"))["before"]
     assert (await staff.get(f"{MENUS}{below}/")).status == 404
@@ -375,14 +404,20 @@ async def test_who_is_shown_a_menu_is_listed_and_taken_back(enter, person, last_
     assert "superadmin@example.com" in (await staff.get(row)).text
     assert (await staff.delete(row)).status == 302
     entry = await last_entry("menu.assign")
-    assert (entry["object_id"], entry["before"], entry["after"]) == (key, '{"menus": ["kept", "shown"]}', '{"menus": ["kept"]}')
+    assert (entry["object_id"], entry["before"], entry["after"]) == (
+        key,
+        '{"menus": ["kept", "shown"]}',
+        '{"menus": ["kept"]}',
+    )
     assert (await staff.delete(row)).status == 404
 
 
 async def test_an_admin_assigns_and_takes_no_menus_of_a_superadmin(enter, db):
     staff, admin = await enter(), await enter("ADMIN")
     one = await menu(staff, "high")
-    account, above = await db.fetchrow("SELECT id, public_id::text FROM accounts.account WHERE email = 'superadmin@example.com'")
+    account, above = await db.fetchrow(
+        "SELECT id, public_id::text FROM accounts.account WHERE email = 'superadmin@example.com'"
+    )
     page = await admin.change(f"{SETS}{above}/", {"menu_ids": ["", one]})
     assert page.status == 403 and ABOVE in page.text
     await staff.change(f"{SETS}{above}/", {"menu_ids": ["", one]})
@@ -446,7 +481,9 @@ async def test_a_list_reads_few_rows_however_many_there_are(db, io_loop, setting
     )
     value = db.fetchval
     department = await value("SELECT id::text FROM accounts.department WHERE name = 'Many 1'")
-    title = await value("SELECT job_title_id::text FROM accounts.account WHERE department_id = $1::uuid LIMIT 1", department)
+    title = await value(
+        "SELECT job_title_id::text FROM accounts.account WHERE department_id = $1::uuid LIMIT 1", department
+    )
     account = await value("SELECT public_id::text FROM accounts.account WHERE email = 'many7@example.com'")
     menus = [await value("SELECT id::text FROM accounts.menu_item WHERE code = $1", f"many_{n}") for n in (1, 2)]
     filtered = {
@@ -467,6 +504,8 @@ async def test_a_list_reads_few_rows_however_many_there_are(db, io_loop, setting
         for term in ["", *orders]:
             assert await rows_read(db, table, {}, term) <= 51 * 6, (name, term)
         for one in filters:
-            kept = [""] + [term for term in orders if table.filtered_orders is None or term.strip("-") in table.filtered_orders]
+            kept = [""] + [
+                term for term in orders if table.filtered_orders is None or term.strip("-") in table.filtered_orders
+            ]
             for term in kept:
                 assert await rows_read(db, table, one, term) <= 51 * 6, (name, one, term)
