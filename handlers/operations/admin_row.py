@@ -18,7 +18,8 @@ STALE = (
 )
 UNCHANGED = "Nothing was changed."
 # Members of a row that its page shows as nothing but its title.
-LABELS = ("label", "name", "title", "business_name", "email", "username", "number")
+TITLE = "label"
+LABELS = (TITLE, "name", "title", "business_name", "email", "username", "number")
 
 
 class Part(NamedTuple):
@@ -223,7 +224,7 @@ def _shown(table: Table, document: Mapping[str, Any]) -> Sequence[Field]:
     return [
         Field(name, name.replace("_", " ").capitalize(), _kind(name, value))
         for name, value in document.items()
-        if name not in in_form
+        if name not in in_form and name != TITLE
     ]
 
 

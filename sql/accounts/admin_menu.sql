@@ -57,10 +57,10 @@ WITH RECURSIVE below AS (
            is_active = coalesce(b.is_active, m.is_active)
       FROM old, jsonb_to_record($2::jsonb) AS b (name text, code text, parent_id uuid, url text, icon text, "order" numeric, is_active boolean)
      WHERE m.id = old.id AND (b.parent_id IS NULL OR b.parent_id NOT IN (SELECT below.id FROM below))
-    RETURNING m AS menu
+    RETURNING m.id, m AS menu
 )
-SELECT old.id IS NOT NULL AS is_found, changed.menu IS NOT NULL AS is_changed,
-       CASE WHEN changed.menu IS NOT NULL
+SELECT old.id IS NOT NULL AS is_found, changed.id IS NOT NULL AS is_changed,
+       CASE WHEN changed.id IS NOT NULL
             THEN operations.note($3::jsonb, 'menu.update', 'menu', old.id::text, to_jsonb(old.menu), to_jsonb(changed.menu)) END
   FROM (SELECT) always LEFT JOIN old ON true LEFT JOIN changed ON true;
 

@@ -19,7 +19,7 @@ a.role = $1::text AND a.role BETWEEN $1::text AND $1::text
 a.is_active = $1::boolean AND a.is_active BETWEEN $1::boolean AND $1::boolean
 
 -- filter: is_staff(wanted)
-a.is_staff AND $1::text IS NOT NULL
+a.is_staff AND a.is_staff = ($1::text = 'yes') AND a.is_staff BETWEEN ($1::text = 'yes') AND ($1::text = 'yes')
 
 -- filter: department(id)
 a.department_id = $1::uuid AND a.department_id BETWEEN $1::uuid AND $1::uuid

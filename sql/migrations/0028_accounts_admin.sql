@@ -6,7 +6,7 @@
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX account_role_is_active_idx ON accounts.account (role, is_active, id);
 -- squawk-ignore require-concurrent-index-creation
-CREATE INDEX account_staff_idx ON accounts.account (id) WHERE is_staff;
+CREATE INDEX account_staff_idx ON accounts.account (is_staff, id) WHERE is_staff;
 -- The same for the people of a department and with a job title. The indexes also serve the foreign keys, so the old ones go.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX account_department_id_idx ON accounts.account (department_id, id) WHERE department_id IS NOT NULL;
