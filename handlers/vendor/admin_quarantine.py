@@ -26,7 +26,7 @@ REPAIR = Schema(
         },
     }
 )
-STATES = (("refused", "Refused"), ("conflict", "In conflict"), ("stored", "Stored later"))
+KINDS = (("refused", "Refused"), ("conflict", "In conflict"))
 
 query = sql.load("vendor/admin_quarantine")
 
@@ -73,7 +73,7 @@ quarantined = Table(
     name="quarantine",
     title="Bills in quarantine",
     one="bill in quarantine",
-    about="Bills that could not be stored as they were sent. The newest come first.",
+    about="Bills that could not be stored as they were sent. Those that are not stored yet come first, the newest of them first.",
     key=OWNED,
     list=query.list_rows,
     get=query.get_row,
@@ -83,12 +83,15 @@ quarantined = Table(
         Column("state", "State", "badge"),
         Column("error", "What is wrong"),
         Column("device_id", "Device"),
-        Column("received_at", "Received", "moment", order="seq"),
+        Column("received_at", "Received", "moment"),
     ),
-    orders={"seq": OrderColumn("q.seq", "bigint", keyset.is_id)},
-    usual=("-seq",),
-    ties=(),
-    filters=(OF_VENDOR, Filter("state", "State", choices=STATES)),
+    orders={
+        "waiting": OrderColumn("(q.resolved_at IS NULL)::integer", "integer", keyset.is_id),
+        "seq": OrderColumn("q.seq", "bigint", keyset.is_id),
+    },
+    usual=("-waiting",),
+    ties=("seq",),
+    filters=(OF_VENDOR, Filter("waiting", "Not stored yet", "flag"), Filter("kind", "Kind", choices=KINDS)),
     shown=(
         Field("state", "State", "badge"),
         Field("error", "What is wrong", "lines"),

@@ -101,7 +101,7 @@ vendors = Table(
         Column("id", "Id"),
     ),
     orders={
-        "pending": OrderColumn("(NOT v.is_approved)", "boolean", keyset.is_flag),
+        "pending": OrderColumn("(NOT v.is_approved)::integer", "integer", keyset.is_id),
         "created_at": by_moment("v.created_at"),
         "id": by_id("v.id"),
     },

@@ -6,8 +6,11 @@
 -- filter: vendor(vendor_id)
 q.vendor_id = $1::uuid
 
--- filter: state(state)
-CASE WHEN q.resolved_at IS NULL THEN q.kind ELSE 'stored' END = $1::text
+-- filter: waiting(is_waiting)
+(q.resolved_at IS NULL)::integer = $1::boolean::integer
+
+-- filter: kind(kind)
+q.kind = $1::text
 
 -- name: list_rows(after, most) -> rows
 SELECT q.vendor_id || '.' || q.id AS key, coalesce(q.invoice_number, 'Without number') AS label, coalesce(q.invoice_number, 'Without number') AS invoice_number,

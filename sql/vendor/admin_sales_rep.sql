@@ -23,7 +23,7 @@ r.account_id = ANY (ARRAY(
               LIMIT 1000)) found))
 
 -- filter: is_active(is_active) in list_rows
-r.is_active = $1::boolean
+r.is_active::integer = $1::boolean::integer
 
 -- name: list_rows(after, most) -> rows
 SELECT r.account_id::text AS key, coalesce(nullif(r.name, ''), a.email) AS label, coalesce(nullif(r.name, ''), a.email) AS name, a.username, a.email,

@@ -24,7 +24,7 @@ v.id = ANY (ARRAY(
               LIMIT 1000)) found))
 
 -- filter: approved(is_approved) in list_rows
-(NOT v.is_approved) = (NOT $1::boolean)
+(NOT v.is_approved)::integer = (NOT $1::boolean)::integer
 
 -- filter: since(day) in list_rows
 v.created_at >= $1::date

@@ -65,8 +65,8 @@ async def test_a_bill_in_quarantine_is_stored_under_another_number(administrator
     one, headers = await seller()
     await stored(api, headers, bill("N", total=1))
     id = (await error(api, headers, bill("N", total=2)))["quarantine_id"]
-    assert names(await boss.get(f"{QUARANTINE}?vendor={one.id}&state=conflict")) == ["N"]
-    assert names(await boss.get(f"{QUARANTINE}?vendor={one.id}&state=refused")) == []
+    assert names(await boss.get(f"{QUARANTINE}?vendor={one.id}&kind=conflict")) == ["N"]
+    assert names(await boss.get(f"{QUARANTINE}?vendor={one.id}&kind=refused")) == []
     path = f"{QUARANTINE}{one.id}.{id}/"
     page = await boss.get(path)
     assert "Another bill with the invoice number N is stored already." in page.text and "&quot;total&quot;" in page.text
@@ -77,7 +77,7 @@ async def test_a_bill_in_quarantine_is_stored_under_another_number(administrator
     assert (await changed(boss, path, invoice_number="N-2")).status == 302
     found = (await api.get(SYNC, headers=headers)).json["bills"]
     assert {(one["invoice_number"], one["total"]) for one in found} == {("N", "1.00"), ("N-2", "2.00")}
-    assert names(await boss.get(f"{QUARANTINE}?vendor={one.id}&state=stored")) == ["N"]
+    assert names(await boss.get(f"{QUARANTINE}?vendor={one.id}&waiting=false")) == ["N"]
     page = await boss.get(path)
     assert "Stored later" in page.text and ">N-2</a>" in page.text
     page = await changed(boss, path, invoice_number="N-3")
