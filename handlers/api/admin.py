@@ -31,7 +31,7 @@ from core.data.sql import Query
 from core.http import inner, schema
 from core.http.keyset import Column as OrderColumn
 from core.http.schema import Schema
-from core.problem import Problem, not_found
+from core.problem import not_found
 from handlers.api.caller import Caller
 from handlers.api.dialects import detail
 from handlers.api.page_handler import PageHandler
@@ -81,9 +81,9 @@ class Filter(NamedTuple):
 
 class Field(NamedTuple):
     """A member of a row on its page; what an input takes is what the form's schema says of the member. to: "AREA/TABLE" of the row that it names, by its
-    key; a list names several. Beside the form the member NAME_key has that key, and the member itself what people read. among: the member of the row whose
-    value is that of the first filter `within` of the table `to`. choices: (value, title), instead of the schema's. file: it is an uploaded file. secret: a
-    password, which is never shown."""
+    key; a list names several. Beside the form the member NAME_key has that key, and the member itself what people read. among: the member of the row, or of
+    the form of a new one, whose value is that of the first filter `within` of the table `to`. choices: (value, title), instead of the schema's. file: it is
+    an uploaded file. secret: a password, which is never shown."""
 
     name: str
     title: str
@@ -330,7 +330,9 @@ async def each(handler: AdminHandler, keys: Sequence[Key], write: Write) -> tupl
         try:
             await write(handler, key)
             done += 1
-        except Problem as problem:
+        except Exception as error:
+            # Also what a constraint of the database refuses.
+            problem = await handler.resolve(error)
             if problem.status >= 500:
                 raise
             if problem.status != 404:

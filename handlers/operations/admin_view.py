@@ -60,6 +60,13 @@ class View(NamedTuple):
             if self.is_whole or one.name in self.given or one.name == self.table.within[0]
         ]
 
+    @property
+    def add_path(self) -> str:
+        """The address of the form of a new row, which has what the filters name and the form asks for."""
+        asked = {field.name for field in self.table.add.fields} if self.table.add is not None else set()
+        kept = {name: value for name, value in self.given.items() if name in asked}
+        return f"{self.table.path}add/" + (f"?{urlencode(kept)}" if kept else "")
+
     def sorted_by(self, name: str) -> str:
         """The direction in which the list is ordered by a column first: "ascending", "descending" or ""."""
         first = self.order.name.split(",")[0]
