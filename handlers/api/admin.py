@@ -27,8 +27,9 @@ from datetime import date
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
+from core.data import sql
 from core.data.sql import Query
-from core.http import inner, schema
+from core.http import idempotency, inner, schema
 from core.http.keyset import Column as OrderColumn
 from core.http.schema import Schema
 from core.problem import not_found
@@ -321,6 +322,21 @@ async def answer_of(handler: AdminHandler, method: str, path: str, body: str | N
         named = b"\n".join((handler.form_key.encode(), path.encode(), sent.content if sent is not None else b""))
         headers["Idempotency-Key"] = hashlib.sha256(named).hexdigest()
     return await inner.ask(handler, method, path, sent, headers)
+
+
+async def made_once(handler: AdminHandler, work: Callable[[sql.Runner], Awaitable[str]]) -> str:
+    """Make a row in one transaction; returns its key. work: makes it, and returns its key. Of a form that is sent twice the row is made once. Raises
+    Problem."""
+    if not handler.form_key:
+        return await handler.db.transaction(work)
+
+    async def make(tx: sql.Runner) -> tuple[int, str]:
+        return 201, await work(tx)
+
+    named = b"\n".join((handler.form_key.encode(), handler.request.path.encode(), handler.body_text.encode()))
+    caller, key = f"administrator:{handler.administrator.account_id}", hashlib.sha256(named).hexdigest()
+    _, made, _ = await idempotency.with_key(handler, caller, key, make)
+    return made
 
 
 async def each(handler: AdminHandler, keys: Sequence[Key], write: Write) -> tuple[int, list[str]]:
