@@ -76,7 +76,7 @@ async def once(
     """
     key = key_of(handler)
     if key is not None:
-        status, body, is_replayed = await _with_key(handler, caller, key, work)
+        status, body, is_replayed = await with_key(handler, caller, key, work)
         counts = handler.application.kept(Counts)
         counts.asked += 1
         counts.found += is_replayed
@@ -137,8 +137,9 @@ def _check_same(first: bytes, fingerprint: bytes) -> None:
         raise Problem(422, "key-used", Message.of("idempotency-used"))
 
 
-async def _with_key(handler: Handler, caller: str, key: str, work: Work) -> tuple[int, str, bool]:
-    """The status and body of the answer, and whether the work was done before."""
+async def with_key(handler: Handler, caller: str, key: str, work: Work) -> tuple[int, str, bool]:
+    """Do the work in one transaction unless it was done under the key already; the status and body of the answer, and whether it was so. Raises
+    Problem 409 and 422 as `once` does."""
     fingerprint = await _fingerprint(handler)
 
     async def claim_and_work(tx: sql.Runner) -> tuple[int, str, bool]:

@@ -27,11 +27,12 @@ from datetime import date
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
+from core.data import sql
 from core.data.sql import Query
-from core.http import inner, schema
+from core.http import idempotency, inner, schema
 from core.http.keyset import Column as OrderColumn
 from core.http.schema import Schema
-from core.problem import Problem, not_found
+from core.problem import not_found
 from handlers.api.caller import Caller
 from handlers.api.dialects import detail
 from handlers.api.page_handler import PageHandler
@@ -81,9 +82,9 @@ class Filter(NamedTuple):
 
 class Field(NamedTuple):
     """A member of a row on its page; what an input takes is what the form's schema says of the member. to: "AREA/TABLE" of the row that it names, by its
-    key; a list names several. Beside the form the member NAME_key has that key, and the member itself what people read. among: the member of the row whose
-    value is that of the first filter `within` of the table `to`. choices: (value, title), instead of the schema's. file: it is an uploaded file. secret: a
-    password, which is never shown."""
+    key; a list names several. Beside the form the member NAME_key has that key, and the member itself what people read. among: the member of the row, or of
+    the form of a new one, whose value is that of the first filter `within` of the table `to`. choices: (value, title), instead of the schema's. file: it is
+    an uploaded file. secret: a password, which is never shown."""
 
     name: str
     title: str
@@ -323,6 +324,21 @@ async def answer_of(handler: AdminHandler, method: str, path: str, body: str | N
     return await inner.ask(handler, method, path, sent, headers)
 
 
+async def made_once(handler: AdminHandler, work: Callable[[sql.Runner], Awaitable[str]]) -> str:
+    """Make a row in one transaction; returns its key. work: makes it, and returns its key. Of a form that is sent twice the row is made once. Raises
+    Problem."""
+    if not handler.form_key:
+        return await handler.db.transaction(work)
+
+    async def make(tx: sql.Runner) -> tuple[int, str]:
+        return 201, await work(tx)
+
+    named = b"\n".join((handler.form_key.encode(), handler.request.path.encode(), handler.body_text.encode()))
+    caller, key = f"administrator:{handler.administrator.account_id}", hashlib.sha256(named).hexdigest()
+    _, made, _ = await idempotency.with_key(handler, caller, key, make)
+    return made
+
+
 async def each(handler: AdminHandler, keys: Sequence[Key], write: Write) -> tuple[int, list[str]]:
     """Do a Write with each of the rows; the number of those that it was done with, and why others were refused. A row that is gone counts as neither."""
     done, refused = 0, []
@@ -330,7 +346,9 @@ async def each(handler: AdminHandler, keys: Sequence[Key], write: Write) -> tupl
         try:
             await write(handler, key)
             done += 1
-        except Problem as problem:
+        except Exception as error:
+            # Also what a constraint of the database refuses.
+            problem = await handler.resolve(error)
             if problem.status >= 500:
                 raise
             if problem.status != 404:

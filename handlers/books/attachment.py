@@ -16,6 +16,7 @@ from handlers.api import books_listing
 from handlers.api.books_handler import BooksHandler
 from handlers.api.books_listing import Listing
 from handlers.api.dialects import BooksDialect
+from handlers.api.handler import ApiHandler
 from handlers.api.messages import SENTENCES
 from handlers.books import receipt
 from handlers.books.expense import query as expense_query
@@ -102,7 +103,7 @@ class Attachment(ReceiptHandler):
 
     async def delete(self, id: str) -> None:
         """Delete an attachment, and its file. 204; 404."""
-        await remove(self, int(id))
+        await remove(self, self.owner_id, int(id))
         self.reply_nothing()
 
 
@@ -163,7 +164,7 @@ class DeleteReceipt(BooksHandler):
         attachment_id = books_listing.id_of(self, "attachment_id")
         if attachment_id is None:
             raise invalid({"attachment_id": ["This field is required."]})
-        remaining = await remove(self, attachment_id, expense_id=int(id))
+        remaining = await remove(self, self.owner_id, attachment_id, expense_id=int(id))
         self.reply({"message": "Receipt deleted successfully.", "remaining_attachments": remaining})
 
 
@@ -176,13 +177,13 @@ def check_room(present: int | None, count: int, *, unknown: Exception) -> None:
         raise FULL
 
 
-async def remove(handler: BooksHandler, id: int, expense_id: int | None = None) -> Any:
+async def remove(handler: ApiHandler, owner_id: int, id: int, expense_id: int | None = None) -> Any:
     """Delete an attachment with its file. Returns the number of those that its expense still has. Raises Problem 404."""
-    gone = handler.found(
-        await query.delete_attachment(
-            handler.db, owner_id=handler.owner_id, id=id, expense_id=expense_id, actor=handler.actor
-        )
+    gone = await query.delete_attachment(
+        handler.db, owner_id=owner_id, id=id, expense_id=expense_id, actor=handler.actor
     )
+    if gone is None:
+        raise not_found(handler.missing)
     await media.discard(handler.application, [gone["key"]])
     return gone["remaining"]
 

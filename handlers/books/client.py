@@ -10,6 +10,7 @@ from core.data import sql
 from core.http import keyset
 from core.http.application import Refusal
 from core.http.declare import answers, body, idempotent
+from core.http.handler import Handler
 from core.http.keyset import Column
 from core.http.paging import page_of
 from core.http.parameter import BOOLEAN, Parameter
@@ -144,9 +145,10 @@ def _used(noun: str) -> Problem:
     return Problem(400, "client-used", f"The client has {noun} and can't be deleted. Deactivate it instead.")
 
 
-async def expense_refused(handler: BooksHandler) -> Problem:
-    """An expense names a client: the client can't be deleted, or doesn't exist for the owner of the expense."""
-    return _used("expenses") if isinstance(handler, Client) else invalid({"client": [WRONG_CLIENT]})
+async def expense_refused(handler: Handler) -> Problem:
+    """An expense names a client: the client can't be deleted, or the body of an expense names one that its owner doesn't have."""
+    names_client = isinstance(handler.body, dict) and "client" in handler.body
+    return invalid({"client": [WRONG_CLIENT]}) if names_client else _used("expenses")
 
 
 KEPT = Problem(400, "has-books", "The account has books, which are kept. Deactivate it instead.")

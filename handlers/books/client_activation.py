@@ -1,12 +1,15 @@
 """Making a client active or inactive. docs/api/books.md#clients."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from core.data import sql
 from core.http.declare import answers, closed, ref
 from core.http.json_text import composed
 from core.problem import Problem
 from handlers.api.books_handler import stale
+from handlers.api.handler import ApiHandler
 from handlers.books.client import ClientHandler
 
 CHANGED = closed({"message": {"type": "string"}, "client": ref("books/client")})
@@ -23,19 +26,8 @@ class Activation(ClientHandler):
     refused: str
 
     async def _set(self, id: str) -> None:
-        found = await query.set_active(
-            self.db,
-            owner_id=self.owner_id,
-            id=int(id),
-            is_active=self.to,
-            if_match=self.if_match,
-            actor=self.actor,
-            action=self.action,
-        )
-        row = self.found(found)
-        if row["was_so"]:
-            raise Problem(400, "client-state", self.refused)
-        row = self.current(row)
+        whose = {"owner_id": self.owner_id, "id": int(id)}
+        row = self.current(await set_active(self, type(self), **whose, if_match=self.if_match))
         self.set_header("ETag", row["etag"])
         self.reply(composed({"message": json.dumps(self.said), "client": row["document"]}))
 
@@ -60,6 +52,24 @@ class DeactivateClient(Activation):
     async def post(self, id: str) -> None:
         """Make a client inactive. 200; 400 it is inactive already; 404; 412 the client is in another state than If-Match says."""
         await self._set(id)
+
+
+async def set_active(
+    handler: ApiHandler, step: type[Activation], owner_id: int, id: int, if_match: list[str] | None = None
+) -> Mapping[str, Any] | None:
+    """Make a client active or inactive; returns its row (is_stale, document, etag), None: it doesn't exist. Raises Problem 400: it is so already."""
+    row: Mapping[str, Any] | None = await query.set_active(
+        handler.db,
+        owner_id=owner_id,
+        id=id,
+        is_active=step.to,
+        if_match=if_match,
+        actor=handler.actor,
+        action=step.action,
+    )
+    if row is not None and row["was_so"]:
+        raise Problem(400, "client-state", step.refused)
+    return row
 
 
 groups = ("Books: clients",)

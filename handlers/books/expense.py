@@ -81,14 +81,8 @@ class ExpenseHandler(ReceiptHandler):
         refused = row.get("refused")
         self.current({"is_stale": refused == "stale", "etag": row["etag"]})
         if refused is not None:
-            raise self._refusal(refused, row["present"])
+            raise refusal(refused, row["present"], self.body)
         self.show({**row, "document": await self.linked(row["document"])})
-
-    def _refusal(self, code: str, present: str) -> Problem:
-        if code == "status":
-            said = f"Cannot transition from {present.title()} to {self.body['status'].title()}."
-            return invalid({"status": [said]})
-        return invalid({"non_field_errors": [KEPT]}) if code == "kept" else WRONG_DATES[code]
 
 
 class ExpenseList(ExpenseHandler):
@@ -162,9 +156,7 @@ class Expenses(ExpenseList):
 
         async def make(db: sql.Runner) -> tuple[int, str]:
             made = await query.create_expense(db, owner_id=self.owner_id, body=self.body_text)
-            if made["refused"] is not None:
-                raise WRONG_DATES[made["refused"]]
-            return 201, made["document"]
+            return 201, document_of(made)
 
         await self.once(make, is_one_statement=True)
 
@@ -206,6 +198,21 @@ class Expense(ExpenseHandler):
             self.db, owner_id=self.owner_id, id=int(id), body=self.body_text, if_match=self.if_match, actor=self.actor
         )
         await self.show_expense(changed)
+
+
+def document_of(made: Mapping[str, Any]) -> str:
+    """The document of create_expense (refused, document). Raises Problem 400 if it was refused."""
+    if made["refused"] is not None:
+        raise WRONG_DATES[made["refused"]]
+    document: str = made["document"]
+    return document
+
+
+def refusal(code: str, present: str, sent: Mapping[str, Any]) -> Problem:
+    """Why update_expense has changed nothing. present: the status. sent: the changes."""
+    if code == "status":
+        return invalid({"status": [f"Cannot transition from {present.title()} to {sent['status'].title()}."]})
+    return invalid({"non_field_errors": [KEPT]}) if code == "kept" else WRONG_DATES[code]
 
 
 groups = ("Books: expenses",)

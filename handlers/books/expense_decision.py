@@ -1,6 +1,7 @@
 """Approving, rejecting and reimbursing an expense. docs/api/books.md#expenses."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from core.http.declare import answers, closed, ref
 from core.http.json_text import composed, written
@@ -30,8 +31,7 @@ class Decision(ExpenseHandler):
         )
         row = self.found(decided)
         self.current({"is_stale": row["refused"] == "stale", "etag": row["etag"]})
-        if row["refused"] is not None:
-            raise Problem(400, "wrong-status", f"Expense cannot be {self.status} in current status")
+        decided_as(row, self.status)
         document = await self.linked(row["document"])
         self.show(
             {
@@ -70,6 +70,12 @@ class Reimburse(Decision):
         """Note that an approved expense was paid back. 200; 400 it is not approved; 404; 412 the expense is in another state than If-Match
         says."""
         await self.decide(id)
+
+
+def decided_as(row: Mapping[str, Any], status: str) -> None:
+    """Check the row of decide_expense (refused). Raises Problem 400: the expense has this status, or may not get it."""
+    if row["refused"] is not None:
+        raise Problem(400, "wrong-status", f"Expense cannot be {status} in current status")
 
 
 groups = ("Books: expenses",)

@@ -3,7 +3,6 @@
 from core.data import sql
 from core.http.declare import answers, body, idempotent
 from core.http.paging import page_of
-from core.problem import Problem
 from handlers.api.books_handler import stale
 from handlers.books import invoice_list, invoice_refusal, paperwork
 from handlers.books.invoice_refusal import InvoiceHandler
@@ -64,8 +63,7 @@ class Invoice(InvoiceHandler):
         deleted = await query.delete_invoice(
             self.db, owner_id=self.owner_id, id=int(id), if_match=self.if_match, actor=self.actor
         )
-        if self.current(deleted)["is_refused"]:
-            raise Problem(400, "not-draft", "Only draft invoices can be deleted")
+        invoice_refusal.deleted(self.current(deleted))
         self.reply_nothing()
 
     async def _update(self, id: str) -> None:

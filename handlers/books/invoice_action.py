@@ -36,16 +36,20 @@ class InvoiceStep(InvoiceHandler):
     async def take(self, db: sql.Runner, id: str, **more: str) -> Mapping[str, Any]:
         """Take the step, and return the row. more: further parameters of its statement. Raises Problem 400, 404, 412."""
         whose = {"owner_id": self.owner_id, "id": int(id), "if_match": self.if_match, "actor": self.actor}
-        row = self.current(await self.step(db, **whose, **more))
-        if row["refusal"] == "payment_date":
-            raise invalid({"payment_date": [FUTURE]})
-        if row["refusal"] is not None:
-            raise Problem(400, "wrong-status", f"Invoice cannot be {self.refused} in current status")
-        return row
+        return taken(self.current(await self.step(db, **whose, **more)), self.refused)
 
     def told(self, row: Mapping[str, Any]) -> str:
         """The body of the answer."""
         return composed({"message": json.dumps(self.said), "invoice": row["document"]})
+
+
+def taken(row: Mapping[str, Any], refused: str) -> Mapping[str, Any]:
+    """The row of a step (refusal). refused: what the invoice can't be. Raises Problem 400: its status doesn't admit the step."""
+    if row["refusal"] == "payment_date":
+        raise invalid({"payment_date": [FUTURE]})
+    if row["refusal"] is not None:
+        raise Problem(400, "wrong-status", f"Invoice cannot be {refused} in current status")
+    return row
 
 
 class Sending(InvoiceStep):
@@ -62,7 +66,7 @@ class Sending(InvoiceStep):
             await self.read_body(mail.WORDS)
 
         async def send(tx: Transaction) -> tuple[Mapping[str, Any], mail.Mailed]:
-            return await self.take(tx, id), await mail.mail_if_possible(self, tx, mail.INVOICE, int(id))
+            return await self.take(tx, id), await mail.mail_if_possible(self, tx, mail.INVOICE, self.owner_id, int(id))
 
         row, mailed = await self.db.transaction(send)
         self.set_header("ETag", row["etag"])

@@ -38,6 +38,12 @@ def done(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return row
 
 
+def deleted(row: Mapping[str, Any]) -> None:
+    """Check the row of delete_invoice (is_refused). Raises Problem 400 if it was refused."""
+    if row["is_refused"]:
+        raise Problem(400, "not-draft", "Only draft invoices can be deleted")
+
+
 def paid(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row of a payment (refusal, said). Raises Problem 400 if it was refused."""
     said = json.loads(row["said"] or "null")

@@ -13,6 +13,7 @@ from core.jobs import Job, Payload, Run
 from core.mail import Attachment, Letter, MailDelayed, MailRefused
 from core.problem import Problem, not_found
 from handlers.api.books_handler import BooksHandler
+from handlers.api.handler import ApiHandler
 from handlers.books import mail_text, paper
 from handlers.settings import Settings
 
@@ -69,7 +70,7 @@ class Mails(BooksHandler):
                 raise Problem(400, "unsendable", said)
             if not found["recipient"]:
                 raise Problem(400, "no-address", "The client has no e-mail address.")
-            return 201, await create(self, tx, self.kind, found, self.body or {})
+            return 201, await create(self, tx, self.kind, self.owner_id, found)
 
         await self.once(send)
 
@@ -91,26 +92,26 @@ def told_of(**sent: str) -> dict[str, Any]:
     return closed({"message": {"type": "string"}, **{name: ref(shape) for name, shape in sent.items()}, "mail": mail})
 
 
-async def mail_if_possible(handler: BooksHandler, tx: sql.Runner, kind: Kind, id: int) -> Mailed:
-    """Mail a quote or an invoice that has just been marked as sent. Raises Problem 429."""
-    found = handler.found(await kind.get(tx, owner_id=handler.owner_id, id=id))
+async def mail_if_possible(handler: ApiHandler, tx: sql.Runner, kind: Kind, owner_id: int, id: int) -> Mailed:
+    """Mail a quote or an invoice that has just been marked as sent, in the words of the body. Raises Problem 429."""
+    found = await kind.get(tx, owner_id=owner_id, id=id)
+    assert found is not None, "the transaction has just changed it"
     if not found["recipient"]:
         return Mailed(NO_ADDRESS, "null")
-    made = await create(handler, tx, kind, found, handler.body or {})
+    made = await create(handler, tx, kind, owner_id, found)
     return Mailed(MAILED.format(recipient=found["recipient"]) if sends(handler.config) else NO_SERVER, made)
 
 
-async def create(
-    handler: BooksHandler, tx: sql.Runner, kind: Kind, found: Mapping[str, Any], sent: Mapping[str, Any]
-) -> str:
-    """Record a mail, and enqueue its job; returns its document. Raises Problem 429."""
+async def create(handler: ApiHandler, tx: sql.Runner, kind: Kind, owner_id: int, found: Mapping[str, Any]) -> str:
+    """Record a mail of an owner in the words of the body, and enqueue its job; returns its document. Raises Problem 429."""
+    sent = handler.body or {}
     most, is_sent = handler.config.books_mails_per_day, sends(handler.config)
-    if is_sent and await query.count_mails(tx, owner_id=handler.owner_id, hours=HOURS, is_reminder=False) >= most:
+    if is_sent and await query.count_mails(tx, owner_id=owner_id, hours=HOURS, is_reminder=False) >= most:
         said = f"No more than {most} mails are sent for an account within {HOURS} hours."
         raise Problem(429, "too-many-mails", said, headers={"Retry-After": "3600"})
     document: str = await query.create_mail(
         tx,
-        owner_id=handler.owner_id,
+        owner_id=owner_id,
         kind=kind.kind,
         **about(kind, found["id"]),
         recipient=found["recipient"],

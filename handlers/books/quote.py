@@ -36,10 +36,7 @@ class Quotes(QuoteHandler):
         check_lines(self.body)
 
         async def make(db: sql.Runner) -> tuple[int, str]:
-            made = await query.create_quote(db, owner_id=self.owner_id, body=self.body_text)
-            if made is None:
-                raise invalid({"client": [WRONG_CLIENT]})
-            return 201, made
+            return 201, made_of(await query.create_quote(db, owner_id=self.owner_id, body=self.body_text))
 
         await self.once(make, is_one_statement=True)
 
@@ -72,32 +69,38 @@ class Quote(QuoteHandler):
     async def delete(self, id: str) -> None:
         """Delete a draft, or a quote that was rejected. An invoice that was made of it stays. 204; 400 it is in another status; 404; 412 the
         quote is in another state than If-Match says."""
-        deleted = await query.delete_quote(
+        gone = await query.delete_quote(
             self.db, owner_id=self.owner_id, id=int(id), if_match=self.if_match, actor=self.actor
         )
-        if self.current(deleted)["refusal"] is not None:
-            raise Problem(400, "quote-kept", "Only draft or declined quotes can be deleted")
+        deleted(self.current(gone))
         self.reply_nothing()
 
     async def _update(self, id: str) -> None:
         check_lines(self.body)
-        changed = self.current(await update(self, self.db, id, self.body_text))
-        if changed["refusal"] is not None:
-            raise refused(changed, self.body)
-        self.show(changed)
+        changed = await query.update_quote(
+            self.db, owner_id=self.owner_id, id=int(id), body=self.body_text, if_match=self.if_match, actor=self.actor
+        )
+        self.show(done(self.current(changed), self.body))
 
 
-async def update(handler: BooksHandler, db: sql.Runner, id: str, changes: str) -> Mapping[str, Any] | None:
-    """Change a quote, as update_quote in sql/books/quote.sql says. changes: the members that change, as JSON."""
-    found: Mapping[str, Any] | None = await query.update_quote(
-        db,
-        owner_id=handler.owner_id,
-        id=int(id),
-        body=changes,
-        if_match=handler.if_match,
-        actor=handler.actor,
-    )
-    return found
+def done(row: Mapping[str, Any], sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row of update_quote (refusal, status). sent: the changes. Raises Problem 400 if it was refused."""
+    if row["refusal"] is not None:
+        raise refused(row, sent)
+    return row
+
+
+def deleted(row: Mapping[str, Any]) -> None:
+    """Check the row of delete_quote (refusal). Raises Problem 400 if it was refused."""
+    if row["refusal"] is not None:
+        raise Problem(400, "quote-kept", "Only draft or declined quotes can be deleted")
+
+
+def made_of(document: str | None) -> str:
+    """The document of create_quote. Raises Problem 400: the owner doesn't have its client."""
+    if document is None:
+        raise invalid({"client": [WRONG_CLIENT]})
+    return document
 
 
 def refused(found: Mapping[str, Any], sent: Mapping[str, Any]) -> Problem:

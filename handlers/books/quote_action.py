@@ -25,13 +25,9 @@ class MoveHandler(QuoteHandler):
 
     async def moved(self, db: sql.Runner, id: str, status: str) -> Mapping[str, Any]:
         """Move the quote, and return its row. Raises Problem: 400 its status doesn't admit that, or is the same; 404; 412."""
-        change = {"status": status}
-        moved = self.current(await quote.update(self, db, id, json.dumps(change)))
-        if moved["refusal"] == "status" or not moved["has_moved"]:
-            raise Problem(400, "wrong-status", f"Quote cannot be {status} in current status")
-        if moved["refusal"] is not None:
-            raise quote.refused(moved, change)
-        return moved
+        body = json.dumps({"status": status})
+        whose = {"owner_id": self.owner_id, "id": int(id), "if_match": self.if_match, "actor": self.actor}
+        return moved_to(self.current(await query.update_quote(db, **whose, body=body)), status)
 
     async def move(self, id: str, status: str) -> None:
         """Move the quote, and answer with it. Raises Problem as `moved` does."""
@@ -53,7 +49,9 @@ class Sending(MoveHandler):
             await self.read_body(mail.WORDS)
 
         async def send(tx: Transaction) -> tuple[Mapping[str, Any], mail.Mailed]:
-            return await self.moved(tx, id, "sent"), await mail.mail_if_possible(self, tx, mail.QUOTE, int(id))
+            return await self.moved(tx, id, "sent"), await mail.mail_if_possible(
+                self, tx, mail.QUOTE, self.owner_id, int(id)
+            )
 
         moved, mailed = await self.db.transaction(send)
         self.set_header("ETag", moved["etag"])
@@ -91,6 +89,13 @@ class Duplication(QuoteHandler):
             return 201, made
 
         await self.once(make, is_one_statement=True)
+
+
+def moved_to(row: Mapping[str, Any], status: str) -> Mapping[str, Any]:
+    """The row of update_quote (refusal, has_moved) that moves a quote to a status. Raises Problem 400: its status doesn't admit that, or is the same."""
+    if row["refusal"] == "status" or not row["has_moved"]:
+        raise Problem(400, "wrong-status", f"Quote cannot be {status} in current status")
+    return quote.done(row, {"status": status})
 
 
 groups = ("Books: quotes",)

@@ -175,7 +175,8 @@ class Add(RowPage):
         fields = worded.fields if worded is not None and isinstance(worded.fields, Mapping) else {}
         if worded is not None:
             self.set_status(worded.status)
-        inputs = await admin_form.inputs(self, _addable(table), values, fields, is_new=True)
+        row = {name: texts[-1] for name, texts in values.items() if texts}
+        inputs = await admin_form.inputs(self, _addable(table), values, fields, is_new=True, row=row)
         self.show(
             "admin_add.html",
             table=table,

@@ -24,7 +24,7 @@ PAGE_SIZE, BATCH = 50, 500
 LONGEST_SEARCH = 100
 # pg_trgm finds a word by three letters in a row.
 _FINDABLE = re.compile(r"[^\W_]{3}")
-TOO_WIDE = "Choose a {} first: search, order and other filters are for the rows of one."
+TOO_WIDE = "Choose {} first: search, order and other filters are for the rows of one."
 UNFINDABLE = "A search needs a word with three letters or digits in a row."
 # Of the address of a list, beside its filters.
 SEARCH, ORDER, AFTER, BEFORE = "search", "sort", "after", "before"
@@ -59,6 +59,13 @@ class View(NamedTuple):
             for one in self.table.filters
             if self.is_whole or one.name in self.given or one.name == self.table.within[0]
         ]
+
+    @property
+    def add_path(self) -> str:
+        """The address of the form of a new row, which has what the filters name and the form asks for."""
+        asked = {field.name for field in self.table.add.fields} if self.table.add is not None else set()
+        kept = {name: value for name, value in self.given.items() if name in asked}
+        return f"{self.table.path}add/" + (f"?{urlencode(kept)}" if kept else "")
 
     def sorted_by(self, name: str) -> str:
         """The direction in which the list is ordered by a column first: "ascending", "descending" or ""."""
@@ -173,8 +180,8 @@ def _too_wide(table: Table, given: Sequence[str]) -> str:
     """Why a list that is not narrowed has no rows (Table.within); "": it has some."""
     if not table.within or not given or any(name in given for name in table.within):
         return ""
-    title = next(one.title for one in table.filters if one.name == table.within[0])
-    return TOO_WIDE.format(title.lower())
+    title = next(one.title for one in table.filters if one.name == table.within[0]).lower()
+    return TOO_WIDE.format(f"an {title}" if title[0] in "aeiou" else f"a {title}")
 
 
 def _apart(table: Table, given: Mapping[str, str]) -> str:
