@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import dataclasses
+import errno
 import getpass
 import json
 import os
@@ -801,7 +802,9 @@ def answered(args: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         # InterfaceError: the connection was lost in the middle of something.
-        print(f"{product.NAME}: the database can't be reached: {error}", file=sys.stderr)
+        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        why = "a disk is full" if is_full else "the database can't be reached"
+        print(f"{product.NAME}: {why}: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         pass
     return 1

@@ -1,7 +1,8 @@
 """The database's schema: numbered migrations, then each area's functions and views.
 
 A migration, sql/migrations/NNNN_AREA_what.sql, is applied once and never changed afterwards. Functions and views are repeatable:
-sql/AREA/functions.sql holds CREATE OR REPLACE statements and is applied after the migrations whenever its text has changed. All
+sql/AREA/functions.sql holds CREATE OR REPLACE statements and is applied after the migrations whenever its text has changed. A long one has parts,
+sql/AREA/functions_NOUN.sql, which are one text with it. All
 that one start has to apply is one transaction under one lock, so no other program ever sees half of it.
 """
 
@@ -79,13 +80,17 @@ def files(root: Path = sql.ROOT) -> Schema:
             raise MigrationError(f"{path.name}: expected {len(found) + 1:04}_AREA_what.sql here")
         found.append(Migration(int(name[1]), path.stem, path.read_text(encoding="utf-8")))
     areas = list(dict.fromkeys(migration.name.split("_")[1] for migration in found))
-    functions = [
-        Functions(path.parent.name, path.read_text(encoding="utf-8")) for path in sorted(root.glob("*/functions.sql"))
-    ]
+    functions = [Functions(folder.name, text) for folder in sorted(root.iterdir()) if (text := _functions(folder))]
     for one in functions:
         if one.area not in areas:
             raise MigrationError(f"sql/{one.area}/functions.sql: no migration is named NNNN_{one.area}…")
     return Schema(found, sorted(functions, key=lambda one: areas.index(one.area)))
+
+
+def _functions(folder: Path) -> str:
+    """The text of an area's functions: functions.sql, and then its parts by name; "": it has none."""
+    parts = [*folder.glob("functions.sql"), *sorted(folder.glob("functions_*.sql"))]
+    return "\n".join(path.read_text(encoding="utf-8") for path in parts)
 
 
 async def postgres_version(connection: Any) -> str:
@@ -149,7 +154,7 @@ async def apply(dsn: str, schema: Schema | None = None) -> list[str]:
                 record = query.record_migration.text
                 await connection.execute(record, migration.number, migration.name, migration.sha256)
             for functions in waiting.functions:
-                await _run(connection, f"{functions.area}/functions.sql", functions.text)
+                await _run(connection, f"{functions.area}/functions*.sql", functions.text)
                 await connection.execute(query.record_functions.text, functions.area, functions.sha256)
             return _names(waiting)
     finally:

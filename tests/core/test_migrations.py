@@ -93,10 +93,23 @@ async def test_functions_may_call_one_another_in_any_order_and_see_what_the_migr
 
 
 async def test_functions_that_fail_leave_the_migrations_before_them_unapplied(empty):
-    with pytest.raises(MigrationError, match=r"step/functions.sql: .*nothing_there.*; nothing was applied"):
+    with pytest.raises(MigrationError, match=r"step/functions\*\.sql: .*nothing_there.*; nothing was applied"):
         await migrations.apply(empty, made(FIRST, functions="CREATE VIEW public.v AS SELECT * FROM nothing_there"))
     assert await ask(empty, "SELECT to_regclass('public.a')") is None
     assert await ask(empty, "SELECT to_regclass('core.migration')") is None
+
+
+async def test_the_functions_of_an_area_may_stand_in_several_files_which_are_one_text(tmp_path):
+    for name, text in (
+        ("migrations/0001_step.sql", "SELECT 1"),
+        ("step/functions_b.sql", "SELECT 'b'"),
+        ("step/functions.sql", "SELECT 'first'"),
+        ("step/functions_a.sql", "SELECT 'a'"),
+        ("step/noun.sql", "SELECT 'a query'"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert migrations.files(tmp_path).functions == [Functions("step", "SELECT 'first'\nSELECT 'a'\nSELECT 'b'")]
 
 
 async def test_functions_of_an_area_without_a_migration_are_refused(tmp_path):

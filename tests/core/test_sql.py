@@ -7,7 +7,9 @@ import pytest
 from core.data import sql
 
 FILES = sorted(
-    path for path in sql.ROOT.rglob("*.sql") if path.parent.name != "migrations" and path.name != "functions.sql"
+    path
+    for path in sql.ROOT.rglob("*.sql")
+    if path.parent.name != "migrations" and not path.name.startswith("functions")
 )
 # Statements that Postgres can't prepare; it parses only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES ahead.
 UTILITY = re.compile(r"(VACUUM|ANALYZE|TRUNCATE|REINDEX|REFRESH|LOCK|SET|CALL)\b", re.I)

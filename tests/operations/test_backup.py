@@ -207,6 +207,8 @@ async def test_a_restored_backup_is_what_the_server_had_while_it_was_written(
         member, vendor = await work_everywhere(api, invoice)
         stream = await EventStream.open(program.url)
         await stream.block()
+        of_vendor = {"headers": {"Authorization": f"Token {vendor}"}}
+        token = (await api.get("/items/changes/", **of_vendor)).json["next"]
         before, done = await contents(source.dsn), asyncio.Event()
 
         async def go_on():
@@ -247,8 +249,13 @@ async def test_a_restored_backup_is_what_the_server_had_while_it_was_written(
         # What was signed in before the backup still is, and old passwords are good.
         receipts = await api.get("/api/expenses/attachments/", token=member)
         assert (await api.get(receipts.json["results"][0]["file"])).body == RECEIPT
-        items_of_vendor = await api.get("/items/", headers={"Authorization": f"Token {vendor}"})
+        items_of_vendor = await api.get("/items/", **of_vendor)
         assert items_of_vendor.status == 200 and len(items_of_vendor.json) == 4
+        # A device begins from the start, and then goes on from there.
+        anew = (await api.get(f"/items/changes/?since={token}", **of_vendor)).json
+        assert anew["reset"] is True and anew["items"]
+        onwards = (await api.get(f"/items/changes/?since={anew['next']}", **of_vendor)).json
+        assert onwards["reset"] is False and not onwards["items"]
         admin = await signed_in(api, "admin@example.com", "admin123")
         shown = await api.get("/api/auth/users/me/", token=admin["access"])
         assert (await api.get(shown.json["data"]["avatar"])).body == b"picture" * 100_000
