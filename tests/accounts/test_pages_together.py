@@ -192,6 +192,48 @@ async def test_a_sign_out_while_the_server_is_away_is_done_when_it_is_back(
     server.end()
 
 
+async def test_what_one_person_has_begun_is_not_sent_in_the_name_of_another(page, sign_in, db):
+    first = await sign_in("OWNER")
+    await page.keep_session(first)
+    await page.go("/live/")
+    await page.is_signed_in("owner@example.com")
+    # The browser gets the cookie of somebody else, of which the page does not hear, and the token of the first is good no longer.
+    await page.keep_session(await sign_in("ADMIN"))
+    await db.execute("UPDATE accounts.session SET revoked_at = now() WHERE account_id = $1", int(first["user_id"]))
+    sent = """
+        const {request} = await import('/static/live-session.js');
+        const body = JSON.stringify({name: 'Theirs', email: `${Math.random()}@example.com`});
+        return request('/api/clients/', {method: 'POST', body}).then(one => String(one.status), error => error.message)"""
+    # Until the server has heard of it, the first one's request is done in the first one's name.
+    said = await page.until(lambda: page.script(sent), lambda found: found != "201")
+    assert said == "Somebody else has signed in."
+    await page.is_signed_in("admin@example.com")
+    owners = "SELECT count(*) FROM books.client c JOIN accounts.account a ON a.id = c.owner_id WHERE a.email = 'admin@example.com'"
+    assert await db.fetchval(owners) == 0
+
+
+async def test_a_page_that_can_t_learn_who_is_signed_in_says_so_and_asks_again(page, sign_in):
+    await page.keep_session(await sign_in("EMPLOYEE"))
+    await page.before_scripts(
+        """const really = window.fetch;
+           window.fetch = (path, ...more) => (path === '/session/token/' && !window.answers
+               ? Promise.reject(new TypeError('away')) : really(path, ...more));"""
+    )
+    await page.go("/pos/")
+    await page.sees("#sign-in-problem", "The server does not answer. Trying again.")
+    await page.script("window.answers = true")
+    await page.is_signed_in("employee@example.com")
+    await page.until(
+        lambda: page.script("return document.getElementById('sign-in-dialog').open"), lambda found: not found
+    )
+
+
+async def test_the_home_page_leads_to_the_sign_up_of_the_books(page):
+    await page.load()
+    await page._call(lambda: page._driver.find_element("link text", "Open your own books").click())
+    await page.sees("dialog.sheet[open]", "Company")
+
+
 async def test_no_token_is_kept_in_the_browser_and_no_script_sees_the_cookie(page, sign_in):
     await sign_in("OWNER")
     await page.go("/books/")
