@@ -19,8 +19,3 @@ CREATE INDEX customer_name ON sales.customer (lower(name), id);
 CREATE INDEX salesman_searched ON sales.salesman USING gin (lower(name) gin_trgm_ops);
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX creator_searched ON sales.creator USING gin (lower(name) gin_trgm_ops);
-
--- Statements have one plan for all values. Few accounts import, and few salesmen and workers are there, so this plan would walk along all invoices
--- or sessions to the few of one of them. It is to take the indexes of the filters, which are right for each value.
-ALTER TABLE sales.invoice ALTER COLUMN created_user_id SET (n_distinct = 1000), ALTER COLUMN salesman_id SET (n_distinct = 1000);
-ALTER TABLE sales.session ALTER COLUMN worker_id SET (n_distinct = 1000);

@@ -45,11 +45,3 @@ CREATE INDEX credit_entry_type ON pos.credit_entry (transaction_type, id);
 
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX chatbot_user_searched ON pos.chatbot_user USING gin (pos.folded(name || ' ' || mobile_number) gin_trgm_ops);
-
--- Statements have one plan for all values. Of two types the average one has half of the rows, so this plan would walk along the ids over all rows
--- to the few of a rare type; of few sellers likewise. It is to take the indexes above, which are right for each value.
-ALTER TABLE pos.promotion ALTER COLUMN target_audience SET (n_distinct = 1000);
-ALTER TABLE pos.shop_order ALTER COLUMN status SET (n_distinct = 1000), ALTER COLUMN payment_method SET (n_distinct = 1000),
-    ALTER COLUMN seller_id SET (n_distinct = 1000);
-ALTER TABLE pos.point_entry ALTER COLUMN transaction_type SET (n_distinct = 1000);
-ALTER TABLE pos.credit_entry ALTER COLUMN transaction_type SET (n_distinct = 1000);

@@ -369,7 +369,7 @@ async def test_each_list_reads_few_rows_however_many_there_are(db):
         f"""
         TRUNCATE pos.order_line, pos.shop_order, pos.promotion, pos.product, pos.supplier, pos.customer, pos.point_entry, pos.credit_entry,
                  pos.chatbot_user, pos.product_day RESTART IDENTITY;
-        INSERT INTO accounts.account (email, name, role) SELECT 'many-' || n || '@example.com', 'Many ' || n, 'EMPLOYEE' FROM generate_series(1, 9) n;
+        INSERT INTO accounts.account (email, name, role) SELECT 'many-' || n || '@example.com', 'Many ' || n, 'EMPLOYEE' FROM generate_series(1, 2000) n;
         INSERT INTO pos.supplier (name, phone_number, contact_person, rfc, tax_address) SELECT 'S ' || n, '1', 'c', 'r', 't' FROM generate_series(1, {MANY}) n;
         INSERT INTO pos.product (name, sku, supplier_id, is_active)
         SELECT 'P ' || n, 'SKU-' || n, CASE WHEN n % 2 = 0 THEN 3 ELSE n END, n % 20 <> 0 FROM generate_series(1, {MANY}) n;

@@ -341,7 +341,7 @@ async def test_each_list_reads_few_rows_however_many_there_are(db):
     await db.execute(
         f"""
         TRUNCATE sales.session, sales.invoice_item, sales.invoice, sales.customer, sales.salesman, sales.creator RESTART IDENTITY CASCADE;
-        INSERT INTO accounts.account (email, name, role) SELECT 'many-' || n || '@example.com', 'Many ' || n, 'PICKER' FROM generate_series(1, 9) n;
+        INSERT INTO accounts.account (email, name, role) SELECT 'many-' || n || '@example.com', 'Many ' || n, 'PICKER' FROM generate_series(1, 2000) n;
         INSERT INTO sales.customer (code, name) SELECT 'C' || n, 'Pharmacy ' || n FROM generate_series(1, {MANY}) n;
         INSERT INTO sales.salesman (name) SELECT 'Salesman ' || n FROM generate_series(1, {MANY}) n;
         INSERT INTO sales.creator (name) SELECT 'clerk ' || n FROM generate_series(1, {MANY}) n;
