@@ -36,8 +36,9 @@ SELECT json_build_object(
            'supplier_name', i.supplier_name, 'supplier_contact', i.supplier_contact, 'min_stock_level', i.min_stock_level::text,
            'reorder_quantity', i.reorder_quantity::text, 'is_active', i.is_active, 'is_low_stock', vendor.is_low(i), 'vendor', v.business_name,
            'vendor_key', v.id, 'last_restocked_at', core.iso(i.last_restocked_at), 'created_at', core.iso(i.created_at), 'updated_at', core.iso(i.updated_at),
-           'last_movements', (SELECT json_agg(json_build_object('when', core.iso(m.created_at), 'action', m.action, 'quantity', m.quantity::text,
-                                                                'before', m.quantity_before::text, 'after', m.quantity_after::text, 'notes', m.notes)
+           'last_movements', (SELECT json_agg(json_build_object('action', m.action, 'quantity', m.quantity::text, 'before', m.quantity_before::text,
+                                                                'after', m.quantity_after::text, 'notes', m.notes,
+                                                                'when (UTC)', to_char(m.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
                                               ORDER BY m.position DESC)
                                 FROM (SELECT m.* FROM vendor.inventory_movement m WHERE m.vendor_id = i.vendor_id AND m.item_id = i.id
                                        ORDER BY m.position DESC LIMIT 20) m))::text
