@@ -23,7 +23,8 @@ i.unit_type = $1::text
 
 -- name: list_rows(after, most) -> rows
 SELECT i.vendor_id || '.' || i.id AS key, i.name AS label, i.name, (SELECT v.business_name FROM vendor.vendor v WHERE v.id = i.vendor_id) AS vendor,
-       i.vendor_id::text AS vendor_key, i.quantity, i.unit_type, i.min_stock_level, vendor.is_low(i) AS is_low_stock, i.supplier_name, i.is_active, i.updated_at,
+       i.vendor_id::text AS vendor_key, i.quantity, i.unit_type, i.min_stock_level, vendor.is_low(i) AS is_low_stock, i.supplier_name, i.is_active,
+       i.updated_at,
        (/* key */ jsonb_build_array(i.vendor_id, i.id) /* or as asked */)::text AS place
   FROM vendor.inventory_item i
  WHERE (/* after */ $1::jsonb IS NULL /* or as asked */) /* filters */
