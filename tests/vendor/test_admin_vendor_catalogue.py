@@ -292,5 +292,5 @@ async def test_a_global_category_that_is_deleted_while_items_are_put_into_it_lea
             *(api.call("POST", "/items/", item, headers=headers) for item in items),
         )
         assert deleted.status == 302 and synced.status == 200 and {one.status for one in made} <= {201, 400}
-        for table in ("item_global_category", "category_tally"):
-            assert not await db.fetchval(f"SELECT count(*) FROM vendor.{table} WHERE category_id = $1::uuid", id)
+        for kept in ("item_global_category", "category_tally"):
+            assert not await db.fetchval(f"SELECT count(*) FROM vendor.{kept} WHERE category_id = $1::uuid", id)
