@@ -116,7 +116,7 @@ vendors = Table(
         Field("logo", "Logo", "picture"),
         Field("username", "Username"),
         Field("email", "Account", to="accounts/users"),
-        Field("name", "Name"),
+        Field("person", "Name"),
         Field("is_active", "Account is active", "flag"),
         Field("last_login", "Last sign-in", "moment"),
         Field("bills", "Bills", "number"),

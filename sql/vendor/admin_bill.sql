@@ -27,7 +27,8 @@ SELECT b.vendor_id || '.' || b.id AS key, b.invoice_number AS label, b.invoice_n
 -- name: get_row(vendor_id, id) -> value
 -- lines: the first 300; the table of lines has all.
 SELECT json_build_object(
-           'id', b.id, 'invoice_number', b.invoice_number, 'bill_number', b.bill_number, 'bill_date', b.bill_date, 'vendor', v.business_name, 'vendor_key', v.id,
+           'id', b.id, 'label', b.invoice_number, 'invoice_number', b.invoice_number, 'bill_number', b.bill_number, 'bill_date', b.bill_date,
+           'vendor', v.business_name, 'vendor_key', v.id,
            'device_id', b.device_id, 'billing_mode', b.billing_mode, 'restaurant_name', b.restaurant_name, 'address', b.address, 'gstin', b.gstin,
            'fssai_license', b.fssai_license, 'logo_url', b.logo_url, 'footer_note', b.footer_note, 'customer_name', b.customer_name,
            'customer_phone', b.customer_phone, 'customer_email', b.customer_email, 'customer_address', b.customer_address,

@@ -22,8 +22,8 @@ SELECT l.vendor_id || '.' || l.bill_id || '.' || l.place AS key, l.item_name AS 
 
 -- name: get_row(vendor_id, bill_id, place) -> value
 SELECT json_build_object(
-           'id', l.id, 'label', l.item_name, 'item_name', l.item_name, 'bill', b.invoice_number, 'bill_key', b.vendor_id || '.' || b.id, 'vendor', v.business_name,
-           'vendor_key', v.id, 'place', l.place, 'original_item_id', l.original_item_id, 'item_description', l.item_description,
+           'id', l.id, 'label', l.item_name, 'item_name', l.item_name, 'bill', b.invoice_number, 'bill_key', b.vendor_id || '.' || b.id,
+           'vendor', v.business_name, 'vendor_key', v.id, 'place', l.place, 'original_item_id', l.original_item_id, 'item_description', l.item_description,
            'price', l.price::text, 'mrp_price', l.mrp_price::text, 'price_type', l.price_type, 'quantity', l.quantity::text, 'unit', l.unit,
            'subtotal', l.subtotal::text, 'gst_percentage', l.gst_percentage::text, 'item_gst_amount', l.item_gst_amount::text,
            'veg_nonveg', l.veg_nonveg, 'additional_discount', l.additional_discount::text, 'discount_amount', l.discount_amount::text,

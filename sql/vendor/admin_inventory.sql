@@ -23,7 +23,8 @@ i.unit_type = $1::text
 
 -- name: list_rows(after, most) -> rows
 SELECT i.vendor_id || '.' || i.id AS key, i.name AS label, i.name, (SELECT v.business_name FROM vendor.vendor v WHERE v.id = i.vendor_id) AS vendor,
-       i.vendor_id::text AS vendor_key, i.quantity, i.unit_type, i.min_stock_level, vendor.is_low(i) AS is_low_stock, i.supplier_name, i.is_active, i.updated_at,
+       i.vendor_id::text AS vendor_key, i.quantity, i.unit_type, i.min_stock_level, vendor.is_low(i) AS is_low_stock, i.supplier_name, i.is_active,
+       i.updated_at,
        (/* key */ jsonb_build_array(i.vendor_id, i.id) /* or as asked */)::text AS place
   FROM vendor.inventory_item i
  WHERE (/* after */ $1::jsonb IS NULL /* or as asked */) /* filters */
@@ -36,8 +37,9 @@ SELECT json_build_object(
            'supplier_name', i.supplier_name, 'supplier_contact', i.supplier_contact, 'min_stock_level', i.min_stock_level::text,
            'reorder_quantity', i.reorder_quantity::text, 'is_active', i.is_active, 'is_low_stock', vendor.is_low(i), 'vendor', v.business_name,
            'vendor_key', v.id, 'last_restocked_at', core.iso(i.last_restocked_at), 'created_at', core.iso(i.created_at), 'updated_at', core.iso(i.updated_at),
-           'last_movements', (SELECT json_agg(json_build_object('when', core.iso(m.created_at), 'action', m.action, 'quantity', m.quantity::text,
-                                                                'before', m.quantity_before::text, 'after', m.quantity_after::text, 'notes', m.notes)
+           'last_movements', (SELECT json_agg(json_build_object('action', m.action, 'quantity', m.quantity::text, 'before', m.quantity_before::text,
+                                                                'after', m.quantity_after::text, 'notes', m.notes,
+                                                                'when (UTC)', to_char(m.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
                                               ORDER BY m.position DESC)
                                 FROM (SELECT m.* FROM vendor.inventory_movement m WHERE m.vendor_id = i.vendor_id AND m.item_id = i.id
                                        ORDER BY m.position DESC LIMIT 20) m))::text

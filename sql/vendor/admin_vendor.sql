@@ -46,7 +46,7 @@ SELECT v.id::text AS key, v.business_name AS label, v.business_name, a.username,
 SELECT json_build_object(
            'id', v.id, 'business_name', v.business_name, 'phone', v.phone, 'address', v.address, 'gst_no', v.gst_no, 'fssai_license', v.fssai_license,
            'logo', v.logo, 'footer_note', v.footer_note, 'is_approved', v.is_approved, 'username', a.username, 'email', a.email, 'email_key', a.public_id,
-           'name', a.name, 'is_active', a.is_active, 'last_login', core.iso(a.last_login),
+           'person', a.name, 'is_active', a.is_active, 'last_login', core.iso(a.last_login),
            'bills', coalesce((SELECT t.bills FROM vendor.bill_tally t WHERE t.vendor_id = v.id), 0),
            'created_at', core.iso(v.created_at), 'updated_at', core.iso(v.updated_at))::text
   FROM vendor.vendor v JOIN accounts.account a ON a.id = v.account_id

@@ -150,3 +150,17 @@ async def test_settings_of_devices_are_shown_as_they_were_sent(administrator, ve
     page = await boss.get(f"{SETTINGS}{row['id']}/")
     assert page.status == 200 and "1.50" in page.text and big in page.text
     assert 'name="version"' not in page.text and (await boss.get(f"{SETTINGS}add/")).status == 404
+
+
+async def test_pages_of_rows_are_called_by_what_people_know(administrator, seller, api):
+    boss = await administrator()
+    one, headers = await seller(business_name="Known Store")
+    await stored(api, headers, bill("KNOWN-1"))
+    id = (await error(api, headers, bill("KNOWN-2", total="x")))["quarantine_id"]
+    key = table(await boss.get(f"{BILLS}csv/?invoice_number=KNOWN-1"))[0]["id"]
+    for path, title in (
+        (f"{BILLS}{key}/", "KNOWN-1"),
+        (f"{QUARANTINE}{one.id}.{id}/", "KNOWN-2"),
+        (f"/admin/vendor/vendors/{one.id}/", "Known Store"),
+    ):
+        assert f"<h1>{title}</h1>" in (await boss.get(path)).text, path

@@ -1,5 +1,6 @@
 """Categories, items and inventory of vendors in the administration, and what devices learn of it. docs/api/vendor.md#administration."""
 
+import asyncio
 import json
 from urllib.parse import quote
 
@@ -274,3 +275,22 @@ async def test_stock_is_adjusted_through_the_ledger(administrator, seller, api, 
         "The inventory item “Flour” was deleted successfully."
     )
     assert (await api.get(f"/inventory/{id}/", headers=headers)).status == 404
+
+
+async def test_a_global_category_that_is_deleted_while_items_are_put_into_it_leaves_no_link_and_no_500(
+    administrator, seller, api, db
+):
+    staff = await administrator("ADMIN")
+    _, headers = await seller()
+    for n in range(5):
+        id = id_of(await added(staff, GLOBAL, name=f"Contested {n}"))
+        items = [{"name": f"Item {n}-{k}", "price": 1, "category_ids": [id]} for k in range(4)]
+        operations = [{"operation": "create", "data": {**item, "name": f"Synced {item['name']}"}} for item in items]
+        deleted, synced, *made = await asyncio.gather(
+            staff.post(f"{GLOBAL}{id}/delete/"),
+            api.call("POST", "/items/sync", operations, headers=headers),
+            *(api.call("POST", "/items/", item, headers=headers) for item in items),
+        )
+        assert deleted.status == 302 and synced.status == 200 and {one.status for one in made} <= {201, 400}
+        for kept in ("item_global_category", "category_tally"):
+            assert not await db.fetchval(f"SELECT count(*) FROM vendor.{kept} WHERE category_id = $1::uuid", id)
