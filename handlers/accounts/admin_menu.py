@@ -1,15 +1,19 @@
 """Menus in the administration: the entries themselves, and which accounts are shown which. docs/api/accounts.md#administration."""
 
 import json
+from collections.abc import Sequence
 
 from core.data import sql
 from core.http import keyset, schema
 from core.http.keyset import Column as OrderColumn
 from core.problem import Problem, invalid, not_found
 from handlers.accounts.menu import query as menu_query
+from handlers.accounts.menu import write_menus
 from handlers.api.admin import (
+    Action,
     AdminHandler,
     Column,
+    Do,
     Field,
     Filter,
     Form,
@@ -17,6 +21,8 @@ from handlers.api.admin import (
     Related,
     Table,
     answer_of,
+    each,
+    some,
 )
 from handlers.api.roles import ROLES
 
@@ -119,10 +125,31 @@ menus = Table(
 )
 
 
+MENU_IDS = Form(
+    some(schema.load("accounts/menu_assign"), "menu_ids"), (Field("menu_ids", "Menus", to="accounts/menus"),)
+)
+
+
+def _body(handler: AdminHandler, key: Key) -> str:
+    return json.dumps({"user_id": key["public_id"], "menu_ids": handler.body["menu_ids"]})
+
+
 async def assign(handler: AdminHandler, key: Key) -> None:
     """Make an account's menus exactly those of the form, by the API."""
-    body = json.dumps({"user_id": key["public_id"], "menu_ids": handler.body["menu_ids"]})
-    await answer_of(handler, "POST", "/api/access/admin/assign-menus/", body)
+    await answer_of(handler, "POST", "/api/access/admin/assign-menus/", _body(handler, key))
+
+
+def writing(write: sql.Query, done: str) -> Do:
+    """What changes the menus of several accounts by a query."""
+
+    async def one(handler: AdminHandler, key: Key) -> None:
+        await write_menus(handler, write, _body(handler, key))
+
+    async def do(handler: AdminHandler, keys: Sequence[Key]) -> str:
+        changed, refused = await each(handler, keys, one)
+        return " ".join([f"The menus were {done} {changed} of {len(keys)} users.", *dict.fromkeys(refused)])
+
+    return do
 
 
 user_menus = Table(
@@ -152,8 +179,14 @@ user_menus = Table(
         Filter("role", "Role", choices=[(role, role) for role in ROLES]),
     ),
     shown=(Field("account", "User", to="accounts/users"), Field("tree", "As the client shows them", "json")),
-    edit=Form(schema.load("accounts/menu_set"), (Field("menu_ids", "Menus", to="accounts/menus"),)),
+    edit=MENU_IDS,
     change=assign,
+    actions=(
+        Action("add", "Assign more menus", writing(menu_query.add_menus, "assigned to"), asks=MENU_IDS),
+        Action(
+            "take", "Take menus away", writing(menu_query.take_menus, "taken from"), asks=MENU_IDS, is_dangerous=True
+        ),
+    ),
     related=(Related("Who has assigned them, and when", "accounts/menu-assignments", "account"),),
     audited="account",
 )

@@ -1,28 +1,25 @@
 """Which account is shown which menu, in the administration. docs/api/accounts.md#administration."""
 
+import json
+
 from core.data import sql
 from core.http import keyset, schema
 from core.http.keyset import Column as OrderColumn
 from core.problem import not_found
+from handlers.accounts.menu import query as menu_query
+from handlers.accounts.menu import write_menus
 from handlers.api.admin import AdminHandler, Column, Field, Filter, Key, Table
-from handlers.api.roles import may_touch
 
 query = sql.load("accounts/admin_menu_assignment")
 
 
 async def remove(handler: AdminHandler, key: Key) -> None:
     """Take a menu from an account. Raises Problem: 403 the account's role is above the administrator's; 404."""
-
-    async def work(db: sql.Runner) -> None:
-        account = await query.lock_account(db, account_id=key["account_id"])
-        await handler.confirm(db)
-        if account is None:
-            raise not_found("User not found")
-        may_touch(handler.administrator, account["role"])
-        if await query.remove_assignment(db, **key, actor=handler.actor) is None:
-            raise not_found()
-
-    await handler.db.transaction(work)
+    public_id = await query.find_assigned(handler.db, **key)
+    if public_id is None:
+        raise not_found()
+    body = json.dumps({"user_id": public_id, "menu_ids": [key["menu_item_id"]]})
+    await write_menus(handler, menu_query.take_menus, body)
 
 
 assignments = Table(

@@ -76,26 +76,26 @@ class MenuAssignment(ApiHandler):
     async def post(self) -> None:
         """Assign exactly these menus to a person. 200; 400 wrong fields, an unknown person or menu; 403 the caller may not, or the person's
         role is above the caller's."""
-        caller = signed_in_caller(self)
-
-        async def assign(db: sql.Runner) -> asyncpg.Record:
-            locked = await query.lock_for_assignment(db, body=self.body_text)
-            unknown = {} if locked["account_id"] else {"user_id": ["User not found"]}
-            if locked["unknown"]:
-                unknown["menu_ids"] = [f"Invalid menu IDs: {locked['unknown']}"]
-            if unknown:
-                raise invalid(unknown)
-            may_touch(caller, locked["role"])
-            return await query.assign_menus(
-                db,
-                account_id=locked["account_id"],
-                assigned_by=caller.account_id,
-                body=self.body_text,
-                actor=self.actor,
-            )
-
-        assigned = await self.db.transaction(assign)
+        assigned = await write_menus(self, query.assign_menus, self.body_text)
         self.reply(envelope(assigned["message"], assigned["data"]))
+
+
+async def write_menus(handler: ApiHandler, write: sql.Query, body: str) -> asyncpg.Record:
+    """Change which menus a person is shown. write: the query that does it. body: JSON, as that of MenuAssignment. Raises Problem: 400 an unknown
+    person or menu; 401, 403."""
+    caller = signed_in_caller(handler)
+
+    async def work(db: sql.Runner) -> asyncpg.Record:
+        locked = await query.lock_for_assignment(db, body=body)
+        unknown = {} if locked["account_id"] else {"user_id": ["User not found"]}
+        if locked["unknown"]:
+            unknown["menu_ids"] = [f"Invalid menu IDs: {locked['unknown']}"]
+        if unknown:
+            raise invalid(unknown)
+        may_touch(caller, locked["role"])
+        return await write(db, account_id=locked["account_id"], body=body, actor=handler.actor)
+
+    return await handler.db.transaction(work)
 
 
 def _by_position(messages: Any) -> Any:

@@ -36,20 +36,8 @@ SELECT json_build_object(
   LEFT JOIN accounts.account giver ON giver.id = am.assigned_by
  WHERE am.account_id = $1::bigint AND am.menu_item_id = $2::uuid;
 
--- name: lock_account(account_id) -> row
--- NO KEY, as lock_for_assignment of menu.sql: of two changes of an account's menus at the same time, one waits.
-SELECT a.id AS account_id, a.role FROM accounts.account a WHERE a.id = $1::bigint FOR NO KEY UPDATE;
-
--- name: remove_assignment(account_id, menu_item_id, actor) -> row
--- No row: the account is not shown the menu. It runs after lock_account in the same transaction.
-WITH before AS MATERIALIZED (
-    SELECT coalesce(jsonb_agg(m.code ORDER BY m.code), '[]') AS codes,
-           coalesce(jsonb_agg(m.code ORDER BY m.code) FILTER (WHERE m.id <> $2::uuid), '[]') AS others
-      FROM accounts.account_menu am JOIN accounts.menu_item m ON m.id = am.menu_item_id
-     WHERE am.account_id = $1::bigint AND am.is_active
-), gone AS (
-    DELETE FROM accounts.account_menu am WHERE am.account_id = $1 AND am.menu_item_id = $2 RETURNING am.account_id
-)
-SELECT gone.account_id, operations.note($3::jsonb, 'menu.assign', 'account', a.public_id::text, jsonb_build_object('menus', before.codes),
-                                        jsonb_build_object('menus', before.others))
-  FROM gone JOIN accounts.account a ON a.id = gone.account_id CROSS JOIN before;
+-- name: find_assigned(account_id, menu_item_id) -> value
+-- The uuid of an account that has the assignment; null: it has not.
+SELECT a.public_id::text
+  FROM accounts.account_menu am JOIN accounts.account a ON a.id = am.account_id
+ WHERE am.account_id = $1::bigint AND am.menu_item_id = $2::uuid;

@@ -64,13 +64,13 @@ SELECT account.id AS account_id, account.role,
        (SELECT string_agg(sent.id::text, ', ' ORDER BY sent.n) FROM sent WHERE sent.id NOT IN (SELECT id FROM known)) AS unknown
   FROM (SELECT) always LEFT JOIN account ON true;
 
--- name: assign_menus(account_id, assigned_by, body, actor) -> row
+-- name: assign_menus(account_id, body, actor) -> row
 -- Assigns exactly the menus of the body. It runs after lock_for_assignment in the same transaction, because only a second statement
 -- sees what another assignment committed while the first statement waited for its lock.
 WITH wanted AS MATERIALIZED (
     SELECT m.id, m.name, m.code, m.place
       FROM accounts.menu_item m
-     WHERE m.id IN (SELECT one.id::uuid FROM jsonb_array_elements_text($3::jsonb -> 'menu_ids') AS one (id))
+     WHERE m.id IN (SELECT one.id::uuid FROM jsonb_array_elements_text($2::jsonb -> 'menu_ids') AS one (id))
 ), before AS MATERIALIZED (
     SELECT m.code FROM accounts.account_menu am JOIN accounts.menu_item m ON m.id = am.menu_item_id
      WHERE am.account_id = $1 AND am.is_active
@@ -80,7 +80,7 @@ WITH wanted AS MATERIALIZED (
     RETURNING menu_item_id
 ), added AS (
     INSERT INTO accounts.account_menu AS am (account_id, menu_item_id, assigned_by)
-    SELECT $1, id, $2 FROM wanted
+    SELECT $1, id, ($3::jsonb ->> 'account_id')::bigint FROM wanted
     ON CONFLICT (account_id, menu_item_id) DO UPDATE
        SET is_active = true, assigned_by = EXCLUDED.assigned_by, assigned_at = now() WHERE NOT am.is_active
     RETURNING am.id, am.menu_item_id
@@ -96,13 +96,49 @@ SELECT format('Successfully synced menus for %s. Added %s, removed %s', a.email,
                        FROM added JOIN wanted ON wanted.id = added.menu_item_id),
            'removed_count', counted.removed,
            'total_added', counted.added,
-           'total_menus', jsonb_array_length($3::jsonb -> 'menu_ids'))::text AS data,
+           'total_menus', jsonb_array_length($2::jsonb -> 'menu_ids'))::text AS data,
        operations.note(
-           $4::jsonb, 'menu.assign', 'account', a.public_id::text,
+           $3::jsonb, 'menu.assign', 'account', a.public_id::text,
            jsonb_build_object('menus', (SELECT coalesce(jsonb_agg(code ORDER BY code), '[]') FROM before)),
            jsonb_build_object('menus', (SELECT coalesce(jsonb_agg(code ORDER BY code), '[]') FROM wanted)))
   FROM accounts.account a CROSS JOIN counted
  WHERE a.id = $1;
+
+-- name: add_menus(account_id, body, actor) -> row
+-- Assigns the menus of the body beside those that the account has; in a transaction as assign_menus.
+WITH wanted AS MATERIALIZED (
+    SELECT m.id, m.code FROM accounts.menu_item m
+     WHERE m.id IN (SELECT one.id::uuid FROM jsonb_array_elements_text($2::jsonb -> 'menu_ids') AS one (id))
+), before AS MATERIALIZED (
+    SELECT m.code FROM accounts.account_menu am JOIN accounts.menu_item m ON m.id = am.menu_item_id
+     WHERE am.account_id = $1 AND am.is_active
+), added AS (
+    INSERT INTO accounts.account_menu AS am (account_id, menu_item_id, assigned_by)
+    SELECT $1, id, ($3::jsonb ->> 'account_id')::bigint FROM wanted
+    ON CONFLICT (account_id, menu_item_id) DO UPDATE
+       SET is_active = true, assigned_by = EXCLUDED.assigned_by, assigned_at = now() WHERE NOT am.is_active
+)
+SELECT a.id AS account_id, operations.note(
+           $3::jsonb, 'menu.assign', 'account', a.public_id::text,
+           jsonb_build_object('menus', (SELECT coalesce(jsonb_agg(code ORDER BY code), '[]') FROM before)),
+           jsonb_build_object('menus', (SELECT jsonb_agg(code ORDER BY code) FROM (SELECT code FROM before UNION SELECT code FROM wanted) both_of_them)))
+  FROM accounts.account a WHERE a.id = $1;
+
+-- name: take_menus(account_id, body, actor) -> row
+-- Takes the menus of the body away; in a transaction as assign_menus.
+WITH before AS MATERIALIZED (
+    SELECT m.id, m.code FROM accounts.account_menu am JOIN accounts.menu_item m ON m.id = am.menu_item_id
+     WHERE am.account_id = $1 AND am.is_active
+), taken AS MATERIALIZED (
+    SELECT one.id::uuid AS id FROM jsonb_array_elements_text($2::jsonb -> 'menu_ids') AS one (id)
+), removed AS (
+    DELETE FROM accounts.account_menu WHERE account_id = $1 AND menu_item_id IN (SELECT id FROM taken)
+)
+SELECT a.id AS account_id, operations.note(
+           $3::jsonb, 'menu.assign', 'account', a.public_id::text,
+           jsonb_build_object('menus', (SELECT coalesce(jsonb_agg(code ORDER BY code), '[]') FROM before)),
+           jsonb_build_object('menus', (SELECT coalesce(jsonb_agg(code ORDER BY code), '[]') FROM before WHERE id NOT IN (SELECT id FROM taken))))
+  FROM accounts.account a WHERE a.id = $1;
 
 -- name: lock_menus() -> none
 -- Of two commands that seed at the same time, one waits; readers and assignments do not wait.

@@ -1,4 +1,4 @@
--- The audit as the administration shows it (handlers/api/admin.py). a: the entry. Days are days of UTC, as in audit.sql.
+-- The audit as the administration shows it (handlers/api/admin.py). a: the entry.
 -- docs/api/operations.md#administration
 -- A filter is an equality and a BETWEEN of the same value, which says that few rows match. Of the indexes that have the order of the list, Postgres then takes
 -- that of the filter; otherwise it may walk the whole list in search of a rare value.
@@ -6,11 +6,11 @@
 -- filter: keys(ids)
 a.id = ANY ($1::bigint[])
 
--- filter: since(first_day)
-a.at >= ($1::date)::timestamp AT TIME ZONE 'UTC'
+-- filter: since(first_day, zone)
+a.at >= ($1::date)::timestamp AT TIME ZONE $2::text
 
--- filter: until(last_day)
-a.at < ($1::date + 1)::timestamp AT TIME ZONE 'UTC'
+-- filter: until(last_day, zone)
+a.at < ($1::date + 1)::timestamp AT TIME ZONE $2::text
 
 -- filter: account(id)
 a.account_id = (SELECT chosen.id FROM accounts.account chosen WHERE chosen.public_id = $1::uuid)

@@ -14,11 +14,11 @@ r.name = $1::text AND r.name BETWEEN $1::text AND $1::text
 -- filter: job(id)
 r.job_id = $1::bigint AND r.job_id BETWEEN $1::bigint AND $1::bigint
 
--- filter: since(first_day)
-r.started_at >= ($1::date)::timestamp AT TIME ZONE 'UTC'
+-- filter: since(first_day, zone)
+r.started_at >= ($1::date)::timestamp AT TIME ZONE $2::text
 
--- filter: until(last_day)
-r.started_at < ($1::date + 1)::timestamp AT TIME ZONE 'UTC'
+-- filter: until(last_day, zone)
+r.started_at < ($1::date + 1)::timestamp AT TIME ZONE $2::text
 
 -- name: list_rows(after, most) -> rows
 SELECT r.id::text AS key, r.name || ' ' || r.job_id AS label, r.started_at, r.name, r.status, r.attempt,

@@ -23,13 +23,12 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def enter(api, sign_in):
+def enter(api, app, sign_in):
     """`await enter("ADMIN")`: somebody of that role who is signed in to the pages."""
 
     async def enter(role="SUPERADMIN", email=None):
-        account = await sign_in(role, email)
         entered = Administrator(api)
-        await entered.sign_in(account["data"]["user"]["email"])
+        entered.enter(app, await sign_in(role, email))
         return entered
 
     return enter
@@ -271,6 +270,7 @@ async def test_somebody_who_is_staff_by_the_flag_alone_gives_nobody_that_flag(en
 
 async def test_sessions_are_for_superadmins_and_the_pages_for_staff(enter):
     admin = await enter("ADMIN")
+    await admin.get(f"{MENUS}add/")  # a page with a form
     assert (await admin.get(SESSIONS)).status == 404 and (await admin.post(f"{SESSIONS}action/")).status == 404
     assert "/admin/accounts/sessions/" not in (await admin.get("/admin/")).text
     assert (await (await enter("SALESREP")).get(USERS)).status == 403
@@ -412,6 +412,21 @@ async def test_who_is_shown_a_menu_is_listed_and_taken_back(enter, person, last_
     assert (await staff.delete(row)).status == 404
 
 
+async def test_menus_are_assigned_to_several_users_and_taken_from_them(enter, person, last_entry, db):
+    staff = await enter()
+    keys = [(await person())[0] for _ in range(2)]
+    had, more = await menu(staff, "had"), await menu(staff, "more")
+    await staff.change(f"{SETS}{keys[0]}/", {"menu_ids": ["", had]})
+    assert await staff.act(SETS, "add", *keys, menu_ids=["", more]) == "The menus were assigned to 2 of 2 users."
+    shown = """SELECT array_agg(m.code ORDER BY m.code) FROM accounts.account_menu am JOIN accounts.menu_item m ON m.id = am.menu_item_id
+                 JOIN accounts.account a ON a.id = am.account_id WHERE a.public_id = $1::uuid"""
+    assert [await db.fetchval(shown, key) for key in keys] == [["had", "more"], ["more"]]
+    assert await staff.act(SETS, "take", *keys, menu_ids=["", more, had]) == "The menus were taken from 2 of 2 users."
+    assert [await db.fetchval(shown, key) for key in keys] == [None, None]
+    entry = await last_entry("menu.assign")
+    assert (entry["object_id"], entry["before"], entry["after"]) == (keys[1], '{"menus": ["more"]}', '{"menus": []}')
+
+
 async def test_an_admin_assigns_and_takes_no_menus_of_a_superadmin(enter, db):
     staff, admin = await enter(), await enter("ADMIN")
     one = await menu(staff, "high")
@@ -423,6 +438,7 @@ async def test_an_admin_assigns_and_takes_no_menus_of_a_superadmin(enter, db):
     await staff.change(f"{SETS}{above}/", {"menu_ids": ["", one]})
     assert (await admin.delete(f"{ASSIGNED}{account}.{one}/")).status == 403
     assert ABOVE in await admin.act(ASSIGNED, "delete", f"{account}.{one}")
+    assert ABOVE in await admin.act(SETS, "take", above, menu_ids=["", one])
     assert await db.fetchval("SELECT count(*) FROM accounts.account_menu WHERE account_id = $1", account) == 1
 
 

@@ -23,13 +23,12 @@ JOBS, RUNS, FILES, SETTINGS = (
 
 
 @pytest.fixture
-def enter(api, sign_in):
+def enter(api, app, sign_in):
     """`await enter("ADMIN")`: somebody of that role who is signed in to the pages."""
 
-    async def enter(role="SUPERADMIN"):
-        account = await sign_in(role)
+    async def enter(role="SUPERADMIN", email=None):
         entered = Administrator(api)
-        await entered.sign_in(account["data"]["user"]["email"])
+        entered.enter(app, await sign_in(role, email))
         return entered
 
     return enter
@@ -133,6 +132,7 @@ async def test_days_filters_and_words_that_can_not_be_are_refused(enter):
 
 async def test_the_audit_events_runs_and_files_are_never_changed_here(enter, note, ran, db):
     staff = await enter()
+    await staff.get("/admin/accounts/departments/add/")  # a page with a form
     await db.execute("INSERT INTO core.media_file (key) VALUES ('avatars/kept.png')")
     for table, key in (
         (AUDIT, await note("thing.keep", "thing", "1")),
@@ -336,10 +336,10 @@ async def test_a_list_reads_few_rows_however_many_there_are(db):
             ANALYZE"""
     )
     public_id = await db.fetchval(
-        "INSERT INTO accounts.account (id, email) OVERRIDING SYSTEM VALUE VALUES (3, 'many3@example.com') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email "
-        "RETURNING public_id::text"
+        "INSERT INTO accounts.account (id, email) OVERRIDING SYSTEM VALUE VALUES (3, 'many3@example.com') "
+        "ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email RETURNING public_id::text"
     )
-    past, future = [await db.fetchval(f"SELECT current_date {sign} 1") for sign in "-+"]
+    past, future = [(await db.fetchval(f"SELECT current_date {sign} 1"), "UTC") for sign in "-+"]
     filtered = {
         "audit": [
             {"action": "rare.act"}, {"action": "often.act", "since": past}, {"action": "rare.act", "until": past}, {"object_type": "rare"},

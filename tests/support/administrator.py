@@ -2,6 +2,7 @@
 
 import html
 import re
+from typing import Any
 
 from handlers.operations import admin_view
 from tests.support.http import Answer
@@ -32,13 +33,13 @@ class Administrator(Visitor):
         await self.get(f"{row}delete/")
         return await self.post(f"{row}delete/")
 
-    async def act(self, table: str, action: str, *keys: str) -> str:
-        """Do something with rows, and confirm it; the message that says what was done, or why it was not."""
+    async def act(self, table: str, action: str, *keys: str, **typed: Any) -> str:
+        """Do something with rows, and confirm it; the message that says what was done, or why it was not. typed: what the confirmation asks for."""
         await self.get(table)
         form = {"action": action, "keys": keys}
         asked = await self.post(f"{table}action/", form)
         assert asked.status == 200 and "Are you sure?" in asked.text, asked.text
-        done = await self.post(f"{table}action/", {**form, "confirmed": "yes"})
+        done = await self.post(f"{table}action/", {**form, **typed, "confirmed": "yes"})
         return message(done if done.status == 200 else await self.get(done.headers["Location"]))
 
 
