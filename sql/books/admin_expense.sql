@@ -13,11 +13,12 @@ e.owner_id = $1::bigint AND e.client_id = $2::bigint
 -- filter: search(longest, words)
 e.searched LIKE core.containing($1::text) AND e.searched LIKE ALL (ARRAY(SELECT core.containing(word) FROM unnest($2::text[]) AS word))
 
+-- BETWEEN: see sql/accounts/admin_user.sql.
 -- filter: status(status)
-e.status = $1::text
+e.status = $1::text AND e.status BETWEEN $1::text AND $1::text
 
 -- filter: category(category)
-e.category = $1::text
+e.category = $1::text AND e.category BETWEEN $1::text AND $1::text
 
 -- filter: is_billable(is_billable)
 e.is_billable = $1::boolean

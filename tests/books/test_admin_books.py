@@ -5,8 +5,9 @@ import re
 
 import pytest
 
+from handlers.api import areas
 from tests.core.test_images import picture
-from tests.support.admin_lists import acted, changed, key_of, labels, listed, made, problem, said
+from tests.support.admin_lists import FAR, LONG_AGO, Reads, acted, changed, key_of, labels, listed, made, problem, said
 from tests.support.owners import LINE
 
 pytestmark = pytest.mark.gen_test
@@ -317,3 +318,52 @@ async def test_accounts_that_cannot_have_books_get_none(enter, sign_in, db):
     who = await db.fetchval("SELECT public_id::text FROM accounts.account WHERE email = 'vendor-books@example.com'")
     page = await made(boss, CLIENTS, owner=who, name="Nobody's")
     assert (page.status, problem(page, "owner")) == (400, "This account can't have books.")
+
+
+async def test_each_list_reads_few_rows_however_many_there_are(owner, open_books, db):
+    """Of one account with many rows, and of all accounts; each filter together with the account's."""
+    client = (await owner.client())["id"]
+    for statement in (
+        """INSERT INTO books.client (owner_id, name, email, phone, address, company, tax_number, notes, is_active)
+           SELECT $1, 'Many ' || n, '', '', '', '', '', '', n % 500 > 0 FROM generate_series(1, 3000) n WHERE $2 > 0""",
+        """INSERT INTO books.quote (owner_id, year, number, client_id, status, issue_date, expiry_date, title, terms, notes, line_items, subtotal, tax_amount,
+                                    total_amount)
+           SELECT $1, 2020, n, $2, CASE WHEN n % 200 = 0 THEN 'rejected' ELSE 'draft' END, '2020-01-01'::date + n, '2030-01-01', '', '', '', '[]', n, 0, n
+             FROM generate_series(1, 3000) n""",
+        """INSERT INTO books.invoice (owner_id, year, number, client_id, status, issue_date, due_date, title, terms, notes, line_items, subtotal, tax_amount,
+                                      total_amount)
+           SELECT $1, 2020, n, $2, CASE WHEN n % 200 = 0 THEN 'cancelled' ELSE 'draft' END, '2020-01-01'::date + n, '2030-01-01', '', '', '', '[]', n, 0, n
+             FROM generate_series(1, 3000) n""",
+        """INSERT INTO books.expense (owner_id, description, amount, category, expense_date, receipt_number, vendor, tax_amount, is_billable, client_id, status,
+                                      notes)
+           SELECT $1, 'Many', n, 'other', '2020-01-01'::date + n, '', '', 0, n % 200 = 0, CASE WHEN n % 200 = 0 THEN $2::bigint END,
+                  CASE WHEN n % 200 = 0 THEN 'approved' ELSE 'pending' END, '' FROM generate_series(1, 3000) n""",
+    ):
+        await db.execute(statement, owner.id, client)
+    await db.execute("ANALYZE books.client, books.quote, books.invoice, books.expense, accounts.account")
+    public = await db.fetchval("SELECT public_id::text FROM accounts.account WHERE id = $1", owner.id)
+    read = []
+    async with db.transaction():
+        await db.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        reads = Reads(db)
+        for table in (one for one in areas.gathered("admin_tables") if one.area == "books"):
+            read.append((table.full_name, "all", await reads.of(table, table.usual, {})))
+            for column in (column for column in table.columns if column.order):
+                found = await reads.of(table, (f"-{column.order}",), {"owner": (public,)})
+                read.append((table.full_name, column.order, found))
+            for one in table.filters:
+                values = [value for value, _ in one.choices] or (
+                    [True, False] if one.kind == "flag" else [FAR, LONG_AGO] if one.kind in ("since", "until") else []
+                )
+                for value in values:
+                    given = value
+                    name = one.name if one.name in table.list.filters else f"{one.name}_{value}".lower()
+                    if name != one.name:
+                        given = ()
+                    elif one.kind in ("since", "until") and len(table.list.filters[name].parameters) == 2:
+                        given = (value, "UTC")
+                    terms = (one.orders or table.usual)[:1]
+                    found = await reads.of(table, terms, {"owner": (public,), name: given})
+                    read.append((table.full_name, f"{one.name}={value}", found))
+    assert len(read) > 50
+    assert [one for one in read if one[2] > 300] == []
