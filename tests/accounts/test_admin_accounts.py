@@ -1,5 +1,6 @@
 """Accounts, job titles, menus and sessions in the administration. docs/api/accounts.md#administration"""
 
+import asyncio
 import io
 import itertools
 import re
@@ -374,6 +375,19 @@ async def test_a_menu_never_comes_to_stand_below_itself(enter):
         assert page.status == 400 and problem(page, "parent_id") == "A menu can't be below itself."
     assert (await staff.change(f"{MENUS}{lowest}/", {"parent_id": root})).status == 302
     assert (await staff.change(f"{MENUS}{lowest}/", {"parent_id": ""})).status == 302
+
+
+async def test_two_changes_at_once_make_no_circle_of_menus(enter, db):
+    staff = [await enter(), await enter("ADMIN")]
+    first, second = await menu(staff[0], "race_1"), await menu(staff[0], "race_2")
+    changes = [
+        staff[0].change(f"{MENUS}{first}/", {"parent_id": second}),
+        staff[1].change(f"{MENUS}{second}/", {"parent_id": first}),
+    ]
+    assert sorted(page.status for page in await asyncio.gather(*changes)) == [302, 400]
+    assert (
+        await db.fetchval("SELECT count(*) FROM accounts.menu_item WHERE code LIKE 'race%' AND parent_id IS NULL") == 1
+    )
 
 
 async def test_the_menus_of_a_user_are_what_the_form_says(enter, person, last_entry, db):
