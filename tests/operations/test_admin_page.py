@@ -73,7 +73,9 @@ async def test_what_is_typed_and_not_chosen_names_no_row(page, sign_in, departme
     await page.type("#department_id", "loading")
     await page.sees(".picks", "Loading bay")
     await page.click("[name=title]")
-    await page.until(lambda: page.script("return document.getElementById('department_id').value"), lambda text: text == "")
+    await page.until(
+        lambda: page.script("return document.getElementById('department_id').value"), lambda text: text == ""
+    )
     assert await page.value("department_id") == ""
 
 
