@@ -26,7 +26,7 @@ class Act(ChangesCallers, AdminPage):
         table = self.table(area, name)
         action = _action(table, self.form_value("action"))
         texts = [self.decode_argument(one, "keys") for one in form.parts(self.request)[0].get("keys", [])]
-        back = table.path + _query(self.form_value("back"))
+        back = self.own_address(table.path + _query(self.form_value("back")), table.path)
         if action is None or not texts:
             self.say(NO_ACTION if action is None else NOTHING_CHOSEN, "error")
             self.redirect(back)

@@ -36,8 +36,10 @@ SELECT made.id AS account_id, (SELECT vendor.id::text FROM vendor) AS vendor_id,
 
 -- name: find_for_reset(username) -> row
 -- The account whose password is to be set. If several accounts have the username, a vendor's comes first. No row: no account has the
--- username. The transaction that sets the password keeps the row locked.
-SELECT a.id, a.username, a.is_active, v.id IS NOT NULL AS is_vendor, v.gst_no, v.business_name, v.is_approved
+-- username. The transaction that sets the password keeps the row locked. An account that has got another role or the flag is_staff since is no
+-- vendor here: a GST number, which is printed on bills and which staff can change, must not open what a vendor may not enter.
+SELECT a.id, a.username, a.is_active, v.id IS NOT NULL AND a.role = 'VENDOR' AND NOT (a.is_staff OR a.is_superuser) AS is_vendor,
+       v.gst_no, v.business_name, v.is_approved
   FROM accounts.account a LEFT JOIN vendor.vendor v ON v.account_id = a.id
  WHERE lower(a.username) = lower(core.trimmed($1)) AND a.username <> ''
  ORDER BY (v.id IS NOT NULL) DESC, a.is_active DESC, a.id LIMIT 1

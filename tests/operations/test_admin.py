@@ -211,6 +211,16 @@ async def test_an_action_without_rows_or_without_an_action_says_so(enter):
     assert (await staff.post(f"{DEPARTMENTS}action/", evil)).status == 404
 
 
+@pytest.mark.parametrize("query", ["?a=\r\nX-Evil: 1", "?\0", "?\u202e", f"?{'x' * 30_000}"])
+async def test_an_action_leads_to_the_whole_list_from_a_query_that_no_address_has(enter, department, query):
+    staff, made = await enter(), await department(f"Back {ascii(query)[:20]}")
+    await staff.get(DEPARTMENTS)
+    form = {"action": "delete", "keys": made, "back": query, "confirmed": "yes"}
+    done = await staff.post(f"{DEPARTMENTS}action/", form)
+    assert done.status == 302 and done.headers["Location"] == DEPARTMENTS
+    assert "Successfully deleted 1 of 1 departments." in (await staff.get(DEPARTMENTS)).text
+
+
 async def test_a_script_finds_rows_to_choose_from(enter, department):
     id, staff = await department("Choice of many"), await enter()
     script = {"X-Requested-With": "XMLHttpRequest", "Accept": "application/json"}

@@ -168,6 +168,17 @@ async def test_a_new_password_ends_the_token(api, vendor, token):
     assert await token(one, "new-secret") != headers
 
 
+@pytest.mark.parametrize("change", ["role = 'SUPERADMIN'", "is_staff = true"])
+async def test_the_gst_number_opens_no_account_that_may_do_more_than_a_vendor(api, vendor, token, db, change):
+    one = await vendor()
+    await db.execute(f"UPDATE accounts.account SET {change} WHERE id = $1", one.account_id)
+    for path, sent in ((FORGOT, {"username": one.username, "gst_no": one.gst_no}), (RESET, new(one))):
+        answer = await api.post(path, sent)
+        assert answer.status == 400, answer.text
+        assert answer.json["details"] == {"non_field_errors": ["Username does not belong to a vendor account."]}
+    assert await token(one, PASSWORD)
+
+
 async def test_what_does_not_belong_together_is_refused_with_the_sentences_of_each_step(api, vendor, account, db):
     one, pending, inactive = await vendor(), await vendor(is_approved=False), await vendor(is_active=False)
     without = await vendor()
