@@ -36,13 +36,10 @@ from handlers import account_commands, operator_commands
 from handlers.accounts import commands as accounts
 from handlers.api import areas, description
 from handlers.api.command_database import CommandRefused
+from handlers.api.page import all_pages
 from handlers.command_line import DEMO_IMPORT_KEY, Command, Commands, Refused, check_tracing, installed, within
 from handlers.sales import commands as sales
 from handlers.settings import Settings
-
-PAGES = (
-    "/live/", "/import/", "/pos/", "/books/", "/dashboard/", "/sales-rep/", "/api/monitoring/", "/admin/", "/api/docs/", "/developer/",
-)  # fmt: skip
 
 # What main() writes as one line.
 REFUSALS = (
@@ -214,7 +211,7 @@ def greet(args: argparse.Namespace, here: Installation[Settings]) -> None:
     lines += [
         f"  import    X-API-KEY: {DEMO_IMPORT_KEY}",
         f"  home      {address}/  (all pages, one sign-in)",
-        f"  pages     {'  '.join(address + path for path in PAGES)}",
+        f"  pages     {'  '.join(address + link.path for link in all_pages())}",
         "Import an invoice:",
         f"""  curl -s {address}/api/sales/import/invoice/ -H "X-API-KEY: {DEMO_IMPORT_KEY}" -H 'Content-Type: application/json' """
         """-d '{"invoice_no":"INV-'$(date +%s)'","invoice_date":"2025-01-18","salesman":"Ajay","customer":{"code":"CUST-889","name":"LifeCare Pharmacy"},"""

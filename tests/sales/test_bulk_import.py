@@ -338,6 +338,17 @@ async def test_a_line_that_postgres_cannot_store_is_refused_without_the_others(s
     assert data["results"][2]["errors"] == {"non_field_errors": ["A value in the line can't be stored."]}
 
 
+async def test_a_line_that_two_processes_refuse_is_refused_once_and_the_next_one_is_stored(send, invoice, app, db, api):
+    id = (await send([invoice() for _ in range(2)], **LATER)).json["data"]["id"]
+    line = await bulk_job.query.get_next_line(app.db, id=id)
+    refused = [await bulk_job.query.refuse_line(app.db, id=id, line=line, errors="{}") for _ in range(2)]
+    assert refused == [1, None]
+    await bulk_job.store_all(app.db, id)
+    data = (await api.get(f"{PATH}{id}/", key=KEY)).json["data"]
+    assert [one["status"] for one in data["results"]] == ["invalid", "created"]
+    assert (data["invalid"], data["created"], data["status"]) == (1, 1, "done")
+
+
 async def test_imports_are_removed_after_some_days_and_those_that_never_came_whole_after_an_hour(
     send, invoice, app, db
 ):

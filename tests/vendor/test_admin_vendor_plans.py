@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from core.http.keyset import Order
 from handlers.api import areas
+from handlers.operations.admin_view import with_ties
 from tests.support.forms import by_form
 
 pytestmark = pytest.mark.gen_test
@@ -125,11 +125,6 @@ def orders(table, filters):
     return found
 
 
-def with_ties(table, terms):
-    sign = "-" if terms[-1].startswith("-") else ""
-    return [*terms, *(sign + tie for tie in table.ties if tie not in {term.removeprefix("-") for term in terms})]
-
-
 def read(plan):
     """The most rows that one step of a plan reads, and that step."""
     loops = max(plan["Actual Loops"], 1)
@@ -167,7 +162,7 @@ async def test_a_search_of_all_rows_is_served_by_trigram_indexes(large, db):
         await db.execute(f"SET enable_{setting} = off")
     for table in areas.gathered("admin_tables"):
         if table.area == "vendor" and table.search and not table.within:
-            order = Order(table.orders, with_ties(table, list(table.usual)))
+            order = with_ties(table, list(table.usual))
             used[table.name] = indexes(await explained(db, order.walk(table.list, None).where(search=SEARCHED), None))
     # Global categories are few, and one person has made each of them.
     del used["global-categories"]
@@ -184,7 +179,7 @@ async def test_every_list_reads_little_with_each_filter_and_order_on_every_page(
         assert {one.name for one in table.filters} == values(large)[table.name].keys(), table.name
         for filters in asked(table, values(large)[table.name]):
             for terms in orders(table, filters):
-                order = Order(table.orders, with_ties(table, terms))
+                order = with_ties(table, terms)
                 query = order.walk(table.list, None).where(**filters)
                 rows = await db.fetch(query.query.text, None, LARGE, *query.values)
                 for place in {None, *(row["place"] for row in rows[-1:])}:
