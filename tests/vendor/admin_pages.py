@@ -62,7 +62,10 @@ def names(page):
 def choices(page, name):
     """The titles of the columns of a list that it can be ordered by, or (name="filter") the names of its filters."""
     if name == "filter":
-        return re.findall(r'<(?:select|input)[^>]* name="([a-z_]+)"', page.text.partition("</form>")[0])
+        return re.findall(
+            r'<(?:select|input)[^>]* name="([a-z_]+)"',
+            page.text.partition('<form class="filters"')[2].partition("</form>")[0],
+        )
     return re.findall(r'<th scope="col"[^>]*><a href="[^"]*">([^<]*)</a>', page.text)
 
 

@@ -86,7 +86,7 @@ def values(large):
     vendor = large["vendor"]
     days = {"since": datetime.date(2024, 3, 1), "until": datetime.date(2024, 3, 20)}
     return {
-        "vendors": {"approved": True, "since": datetime.date(2020, 1, 2), "until": datetime.date(2020, 1, 3)},
+        "vendors": {"approved": True, "since": (datetime.date(2020, 1, 2), "UTC"), "until": (datetime.date(2020, 1, 3), "UTC")},
         "sales-reps": {"is_active": False},
         "categories": {"vendor": vendor, "is_active": True},
         "global-categories": {"is_active": True},
