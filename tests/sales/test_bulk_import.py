@@ -289,14 +289,14 @@ async def test_the_events_of_an_import_tell_how_far_it_is_and_end_with_done(
     assert sorted(map(int, ids)) == list(map(int, ids))
 
 
-async def test_whoever_comes_after_the_end_gets_the_last_event_and_is_then_told_to_stay_away(send, invoice, api):
+async def test_a_reader_who_comes_after_the_end_gets_the_last_event_and_is_then_told_to_stay_away(send, invoice, api):
     id = (await send([invoice()])).json["data"]["id"]
     answer = await api.get(f"{PATH}{id}/events/", key=KEY)
     assert answer.text.startswith("id: end\ndata: {") and '"status" : "done"' in answer.text
     assert (await api.get(f"{PATH}{id}/events/", key=KEY, headers={"Last-Event-ID": "end"})).status == 204
 
 
-async def test_an_import_is_shown_to_whoever_made_it_and_to_administrators(send, invoice, api, sign_in):
+async def test_an_import_is_shown_to_the_one_who_made_it_and_to_administrators(send, invoice, api, sign_in):
     mine, other, admin = [
         (await sign_in(role, f"its-{role}@example.com"))["access"] for role in ("BILLING", "PICKER", "ADMIN")
     ]

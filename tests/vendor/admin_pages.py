@@ -33,7 +33,7 @@ class _Form(HTMLParser):
 
     def handle_endtag(self, tag):
         if tag == "textarea" and self._text:
-            # A line break directly behind the tag is none of the text.
+            # A line break directly behind the tag is not part of the text.
             self.found[self._text] = [self.found[self._text][0].removeprefix("\n")]
             self._text = None
         elif tag == "select":
