@@ -6,7 +6,7 @@ t.id = ANY ($1::bigint[])
 -- filter: account(public_id)
 t.account_id = (SELECT c.id FROM accounts.account c WHERE c.public_id = $1::uuid)
 
--- BETWEEN: see sql/accounts/admin_user.sql.
+-- BETWEEN: see CONTRIBUTING.md, "Adding a table to the administration".
 -- filter: status(status)
 t.status = $1::text AND t.status BETWEEN $1::text AND $1::text
 
