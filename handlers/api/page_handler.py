@@ -1,5 +1,6 @@
 """The base of pages that the server composes: who is signed in, forms that only our own pages can send, messages. docs/api/operations.md#pages."""
 
+import json
 import re
 import time
 from typing import Any, ClassVar, NamedTuple
@@ -21,6 +22,8 @@ from handlers.api.page import CONTENT_SECURITY_POLICY, WEB, PageLink, pages_for
 SESSION, MESSAGE = "tradepost-session", "tradepost-message"
 # A message is shown on the next page; nobody waits longer for it.
 MESSAGE_SECONDS = 60
+# Bytes of its text as JSON. It travels in a cookie, of which browsers keep 4,096 bytes with its encoding, and nginx as many of all headers.
+LONGEST_MESSAGE = 1_500
 # Where a person signs in who follows a link to a page without a session.
 SIGN_IN = "/"
 # An address of this server. A browser takes //host and /\\host for another one, and leaves out tabs and line ends before it looks.
@@ -123,8 +126,8 @@ class PageHandler(ApiHandler):
         return self.decode_argument(found[-1], name) if found else ""
 
     def say(self, message: str, kind: str = "success") -> None:
-        """Show a message on the next page. kind: success or error."""
-        told = {"text": message, "kind": kind}
+        """Show a message on the next page, if need be without its end. kind: success or error."""
+        told = {"text": _fitting(message), "kind": kind}
         self.set_cookie(MESSAGE, self.application.tokens.sign(MESSAGE, time.time() + MESSAGE_SECONDS, told))
 
     def show(self, template: str, **values: Any) -> None:
@@ -154,6 +157,8 @@ class PageHandler(ApiHandler):
             super().refuse(problem)
             return
         self.clear()
+        for name, value in problem.headers.items():
+            self.set_header(name, value)
         self._refused = f" refused={problem.slug}"
         self.set_status(problem.status)
         self.show(self.refused, message=self.dialect.worded(problem).message)
@@ -175,6 +180,13 @@ class PageHandler(ApiHandler):
             return self.application.tokens.read(MESSAGE, sent)
         except TokenError:
             return None
+
+
+def _fitting(message: str) -> str:
+    kept = message[:LONGEST_MESSAGE]
+    while len(json.dumps(kept)) > LONGEST_MESSAGE:
+        kept = kept[: len(kept) * 9 // 10]
+    return message if kept == message else f"{kept}…"
 
 
 def is_staff(caller: Caller) -> bool:

@@ -124,6 +124,12 @@ async def test_a_refusal_of_the_api_stands_beside_its_field_and_what_was_typed_s
         assert page.status == 400 and said in page.text, wrong[:5]
 
 
+async def test_a_page_that_refuses_has_the_headers_of_the_refusal(enter):
+    refused = await (await enter()).call("PUT", DEPARTMENTS, form={})
+    assert refused.status == 405 and "text/html" in refused.headers["Content-Type"], refused.text
+    assert set(refused.headers["Allow"].split(", ")) >= {"GET", "HEAD"}
+
+
 async def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten(enter, department):
     id, first, second = await department("Contested"), await enter(), await enter()
     page, other = await first.get(f"{DEPARTMENTS}{id}/"), await second.get(f"{DEPARTMENTS}{id}/")

@@ -118,6 +118,23 @@ async def test_a_bill_in_quarantine_is_stored_once_by_two_administrators(adminis
     assert (await api.get(SYNC, headers=headers)).json["count"] == 2
 
 
+async def test_what_was_done_is_said_in_a_cookie_that_browsers_keep_however_many_rows_were_refused(
+    administrator, seller, api
+):
+    boss = await administrator()
+    one, headers = await seller()
+    keys = []
+    for number in (f"{n}-" + "\N{DEVANAGARI LETTER NA}" * 90 for n in range(15)):
+        await stored(api, headers, bill(number, total=1))
+        keys.append(f"{one.id}.{(await error(api, headers, bill(number, total=2)))['quarantine_id']}")
+    await boss.get(QUARANTINE)
+    done = await boss.post(f"{QUARANTINE}action/", {"action": "retry", "keys": keys, "confirmed": "yes"})
+    assert done.status == 302
+    assert sum(len(name) + len(value) + 4 for name, value in done.headers.items()) < 4096
+    told = said(await boss.get(QUARANTINE))
+    assert told.startswith("0 of 15 bill(s) stored. Another bill with the invoice number ") and told.endswith("…")
+
+
 async def test_a_bill_in_quarantine_is_discarded(administrator, seller, api, db):
     boss = await administrator()
     one, headers = await seller()
