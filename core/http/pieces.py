@@ -26,7 +26,7 @@ _TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.S)
 
 class Piece(NamedTuple):
     """number: of the line in the file, or of the item, from 1. sent: its bytes; None: it is longer than `longest`. wrong: the messages by
-    field, if whoever has cut it knows that it is wrong."""
+    field, if the cutter knows that it is wrong."""
 
     number: int
     sent: bytes | None

@@ -22,7 +22,7 @@ DUMP, MEDIA_LIST, MANIFEST, MANIFEST_SUM = "database.dump", "media.ndjson", "man
 MEDIA_PREFIX = "media/"
 # Bytes that are read and written at once.
 CHUNK = 1 << 20
-# Bytes. The manifest has a line for each table and each migration; a larger one is none of ours.
+# Bytes. The manifest has a line for each table and each migration; a larger file is not a manifest of ours.
 LARGEST_MANIFEST = 16 << 20
 
 

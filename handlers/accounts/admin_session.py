@@ -69,7 +69,7 @@ sessions = Table(
         Field("revoked_at", "Ended", "moment"),
     ),
     actions=(
-        Action("revoke", "End selected sessions", revoke_all, "Both tokens of each become invalid at once.", is_dangerous=True),
+        Action("revoke", "End the session", revoke_all, "Both tokens of each become invalid at once.", is_dangerous=True),
     ),
     may_see=superadmin,
     audited="session",

@@ -148,9 +148,9 @@ users = Table(
     remove=through("DELETE", PATH),
     removal_warning="Sessions, menus and what is the account's own are deleted too. What it has made for the firm stays, without a maker.",
     actions=(
-        Action("activate", "Activate selected users", activation("activate")),
-        Action("deactivate", "Deactivate selected users", activation("deactivate"), "Their sessions end at once.", is_dangerous=True),
-        Action("remove-picture", "Remove the pictures", remove_pictures, is_dangerous=True),
+        Action("activate", "Activate", activation("activate")),
+        Action("deactivate", "Deactivate", activation("deactivate"), "Their sessions end at once.", is_dangerous=True),
+        Action("remove-picture", "Remove the picture", remove_pictures, is_dangerous=True),
     ),
     related=(
         Related("Sessions", "accounts/sessions", "account"),

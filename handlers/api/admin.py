@@ -38,8 +38,8 @@ from handlers.api.dialects import detail
 from handlers.api.page_handler import PageHandler
 
 # How a value is shown. "moment": by the clock of the business; "flag": yes or no; "badge": one of a few words; "lines": a long text; "picture":
-# the key of an uploaded file; "json": whatever it is.
-Kind = Literal["text", "number", "amount", "flag", "moment", "day", "badge", "lines", "picture", "json"]
+# the key of an uploaded file; "file": the name of one, which is saved under it, and whose key is in NAME_media; "json": whatever it is.
+Kind = Literal["text", "number", "amount", "flag", "moment", "day", "badge", "lines", "picture", "file", "json"]
 # What the parts of a key are made of.
 Part = Literal["number", "uuid", "word"]
 # The parameters of a query that finds one row.

@@ -5,8 +5,6 @@ from typing import Any
 
 from core.data import sql
 from core.files import media
-from core.http import keyset
-from core.http.keyset import Column as OrderColumn
 from handlers.api.admin import (
     Action,
     AdminHandler,
@@ -31,7 +29,6 @@ from handlers.books.admin_owned import (
     OWNER,
     by_amount,
     by_day,
-    by_moment,
     by_number,
     extended,
     found,
@@ -117,18 +114,16 @@ expenses = Table(
         Column("amount", "Amount", "amount", order="amount"),
         Column("category", "Category", "badge"),
         Column("expense_date", "Day", "day", order="expense_date"),
-        Column("vendor", "Vendor", order="vendor"),
+        Column("vendor", "Vendor"),
         Column("status", "Status", "badge"),
         Column("attachment_count", "Attachments", "number"),
-        Column("created_at", "Made", "moment", order="created_at"),
+        Column("created_at", "Made", "moment"),
     ),
     orders={
         "owner": by_number("e.owner_id"),
         "id": by_number("e.id"),
         "amount": by_amount("e.amount"),
         "expense_date": by_day("e.expense_date"),
-        "vendor": OrderColumn("lower(e.vendor)", "text", keyset.is_text),
-        "created_at": by_moment("e.created_at"),
     },
     usual=("-owner",),
     search="by description, vendor, receipt number or notes",

@@ -68,7 +68,7 @@ def found(row: Any) -> Any:
 
 
 async def owner_of(handler: AdminHandler) -> int:
-    """The account that a form names as the owner. Raises Problem 400: it is none that has books."""
+    """The account that a form names as the owner. Raises Problem 400: there is no such account, or it can't have books."""
     row = await query.get_owner(handler.db, public_id=handler.body["owner"])
     if row is None:
         raise invalid({"owner": ["There is no such account."]})

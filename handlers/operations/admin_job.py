@@ -83,8 +83,8 @@ queue = Table(
         Field("runs", "Last runs", "json"),
     ),
     actions=(
-        Action("retry", "Queue held jobs again", retry),
-        Action("remove", "Remove held jobs", remove, "What they were to do is never done.", is_dangerous=True),
+        Action("retry", "Queue again", retry),
+        Action("remove", "Remove", remove, "What they were to do is never done.", is_dangerous=True),
     ),
     related=(Related("All runs", "operations/runs", "job"),),
     audited="task",

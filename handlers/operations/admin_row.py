@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from core.http import form
+from core.http import disposition, form
 from core.problem import Problem, not_found
 from handlers.api.admin import Field, Form, Key, Kind, Table, listed
 from handlers.api.caller import ChangesCallers
@@ -125,6 +125,10 @@ class Row(RowPage):
         if field.kind == "picture" and value:
             link = await self.application.storage.link(self.origin, str(value).removeprefix("media:"))
             return Part(field.title, Shown(link, "picture"))
+        if field.kind == "file" and value:
+            named_so = disposition.attachment(str(value))
+            link = await self.application.storage.link(self.origin, document[f"{field.name}_media"], named_so)
+            return Part(field.title, Shown(str(value), "text", link))
         to, named = (self.seen(field.to), document.get(f"{field.name}_key")) if field.to else (None, None)
         href = to.row_path(str(named)) if to is not None and named else ""
         return Part(field.title, shown(value, field.kind, self.config.business_timezone, href=href))

@@ -13,7 +13,8 @@ def list_settings(handler: AdminHandler) -> Sequence[Sequence[str]]:
     for field in fields(handler.config):
         about, value = field.metadata, getattr(handler.config, field.name)
         shown = ("set" if value else "not set") if about["secret"] else _text(value)
-        found.append((about["name"], shown, "default" if value == field.default else "", about["says"]))
+        is_default = value == field.default and value not in ("", ())
+        found.append((about["name"], f"{shown} (default)" if is_default else shown, about["says"]))
     return sorted(found)
 
 
@@ -27,7 +28,7 @@ def _text(value: Any) -> str:
 
 settings = Facts(
     "operations", "settings", "Settings", "What this process was started with, from its environment and .env. Secrets are never shown.",
-    ("Setting", "Value", "", "What it is for"), list_settings, may_see=superadmin,
+    ("Setting", "Value", "What it is for"), list_settings, may_see=superadmin,
 )  # fmt: skip
 
 admin_facts = [settings]

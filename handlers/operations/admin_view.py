@@ -109,9 +109,9 @@ def asked(handler: AdminPage, table: Table) -> View:
     term, orders = handler.get_query_argument(ORDER, ""), _orders(table, given)
     if term.removeprefix("-") in {column.order for column in table.columns if column.order} and _is_among(term, orders):
         given[ORDER] = term
-        return View(table, given, filters, _order(table, [term]), orders, problem)
+        return View(table, given, filters, with_ties(table, [term]), orders, problem)
     usual = table.usual if not orders or orders[0] == table.usual[0] else orders[:1]
-    return View(table, given, filters, _order(table, usual), orders, problem)
+    return View(table, given, filters, with_ties(table, usual), orders, problem)
 
 
 async def page_of(handler: AdminPage, view: View) -> Rows:
@@ -150,7 +150,7 @@ async def found(handler: AdminPage, table: Table, search: str, most: int) -> Seq
         return []
     if findable:
         filters["search"] = (max(findable, key=len), words)
-    order = _order(table, table.usual)
+    order = with_ties(table, table.usual)
     rows: Sequence[asyncpg.Record] = await order.walk(table.list, None).where(**filters)(
         handler.tables.db, after=None, most=most
     )
@@ -162,7 +162,7 @@ async def named(handler: AdminPage, table: Table, keys: Sequence[Key]) -> Sequen
     if not keys:
         return []
     parts = tuple([key[name] for key in keys] for name in table.key)
-    order = _order(table, table.usual)
+    order = with_ties(table, table.usual)
     rows: Sequence[asyncpg.Record] = await order.walk(table.list, None).where(keys=parts)(
         handler.tables.db, after=None, most=len(keys)
     )
@@ -201,7 +201,7 @@ def pick(table: Table, narrowed: str) -> str:
     return f"{table.path}choices/?{urlencode({table.within[0]: narrowed})}" if narrowed else ""
 
 
-def _order(table: Table, terms: Sequence[str]) -> Order:
+def with_ties(table: Table, terms: Sequence[str]) -> Order:
     """The order with its ties, which have the direction of its last term."""
     names = {term.removeprefix("-") for term in terms}
     sign = "-" if terms[-1].startswith("-") else ""

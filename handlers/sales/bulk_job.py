@@ -27,6 +27,8 @@ GIVE_UP_HOURS = 24
 REVIVE_SECONDS, REMOVE_SECONDS = 15.0, 600.0
 # They may have 10,000 lines each.
 REMOVED_AT_ONCE = 5
+# What Postgres says of a value that it can't store.
+UNSTORABLE = (asyncpg.DataError, asyncpg.StatementTooComplexError)
 
 query = sql.load("sales/bulk_import")
 
@@ -34,16 +36,17 @@ query = sql.load("sales/bulk_import")
 async def store_batch(db: Database, id: int) -> asyncpg.Record | None:
     """Store the next lines of an import; its status and document, or None if it was removed. A line that Postgres can't store, though its
     schema allows it, is refused without the others."""
-    try:
-        return await query.import_batch(db, id=id, most=BATCH, most_bytes=BATCH_BYTES)
-    except (asyncpg.DataError, asyncpg.StatementTooComplexError):
-        pass
-    try:
-        return await query.import_batch(db, id=id, most=1, most_bytes=BATCH_BYTES)
-    except (asyncpg.DataError, asyncpg.StatementTooComplexError):
-        errors = worded({"non_field_errors": ["A value in the line can't be stored."]}, SalesDialect())
-        await query.refuse_line(db, id=id, errors=errors)
-        return await store_batch(db, id)
+    while True:
+        try:
+            return await query.import_batch(db, id=id, most=BATCH, most_bytes=BATCH_BYTES)
+        except UNSTORABLE:
+            # Another process may refuse the line meanwhile; then what fails is a later one, which the next turn finds.
+            line = await query.get_next_line(db, id=id)
+        try:
+            return await query.import_batch(db, id=id, most=1, most_bytes=BATCH_BYTES)
+        except UNSTORABLE:
+            errors = worded({"non_field_errors": ["A value in the line can't be stored."]}, SalesDialect())
+            await query.refuse_line(db, id=id, line=line, errors=errors)
 
 
 async def store_all(db: Database, id: int) -> asyncpg.Record | None:

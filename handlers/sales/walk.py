@@ -1,6 +1,6 @@
 """The order in which a picker walks along the shelves. docs/api/sales.md#walking-order.
 
-The board sorts an invoice's items by the same rule (walk() in web/static/live-drawer.js).
+The board sorts an invoice's items by the same rule (web/static/live-walk.js).
 """
 
 import re

@@ -12,14 +12,14 @@ s.account_id = (SELECT chosen.id FROM accounts.account chosen WHERE chosen.publi
 
 -- name: list_rows(after, most) -> rows
 -- From the index of sessions that were not revoked, of which those that have expired are one end. The place comes first: of two lower bounds
--- Postgres begins at the one that is named first. What a row names is read for the rows of the page only.
+-- Postgres begins at the one that is named first. The account of a row is read one by one for the rows of the page.
 SELECT s.id::text AS key, a.email || ', ' || to_char(s.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS label,
        a.email AS account, a.public_id::text AS account_key, a.role, s.address, s.user_agent, s.created_at, s.renewed_at, s.expires_at,
        (/* key */ jsonb_build_array(s.id) /* or as asked */)::text AS place
   FROM (SELECT s.* FROM accounts.session s
          WHERE (/* after */ $1::jsonb IS NULL /* or as asked */) AND s.revoked_at IS NULL AND s.expires_at > now() /* filters */
          ORDER BY s.id /* or as asked */ LIMIT $2::bigint) s
-  JOIN accounts.account a ON a.id = s.account_id
+ CROSS JOIN LATERAL (SELECT one.email, one.public_id, one.role FROM accounts.account one WHERE one.id = s.account_id OFFSET 0) a
  ORDER BY s.id /* or as asked */;
 
 -- name: get_row(id) -> value

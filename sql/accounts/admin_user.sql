@@ -1,7 +1,6 @@
 -- Accounts as the administration shows them (handlers/api/admin.py). a: the account.
 -- docs/api/accounts.md#administration
--- A filter is an equality and a BETWEEN of the same value, which says that few rows match. Of the indexes that have the order of the list, Postgres then takes
--- that of the filter; otherwise it may walk the whole list in search of a rare value.
+-- BETWEEN: see CONTRIBUTING.md, "Adding a table to the administration".
 
 -- filter: keys(ids)
 a.public_id = ANY ($1::uuid[])

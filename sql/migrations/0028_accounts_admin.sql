@@ -1,21 +1,17 @@
 -- Accounts, operations, core: indexes for the lists of the administration. docs/api/operations.md#administration
--- Safe beside a running release: creates indexes, and replaces two that begin with the same columns. Writers of these tables wait while the
--- indexes are built, about a second for a million rows.
+-- Safe beside a running release: creates indexes only. Writers of these tables wait while the indexes are built, about a second for a million
+-- rows. 0034 removes the indexes that three of these replace.
 
 -- Accounts by role and state, and those who may enter the administration, of whom there are few. Newest first, as the list is.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX account_role_is_active_idx ON accounts.account (role, is_active, id);
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX account_staff_idx ON accounts.account (is_staff, id) WHERE is_staff;
--- The same for the people of a department and with a job title. The indexes also serve the foreign keys, so the old ones go.
+-- The same for the people of a department and with a job title. The indexes also serve the foreign keys.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX account_department_id_idx ON accounts.account (department_id, id) WHERE department_id IS NOT NULL;
--- squawk-ignore require-concurrent-index-deletion
-DROP INDEX accounts.account_department;
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX account_job_title_id_idx ON accounts.account (job_title_id, id) WHERE job_title_id IS NOT NULL;
--- squawk-ignore require-concurrent-index-deletion
-DROP INDEX accounts.account_job_title;
 
 -- Those who are signed in, the latest first.
 -- squawk-ignore require-concurrent-index-creation
@@ -26,8 +22,6 @@ CREATE INDEX session_own_open_idx ON accounts.session (account_id, expires_at, i
 -- Who is shown a menu, which may be everybody.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX account_menu_menu_item_id_idx ON accounts.account_menu (menu_item_id, account_id);
--- squawk-ignore require-concurrent-index-deletion
-DROP INDEX accounts.account_menu_item;
 
 -- What a person has done of one kind.
 -- squawk-ignore require-concurrent-index-creation

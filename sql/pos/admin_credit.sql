@@ -3,8 +3,7 @@
 -- filter: keys(ids)
 e.id = ANY ($1::bigint[])
 
--- A filter is an equality and a BETWEEN of the same value, which says that few rows match. Of the indexes that have the order of the list, Postgres
--- then takes that of the filter; otherwise, with one plan for all values, it may walk the whole list in search of a rare one.
+-- BETWEEN: see CONTRIBUTING.md, "Adding a table to the administration".
 
 -- filter: customer(id)
 e.customer_id = $1::bigint AND e.customer_id BETWEEN $1::bigint AND $1::bigint

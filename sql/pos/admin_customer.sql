@@ -12,8 +12,7 @@ c.id = ANY (ARRAY(
              WHERE pos.searched_customer(f.first_name, f.last_name, f.phone_number, f.email) LIKE core.containing(pos.folded($1::text)) AND f.is_active LIMIT 10000) found
      WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word)) LIMIT 1000))
 
--- A filter is an equality and a BETWEEN of the same value, which says that few rows match. Of the indexes that have the order of the list, Postgres
--- then takes that of the filter; otherwise, with one plan for all values, it may walk the whole list in search of a rare one.
+-- BETWEEN: see CONTRIBUTING.md, "Adding a table to the administration".
 
 -- filter: is_frequent(is_frequent)
 c.is_frequent = $1::boolean AND c.is_frequent BETWEEN $1::boolean AND $1::boolean

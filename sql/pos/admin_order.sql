@@ -17,8 +17,7 @@ o.id = ANY (ARRAY(
       CROSS JOIN LATERAL (SELECT f.id FROM pos.shop_order f WHERE f.customer_id = c.id OFFSET 0) f
       LIMIT 1000)))
 
--- A filter is an equality and a BETWEEN of the same value, which says that few rows match. Of the indexes that have the order of the list, Postgres
--- then takes that of the filter; otherwise, with one plan for all values, it may walk the whole list in search of a rare one.
+-- BETWEEN: see CONTRIBUTING.md, "Adding a table to the administration".
 
 -- filter: status(status)
 o.status = $1::text AND o.status BETWEEN $1::text AND $1::text

@@ -11,8 +11,7 @@ pr.id = ANY (ARRAY(
              WHERE pos.folded(f.name) LIKE core.containing(pos.folded($1::text)) LIMIT 10000) found
      WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(pos.folded(word)) FROM unnest($2::text[]) AS word)) LIMIT 1000))
 
--- A filter is an equality and a BETWEEN of the same value, which says that few rows match. Of the indexes that have the order of the list, Postgres
--- then takes that of the filter; otherwise, with one plan for all values, it may walk the whole list in search of a rare one.
+-- BETWEEN: see CONTRIBUTING.md, "Adding a table to the administration".
 
 -- filter: product(id)
 pr.product_id = $1::bigint AND pr.product_id BETWEEN $1::bigint AND $1::bigint

@@ -6,8 +6,7 @@ i.id = ANY ($1::bigint[])
 -- filter: search(longest, words)
 i.id = ANY (ARRAY(SELECT f.id FROM sales.find_invoices($1::text, $2::text[]) AS f (id)))
 
--- A filter is an equality and a BETWEEN of the same value, which says that few rows match. Of the indexes that have the order of the list, Postgres
--- then takes that of the filter; otherwise, with one plan for all values, it may walk the whole list in search of a rare one.
+-- BETWEEN: see CONTRIBUTING.md, "Adding a table to the administration".
 
 -- filter: status(status)
 i.status = $1::text

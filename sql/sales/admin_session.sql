@@ -13,8 +13,7 @@ s.id = ANY (ARRAY(
               WHERE f.kind = 'delivery' AND sales.searched(f.courier_name, f.tracking_no) LIKE core.containing($1) LIMIT 10000) found
       WHERE found.words LIKE ALL (ARRAY(SELECT core.containing(word) FROM unnest($2) AS word)) LIMIT 1000)))
 
--- A filter is an equality and a BETWEEN of the same value, which says that few rows match. Of the indexes that have the order of the list, Postgres
--- then takes that of the filter; otherwise, with one plan for all values, it may walk the whole list in search of a rare one.
+-- BETWEEN: see CONTRIBUTING.md, "Adding a table to the administration".
 
 -- filter: kind(kind)
 s.kind = $1::text AND s.kind BETWEEN $1::text AND $1::text

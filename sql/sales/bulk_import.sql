@@ -37,13 +37,19 @@ DELETE FROM sales.import WHERE id = $1 AND status = 'receiving';
 -- Stores the next lines, in one transaction. No row: there is no such import.
 SELECT i.status, sales.import_document(i)::text AS document FROM sales.import_batch($1, $2::integer, $3::bigint) i;
 
--- name: refuse_line(id, errors) -> value
--- The next line can't be stored, although its schema allows it.
-WITH next AS (
-    SELECT l.line FROM sales.import i JOIN sales.import_line l ON l.import_id = i.id AND l.line > i.reached AND l.body IS NOT NULL
-     WHERE i.id = $1 ORDER BY l.line LIMIT 1
+-- name: get_next_line(id) -> value
+-- The next line that is to be stored. Null: there is none.
+SELECT l.line FROM sales.import i JOIN sales.import_line l ON l.import_id = i.id AND l.line > i.reached AND l.body IS NOT NULL
+ WHERE i.id = $1 ORDER BY l.line LIMIT 1;
+
+-- name: refuse_line(id, line, errors) -> value
+-- A line can't be stored, although its schema allows it. Null: another process has refused it already.
+WITH held AS MATERIALIZED (
+    -- The import comes before its lines, as in a batch, which may be under way.
+    SELECT i.id FROM sales.import i WHERE i.id = $1 FOR UPDATE
 ), refused AS (
-    UPDATE sales.import_line l SET outcome = 'invalid', body = NULL, errors = $2 FROM next n WHERE l.import_id = $1 AND l.line = n.line
+    UPDATE sales.import_line l SET outcome = 'invalid', body = NULL, errors = $3 FROM held h
+     WHERE l.import_id = h.id AND l.line = $2 AND l.body IS NOT NULL
     RETURNING l.line
 )
 UPDATE sales.import i SET invalid = i.invalid + 1 FROM refused r WHERE i.id = $1 RETURNING r.line;
@@ -76,10 +82,12 @@ SELECT count(sales.enqueue_import(i)) FROM sales.import i
    AND NOT EXISTS (SELECT FROM jobs.pgqueuer q WHERE q.dedupe_key = 'sales.import:' || i.id);
 
 -- name: give_up_imports(hours) -> value
--- Those that nobody could finish. Their other lines have what became of them.
+-- Those that nobody could finish. Their other lines have what became of them. One that is locked is being worked on.
 WITH failed AS (
     UPDATE sales.import i SET status = 'failed', finished_at = now()
-     WHERE i.status IN ('queued', 'running') AND i.moved_at < now() - make_interval(hours => $1::integer)
+     WHERE i.id = ANY (ARRAY(SELECT o.id FROM sales.import o
+                              WHERE o.status IN ('queued', 'running') AND o.moved_at < now() - make_interval(hours => $1::integer)
+                                FOR UPDATE SKIP LOCKED))
     RETURNING i
 )
 SELECT count(*) FROM (SELECT sales.announce_import(f.i) FROM failed f) told;

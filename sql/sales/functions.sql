@@ -579,7 +579,7 @@ BEGIN
      ORDER BY l.line;
 END $$;
 
--- Does the next batch of an import, and returns the import as it is then; of one that has nothing to do, as it is. Whoever calls this at
+-- Does the next batch of an import, and returns the import as it is then; of one that has nothing to do, as it is. A call at
 -- the same time waits for the import's row, and does the batch after this one.
 CREATE OR REPLACE FUNCTION sales.import_batch(its_id bigint, most integer, most_bytes bigint) RETURNS SETOF sales.import
 LANGUAGE plpgsql VOLATILE ROWS 1 SET enable_seqscan = off SET jit = off AS $$

@@ -26,11 +26,11 @@ v.id = ANY (ARRAY(
 -- filter: approved(is_approved) in list_rows
 (NOT v.is_approved)::integer = (NOT $1::boolean)::integer
 
--- filter: since(day) in list_rows
-v.created_at >= $1::date
+-- filter: since(day, zone) in list_rows
+v.created_at >= ($1::date)::timestamp AT TIME ZONE $2::text
 
--- filter: until(day) in list_rows
-v.created_at < $1::date + 1
+-- filter: until(day, zone) in list_rows
+v.created_at < ($1::date + 1)::timestamp AT TIME ZONE $2::text
 
 -- name: list_rows(after, most) -> rows
 -- status: as the sales reps' pages have it, a vendor is approved who is approved and whose account is active.

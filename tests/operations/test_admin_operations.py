@@ -294,7 +294,11 @@ async def test_files_are_found_by_folder_and_by_being_unused(enter, db, api, sig
 
 async def test_the_settings_are_shown_and_no_secret_is(enter, settings):
     page = await (await enter()).get(SETTINGS)
-    assert page.status == 200 and "BUSINESS_TIMEZONE" in page.text and '<td data-label="Value">UTC</td>' in page.text
+    assert (
+        page.status == 200
+        and "BUSINESS_TIMEZONE" in page.text
+        and '<td data-label="Value">UTC (default)</td>' in page.text
+    )
     secret = [field for field in Settings.__dataclass_fields__.values() if field.metadata["secret"]]
     assert len(secret) > 5
     for field in secret:

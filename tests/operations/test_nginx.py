@@ -156,7 +156,7 @@ async def test_a_websocket_goes_through_nginx(site, boss, client):
 @needs_nginx
 @pytest.mark.gen_test
 async def test_the_server_knows_the_client_behind_nginx_whatever_the_client_claims(site, boss, session):
-    # nginx is at 127.0.0.1, which is a trusted proxy. Another address of loopback is none.
+    # nginx is at 127.0.0.1, which is a trusted proxy. Another address of loopback is not trusted.
     api = Api(await session("127.0.0.2"), site.url)
     found = await signed_in(api, headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http"})
     sessions = await api.get("/api/sessions/", token=found["access"])

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from handlers.api import areas
 from tests.support.admin_lists import acted, changed, entered, key_of, labels, listed, made, problem, read_most, said
 
 pytestmark = pytest.mark.gen_test
@@ -14,7 +13,6 @@ SUPPLIERS, PRODUCTS, PROMOTIONS = "/admin/pos/suppliers/", "/admin/pos/products/
 CUSTOMERS, ORDERS, CHATBOT = "/admin/pos/customers/", "/admin/pos/orders/", "/admin/pos/chatbot-users/"
 POINTS, CREDIT = "/admin/pos/points/", "/admin/pos/credit/"
 ALL = (SUPPLIERS, PRODUCTS, PROMOTIONS, CUSTOMERS, ORDERS, CHATBOT, POINTS, CREDIT)
-HAS_USERS = any(table.full_name == "accounts/users" for table in areas.gathered("admin_tables"))
 MANY, MOST_READ = 10_000, 1500
 SUPPLIER = {
     "name": "Abarrotes",
@@ -255,7 +253,6 @@ async def test_orders_are_listed_searched_and_filtered(staff, shop, sold, pay, c
     assert "Tortillas" in page.text and "Xochitl" in page.text and "CARD" in page.text and "23.20" in page.text
 
 
-@pytest.mark.skipif(not HAS_USERS, reason="the accounts have no table in the administration yet")
 async def test_orders_are_filtered_by_their_seller(staff, shop, sold, sign_in):
     order = await sold((await shop.product(), 1))
     seller = (await sign_in("EMPLOYEE"))["data"]["user"]["id"]

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import pytest
 
-from handlers.api import areas
 from tests.support.admin_lists import acted, changed, entered, key_of, labels, listed, problem, read_most, said
 from tests.support.deadlines import PATIENCE
 
@@ -15,7 +14,6 @@ pytestmark = pytest.mark.gen_test
 
 INVOICES, SESSIONS = "/admin/sales/invoices/", "/admin/sales/sessions/"
 CUSTOMERS, SALESMEN, CREATORS = "/admin/sales/customers/", "/admin/sales/salesmen/", "/admin/sales/creators/"
-HAS_USERS = any(table.full_name == "accounts/users" for table in areas.gathered("admin_tables"))
 MANY, MOST_READ = 10_000, 1500
 
 
@@ -94,7 +92,6 @@ async def test_each_filter_of_the_invoices_keeps_what_it_names(staff, imported, 
     assert (await staff.get(f"{INVOICES}?status=NOTHING")).status == 400
 
 
-@pytest.mark.skipif(not HAS_USERS, reason="the accounts have no table in the administration yet")
 async def test_invoices_are_filtered_by_who_imported_them_and_sessions_by_their_worker(
     staff, api, invoice, sign_in, warehouse
 ):

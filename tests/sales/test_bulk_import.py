@@ -289,14 +289,14 @@ async def test_the_events_of_an_import_tell_how_far_it_is_and_end_with_done(
     assert sorted(map(int, ids)) == list(map(int, ids))
 
 
-async def test_whoever_comes_after_the_end_gets_the_last_event_and_is_then_told_to_stay_away(send, invoice, api):
+async def test_a_reader_who_comes_after_the_end_gets_the_last_event_and_is_then_told_to_stay_away(send, invoice, api):
     id = (await send([invoice()])).json["data"]["id"]
     answer = await api.get(f"{PATH}{id}/events/", key=KEY)
     assert answer.text.startswith("id: end\ndata: {") and '"status" : "done"' in answer.text
     assert (await api.get(f"{PATH}{id}/events/", key=KEY, headers={"Last-Event-ID": "end"})).status == 204
 
 
-async def test_an_import_is_shown_to_whoever_made_it_and_to_administrators(send, invoice, api, sign_in):
+async def test_an_import_is_shown_to_the_one_who_made_it_and_to_administrators(send, invoice, api, sign_in):
     mine, other, admin = [
         (await sign_in(role, f"its-{role}@example.com"))["access"] for role in ("BILLING", "PICKER", "ADMIN")
     ]
@@ -336,6 +336,17 @@ async def test_a_line_that_postgres_cannot_store_is_refused_without_the_others(s
     data = (await api.get(f"{PATH}{id}/", key=KEY)).json["data"]
     assert [one["status"] for one in data["results"]] == ["created", "created", "invalid", "created", "invalid"]
     assert data["results"][2]["errors"] == {"non_field_errors": ["A value in the line can't be stored."]}
+
+
+async def test_a_line_that_two_processes_refuse_is_refused_once_and_the_next_one_is_stored(send, invoice, app, db, api):
+    id = (await send([invoice() for _ in range(2)], **LATER)).json["data"]["id"]
+    line = await bulk_job.query.get_next_line(app.db, id=id)
+    refused = [await bulk_job.query.refuse_line(app.db, id=id, line=line, errors="{}") for _ in range(2)]
+    assert refused == [1, None]
+    await bulk_job.store_all(app.db, id)
+    data = (await api.get(f"{PATH}{id}/", key=KEY)).json["data"]
+    assert [one["status"] for one in data["results"]] == ["invalid", "created"]
+    assert (data["invalid"], data["created"], data["status"]) == (1, 1, "done")
 
 
 async def test_imports_are_removed_after_some_days_and_those_that_never_came_whole_after_an_hour(

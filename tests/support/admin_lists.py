@@ -5,7 +5,7 @@ import re
 from datetime import date
 
 from handlers.api import areas
-from handlers.operations.admin_view import _order
+from handlers.operations.admin_view import with_ties
 from tests.support.visitor import Visitor
 
 LONG_AGO, TODAY, FAR = date(2000, 1, 1), date.today(), date(2100, 1, 1)
@@ -81,7 +81,7 @@ class Reads:
 
     async def of(self, table, terms, filters):
         """The rows read for a page, and for the one after it."""
-        order, place, found = _order(table, terms), None, []
+        order, place, found = with_ties(table, terms), None, []
         for _ in range(2):
             before = await self._count()
             rows = await order.walk(table.list, place).where(**filters)(self, after=place, most=51)

@@ -58,7 +58,7 @@ async def rows_read(db, table, filters, term="", *, after=True):
     """How many rows of tables the first page of a list reads, and that after some rows of it, with the plan that all values share. term: of the order."""
     # The tables of a test are so small that Postgres would rather read all of them.
     await db.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")
-    order = admin_view._order(table, [term] if term else table.usual)
+    order = admin_view.with_ties(table, [term] if term else table.usual)
     read, place = 0, None
     for _ in range(2 if after else 1):
         query = order.walk(table.list, place).where(**filters)

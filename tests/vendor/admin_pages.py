@@ -33,7 +33,7 @@ class _Form(HTMLParser):
 
     def handle_endtag(self, tag):
         if tag == "textarea" and self._text:
-            # A line break directly behind the tag is none of the text.
+            # A line break directly behind the tag is not part of the text.
             self.found[self._text] = [self.found[self._text][0].removeprefix("\n")]
             self._text = None
         elif tag == "select":
@@ -62,7 +62,10 @@ def names(page):
 def choices(page, name):
     """The titles of the columns of a list that it can be ordered by, or (name="filter") the names of its filters."""
     if name == "filter":
-        return re.findall(r'<(?:select|input)[^>]* name="([a-z_]+)"', page.text.partition("</form>")[0])
+        return re.findall(
+            r'<(?:select|input)[^>]* name="([a-z_]+)"',
+            page.text.partition('<form class="filters"')[2].partition("</form>")[0],
+        )
     return re.findall(r'<th scope="col"[^>]*><a href="[^"]*">([^<]*)</a>', page.text)
 
 

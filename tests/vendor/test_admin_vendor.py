@@ -8,6 +8,7 @@ import pytest
 
 from tests.core.test_images import picture
 from tests.support.http import PASSWORD
+from tests.support.visitor import Visitor
 from tests.vendor.admin_pages import act, added, changed, choices, filled, names, problem, said, table
 
 pytestmark = pytest.mark.gen_test
@@ -64,6 +65,15 @@ async def test_vendors_that_wait_come_first_and_then_the_newest(administrator, v
     rows = table(await staff.get(f"{VENDORS}csv/?search=ordered&approved=true"))
     assert [(row["Business name"], row["Status"]) for row in rows][:1] == [("Ordered 5", "Approved")]
     assert rows[0]["Id"] == rows[0]["id"] == made[4].id
+
+
+@pytest.mark.parametrize("changed_settings", [{"business_timezone": "Asia/Kolkata"}])
+async def test_the_days_of_registration_are_those_of_the_business(administrator, vendor, db):
+    staff, one = await administrator("ADMIN"), await vendor(business_name="Registered at night")
+    await db.execute("UPDATE vendor.vendor SET created_at = '2020-06-01 20:00Z' WHERE id = $1::uuid", one.id)
+    for days, found in (("since=2020-06-02", True), ("until=2020-06-01", False), ("until=2020-06-02", True)):
+        page = await staff.get(f"{VENDORS}?search=registered+night&{days}")
+        assert names(page) == (["Registered at night"] if found else []), days
 
 
 async def test_the_pages_of_the_list_have_each_vendor_once_also_back(administrator, vendor):
@@ -231,7 +241,7 @@ async def test_a_sales_rep_is_added_changed_and_switched_off(administrator, acco
         assert names(await staff.get(f"{REPS}?search={quote(words)}")) == ["Rita Rep"], words
     assert (await changed(staff, f"{REPS}{id}/", name="Rita Repp")).status == 302
     assert await act(staff, REPS, "switch_off", str(id)) == "1 sales rep(s) switched off."
-    rep = type(staff)(api)
+    rep = Visitor(api, "/sales-rep/")
     page = await rep.sign_in("rep@example.com")
     assert "Your sales rep account is not active." in page.text
     assert names(await staff.get(f"{REPS}?is_active=false")) == ["Rita Repp"]

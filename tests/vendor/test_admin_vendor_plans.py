@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from core.http.keyset import Order
 from handlers.api import areas
+from handlers.operations.admin_view import with_ties
 from tests.support.forms import by_form
 
 pytestmark = pytest.mark.gen_test
@@ -86,7 +86,7 @@ def values(large):
     vendor = large["vendor"]
     days = {"since": datetime.date(2024, 3, 1), "until": datetime.date(2024, 3, 20)}
     return {
-        "vendors": {"approved": True, "since": datetime.date(2020, 1, 2), "until": datetime.date(2020, 1, 3)},
+        "vendors": {"approved": True, "since": (datetime.date(2020, 1, 2), "UTC"), "until": (datetime.date(2020, 1, 3), "UTC")},
         "sales-reps": {"is_active": False},
         "categories": {"vendor": vendor, "is_active": True},
         "global-categories": {"is_active": True},
@@ -123,11 +123,6 @@ def orders(table, filters):
     if not table.within or table.within[0] in filters:
         found += [[sign + column.order] for column in table.columns if column.order for sign in ("", "-")]
     return found
-
-
-def with_ties(table, terms):
-    sign = "-" if terms[-1].startswith("-") else ""
-    return [*terms, *(sign + tie for tie in table.ties if tie not in {term.removeprefix("-") for term in terms})]
 
 
 def read(plan):
@@ -167,7 +162,7 @@ async def test_a_search_of_all_rows_is_served_by_trigram_indexes(large, db):
         await db.execute(f"SET enable_{setting} = off")
     for table in areas.gathered("admin_tables"):
         if table.area == "vendor" and table.search and not table.within:
-            order = Order(table.orders, with_ties(table, list(table.usual)))
+            order = with_ties(table, list(table.usual))
             used[table.name] = indexes(await explained(db, order.walk(table.list, None).where(search=SEARCHED), None))
     # Global categories are few, and one person has made each of them.
     del used["global-categories"]
@@ -184,7 +179,7 @@ async def test_every_list_reads_little_with_each_filter_and_order_on_every_page(
         assert {one.name for one in table.filters} == values(large)[table.name].keys(), table.name
         for filters in asked(table, values(large)[table.name]):
             for terms in orders(table, filters):
-                order = Order(table.orders, with_ties(table, terms))
+                order = with_ties(table, terms)
                 query = order.walk(table.list, None).where(**filters)
                 rows = await db.fetch(query.query.text, None, LARGE, *query.values)
                 for place in {None, *(row["place"] for row in rows[-1:])}:

@@ -134,7 +134,7 @@ async function list() {
     find("imports").replaceChildren(...body.data.results.map(entry));
     find("recent").hidden = body.data.results.length === 0;
     mark();
-    // Whoever comes back sees what is still under way.
+    // A person who comes back sees what is still under way.
     const running = body.data.results.find(({ status }) => status === "queued" || status === "running");
     if (running && !shownId() && !isSending) location.replace(`#${running.id}`);
   } catch (error) {
