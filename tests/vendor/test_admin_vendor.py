@@ -228,7 +228,8 @@ async def test_nobody_keeps_a_higher_role_out_of_the_pages_of_sales_reps(adminis
     assert page.status == 403 and above in page.text
     assert await act(staff, REPS, "switch_off", str(id)) == f"0 sales rep(s) switched off. {above}"
     assert await db.fetchval("SELECT is_active FROM vendor.sales_rep WHERE account_id = $1", id)
-    assert await act(boss, REPS, "switch_off", str(id)) == "1 sales rep(s) switched off."
+    for word in ("off", "on"):
+        assert await act(boss, REPS, f"switch_{word}", str(id)) == f"1 sales rep(s) switched {word}."
 
 
 async def test_a_sales_rep_is_added_changed_and_switched_off(administrator, account, api, db):
