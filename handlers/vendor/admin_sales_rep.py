@@ -7,7 +7,8 @@ from core.http import keyset
 from core.http.keyset import Column as OrderColumn
 from core.http.schema import Schema
 from core.problem import invalid, not_found
-from handlers.api.admin import Action, AdminHandler, Column, Field, Filter, Form, Key, Table
+from handlers.api.admin import Action, AdminHandler, Column, Field, Filter, Form, Key, Table, each
+from handlers.api.roles import may_touch
 from handlers.vendor.admin_owned import FLAG, ROW_ID
 from handlers.vendor.commands import MOST_NAME, MOST_PHONE
 
@@ -31,6 +32,7 @@ query = sql.load("vendor/admin_sales_rep")
 
 async def make(handler: AdminHandler) -> str:
     """Give an account the profile of a sales rep."""
+    await _check(handler, None, handler.body["account"])
     made = await query.make_rep(handler.db, body=handler.body_text, actor=handler.actor)
     if made is None:
         raise invalid({"account": ["There is no such account."]})
@@ -42,21 +44,33 @@ async def change(handler: AdminHandler, key: Key) -> None:
     await _write(handler, key, handler.body_text)
 
 
+async def _check(handler: AdminHandler, account_id: int | None, public_id: str | None) -> None:
+    """Raises Problem 403: the account's role is above the administrator's, whom a profile that is switched off would keep out."""
+    role = await query.get_role(handler.db, account_id=account_id, public_id=public_id)
+    if role is not None:
+        may_touch(handler.administrator, role)
+
+
 async def _write(handler: AdminHandler, key: Key, body: str) -> None:
+    await _check(handler, key["account_id"], None)
     if await query.update_rep(handler.db, account_id=key["account_id"], body=body, actor=handler.actor) is None:
         raise not_found("There is no such sales rep.")
 
 
 async def switch_on(handler: AdminHandler, keys: Sequence[Key]) -> str:
-    for key in keys:
-        await _write(handler, key, '{"is_active": true}')
-    return f"{len(keys)} sales rep(s) switched on."
+    return await _switch(handler, keys, '{"is_active": true}', "on")
 
 
 async def switch_off(handler: AdminHandler, keys: Sequence[Key]) -> str:
-    for key in keys:
-        await _write(handler, key, '{"is_active": false}')
-    return f"{len(keys)} sales rep(s) switched off."
+    return await _switch(handler, keys, '{"is_active": false}', "off")
+
+
+async def _switch(handler: AdminHandler, keys: Sequence[Key], body: str, word: str) -> str:
+    async def write(handler: AdminHandler, key: Key) -> None:
+        await _write(handler, key, body)
+
+    done, refused = await each(handler, keys, write)
+    return " ".join([f"{done} sales rep(s) switched {word}.", *dict.fromkeys(refused)])
 
 
 sales_reps = Table(

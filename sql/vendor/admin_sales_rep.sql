@@ -40,6 +40,10 @@ SELECT json_build_object(
   FROM vendor.sales_rep r JOIN accounts.account a ON a.id = r.account_id
  WHERE r.account_id = $1::bigint;
 
+-- name: get_role(account_id, public_id) -> value
+-- The role of an account by either of its ids; null: there is no such account.
+SELECT a.role FROM accounts.account a WHERE a.id = $1::bigint OR a.public_id = $2::uuid;
+
 -- name: make_rep(body, actor) -> row
 -- No row: there is no such account.
 WITH made AS (

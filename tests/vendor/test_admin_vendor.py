@@ -216,6 +216,22 @@ async def test_a_vendor_is_added_by_the_rules_of_the_registration_and_waits(admi
     assert problem(page, "password") == "Passwords do not match."
 
 
+async def test_nobody_keeps_a_higher_role_out_of_the_pages_of_sales_reps(administrator, account, db):
+    staff, boss = await administrator("ADMIN"), await administrator()
+    id = await account("SUPERADMIN", "chief@example.com", username="chief")
+    public_id = await db.fetchval("SELECT public_id::text FROM accounts.account WHERE id = $1", id)
+    above = "You may not change an account whose role is above your own."
+    page = await added(staff, REPS, account=public_id, name="Chief")
+    assert page.status == 403 and above in page.text
+    assert (await added(boss, REPS, account=public_id, name="Chief")).status == 302
+    page = await changed(staff, f"{REPS}{id}/", name="Nobody")
+    assert page.status == 403 and above in page.text
+    assert await act(staff, REPS, "switch_off", str(id)) == f"0 sales rep(s) switched off. {above}"
+    assert await db.fetchval("SELECT is_active FROM vendor.sales_rep WHERE account_id = $1", id)
+    for word in ("off", "on"):
+        assert await act(boss, REPS, f"switch_{word}", str(id)) == f"1 sales rep(s) switched {word}."
+
+
 async def test_a_sales_rep_is_added_changed_and_switched_off(administrator, account, api, db):
     staff = await administrator("ADMIN")
     id = await account("SALESREP", "rep@example.com", username="rep")
