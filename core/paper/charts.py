@@ -30,6 +30,7 @@ BAR_ROW, BAR_LABELS = 14.0, 0.28
 # Of a ring; the part of it that is empty.
 RADIUS, HOLE = 52.0, 0.56
 # Lines across a chart, at most about so many.
+LEAST_DIFFERENCE = 1e-300
 MOST_TICKS = 5
 _UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
@@ -45,7 +46,8 @@ class Point(NamedTuple):
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers from below the lowest value to above the highest, with zero among them."""
     low, high = min(low, 0.0), max(high, 0.0)
-    if low == high:
+    # The difference of numbers that are closer is no normal float, and has no logarithm.
+    if high - low < LEAST_DIFFERENCE:
         high = 1.0
     rough = (high - low) / (MOST_TICKS - 1)
     power = 10.0 ** math.floor(math.log10(rough))

@@ -106,6 +106,14 @@ class AdminHandler(PageHandler):
     refused = "admin_refused.html"
     form_key = ""
 
+    def given(self, name: str) -> str:
+        """The value of a parameter of the address; "" without it. What an address may have follows from the table, so it is not declared."""
+        return self.get_query_argument(name, "")
+
+    def all_given(self, name: str) -> list[str]:
+        """The values of a parameter that may be given several times."""
+        return self.get_query_arguments(name)
+
     @property
     def administrator(self) -> Caller:
         """Who is signed in."""

@@ -57,7 +57,7 @@ snapshots = Table(
     may_see=superadmin,
 )
 
-exports = Table(
+kept_exports = Table(
     area="dashboard",
     name="exports",
     title="Exports of dashboards",
@@ -102,4 +102,4 @@ exports = Table(
     may_see=superadmin,
 )
 
-admin_tables = [snapshots, exports]
+admin_tables = [snapshots, kept_exports]

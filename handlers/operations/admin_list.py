@@ -100,7 +100,7 @@ class Choices(AdminPage):
     async def get(self, area: str, name: str) -> None:
         """200 `{choices: [{key, label}]}`: rows that a search finds, for a script; 404 there is no such table."""
         table = self.table(area, name)
-        rows = await admin_view.found(self, table, self.get_query_argument("q", ""), MOST_CHOICES)
+        rows = await admin_view.found(self, table, self.given("q"), MOST_CHOICES)
         self.reply({"choices": [{"key": row["key"], "label": admin_view.label_of(row)} for row in rows]})
 
 

@@ -147,9 +147,7 @@ class Add(RowPage):
         table = self.table(area, name)
         made_of = _addable(table)
         values = {
-            field.name: found
-            for field in made_of.fields
-            if (found := self.get_query_arguments(field.name)) and not field.secret
+            field.name: found for field in made_of.fields if (found := self.all_given(field.name)) and not field.secret
         }
         await self._answer(table, values)
 

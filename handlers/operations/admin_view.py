@@ -92,11 +92,11 @@ def asked(handler: AdminPage, table: Table) -> View:
     given: dict[str, str] = {}
     filters: dict[str, Any] = {}
     for one in table.filters:
-        text = handler.get_query_argument(one.name, "")
+        text = handler.given(one.name)
         if text:
             given[one.name] = text
             filters |= _condition(handler, table, one, text)
-    search = handler.get_query_argument(SEARCH, "")[:LONGEST_SEARCH] if table.search else ""
+    search = handler.given(SEARCH)[:LONGEST_SEARCH] if table.search else ""
     problem = _too_wide(table, [*given, *([SEARCH] if search else [])]) or _apart(table, given)
     if search:
         given[SEARCH] = search
@@ -106,7 +106,7 @@ def asked(handler: AdminPage, table: Table) -> View:
             filters["search"] = (max(findable, key=len), words)
         else:
             problem = problem or UNFINDABLE
-    term, orders = handler.get_query_argument(ORDER, ""), _orders(table, given)
+    term, orders = handler.given(ORDER), _orders(table, given)
     if term.removeprefix("-") in {column.order for column in table.columns if column.order} and _is_among(term, orders):
         given[ORDER] = term
         return View(table, given, filters, with_ties(table, [term]), orders, problem)
@@ -118,9 +118,9 @@ async def page_of(handler: AdminPage, view: View) -> Rows:
     """The page that the request's address asks for. Raises Problem: 400 a cursor of another list; 503."""
     if view.problem:
         return Rows([], "", "")
-    before = handler.get_query_argument(BEFORE, "")
+    before = handler.given(BEFORE)
     order = view.order.reversed() if before else view.order
-    place = _place(before or handler.get_query_argument(AFTER, ""), view.order)
+    place = _place(before or handler.given(AFTER), view.order)
     rows = await _walk(view, order, place)(handler.tables.db, after=place, most=PAGE_SIZE + 1)
     has_more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if before:
@@ -172,7 +172,7 @@ async def named(handler: AdminPage, table: Table, keys: Sequence[Key]) -> Sequen
 def _within(handler: AdminPage, table: Table) -> dict[str, Any]:
     """The first filter of Table.within, as the address has it; nothing without it. Raises Problem 400."""
     name = table.within[0] if table.within else ""
-    text = handler.get_query_argument(name, "") if name else ""
+    text = handler.given(name) if name else ""
     return {one.name: _value(handler, one, text) for one in table.filters if one.name == name and text}
 
 

@@ -240,8 +240,8 @@ async def test_a_target_in_absolute_form_is_its_path_and_its_host_is_the_one_tha
     ):
         assert await status(target, "evil.example") == "200", target
     for target, code in {
-        "http://evil.example/api/sales/invoices/": "400", "http://localhost@evil.example/api/sales/invoices/": "400", "http://localhost": "302",
-        "http://localhost?x=/api/sales/invoices/": "302", "http:///api/sales/invoices/": "400", "ftp://localhost/api/sales/invoices/": "404",
+        "http://evil.example/api/sales/invoices/": "400", "http://localhost@evil.example/api/sales/invoices/": "400", "http://localhost": "200",
+        "http://localhost?x=/api/sales/invoices/": "200", "http:///api/sales/invoices/": "400", "ftp://localhost/api/sales/invoices/": "404",
     }.items():  # fmt: skip
         assert await status(target, "localhost") == code, target
 
@@ -604,10 +604,10 @@ async def test_a_body_that_a_method_does_not_declare_cannot_be_read(app, api, lo
 
 
 def test_queries_are_read_only_by_declared_parameters():
-    """Tornado's own methods would go past the declarations."""
+    """Tornado's own methods would go past the declarations. What the administration reads is declared by its tables."""
     root = Path(__file__).resolve().parents[2]
     for path in [*root.glob("core/**/*.py"), *root.glob("handlers/**/*.py"), root / "server.py"]:
-        if path != root / "core/http/handler.py":
+        if path not in (root / "core/http/handler.py", root / "handlers/api/admin.py"):
             assert not re.search(r"get_(query_|body_)?arguments?\(|query_arguments", path.read_text()), path
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from core.data.sql import FILTERS
 from handlers.api import areas
+from handlers.api.admin import Table
 from handlers.api.roles import ROLES
 from tests.support.visitor import Visitor
 
@@ -258,6 +259,23 @@ async def test_who_loses_the_role_is_out_at_the_next_page(api, sign_in, enter):
     assert (await api.call("PATCH", path, {"is_staff": False}, token=boss["access"])).status == 200
     assert (await staff.get("/admin/")).status == 403
     await api.call("PATCH", path, {"is_staff": True}, token=boss["access"])
+
+
+def test_no_table_has_the_name_of_something_else_that_areas_declare():
+    for module in areas.modules():
+        for name in (
+            "routes",
+            "jobs",
+            "schedules",
+            "exports",
+            "pages",
+            "tables",
+            "readings",
+            "listeners",
+            "demos",
+            "duties",
+        ):
+            assert not isinstance(getattr(module, name, None), Table), (module.__name__, name)
 
 
 def test_what_the_areas_declare_fits_their_queries_and_one_another():

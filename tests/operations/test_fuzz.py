@@ -24,6 +24,7 @@ STREAMS = {
     "GET /api/dashboard/streaming/aggregate/",
     "GET /api/pos/sse/orders/",
     "GET /api/pos/sse/stock/",
+    "GET /api/sales/import/invoices/{id}/events/",
     "GET /api/sales/sse/invoices/",
     "GET /items/sse/",
 }

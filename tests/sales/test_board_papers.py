@@ -35,7 +35,7 @@ def signed_in(page: BoardPage, sign_in: Any, io_loop: Any) -> Any:
         tokens = await sign_in("STORE")
         await page.before_scripts(CATCH)
         await page.open()
-        await page.keep({"access": tokens["access"], "refresh": tokens["refresh"]})
+        await page.keep_session(tokens)
         await page.open()
 
     return signed_in

@@ -23,8 +23,7 @@ class ImportPage(Page):
         await self._call(lambda: self._driver.find_element("id", "file").send_keys(str(path)))
 
     async def sign_in_as(self, tokens: dict[str, str]) -> None:
-        await self.load()
-        await self.script("sessionStorage.setItem('tradepost.session', JSON.stringify(arguments[0]))", tokens)
+        await self.keep_session(tokens)
         await self.load()
         await self.sees("#account-word", "Sign out")
 
