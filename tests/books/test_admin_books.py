@@ -30,7 +30,9 @@ def noted(db):
 
     async def noted(type, id):
         rows = await db.fetch(
-            "SELECT email, action FROM operations.audit WHERE object_type = $1 AND object_id = $2 ORDER BY id", type, str(id)
+            "SELECT email, action FROM operations.audit WHERE object_type = $1 AND object_id = $2 ORDER BY id",
+            type,
+            str(id),
         )
         return [tuple(row) for row in rows]
 
@@ -70,7 +72,10 @@ async def test_a_client_that_is_named_stays_and_the_others_of_a_choice_go(enter,
     page = await acted(boss, CLIENTS, "delete", [f"{owner.id}.{id}" for id in (quoted, spent, free)])
     text = said(page)
     assert "Successfully deleted 1 of 3 clients." in text
-    assert "The client has quotes and can't be deleted." in text and "The client has expenses and can't be deleted." in text
+    assert (
+        "The client has quotes and can't be deleted." in text
+        and "The client has expenses and can't be deleted." in text
+    )
     rows = listed(await boss.get(f"{CLIENTS}?owner={await public_id(owner)}"))
     assert [key_of(row) for row in rows] == [f"{owner.id}.{spent}", f"{owner.id}.{quoted}"]
 
@@ -82,8 +87,15 @@ async def test_clients_are_searched_filtered_and_ordered_within_one_account(ente
     await other.client(name="Amy Searched", company="Acme")
     who = await public_id(owner)
     assert labels(await boss.get(f"{CLIENTS}?owner={who}")) == ["Bob Searched", "Amy Searched", "Zed Searched"]
-    assert labels(await boss.get(f"{CLIENTS}?owner={who}&sort=name")) == ["Amy Searched", "Bob Searched", "Zed Searched"]
-    assert labels(await boss.get(f"{CLIENTS}?owner={who}&search=acme+search&sort=-name")) == ["Zed Searched", "Amy Searched"]
+    assert labels(await boss.get(f"{CLIENTS}?owner={who}&sort=name")) == [
+        "Amy Searched",
+        "Bob Searched",
+        "Zed Searched",
+    ]
+    assert labels(await boss.get(f"{CLIENTS}?owner={who}&search=acme+search&sort=-name")) == [
+        "Zed Searched",
+        "Amy Searched",
+    ]
     assert labels(await boss.get(f"{CLIENTS}?owner={who}&is_active=false")) == []
     assert len(labels(await boss.get(f"{CLIENTS}?owner={who}&since=2020-01-01&until=2100-01-01"))) == 3
     assert labels(await boss.get(f"{CLIENTS}?owner={who}&since=2100-01-01")) == []
