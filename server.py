@@ -30,6 +30,7 @@ from core.operate.backup import BackupError
 from core.operate.env_file import EnvFileError
 from core.operate.postgres_tools import ToolsError
 from core.operate.rotation import RotationError
+from core.problem import Problem
 from core.run import worker, workers
 from core.run.process import Process, listener, serve
 from handlers import account_commands, operator_commands
@@ -138,7 +139,7 @@ def command_worker(args: argparse.Namespace) -> int:
         logs.configure(debug=config.debug, as_json=config.log_format == "json", beside=[files] if files else [])
         outstanding = asyncio.run(migrations.outstanding(config.database_url))
         if outstanding:
-            raise Refused(f"{len(outstanding)} migrations are to apply first (server.py migrate).")
+            raise Refused(f"{len(outstanding)} migrations are to apply first ({program.STARTED} migrate).")
         with log_files.background(files):
             return worker.work(
                 config,
@@ -161,7 +162,7 @@ def command_jobs(args: argparse.Namespace) -> int:
             done, ids = "queued again", asyncio.run(jobs.retry_jobs(dsn, None if args.retry == "all" else [args.retry]))
         if not ids:
             raise Refused(
-                "No such job is held, or another one that does the same waits or runs already; server.py jobs lists them."
+                f"No such job is held, or another one that does the same waits or runs already; {program.STARTED} jobs lists them."
             )
         print("\n".join(f"{done}: {id}" for id in ids))
         return 0
@@ -300,7 +301,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--workers", type=within(1, 64), default=1, metavar="N", help="processes on that port (default: 1)"
     )
-    command.add_argument("--no-jobs", action="store_true", help="run no jobs here; server.py worker does")
+    command.add_argument("--no-jobs", action="store_true", help="run no jobs here; the command worker does")
     commands.add("worker", command_worker, "run jobs until SIGTERM, without serving")
     command = commands.add("jobs", command_jobs, "list the jobs that are held, wait or run")
     command.add_argument("--retry", type=job_id_or_all, metavar="ID|all", help="queue a held job again, or all of them")
@@ -364,6 +365,11 @@ def answered(args: argparse.Namespace) -> int:
     except BrokenPipeError:
         # The reader of standard output has closed it, such as `head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        print(f"{product.NAME}: the database is not migrated yet; run: {program.STARTED} migrate", file=sys.stderr)
+    except Problem as problem:
+        # Of the commands' own work only what a pool says when its connection is lost.
+        print(f"{product.NAME}: {problem.__cause__ or problem}", file=sys.stderr)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         # InterfaceError: the connection was lost in the middle of something.
         is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

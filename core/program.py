@@ -14,13 +14,16 @@ from zipimport import zipimporter
 CODE = Path(__file__).resolve().parent.parent
 
 
-def _file() -> Path:
+def _archive() -> Path | None:
+    """The one file that runs; None: a checkout."""
     loader = getattr(sys.modules["__main__"], "__loader__", None)
-    return Path(loader.archive).resolve() if isinstance(loader, zipimporter) else CODE / "server.py"
+    return Path(loader.archive).resolve() if isinstance(loader, zipimporter) else None
 
 
 # What was started: server.py, or the one file.
-FILE = _file()
+FILE = _archive() or CODE / "server.py"
+# What a person types before the name of a command; messages that name a command begin with it.
+STARTED = FILE.name if _archive() else "./run"
 # `.env` is here and, unless settings say otherwise, the data.
 FOLDER = FILE.parent
 

@@ -11,9 +11,8 @@ from urllib.parse import quote
 
 from dotenv import dotenv_values
 
-from core import secret_keys
+from core import program, secret_keys
 from core.product import SLUG
-from core.program import FOLDER
 from core.setting import (
     address,
     boolean,
@@ -51,7 +50,7 @@ class CoreSettings:
     secret_key_fallbacks: tuple[secret_keys.Fallback, ...] = setting(
         "SECRET_KEY_FALLBACKS",
         secret_keys.reader(key),
-        "older keys, with commas: what they have signed stays valid (server.py rotate-secret)",
+        f"older keys, with commas: what they have signed stays valid ({program.STARTED} rotate-secret)",
         default=(),
         secret=True,
     )
@@ -127,7 +126,10 @@ class CoreSettings:
         default="",
     )
     media_root: str = setting(
-        "MEDIA_ROOT", folder, "folder of uploaded files, unless they are in S3 or R2", default=str(FOLDER / "media")
+        "MEDIA_ROOT",
+        folder,
+        "folder of uploaded files, unless they are in S3 or R2",
+        default=str(program.FOLDER / "media"),
     )
     use_s3: bool = setting("USE_S3", boolean, "uploaded files are kept in S3", default=False)
     s3_access_key_id: str = setting("AWS_ACCESS_KEY_ID", text, "S3: the key's id", default="", secret=True)
@@ -201,7 +203,7 @@ class CoreSettings:
     metrics_listen: tuple[str, int] | None = setting(
         "METRICS_LISTEN",
         address,
-        "metrics: HOST:PORT at which server.py worker shows those of its own; none: nowhere",
+        f"metrics: HOST:PORT at which {program.STARTED} worker shows those of its own; none: nowhere",
         default=None,
     )
 

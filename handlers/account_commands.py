@@ -137,7 +137,10 @@ def user_reset_password(args: argparse.Namespace) -> int:
         asyncio.run(users.set_password(here.config, account, password))
         print(f"{account['email']} has a new password, and its sessions have ended", file=sys.stderr)
         if not account["is_active"]:
-            print("the account is inactive: nobody can sign in to it before server.py user activate", file=sys.stderr)
+            print(
+                f"the account is inactive: nobody can sign in to it before {program.STARTED} user activate",
+                file=sys.stderr,
+            )
         if args.generate:
             print(password)
         return 0

@@ -208,6 +208,9 @@ def test_a_database_that_cannot_be_reached_or_lets_us_not_in_is_one_line(env):
         (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/shop"}),
         (["migrate"], {**env, "DATABASE_URL": wrong_password}),
         (["migrate"], {**env, "DATABASE_URL": "postgresql://me:hush@/shop?host=/nowhere"}),
+        (["user", "list"], {**env, "DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/shop"}),
+        (["seed_menus"], {**env, "DATABASE_URL": wrong_password}),
+        (["jobs"], {**env, "DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/shop"}),
     )
     for answer in answers:
         assert (answer.returncode, answer.stdout) == (1, "")
@@ -335,6 +338,23 @@ def test_seed_menus_makes_the_menus_once_and_clear_empties_them_first(env):
     assert run("seed_menus", "--clear", **env).stdout == first.stdout
 
 
+def test_a_database_that_takes_no_changes_is_one_line(env):
+    url = env["DATABASE_URL"]
+    read_only = f"{url}{'&' if '?' in url else '?'}default_transaction_read_only=on"
+    answer = run("seed_menus", **{**env, "DATABASE_URL": read_only})
+    assert answer.returncode == 1 and "read-only transaction" in answer.stderr, answer.stderr
+    assert "Traceback" not in answer.stderr and "can't be reached" not in answer.stderr
+
+
+def test_what_needs_tables_says_before_migrating_which_command_makes_them(env, empty):
+    not_migrated = {**env, "DATABASE_URL": empty}
+    for answer in run_all((["jobs"], not_migrated), (["seed_menus"], not_migrated), (["user", "list"], not_migrated)):
+        told = "Tradepost: the database is not migrated yet; run: ./run migrate\n"
+        assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", told)
+    checked = run("doctor", **not_migrated)
+    assert "wrong  jobs: not looked at: the database is not migrated yet (./run migrate)\n" in checked.stdout
+
+
 def test_createsuperuser_before_migrating_says_so(env, empty):
     answer = run(
         "createsuperuser",
@@ -392,7 +412,7 @@ def test_an_unknown_command_or_a_port_that_is_invalid_is_explained(capsys):
     ):
         with pytest.raises(SystemExit, match="2"):
             server.parser().parse_args(arguments)
-        assert "usage: server.py" in capsys.readouterr().err
+        assert "usage: ./run" in capsys.readouterr().err
 
 
 def test_a_number_out_of_range_is_answered_with_the_range(capsys):

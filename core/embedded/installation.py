@@ -99,7 +99,7 @@ def installed(
 def refuse_configured(env: Mapping[str, str]) -> None:
     """Raises SettingsError when Postgres or Redis is configured, which a demo doesn't use: a line for each setting."""
     lines = [
-        f"{name} is set, and --demo brings its own {service}: unset it, or leave --demo out (./run serve)"
+        f"{name} is set, and --demo brings its own {service}: unset it, or leave --demo out ({program.STARTED} serve)"
         for name, service in BROUGHT.items()
         if name in env
     ]

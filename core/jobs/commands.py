@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from core import program
 from core.data.database import STATEMENT_SECONDS, Transaction
 from core.data.sql import Runner
 from core.jobs.job import query
@@ -59,9 +60,9 @@ async def check(dsn: str) -> tuple[str, int]:
     """How many jobs there are, and how many processes run them; and the number of held ones. Raises RuntimeError: nobody runs some that are due."""
     async with _connection(dsn) as db:
         found = await query.count_jobs(db, seconds=GONE_SECONDS)
-    says = f"{found['waiting']} wait, {found['running']} run, {found['held']} are held (server.py jobs)"
+    says = f"{found['waiting']} wait, {found['running']} run, {found['held']} are held ({program.STARTED} jobs)"
     if found["stranded"]:
         raise RuntimeError(
-            f"{says}; no process runs {found['stranded']} that are due: start server.py worker, or serve without --no-jobs"
+            f"{says}; no process runs {found['stranded']} that are due: start {program.STARTED} worker, or serve without --no-jobs"
         )
     return f"{says}; {found['workers']} processes run them", found["held"]

@@ -20,7 +20,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from core import product
+from core import product, program
 from core.duties import always
 from core.jobs.job import GiveUp, Job, Resources, Run, Schedule, Taken, query
 from core.jobs.schedules import tick
@@ -162,7 +162,12 @@ class Runner:
             )
         )
         if begun["outcome"] == "held":
-            log.error("job %d, %s, is held: processes that ran it have ended (server.py jobs)", picked.id, job.name)
+            log.error(
+                "job %d, %s, is held: processes that ran it have ended (%s jobs)",
+                picked.id,
+                job.name,
+                program.STARTED,
+            )
             if self._resources.metrics is not None:
                 self._resources.metrics.count_run(job.name, "held")
         if begun["outcome"] != "begun":
@@ -222,7 +227,12 @@ class Runner:
             return "taken"
         if delay is None:
             log.error(
-                "job %d, %s, is held after attempt %d: %s (server.py jobs)", run.job_id, job.name, run.attempt, said
+                "job %d, %s, is held after attempt %d: %s (%s jobs)",
+                run.job_id,
+                job.name,
+                run.attempt,
+                said,
+                program.STARTED,
             )
             return "held"
         log.warning("job %d, %s, failed and runs again in %d s: %s", run.job_id, job.name, delay.seconds, said)

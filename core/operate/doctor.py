@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from redis.exceptions import RedisError, ResponseError
 
-from core import log_files, product
+from core import log_files, product, program
 from core.data import migrations
 from core.files.configured import open_storage
 from core.jobs import commands as jobs
 from core.live.fanout import connect
 from core.mail import Mail
 from core.operate import disk, finding, rotation
-from core.operate.doctor_postgres import PostgresChecks, judged_clock
+from core.operate.doctor_postgres import NOT_MIGRATED, PostgresChecks, judged_clock
 from core.operate.finding import Check, Warn, WrongError
 from core.settings import CoreSettings
 
@@ -76,16 +77,18 @@ async def _versions() -> str:
 async def _secret_keys(config: CoreSettings) -> str:
     n, past = len(config.secret_key_fallbacks), len(rotation.overdue(config, datetime.now(UTC)))
     if rotation.coming(config) is not None:
-        return Warn("a coming key is known here; when every process has it, run server.py rotate-secret")
+        return Warn(f"a coming key is known here; when every process has it, run {program.STARTED} rotate-secret")
     if past:
-        return Warn(f"{past} of {n} older keys are past their time; the next server.py rotate-secret drops them")
+        return Warn(
+            f"{past} of {n} older keys are past their time; the next {program.STARTED} rotate-secret drops them"
+        )
     return f"SECRET_KEY, and {n} older keys whose signatures are valid" if n else "SECRET_KEY alone"
 
 
 async def _migrations(config: CoreSettings) -> str:
     names = await migrations.outstanding(config.database_url)
     if names:
-        raise WrongError(f"{len(names)} to apply (server.py migrate): {', '.join(names)}")
+        raise WrongError(f"{len(names)} to apply ({program.STARTED} migrate): {', '.join(names)}")
     return "all applied"
 
 
@@ -196,8 +199,11 @@ async def _open_files() -> str:
 
 
 async def _jobs(config: CoreSettings) -> str:
-    says, held = await jobs.check(config.database_url)
-    return Warn(f"{says}: see why, and then server.py jobs --retry all") if held else says
+    try:
+        says, held = await jobs.check(config.database_url)
+    except asyncpg.UndefinedTableError:
+        raise WrongError(NOT_MIGRATED) from None
+    return Warn(f"{says}: see why, and then {program.STARTED} jobs --retry all") if held else says
 
 
 async def _mail(config: CoreSettings) -> str:

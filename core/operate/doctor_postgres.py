@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from core import product
+from core import product, program
 from core.data import migrations, sql
 from core.operate import disk, postgres_tools
 from core.operate.finding import Warn, WrongError
@@ -25,6 +25,8 @@ MOST_EVENTS = 10_000
 # Connections beside those of the pools: the one on which the process that runs jobs listens, and one of a command.
 BESIDE = 2
 _EXTENSION = re.compile(r"^CREATE EXTENSION (?:IF NOT EXISTS )?([a-z_]+)", re.M)
+
+NOT_MIGRATED = f"not looked at: the database is not migrated yet ({program.STARTED} migrate)"
 
 query = sql.load("core/doctor")
 
@@ -57,7 +59,7 @@ class PostgresChecks:
             rows: list[Any] = await self._db.fetch(text, *args)
             return rows
         except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-            raise WrongError("not looked at: the database is not migrated yet (server.py migrate)") from None
+            raise WrongError(NOT_MIGRATED) from None
 
     async def _row(self, query: sql.Query, *args: Any) -> Any:
         return (await self._ask(query.text, *args))[0]
@@ -141,7 +143,7 @@ class PostgresChecks:
         try:
             tools = postgres_tools.find(self._db.get_server_version().major)
         except postgres_tools.ToolsError as error:
-            return Warn(f"server.py backup can't run here: {error}")
+            return Warn(f"{program.STARTED} backup can't run here: {error}")
         return f"pg_dump {tools.version}, in {tools.folder}"
 
     async def events(self) -> str:

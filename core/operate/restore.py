@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import asyncpg
 
-from core import product, secret_keys
+from core import product, program, secret_keys
 from core.data import migrations
 from core.files.configured import open_storage
 from core.files.storage import CONTENT_TYPES, LocalStorage, Storage
@@ -184,7 +184,7 @@ async def _what_follows(config: CoreSettings, manifest: dict[str, Any], absent: 
         )
     pending = await migrations.outstanding(config.database_url)
     if pending:
-        lines.append(f"{len(pending)} migrations are to apply (server.py migrate; serve does so too)")
+        lines.append(f"{len(pending)} migrations are to apply ({program.STARTED} migrate; serve does so too)")
     lines.append(
         "start the server; readers of streams begin again, and what waited in the backup, such as mail and webhooks, is sent"
     )

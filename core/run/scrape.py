@@ -29,7 +29,7 @@ WORKERS = Metric("celery_workers_count", "gauge", "Processes that run jobs.")
 WAITING = Metric("jobs_waiting", "gauge", "Jobs that wait: due, or due later; at most 10000.", ("name", "state"))
 OLDEST_DUE = Metric("jobs_oldest_due_seconds", "gauge", "For how long the oldest waiting job has been due.", ("name",))
 RUNNING = Metric("jobs_running", "gauge", "Jobs that run.", ("name",))
-HELD = Metric("jobs_held", "gauge", "Jobs that have failed for good (server.py jobs).", ("name",))
+HELD = Metric("jobs_held", "gauge", "Jobs that have failed for good; the command jobs lists them.", ("name",))
 EVENTS_HEAD = Metric("event_log_head_position", "gauge", "Position of the last event of the log.")
 EVENTS_WAITING = Metric(
     "event_log_waiting", "gauge", "Events that are committed and have no position yet; at most 10000."

@@ -3,11 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
-import asyncpg
-
-from core import product
 from core.data import sql
-from core.data.database import Database
+from handlers.api.command_database import opened
 from handlers.settings import Settings
 
 query = sql.load("accounts/menu")
@@ -62,13 +59,8 @@ async def seed_menus(config: Settings, clear: bool) -> tuple[int, int]:
         seeded = await query.seed_menus(db, items=json.dumps(_rows(MENUS)))
         return seeded["created"], seeded["updated"]
 
-    database = await Database(config.database_url, size=1, statement_cache=0).open()
-    try:
+    async with opened(config) as database:
         return await database.transaction(seed)
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        raise SystemExit(f"{product.NAME}: the database is not migrated yet; run: server.py migrate") from None
-    finally:
-        await database.close()
 
 
 def _rows(items: tuple[Item, ...], parent: str | None = None) -> list[dict[str, Any]]:

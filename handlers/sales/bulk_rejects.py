@@ -40,7 +40,10 @@ class Rejects:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Also when the import could not begin, no empty file stays."""
         self._file.close()
+        if self._path.stat().st_size == 0:
+            self._path.unlink()
 
     def add(self, piece: Piece, result: Any) -> None:
         """Write down one invoice. result: what became of it, as the server says it."""
@@ -62,10 +65,6 @@ class Rejects:
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
-
-    def remove(self) -> None:
-        """Remove the file: nothing was rejected."""
-        self._path.unlink(missing_ok=True)
 
 
 def _invoice(piece: Piece) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import secrets
 import sys
 import time
@@ -19,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from core.http.pieces import Items, Lines, Piece
 from core.problem import Problem
@@ -44,6 +45,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 KINDS = {
     ".ndjson": "lines", ".jsonl": "lines", ".json": "items", ".csv": "table", ".txt": "table", ".tsv": "table", ".xlsx": "table",
 }  # fmt: skip
+# What a request can carry in its first line and in a header.
+_HEADER = re.compile(r"[\x21-\x7e]+")
 # What the command returns: all lines are stored or were there already; some were rejected; it could not finish, and can be run again.
 DONE, REJECTED, FAILED = 0, 1, 2
 
@@ -111,21 +114,22 @@ def held(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _run(path: Path, kind: str, file: IO[bytes], options: Options) -> State:
+    sender = Sender(options)
     digest, lines = _look_at(file)
     kept = path.with_name(f"{path.name}.import-state")
     state = _state(kept, digest)
-    sender = Sender(options)
     with ExitStack() as ending:
         rejects = ending.enter_context(Rejects(path, kind == "table", state.rejects))
         bar = ending.enter_context(_bar(None if kind == "items" or path.suffix.lower() == ".xlsx" else lines))
         found = islice(_pieces(path, kind), state.pieces, None)
         while batch := _batch(found):
+            if state.pieces == 0:
+                # Before anything is sent: its key is in the state.
+                _keep(kept, state)
             _note(state, batch, sender.send(batch, state), rejects, options.lists_duplicates)
             state.rejects = rejects.flush()
             _keep(kept, state)
             bar.update(batch[-1].number - bar.n)
-    if not state.rejects:
-        rejects.remove()
     kept.unlink(missing_ok=True)
     return state
 
@@ -140,20 +144,19 @@ def _look_at(file: IO[bytes]) -> tuple[str, int]:
 
 
 def _state(kept: Path, digest: str) -> State:
-    """What was done of the file; nothing, if it has changed since. The state is on the disk before anything is sent."""
+    """What was done of the file; nothing, if it has changed since."""
     try:
         found = State(**json.loads(kept.read_text(encoding="utf-8")))
         if found.file == digest:
-            print(f"import: goes on after {found.pieces} invoices", file=sys.stderr)
+            if found.pieces:
+                print(f"import: goes on after {found.pieces} invoices", file=sys.stderr)
             return found
         print("import: the file has changed, so it begins anew", file=sys.stderr)
     except FileNotFoundError:
         pass
     except (ValueError, TypeError):
         print(f"import: {kept.name} can't be read, so it begins anew", file=sys.stderr)
-    state = State(digest)
-    _keep(kept, state)
-    return state
+    return State(digest)
 
 
 def _keep(kept: Path, state: State) -> None:
@@ -226,11 +229,11 @@ class Sender:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        found = urlsplit(options.url)
-        if found.scheme not in ("http", "https") or not found.hostname:
-            raise ImportFailed(f"{options.url!r} is no address of a server, such as {URL}.")
+        found = _address(options.url)
+        if not _HEADER.fullmatch(options.key):
+            raise ImportFailed("the key has characters that no key of a server has: blanks, or others than ASCII.")
         kind = http.client.HTTPSConnection if found.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(found.hostname, found.port, timeout=ANSWER_SECONDS)
+        self._connection = kind(found.hostname or "", found.port, timeout=ANSWER_SECONDS)
         self._path = found.path.rstrip("/") + PATH
 
     def send(self, batch: list[Piece], state: State) -> list[Any]:
@@ -241,11 +244,16 @@ class Sender:
             return []
         body = b"\n".join(sent)
         name = hashlib.sha256(f"{state.file}\n{state.run}\n{state.pieces}\n".encode() + body).hexdigest()
-        results = self._answer(body, f"import-{name}")["data"]["results"]
+        try:
+            results: list[Any] = self._answer(body, f"import-{name}")["data"]["results"]
+        except (LookupError, TypeError):
+            raise self._stranger() from None
         if len(results) != len(sent):
             raise ImportFailed("The server has answered with another number of results than invoices were sent.")
-        found: list[Any] = results
-        return found
+        return results
+
+    def _stranger(self) -> ImportFailed:
+        return ImportFailed(f"{self._options.url} answers something else than this server would.")
 
     def _answer(self, body: bytes, name: str) -> Any:
         headers = {"X-API-KEY": self._options.key, "Content-Type": "application/x-ndjson", "Idempotency-Key": name}
@@ -263,12 +271,28 @@ class Sender:
             except (OSError, http.client.HTTPException) as error:
                 why = str(error) or type(error).__name__
             except ValueError:
-                raise ImportFailed(f"{self._options.url} answers something else than this server would.") from None
+                raise self._stranger() from None
             self._connection.close()
             if time.monotonic() + pause > end:
                 raise ImportFailed(f"{self._options.url} does not take it now ({why}). Run the command again to go on.")
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _address(url: str) -> SplitResult:
+    """Raises ImportFailed: it is no address of a server."""
+    wrong = f"{url!r} is no address of a server, such as {URL}."
+    try:
+        found = urlsplit(url)
+        # Reading a port that is no number raises ValueError, and so does the encoding of a name that no host can have.
+        is_address = (
+            found.scheme in ("http", "https") and found.hostname and found.port != 0 and found.hostname.encode("idna")
+        )
+    except ValueError:
+        raise ImportFailed(wrong) from None
+    if not is_address or not _HEADER.fullmatch(found.path or "/"):
+        raise ImportFailed(wrong)
+    return found
 
 
 def _said(text: bytes) -> str:

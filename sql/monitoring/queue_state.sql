@@ -11,7 +11,7 @@ WITH state AS MATERIALIZED (
     SELECT d.document, d.document ->> 'status' AS status
       FROM (SELECT document FROM monitoring.job_state_document($1, $2, $3, $4, $5, $6::jsonb) AS document OFFSET 0) d
 ), advice (place, says) AS (
-    SELECT 1, 'Immediate attention is required: start a process that runs jobs (server.py worker).' FROM state s WHERE s.status = 'critical'
+    SELECT 1, 'Immediate attention is required: start a process that runs jobs (the command worker).' FROM state s WHERE s.status = 'critical'
     UNION ALL
     SELECT 2, 'Check the logs of the processes that run jobs, and the errors of the tasks that failed.' FROM state s WHERE s.status = 'warning'
     UNION ALL

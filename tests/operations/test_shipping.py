@@ -140,6 +140,8 @@ def test_the_file_migrates_an_empty_database_and_makes_its_first_account(shipped
     services.run("CREATE DATABASE shipped_migrations")
     empty = {**env, "DATABASE_URL": services.dsn("shipped_migrations")}
     try:
+        early = shipped.run("jobs", **empty)
+        assert early.stderr == "Tradepost: the database is not migrated yet; run: tradepost.pyz migrate\n"
         migrated = shipped.run("migrate", **empty)
         assert (migrated.returncode, migrated.stdout.splitlines()[-1]) == (0, "done"), migrated.stderr
         made = shipped.run(

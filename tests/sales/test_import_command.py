@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,21 @@ def command(base_url, http_server, monkeypatch, capsys):
         return (status, *capsys.readouterr())
 
     return command
+
+
+@asynccontextmanager
+async def answering(body: bytes) -> AsyncIterator[str]:
+    """The address of a server that answers everything with 200 and this body."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as site:
+        yield f"http://127.0.0.1:{site.sockets[0].getsockname()[1]}"
 
 
 def row(number: str, **changes: Any) -> str:
@@ -116,6 +133,40 @@ async def test_what_the_command_cannot_do_ends_with_2_and_says_what_to_do(comman
     assert status == 2 and "401 Authentication credentials were not provided." in err
     status, _, err = await command(path, "--patience", "0", url="http://127.0.0.1:1")
     assert status == 2 and "Run the command again to go on." in err
+
+
+async def test_a_wrong_address_or_key_is_told_at_once_and_leaves_nothing_beside_the_file(command, tmp_path):
+    path = tmp_path / "bills.csv"
+    path.write_text(HEADER + row("IA-1"))
+    for url in (
+        "ftp://shop",
+        "shop",
+        "http://[shop",
+        "http://shop:http",
+        "http://shop:99999",
+        "http://a..b",
+        "http://shop/a b",
+    ):
+        status, _, err = await command(path, url=url)
+        assert (status, err) == (2, f"import: {url!r} is no address of a server, such as http://127.0.0.1:8000.\n")
+    for key in ("two\nlines", "two words", "schlüssel"):
+        status, _, err = await command(path, key=key)
+        assert (status, err) == (
+            2,
+            "import: the key has characters that no key of a server has: blanks, or others than ASCII.\n",
+        )
+    path.write_text("")
+    assert (await command(path))[0] == 2
+    assert [one.name for one in tmp_path.iterdir()] == ["bills.csv"]
+
+
+async def test_a_server_that_is_another_one_is_told(command, tmp_path):
+    path = tmp_path / "bills.csv"
+    path.write_text(HEADER + row("IS-1"))
+    for answer in ("[]", "{}", '{"data":null}', "<html>", '"x"'):
+        async with answering(answer.encode()) as url:
+            status, _, err = await command(path, url=url)
+        assert (status, err) == (2, f"import: {url} answers something else than this server would.\n")
 
 
 async def test_a_command_that_is_killed_goes_on_where_it_was(

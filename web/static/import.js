@@ -38,7 +38,7 @@ function take(file) {
 
 function problemOf(file) {
   if (!typeOf(file)) return `${file.name}: choose a file whose name ends in .csv, .xlsx, .ndjson, .jsonl or .json.`;
-  if (file.size > LARGEST) return `${file.name} has more than 50 MB. Split it, or use the command ./run import.`;
+  if (file.size > LARGEST) return `${file.name} has more than 50 MB. Split it, or use the command import.`;
   return file.size ? "" : `${file.name} is empty.`;
 }
 
