@@ -6,6 +6,7 @@ import getpass
 import os
 import sys
 
+from core import program
 from handlers.accounts import commands as accounts
 from handlers.accounts import menu_seed
 from handlers.accounts import user_commands as users
