@@ -287,7 +287,7 @@ def command_version(args: argparse.Namespace) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog=program.FILE.name, description=f"{product.NAME}: {product.DESCRIPTION}.")
+    top = argparse.ArgumentParser(prog=program.STARTED, description=f"{product.NAME}: {product.DESCRIPTION}.")
     commands = Commands(top)
 
     job_id = within(1, 2**63 - 1)
