@@ -372,12 +372,20 @@ def answered(args: argparse.Namespace) -> int:
         print(f"{product.NAME}: {problem.__cause__ or problem}", file=sys.stderr)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         # InterfaceError: the connection was lost in the middle of something.
-        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        why = "a disk is full" if is_full else "the database can't be reached"
-        print(f"{product.NAME}: {why}: {error}", file=sys.stderr)
+        print(f"{product.NAME}: {told(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         pass
     return 1
+
+
+def told(error: Exception) -> str:
+    """What is wrong: with a file, if the error is about one, and otherwise with the connection to Postgres."""
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return f"a disk is full: {error}"
+        if error.filename:
+            return f"{error.filename}: {error.strerror}"
+    return f"the database can't be reached: {error}"
 
 
 if __name__ == "__main__":

@@ -338,6 +338,12 @@ def test_seed_menus_makes_the_menus_once_and_clear_empties_them_first(env):
     assert run("seed_menus", "--clear", **env).stdout == first.stdout
 
 
+def test_a_file_that_can_not_be_used_is_not_taken_for_the_database(env, tmp_path):
+    path = tmp_path / ("x" * 300)
+    answer = run("backup", str(path), **env)
+    assert (answer.returncode, answer.stderr) == (1, f"Tradepost: {path}: File name too long\n")
+
+
 def test_a_database_that_takes_no_changes_is_one_line(env):
     url = env["DATABASE_URL"]
     read_only = f"{url}{'&' if '?' in url else '?'}default_transaction_read_only=on"

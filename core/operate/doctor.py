@@ -22,6 +22,7 @@ from core.mail import Mail
 from core.operate import disk, finding, rotation
 from core.operate.doctor_postgres import NOT_MIGRATED, PostgresChecks, judged_clock
 from core.operate.finding import Check, Warn, WrongError
+from core.problem import Problem
 from core.settings import CoreSettings
 
 # Each stream and each request takes an open file.
@@ -151,6 +152,12 @@ async def _storage(config: CoreSettings) -> str:
         await storage.put(key, b"check\n", "text/plain")
         await storage.remove(key)
         return "takes files and removes them"
+    except Problem as problem:
+        # The Problem is for clients of the API; its cause says what to do.
+        cause = problem.__cause__
+        if isinstance(cause, OSError) and cause.filename:
+            raise WrongError(unwritable(cause)) from None
+        raise WrongError(str(cause or problem)) from None
     finally:
         await storage.close()
 

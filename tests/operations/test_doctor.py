@@ -142,4 +142,5 @@ async def test_a_folder_that_can_not_be_written_is_told(examined, tmp_path):
     (tmp_path / "file").write_text("")
     found = await examined(log_dir=str(tmp_path / "file" / "logs"), media_root=str(tmp_path / "file" / "media"))
     assert found["log files"].startswith(f"wrong  log files: can't write {tmp_path}/file")
-    assert found["media storage"].startswith("wrong  media storage")
+    told = f"wrong  media storage: can't write {tmp_path}/file/media"
+    assert found["media storage"].startswith(told) and "the account that runs the server" in found["media storage"]
