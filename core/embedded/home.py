@@ -30,7 +30,7 @@ class Home:
         return self._secrets[name]
 
     def known(self, name: str) -> str:
-        """The secret of that name; "": there is none."""
+        """The secret of that name; "" if the home does not have it."""
         return self._secrets.get(name, "")
 
     def keep(self, changed: dict[str, str]) -> None:

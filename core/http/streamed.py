@@ -55,7 +55,7 @@ class StreamedBody(Handler):
                 await self._begin()
         except Exception:
             # An answer that comes before the end of the body makes Tornado close the connection, and a client that still sends gets no
-            # answer at all. So Tornado is told to go on reading.
+            # answer at all. The finished future makes Tornado go on reading the body.
             is_prepared: Any = self._prepared_future
             future_set_result_unless_cancelled(is_prepared, None)
             await self.request._body_future

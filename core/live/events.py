@@ -196,7 +196,7 @@ class EventLog:
                     return
 
     def _begin_again(self, head: int) -> None:
-        """Go on after position `head`: what was delivered here is not what the log has. Readers load everything anew."""
+        """Go on after position `head`, because this process has delivered other events than the log has. The readers load everything again."""
         log.warning(
             "the event log does not follow what was read up to %d, as in a restored database; streams start again after %d",
             self.head,

@@ -98,10 +98,10 @@ class PostgresChecks:
         text = f"{found['encoding']}, order {found['collation']}, letters {found['character_types']}"
         if found["encoding"] != "UTF8":
             raise WrongError(
-                f"{text}: make the database anew with ENCODING 'UTF8', as names have letters of any script"
+                f"{text}: create the database again with ENCODING 'UTF8', because names have letters of any script"
             )
         if not found["knows_letters"]:
-            return Warn(f"{text}: a search for é does not find É; make the database anew with LC_CTYPE 'C.UTF-8'")
+            return Warn(f"{text}: a search for é does not find É; create the database again with LC_CTYPE 'C.UTF-8'")
         return text
 
     async def durability(self) -> str:

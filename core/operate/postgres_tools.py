@@ -15,7 +15,7 @@ from core.embedded import postgres
 PROGRAMS = ("pg_dump", "pg_restore", "psql")
 # Seconds that each of them waits for a connection.
 CONNECT_SECONDS = "10"
-# By the parameters of a URL: the variables by which libpq is told the same.
+# The environment variables of libpq, by the parameters of a URL that mean the same.
 VARIABLES = {
     "host": "PGHOST",
     "port": "PGPORT",
@@ -92,8 +92,8 @@ def _version(pg_dump: Path) -> str:
 
 
 def environment(dsn: str, name: str) -> dict[str, str]:
-    """The environment that leads these programs to the database of a URL, as which a list of processes does not show its password.
-    name: what the server is told of the program."""
+    """The environment by which these programs connect to the database of a URL. A list of processes shows no environment, and so no
+    password. name: the application_name of their connections."""
     parts = urlsplit(dsn)
     user_info, _, hosts = parts.netloc.rpartition("@")
     user, has_password, password = user_info.partition(":")
